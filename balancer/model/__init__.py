@@ -1,0 +1,1 @@
+"""What is: frozen values that every stage shares. Imports nothing of ours, does no input or output."""

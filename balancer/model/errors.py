@@ -1,0 +1,107 @@
+"""The tree of errors that this program raises. An expected "no" is a value (`Refusal`), not an error.
+
+BalancerError              something was attempted and did not work; the message is for people
+|- InputError              a file or setting is wrong; carries every problem found (exit 1)
+|- SourceError             vCenter could not be asked
+|  |- SourceUnreachable    network, DNS, time-out: transient, try again
+|  |- LoginRefused         wrong user or password: do not try again at once (lock-out)
+|  |- UntrustedCertificate TLS verification failed: permanent until somebody acts
+|  `- SourceAnswerInvalid  the server answered with something that cannot be understood
+|- SubmitError             a vMotion was not started; nothing moves
+|  |- SubmitNotSent        no connection: the call never left
+|  `- SubmitRefused        the server refused, with a fault
+|- SubmitUnknown           the request may or may not have been received: ask, never send again
+|- StoreError              the journal cannot be read or written: nothing may be moved
+`- PlanInvalid             the independent check rejected our own plan: a bug, never executed
+"""
+
+from dataclasses import dataclass
+
+from balancer.model.units import Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Problem:
+    """One mistake in a file or setting: where it is, what was found, what is allowed, the mend."""
+
+    where: str
+    found: str
+    allowed: str = ""
+    hint: str = ""
+
+    def __str__(self) -> str:
+        """Return one line for a terminal."""
+        parts = [f"{self.where}: {self.found}"]
+        if self.allowed:
+            parts.append(f"allowed: {self.allowed}")
+        if self.hint:
+            parts.append(self.hint)
+        return "; ".join(parts)
+
+
+class BalancerError(Exception):
+    """Root of all errors of this program. The message says what was attempted and what to do."""
+
+
+class InputError(BalancerError):
+    """A file or setting is wrong. All its problems are reported at once."""
+
+    def __init__(self, subject: str, problems: tuple[Problem, ...]) -> None:
+        self.subject = subject
+        self.problems = problems
+        count = f"{len(problems)} problem{'s' if len(problems) != 1 else ''}"
+        super().__init__("\n".join([f"{subject}: {count}", *(f"  {p}" for p in problems)]))
+
+
+class SourceError(BalancerError):
+    """The vCenter could not be asked. `retry_after_s` of None means: only a person can mend it."""
+
+    retry_after_s: Seconds | None = 30.0
+
+
+class SourceUnreachable(SourceError):
+    """No connection, or no answer in time. Transient."""
+
+
+class LoginRefused(SourceError):
+    """User name or password was refused. Not tried again at once, so that no account is locked."""
+
+    retry_after_s = 900.0
+
+
+class UntrustedCertificate(SourceError):
+    """The server's certificate could not be verified."""
+
+    retry_after_s = 300.0
+
+
+class SourceAnswerInvalid(SourceError):
+    """The server's answer could not be understood."""
+
+
+class SubmitError(BalancerError):
+    """A vMotion was not started; the VM stays where it is."""
+
+
+class SubmitNotSent(SubmitError):
+    """The call never left this machine: no connection could be made."""
+
+
+class SubmitRefused(SubmitError):
+    """The server refused the call with a fault. `fault` is its class name, such as `TaskInProgress`."""
+
+    def __init__(self, message: str, *, fault: str) -> None:
+        self.fault = fault
+        super().__init__(message)
+
+
+class SubmitUnknown(BalancerError):
+    """The call was sent and no answer came back. It is never sent again; the truth is looked up."""
+
+
+class StoreError(BalancerError):
+    """The journal cannot be read or written. Unable to write means unable to act."""
+
+
+class PlanInvalid(BalancerError):
+    """The independent check found a fault in a plan of our own. Never executed."""

@@ -1,0 +1,44 @@
+"""What happened, as values: the executor and the cycle tell them, metrics, log and live page listen."""
+
+from dataclasses import dataclass
+from datetime import datetime
+
+from balancer.model.outcome import MoveOutcome
+from balancer.model.plan import Move, Plan
+from balancer.model.units import Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveStarted:
+    """A migration was handed to vCenter, `waited_seconds` after it was ready to start."""
+
+    move: Move
+    task: str
+    at: datetime
+    waited_seconds: Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveProgressed:
+    """A running migration was looked at."""
+
+    move: Move
+    progress_percent: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MoveEnded:
+    """A move came to its end, or was not sent at all (see `outcome.refusal`)."""
+
+    outcome: MoveOutcome
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanMade:
+    """A plan was made and verified."""
+
+    plan: Plan
+
+
+Event = MoveStarted | MoveProgressed | MoveEnded | PlanMade

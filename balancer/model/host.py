@@ -1,0 +1,88 @@
+"""A host as one snapshot saw it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from balancer.model.units import HostId, Mhz, Mib
+
+NO_FEATURES: Mapping[str, str] = MappingProxyType({})
+
+
+class HostState(StrEnum):
+    """What may be done with a host. The comments say who may give and who may take VMs."""
+
+    CONNECTED = "connected"  # gives and takes
+    QUARANTINE = "quarantine"  # gives; takes only when nothing else can
+    ENTERING_MAINTENANCE = "entering_maintenance"  # must give every movable VM, takes none
+    MAINTENANCE = "maintenance"  # holds no running VM, takes none
+    STANDBY = "standby"  # holds no running VM, takes none
+    DISCONNECTED = "disconnected"  # its VMs cannot move, nothing can move there
+    NOT_RESPONDING = "not_responding"  # likewise
+
+    @property
+    def gives(self) -> bool:
+        """Whether a running VM can leave a host in this state."""
+        return self in _GIVES
+
+    @property
+    def takes(self) -> bool:
+        """Whether a host in this state may be a target (quarantine only as a last resort)."""
+        return self in _TAKES
+
+
+_GIVES = frozenset(
+    {
+        HostState.CONNECTED,
+        HostState.QUARANTINE,
+        HostState.ENTERING_MAINTENANCE,
+        HostState.MAINTENANCE,
+    }
+)
+_TAKES = frozenset({HostState.CONNECTED, HostState.QUARANTINE})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VmotionLink:
+    """The vMotion side of a host: enabled, speed of all links behind it, encrypted vMotion."""
+
+    enabled: bool = True
+    link_mbps: float = 10_000.0
+    encrypted_supported: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Host:
+    """One ESXi host. `datastores` and `networks` of None mean that every one is reachable."""
+
+    id: HostId
+    name: str
+    cpu_capacity_mhz: Mhz
+    memory_capacity_mib: Mib
+    state: HostState = HostState.CONNECTED
+    cpu_cores: int | None = None
+    cpu_overhead_mhz: Mhz = 0.0
+    memory_overhead_mib: Mib = 0.0
+    cpu_usage_mhz: Mhz | None = None
+    memory_usage_mib: Mib | None = None
+    numa_nodes: int | None = None
+    cpu_vendor: str | None = None
+    max_evc_mode: str | None = None
+    cpu_features: Mapping[str, str] = NO_FEATURES
+    vmotion: VmotionLink = field(default_factory=VmotionLink)
+    max_running_vms: int | None = None
+    datastores: frozenset[str] | None = None
+    networks: frozenset[str] | None = None
+    groups: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+
+    @property
+    def usable_cpu_mhz(self) -> Mhz:
+        """Return what VMs can use: capacity less the hypervisor's own share, at least 1 MHz."""
+        return max(self.cpu_capacity_mhz - self.cpu_overhead_mhz, 1.0)
+
+    @property
+    def usable_memory_mib(self) -> Mib:
+        """Return what VMs can use: capacity less the hypervisor's own share, at least 1 MiB."""
+        return max(self.memory_capacity_mib - self.memory_overhead_mib, 1.0)

@@ -1,0 +1,59 @@
+"""What the assessment found: demand of every running VM, what is held still, and which goals call for action."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from balancer.model.reasons import Refusal
+from balancer.model.snapshot import Snapshot
+from balancer.model.units import HostId, Mhz, Mib, Ratio, VmId
+
+NO_VM_HOLDS: Mapping[VmId, Refusal] = MappingProxyType({})
+NO_HOST_HOLDS: Mapping[HostId, Refusal] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """What one running VM asks of the host it stands on.
+
+    `cpu_mhz` and `memory_mib` are what the balance is measured by; `footprint_mib` is the host memory
+    that the VM holds, what the memory ceiling is judged by and what a vMotion copies.
+    `is_measured` is False where a figure had to be replaced by the configured size or by nothing.
+    """
+
+    cpu_mhz: Mhz
+    memory_mib: Mib
+    footprint_mib: Mib
+    is_measured: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holds:
+    """What must not be touched now, for reasons of time and experience.
+
+    `vms` stay unless an evacuation or a broken must-rule calls; `pinned` stay whatever happens
+    (a migration is running or its end is unknown); `targets` take no VM; `pairs` were found
+    impossible by the server or by the sequencing of an earlier try.
+    """
+
+    vms: Mapping[VmId, Refusal] = NO_VM_HOLDS
+    pinned: Mapping[VmId, Refusal] = NO_VM_HOLDS
+    targets: Mapping[HostId, Refusal] = NO_HOST_HOLDS
+    pairs: Mapping[tuple[VmId, HostId], Refusal] = MappingProxyType({})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Need:
+    """One snapshot, read with one policy: everything that the planner starts from.
+
+    `demand` has one entry for each running VM of the snapshot. `imbalance` is the capacity-weighted
+    standard deviation of host load over CPU and memory (see `policy.objective`); `wants_balance` says
+    that it stands above the trigger, `wants_relief` that some host is above a contention threshold.
+    """
+
+    snapshot: Snapshot
+    demand: Mapping[VmId, Demand]
+    holds: Holds
+    imbalance: Ratio
+    wants_balance: bool
+    wants_relief: bool

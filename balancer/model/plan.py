@@ -1,0 +1,199 @@
+"""A plan is a value: which VM goes where, in which order, why, and what stays as it is and why."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from balancer.model.reasons import Refusal
+from balancer.model.rule import RuleType
+from balancer.model.units import ClusterId, HostId, Mhz, Mib, MoveId, Ratio, Seconds, VmId
+
+
+class PlanStatus(StrEnum):
+    """What the plan amounts to."""
+
+    BALANCED = "balanced"  # nothing worth doing
+    PLANNED = "planned"  # the moves below; every must-rule holds after them
+    DEGRADED = "degraded"  # the best that can be done; what stays unmet is named in `conflicts`
+    REFUSED = "refused"  # the snapshot is not fit to act on
+
+
+class MoveReason(StrEnum):
+    """Why a VM moves."""
+
+    EVACUATE = "evacuate"
+    RULE = "rule"
+    CONTENTION = "contention"
+    BALANCE = "balance"
+    MAKE_ROOM = "make_room"  # so that an evacuation or a rule repair fits
+    PARKING = "parking"  # a first hop that breaks a ring of full hosts
+    CONSOLIDATE = "consolidate"
+    REQUESTED = "requested"
+
+    @property
+    def is_mandatory(self) -> bool:
+        """Whether the move serves an evacuation or a must-rule rather than load."""
+        return self in _MANDATORY
+
+
+_MANDATORY = frozenset(
+    {MoveReason.EVACUATE, MoveReason.RULE, MoveReason.MAKE_ROOM, MoveReason.REQUESTED}
+)
+
+
+class Priority(StrEnum):
+    """The vMotion priority asked of vCenter."""
+
+    HIGH = "high"
+    DEFAULT = "default"
+    LOW = "low"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProposedMove:
+    """A move as the planner wants it, not yet ordered. `gain` is in units of `State.cost`."""
+
+    vm: VmId
+    source: HostId
+    target: HostId
+    reason: MoveReason
+    why: str
+    gain: float = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """A move of a finished plan. `after` names moves that must have ended before this one starts.
+
+    Moves of one `wave` (from 1) may run at the same time. A VM occurs twice only when it is parked.
+    """
+
+    id: MoveId
+    vm: VmId
+    vm_name: str
+    source: HostId
+    target: HostId
+    reason: MoveReason
+    why: str
+    priority: Priority
+    wave: int
+    after: tuple[MoveId, ...]
+    start_seconds: Seconds
+    expected_seconds: Seconds
+    memory_mib: Mib
+    gain: float
+    this_run: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Violation:
+    """A rule that a placement breaks, and the VMs that break it."""
+
+    rule: str
+    type: RuleType
+    mandatory: bool
+    vms: tuple[VmId, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Spread:
+    """Load over capacity of the hosts that may run VMs."""
+
+    mean: Ratio
+    max: Ratio
+    min: Ratio
+    stddev: Ratio
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostLoad:
+    """One host's load in a state. Ratios are of usable capacity and may exceed 1."""
+
+    id: HostId
+    cpu_ratio: Ratio
+    memory_ratio: Ratio
+    vms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class State:
+    """A placement, measured. `cost` is the planner's objective without the price of moves."""
+
+    cost: float
+    imbalance: Ratio
+    cpu: Spread
+    memory: Spread
+    unmet_cpu_mhz: Mhz
+    violations: tuple[Violation, ...]
+    hosts: tuple[HostLoad, ...]
+
+    @property
+    def broken_must_rules(self) -> int:
+        """Return how many must-rules are broken."""
+        return sum(1 for violation in self.violations if violation.mandatory)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Something that cannot be met, in a sentence, with the cheapest change that would mend it."""
+
+    kind: str
+    message: str
+    rules: tuple[str, ...] = ()
+    vms: tuple[VmId, ...] = ()
+    hosts: tuple[HostId, ...] = ()
+    relax: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Draft:
+    """What the planner hands to the sequencing: moves best first, not yet ordered in time.
+
+    Replaying `moves` on the snapshot gives the placement that the planner aims at. Each VM occurs once.
+    """
+
+    moves: tuple[ProposedMove, ...]
+    conflicts: tuple[Conflict, ...] = ()
+    refusals: tuple[Refusal, ...] = ()
+    stage_seconds: Mapping[str, Seconds] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Schedule:
+    """What the sequencing hands back: moves with wave, order and time, and what cannot be reached."""
+
+    moves: tuple[Move, ...]
+    dropped: tuple[Refusal, ...] = ()
+    makespan_seconds: Seconds = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """The whole way to the goal, in the order in which moves may start."""
+
+    id: str
+    created_at: datetime
+    snapshot_taken_at: datetime
+    cluster_id: ClusterId
+    cluster_name: str
+    status: PlanStatus
+    reason: str
+    before: State
+    after: State
+    moves: tuple[Move, ...]
+    conflicts: tuple[Conflict, ...]
+    refusals: tuple[Refusal, ...]
+    makespan_seconds: Seconds
+    stage_seconds: Mapping[str, Seconds]
+
+    @property
+    def admitted(self) -> tuple[Move, ...]:
+        """Return the moves that this run's budgets admit."""
+        return tuple(move for move in self.moves if move.this_run)
+
+    @property
+    def waves(self) -> int:
+        """Return the number of waves."""
+        return max((move.wave for move in self.moves), default=0)

@@ -1,0 +1,109 @@
+"""Every "no" of this program, as one enumeration. The same word stands in plan, report, metric and log."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Self
+
+from balancer.model.units import HostId, VmId
+
+
+class Reason(StrEnum):
+    """Why a VM stays, a pair is ruled out, a move is not started or a snapshot is not acted on."""
+
+    # the VM itself
+    NOT_RUNNING = "not_running"
+    ON_SOURCE_ALREADY = "on_source_already"
+    AUTOMATION_MANUAL = "automation_manual"
+    AUTOMATION_DISABLED = "automation_disabled"
+    PASSTHROUGH_DEVICE = "passthrough_device"
+    VGPU = "vgpu"
+    SRIOV = "sriov"
+    USB_DEVICE = "usb_device"
+    CPU_AFFINITY = "cpu_affinity"
+    HOST_LOCAL_CDROM = "host_local_cdrom"
+    LOCAL_CDROM_BACKING = "local_cdrom_backing"
+    TOOLS_INSTALLING = "tools_installing"
+    SHARED_SCSI_BUS = "shared_scsi_bus"
+    FAULT_TOLERANCE = "fault_tolerance"
+    PENDING_QUESTION = "pending_question"
+    INACCESSIBLE = "inaccessible"
+    METHOD_DISABLED = "method_disabled"
+    AGENT_VM = "agent_vm"
+    CONSOLIDATING = "consolidating"
+    LATENCY_SENSITIVE_PINNED = "latency_sensitive_pinned"
+    NO_DEMAND_DATA = "no_demand_data"
+    # the pair of VM and host
+    SOURCE_HOST_STATE = "source_host_state"
+    TARGET_HOST_STATE = "target_host_state"
+    FAILOVER_HOST = "failover_host"
+    VMOTION_DISABLED = "vmotion_disabled"
+    ENCRYPTION_UNSUPPORTED = "encryption_unsupported"
+    EVC = "evc"
+    EVC_UNKNOWN = "evc_unknown"
+    CPU_VENDOR = "cpu_vendor"
+    CPU_FEATURES = "cpu_features"
+    DATASTORE = "datastore"
+    NETWORK = "network"
+    MEMORY_CEILING = "memory_ceiling"
+    CPU_CEILING = "cpu_ceiling"
+    CPU_RESERVATION = "cpu_reservation"
+    MEMORY_RESERVATION = "memory_reservation"
+    HOST_VM_LIMIT = "host_vm_limit"
+    AFFINITY = "affinity"
+    ANTI_AFFINITY = "anti_affinity"
+    VM_HOST_AFFINE = "vm_host_affine"
+    VM_HOST_ANTI_AFFINE = "vm_host_anti_affine"
+    SERVER_CHECK = "server_check"
+    # time and limits
+    RECENTLY_MOVED = "recently_moved"
+    VM_FAILED_RECENTLY = "vm_failed_recently"
+    TARGET_FAILED_RECENTLY = "target_failed_recently"
+    IN_FLIGHT = "in_flight"
+    HOST_SLOTS = "host_slots"
+    CLUSTER_SLOTS = "cluster_slots"
+    RUN_BUDGET = "run_budget"
+    HOUR_BUDGET = "hour_budget"
+    VM_BUDGET = "vm_budget"
+    # the plan and its steps
+    NO_TARGET = "no_target"
+    UNREACHABLE = "unreachable"
+    DEPENDENCY_FAILED = "dependency_failed"
+    PLAN_TOO_OLD = "plan_too_old"
+    SOURCE_CHANGED = "source_changed"
+    VM_VANISHED = "vm_vanished"
+    HOST_VANISHED = "host_vanished"
+    GOAL_OFF = "goal_off"
+    # the whole cluster
+    OBSERVE_MODE = "observe_mode"
+    DRS_AUTOMATED = "drs_automated"
+    SNAPSHOT_STALE = "snapshot_stale"
+    SNAPSHOT_PARTIAL = "snapshot_partial"
+    HOSTS_LOST = "hosts_lost"
+    STOPPING = "stopping"
+    CONNECTION_LOST = "connection_lost"
+    JOURNAL_UNAVAILABLE = "journal_unavailable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Refusal:
+    """One "no" with its facts. `count` above 1 stands for that many alike (grouped for reading)."""
+
+    reason: Reason
+    detail: str = ""
+    vm: VmId | None = None
+    host: HostId | None = None
+    count: int = 1
+
+    @classmethod
+    def of(cls, reason: Reason, detail: str = "", *, vm: str = "", host: str = "") -> Self:
+        """Build a refusal from plain ids; an empty id means that it is not about one."""
+        return cls(
+            reason=reason,
+            detail=detail,
+            vm=VmId(vm) if vm else None,
+            host=HostId(host) if host else None,
+        )
+
+    def __str__(self) -> str:
+        """Return the stable word and the facts."""
+        return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)

@@ -1,0 +1,35 @@
+"""The cluster's own DRS rules, read whether or not DRS is switched on."""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from balancer.model.units import HostId, VmId
+
+
+class RuleType(StrEnum):
+    """What a rule says of its VMs (and, for the last two, of a host group's members)."""
+
+    AFFINITY = "affinity"
+    ANTI_AFFINITY = "anti_affinity"
+    VM_HOST_AFFINE = "vm_host_affine"
+    VM_HOST_ANTI_AFFINE = "vm_host_anti_affine"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rule:
+    """One rule. Mandatory rules are "must", the others "should" with a weight from the policy."""
+
+    name: str
+    type: RuleType
+    vms: tuple[VmId, ...]
+    hosts: frozenset[HostId] = frozenset()
+    enabled: bool = True
+    mandatory: bool = True
+
+    def allows_host(self, host: HostId) -> bool:
+        """Whether a VM of this VM-host rule may run on `host` (True for rules between VMs)."""
+        if self.type is RuleType.VM_HOST_AFFINE:
+            return host in self.hosts
+        if self.type is RuleType.VM_HOST_ANTI_AFFINE:
+            return host not in self.hosts
+        return True

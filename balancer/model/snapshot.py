@@ -1,0 +1,182 @@
+"""One vSphere cluster at one instant: what a planner needs and nothing else."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from types import MappingProxyType
+
+from balancer.model.evc import EvcMode
+from balancer.model.host import Host
+from balancer.model.rule import Rule, RuleType
+from balancer.model.units import ClusterId, HostId, Mhz, Mib, VmId
+from balancer.model.vm import Automation, Vm
+
+
+class SourceKind(StrEnum):
+    """Where a snapshot comes from."""
+
+    VCENTER = "vcenter"
+    SIMULATED = "simulated"
+    FILE = "file"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Source:
+    """Which system was read."""
+
+    kind: SourceKind = SourceKind.FILE
+    name: str = ""
+    instance_uuid: str | None = None
+    api_version: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Drs:
+    """The cluster's own DRS: on or off, and how far it acts by itself."""
+
+    enabled: bool = False
+    automation: Automation | None = None
+
+    @property
+    def acts_alone(self) -> bool:
+        """Whether DRS moves VMs by itself, so that a second balancer would fight it."""
+        return self.enabled and self.automation in (None, Automation.FULLY_AUTOMATED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ha:
+    """HA admission control that a plan must leave intact."""
+
+    enabled: bool = False
+    host_failures_to_tolerate: int = 0
+    cpu_reserve_percent: float = 0.0
+    memory_reserve_percent: float = 0.0
+    failover_hosts: frozenset[HostId] = frozenset()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Cluster:
+    """The cluster itself. `evc_mode` of None means that EVC is off."""
+
+    id: ClusterId
+    name: str
+    evc_mode: str | None = None
+    evc_modes: tuple[EvcMode, ...] = ()
+    drs: Drs = field(default_factory=Drs)
+    ha: Ha = field(default_factory=Ha)
+
+
+class DatastoreState(StrEnum):
+    """Whether a datastore can be relied on."""
+
+    NORMAL = "normal"
+    ENTERING_MAINTENANCE = "entering_maintenance"
+    MAINTENANCE = "maintenance"
+    INACCESSIBLE = "inaccessible"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Datastore:
+    """One datastore."""
+
+    id: str
+    name: str
+    kind: str | None = None
+    capacity_mib: Mib | None = None
+    free_mib: Mib | None = None
+    state: DatastoreState = DatastoreState.NORMAL
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Network:
+    """One network or distributed port group."""
+
+    id: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ResourcePool:
+    """One resource pool below the cluster."""
+
+    id: str
+    name: str
+    parent: str | None = None
+    cpu_reservation_mhz: Mhz | None = None
+    cpu_limit_mhz: Mhz | None = None
+    cpu_shares: float | None = None
+    memory_reservation_mib: Mib | None = None
+    memory_limit_mib: Mib | None = None
+    memory_shares: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class InFlight:
+    """A migration that is running or queued, ours or somebody else's."""
+
+    vm: VmId
+    source: HostId
+    target: HostId
+    started_at: datetime | None = None
+    task: str | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Snapshot:
+    """One cluster at one instant. Hosts and VMs are sorted by id; ids are unique and references hold.
+
+    Raises:
+        ValueError: an id occurs twice, or a VM stands on a host that is not in the snapshot.
+            (Readers of files report such faults with their place before they come here.)
+    """
+
+    taken_at: datetime
+    cluster: Cluster
+    hosts: tuple[Host, ...]
+    vms: tuple[Vm, ...]
+    rules: tuple[Rule, ...] = ()
+    source: Source = field(default_factory=Source)
+    datastores: tuple[Datastore, ...] = ()
+    networks: tuple[Network, ...] = ()
+    resource_pools: tuple[ResourcePool, ...] = ()
+    in_flight: tuple[InFlight, ...] = ()
+    profile_slot_seconds: float | None = None
+    host_by_id: Mapping[HostId, Host] = field(init=False, repr=False, compare=False)
+    vm_by_id: Mapping[VmId, Vm] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """Sort, index and check the references."""
+        put = object.__setattr__
+        put(self, "hosts", tuple(sorted(self.hosts, key=lambda host: host.id)))
+        put(self, "vms", tuple(sorted(self.vms, key=lambda vm: vm.id)))
+        put(self, "host_by_id", MappingProxyType({host.id: host for host in self.hosts}))
+        put(self, "vm_by_id", MappingProxyType({vm.id: vm for vm in self.vms}))
+        self._check()
+
+    def _check(self) -> None:
+        if len(self.host_by_id) != len(self.hosts):
+            raise ValueError("a host id occurs twice in the snapshot")
+        if len(self.vm_by_id) != len(self.vms):
+            raise ValueError("a VM id occurs twice in the snapshot")
+        lost = sorted({vm.host for vm in self.vms} - self.host_by_id.keys())
+        if lost:
+            raise ValueError(f"VMs stand on hosts that are not in the snapshot: {', '.join(lost)}")
+
+    @property
+    def running_vms(self) -> tuple[Vm, ...]:
+        """Return the powered-on VMs, by id."""
+        return tuple(vm for vm in self.vms if vm.is_running)
+
+    @property
+    def serving_hosts(self) -> tuple[Host, ...]:
+        """Return the hosts that may run VMs, by id: those that take some and are not kept for HA.
+
+        Balance and contention are measured over these.
+        """
+        spare = self.cluster.ha.failover_hosts
+        return tuple(host for host in self.hosts if host.state.takes and host.id not in spare)
+
+    def active_rules(self, *types: RuleType) -> tuple[Rule, ...]:
+        """Return the enabled rules of the given types (all types where none is given), in file order."""
+        return tuple(r for r in self.rules if r.enabled and (not types or r.type in types))

@@ -1,0 +1,20 @@
+"""Identifiers and units of the model. Identifiers are managed-object ids ("host-12"), never display names."""
+
+from typing import NewType
+
+HostId = NewType("HostId", str)
+VmId = NewType("VmId", str)
+ClusterId = NewType("ClusterId", str)
+MoveId = NewType("MoveId", str)
+
+Mhz = float
+"""Processor speed times cores, 10^6 cycles a second."""
+
+Mib = float
+"""Memory, 2^20 bytes."""
+
+Seconds = float
+"""Wall-clock duration."""
+
+Ratio = float
+"""A share, 0..1 unless a docstring says otherwise. Percent exists only in text for people."""

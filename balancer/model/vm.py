@@ -1,0 +1,120 @@
+"""A virtual machine as one snapshot saw it."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+from balancer.model.host import NO_FEATURES
+from balancer.model.units import HostId, Mhz, Mib, VmId
+
+
+class PowerState(StrEnum):
+    """Only a VM that is on is load, and only such a VM is moved."""
+
+    ON = "on"
+    OFF = "off"
+    SUSPENDED = "suspended"
+
+
+class Automation(StrEnum):
+    """The per-VM DRS override. Manual and disabled mean: never moved unasked."""
+
+    FULLY_AUTOMATED = "fullyAutomated"
+    PARTIALLY_AUTOMATED = "partiallyAutomated"
+    MANUAL = "manual"
+    DISABLED = "disabled"
+
+
+class Encryption(StrEnum):
+    """Encrypted vMotion as the VM asks for it (`config.migrateEncryption`)."""
+
+    DISABLED = "disabled"
+    OPPORTUNISTIC = "opportunistic"
+    REQUIRED = "required"
+
+
+class Blocker(StrEnum):
+    """Why a VM cannot leave its host now. The words are those of the snapshot format."""
+
+    PASSTHROUGH_DEVICE = "passthrough_device"
+    VGPU = "vgpu"
+    SRIOV = "sriov"
+    USB_DEVICE = "usb_device"
+    CPU_AFFINITY = "cpu_affinity"
+    HOST_LOCAL_CDROM = "host_local_cdrom"
+    LOCAL_CDROM_BACKING = "local_cdrom_backing"
+    TOOLS_INSTALLING = "tools_installing"
+    SHARED_SCSI_BUS = "shared_scsi_bus"
+    FAULT_TOLERANCE = "fault_tolerance"
+    PENDING_QUESTION = "pending_question"
+    INACCESSIBLE = "inaccessible"
+    METHOD_DISABLED = "method_disabled"
+    AGENT_VM = "agent_vm"
+    CONSOLIDATING = "consolidating"
+    LATENCY_SENSITIVE_PINNED = "latency_sensitive_pinned"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Profile:
+    """Expected demand over the horizon in equal slots from the snapshot's time; wins over point values."""
+
+    cpu_demand_mhz: tuple[Mhz, ...] = ()
+    memory_demand_mib: tuple[Mib, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Vm:
+    """One VM. A figure of None was not measured, which is never the same as 0."""
+
+    id: VmId
+    name: str
+    host: HostId
+    vcpus: int
+    memory_mib: Mib
+    uuid: str | None = None
+    power: PowerState = PowerState.ON
+    cpu_demand_mhz: Mhz | None = None
+    cpu_usage_mhz: Mhz | None = None
+    cpu_ready_percent: float | None = None
+    memory_active_mib: Mib | None = None
+    memory_consumed_mib: Mib | None = None
+    memory_granted_mib: Mib | None = None
+    memory_swapped_mib: Mib | None = None
+    memory_ballooned_mib: Mib | None = None
+    dirty_rate_mbps: float | None = None
+    profile: Profile | None = None
+    cpu_reservation_mhz: Mhz = 0.0
+    cpu_limit_mhz: Mhz | None = None
+    cpu_shares: float | None = None
+    memory_reservation_mib: Mib = 0.0
+    memory_limit_mib: Mib | None = None
+    memory_shares: float | None = None
+    resource_pool: str | None = None
+    folder: str | None = None
+    min_evc_mode: str | None = None
+    evc_mode: str | None = None
+    cpu_features: Mapping[str, str] = NO_FEATURES
+    datastores: frozenset[str] = frozenset()
+    networks: frozenset[str] = frozenset()
+    groups: frozenset[str] = frozenset()
+    tags: frozenset[str] = frozenset()
+    attributes: Mapping[str, str] = NO_FEATURES
+    automation: Automation = Automation.FULLY_AUTOMATED
+    blockers: tuple[Blocker, ...] = ()
+    encryption: Encryption | None = None
+    last_moved_at: datetime | None = None
+
+    @property
+    def is_running(self) -> bool:
+        """Whether the VM is powered on."""
+        return self.power is PowerState.ON
+
+    @property
+    def footprint_mib(self) -> Mib:
+        """Return the host memory the VM holds: consumed where measured, else its configured size.
+
+        Source: `quickStats.hostMemoryUsage` includes the VM's overhead and may exceed the size.
+        """
+        held = self.memory_mib if self.memory_consumed_mib is None else self.memory_consumed_mib
+        return max(held, self.memory_reservation_mib)

@@ -1,0 +1,1 @@
+"""What is wanted: the typed form of `policies/*.yaml`, its strict loader, and the objective it sets."""

@@ -1,0 +1,122 @@
+"""The typed form of a policy: goals, thresholds, prices, limits. Plain values with the shipped defaults."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from types import MappingProxyType
+
+from balancer.model.plan import MoveReason, Priority
+from balancer.model.units import Ratio, Seconds
+
+
+class Mode(StrEnum):
+    """How far the daemon acts by itself on a cluster."""
+
+    OBSERVE = "observe"  # plans and reports, moves nothing
+    PARTIAL = "partial"  # carries out evacuations and must-rule repairs only
+    AUTOMATIC = "automatic"  # carries out plans within the limits
+
+
+class MemoryMetric(StrEnum):
+    """What counts as a VM's memory demand when balance is measured."""
+
+    ACTIVE = "active"  # active plus `idle_memory_share` of the idle rest
+    CONSUMED = "consumed"  # host memory held
+    GRANTED = "granted"  # guest memory backed by the host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goals:
+    """Each aim switched on or off by itself."""
+
+    evacuation: bool = True
+    rules: bool = True
+    contention: bool = True
+    balance: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Thresholds:
+    """Ratios of a host's usable capacity, and of imbalance.
+
+    `cpu_ceiling` and `memory_ceiling` are laws: no move fills a host above them (evacuations and rule
+    repairs may pass the CPU ceiling, never the memory ceiling). A host above `cpu_contention` or
+    `memory_contention` is relieved. Balance is sought when the imbalance exceeds `balance_trigger`,
+    and then until `balance_target`: the band between the two keeps noise from moving VMs.
+    """
+
+    cpu_ceiling: Ratio = 1.0
+    memory_ceiling: Ratio = 0.96
+    cpu_contention: Ratio = 0.85
+    memory_contention: Ratio = 0.92
+    balance_trigger: Ratio = 0.05
+    balance_target: Ratio = 0.025
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Prices:
+    """What a move costs beside what it brings.
+
+    A move is priced at 1 + `per_second` x its predicted seconds, times `move_price` in units of the
+    objective; a broken should-rule costs `soft_rule`.
+    """
+
+    move_price: float = 2e-6
+    per_second: float = 0.05
+    soft_rule: float = 2e-3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Limits:
+    """What one run may do, and how fresh its facts must be. They bound execution, not the plan."""
+
+    moves_per_run_ratio: Ratio = 0.05
+    moves_per_run_at_least: int = 2
+    moves_per_run_at_most: int = 20
+    moves_per_hour_ratio: Ratio = 0.10
+    mandatory_moves_per_run: int = 40
+    migrations_per_host: int = 2
+    migrations_per_cluster: int = 4
+    migrations_per_vcenter: int = 16
+    moves_per_vm_per_day: int = 2
+    residence_s: Seconds = 3600.0
+    failed_vm_hold_s: Seconds = 900.0
+    failed_vm_quarantine_s: Seconds = 86_400.0
+    failed_target_quarantine_s: Seconds = 3600.0
+    plan_age_s: Seconds = 120.0
+    snapshot_age_s: Seconds = 60.0
+    fresh_hosts_ratio: Ratio = 0.90
+    fresh_vms_ratio: Ratio = 0.95
+    lost_hosts_ratio: Ratio = 0.20
+    lost_hosts_at_most: int = 3
+    migration_timeout_s: Seconds = 900.0
+    migration_timeout_factor: float = 4.0
+
+
+DEFAULT_PRIORITIES: Mapping[MoveReason, Priority] = MappingProxyType(
+    {
+        MoveReason.EVACUATE: Priority.HIGH,
+        MoveReason.RULE: Priority.DEFAULT,
+        MoveReason.CONTENTION: Priority.DEFAULT,
+        MoveReason.BALANCE: Priority.LOW,
+        MoveReason.MAKE_ROOM: Priority.HIGH,
+        MoveReason.PARKING: Priority.DEFAULT,
+        MoveReason.CONSOLIDATE: Priority.LOW,
+        MoveReason.REQUESTED: Priority.HIGH,
+    }
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """Everything that "balanced" means for one cluster."""
+
+    name: str = "balanced"
+    description: str = ""
+    goals: Goals = field(default_factory=Goals)
+    thresholds: Thresholds = field(default_factory=Thresholds)
+    prices: Prices = field(default_factory=Prices)
+    limits: Limits = field(default_factory=Limits)
+    memory_metric: MemoryMetric = MemoryMetric.ACTIVE
+    idle_memory_share: Ratio = 0.25
+    priorities: Mapping[MoveReason, Priority] = DEFAULT_PRIORITIES

@@ -1,0 +1,56 @@
+"""Which rules a placement breaks: the same laws read over a whole placement instead of one move."""
+
+from balancer.model.plan import Violation
+from balancer.model.rule import Rule, RuleType
+from balancer.model.units import HostId, VmId
+from balancer.rules.placement import Placement
+
+
+def violations(placement: Placement) -> tuple[Violation, ...]:
+    """Return the broken rules, must and should, in the order of the snapshot's rules.
+
+    VMs that do not run take no part. A VM on its way counts where it is and where it goes (kept apart),
+    and where it will be (kept together, VM-host).
+    """
+    found = []
+    for rule in placement.ground.snapshot.active_rules():
+        vms = offenders(placement, rule)
+        if vms:
+            found.append(
+                Violation(rule=rule.name, type=rule.type, mandatory=rule.mandatory, vms=vms)
+            )
+    return tuple(found)
+
+
+def offenders(placement: Placement, rule: Rule) -> tuple[VmId, ...]:
+    """Return the VMs that break `rule`, by id; empty where it holds."""
+    members = [vm for vm in rule.vms if vm in placement.host_of]
+    if rule.type is RuleType.AFFINITY:
+        return _scattered(placement, members)
+    if rule.type is RuleType.ANTI_AFFINITY:
+        return _crowded(placement, members)
+    wrong = [vm for vm in members if not rule.allows_host(_end(placement, vm))]
+    return tuple(sorted(wrong))
+
+
+def _scattered(placement: Placement, members: list[VmId]) -> tuple[VmId, ...]:
+    hosts = {_end(placement, vm) for vm in members}
+    return tuple(sorted(members)) if len(hosts) > 1 else ()
+
+
+def _crowded(placement: Placement, members: list[VmId]) -> tuple[VmId, ...]:
+    group = set(members)
+    crowded: set[VmId] = set()
+    for host in sorted(_hosts(placement, members)):
+        together = group & placement.present[host]
+        if len(together) > 1:
+            crowded |= together
+    return tuple(sorted(crowded))
+
+
+def _hosts(placement: Placement, members: list[VmId]) -> set[HostId]:
+    return {placement.host_of[vm] for vm in members} | {_end(placement, vm) for vm in members}
+
+
+def _end(placement: Placement, vm: VmId) -> HostId:
+    return placement.heading.get(vm, placement.host_of[vm])

@@ -1,0 +1,1 @@
+"""What tests share: builders, fakes, launchers. No assertions live here."""
