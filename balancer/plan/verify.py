@@ -1,0 +1,90 @@
+"""The independent check of a finished plan: replays it wave by wave before the judges.
+
+Shares no code with search, solver or sequencing. A plan that fails here is a bug of ours: it is
+counted and logged and never executed.
+"""
+
+from collections.abc import Sequence
+from itertools import groupby
+
+from balancer.model.need import Need
+from balancer.model.plan import Move
+from balancer.model.units import MoveId, VmId
+from balancer.policy.types import Policy
+from balancer.rules.judge import judge_move
+from balancer.rules.placement import Candidate, Ground, Placement
+from balancer.rules.standing import standing
+
+
+def verify(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
+    """Return what is wrong with a plan, in sentences; empty where it is sound.
+
+    Checked: order and references; every move at its wave, with all others of the wave begun (so that
+    each arrival counts before any departure); no prefix of waves worse than the start.
+    """
+    problems = _check_form(need, moves)
+    if problems:
+        return problems
+    return _replay(need, policy, moves)
+
+
+def _check_form(need: Need, moves: Sequence[Move]) -> tuple[str, ...]:
+    found: list[str] = []
+    wave_of: dict[MoveId, int] = {}
+    for move in moves:
+        if move.id in wave_of:
+            found.append(f"{move.id} occurs twice")
+        if move.vm not in need.demand:
+            found.append(f"{move.id}: {move.vm} is not a running VM of the snapshot")
+        if move.target not in need.snapshot.host_by_id:
+            found.append(f"{move.id}: {move.target} is not a host of the snapshot")
+        late = [other for other in move.after if wave_of.get(other, move.wave) >= move.wave]
+        found.extend(
+            f"{move.id} waits for {other}, which is not in an earlier wave" for other in late
+        )
+        wave_of[move.id] = move.wave
+    if [move.wave for move in moves] != sorted(move.wave for move in moves):
+        found.append("the moves are not in the order of their waves")
+    return tuple(found)
+
+
+def _replay(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
+    placement = Placement(Ground(need.snapshot, policy, need.demand))
+    start = standing(placement)
+    mandatory = {move.vm for move in moves if move.reason.is_mandatory}
+    for number, group in groupby(moves, key=lambda move: move.wave):
+        wave = tuple(group)
+        problems = _check_wave(need, placement, wave, mandatory)
+        if problems:
+            return problems
+        for move in wave:
+            placement.finish(move.vm)
+        now = standing(placement)
+        if now.is_worse_than(start):
+            return (
+                f"after wave {number} the cluster would be worse than at the start: {now}, {start}",
+            )
+    return ()
+
+
+def _check_wave(
+    need: Need, placement: Placement, wave: Sequence[Move], mandatory: set[VmId]
+) -> tuple[str, ...]:
+    displaced = [move for move in wave if placement.host_of[move.vm] != move.source]
+    if displaced:
+        return tuple(f"{move.id}: {move.vm} would not be on {move.source}" for move in displaced)
+    held = [move for move in wave if move.vm in need.holds.pinned]
+    if held:
+        return tuple(f"{move.id}: {move.vm} must not be touched" for move in held)
+    if len({move.vm for move in wave}) != len(wave):
+        return (f"wave {wave[0].wave} moves a VM twice",)
+    placement.start_all((move.vm, move.target) for move in wave)
+    found = []
+    for move in wave:
+        placement.cancel(move.vm)
+        candidate = Candidate(vm=move.vm, target=move.target, is_mandatory=move.vm in mandatory)
+        refusal = judge_move(placement, candidate)
+        placement.start(move.vm, move.target)
+        if refusal is not None:
+            found.append(f"{move.id} ({move.vm_name} to {move.target}) breaks a law: {refusal}")
+    return tuple(found)
