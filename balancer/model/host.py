@@ -69,7 +69,7 @@ class Host:
     numa_nodes: int | None = None
     cpu_vendor: str | None = None
     max_evc_mode: str | None = None
-    cpu_features: Mapping[str, str] = NO_FEATURES
+    cpu_features: Mapping[str, str] = field(default_factory=lambda: NO_FEATURES)
     vmotion: VmotionLink = field(default_factory=VmotionLink)
     max_running_vms: int | None = None
     datastores: frozenset[str] | None = None

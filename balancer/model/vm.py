@@ -1,7 +1,7 @@
 """A virtual machine as one snapshot saw it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
@@ -94,12 +94,12 @@ class Vm:
     folder: str | None = None
     min_evc_mode: str | None = None
     evc_mode: str | None = None
-    cpu_features: Mapping[str, str] = NO_FEATURES
+    cpu_features: Mapping[str, str] = field(default_factory=lambda: NO_FEATURES)
     datastores: frozenset[str] = frozenset()
     networks: frozenset[str] = frozenset()
     groups: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
-    attributes: Mapping[str, str] = NO_FEATURES
+    attributes: Mapping[str, str] = field(default_factory=lambda: NO_FEATURES)
     automation: Automation = Automation.FULLY_AUTOMATED
     blockers: tuple[Blocker, ...] = ()
     encryption: Encryption | None = None

@@ -119,4 +119,4 @@ class Policy:
     limits: Limits = field(default_factory=Limits)
     memory_metric: MemoryMetric = MemoryMetric.ACTIVE
     idle_memory_share: Ratio = 0.25
-    priorities: Mapping[MoveReason, Priority] = DEFAULT_PRIORITIES
+    priorities: Mapping[MoveReason, Priority] = field(default_factory=lambda: DEFAULT_PRIORITIES)
