@@ -1,1 +1,5 @@
-"""Placeholder."""
+"""A vCenter that exists only in memory: generated clusters, virtual time, migrations that can fail.
+
+It implements the same ports as the vSphere adapter, so that the demo, tests and the laboratory run
+the real cycle. It must never open a connection or touch a file.
+"""
