@@ -1,1 +1,177 @@
-"""Placeholder."""
+"""One rebalance cycle, top to bottom: collect, assess, plan, sequence, verify, admit, execute.
+
+The one place where the stages meet. Planning alone is `plan_snapshot`: it is given a snapshot and can
+neither read nor write anything else, so that a dry run differs from a real one only in what is not called.
+"""
+
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+
+from balancer.assess.conclusion import conclude
+from balancer.assess.goals import fit_goals
+from balancer.assess.need import assess
+from balancer.assess.stability import holds_from
+from balancer.assess.state import measure
+from balancer.collect.quality import judge_quality
+from balancer.execute import Tools, execute
+from balancer.execute.budgets import admit
+from balancer.execute.settle import settle
+from balancer.model.errors import PlanInvalid
+from balancer.model.events import CycleEnded, PlanMade, SnapshotTaken
+from balancer.model.fingerprint import fingerprint
+from balancer.model.need import Need
+from balancer.model.outcome import JournalRow, MoveOutcome
+from balancer.model.plan import Draft, Plan, Schedule
+from balancer.model.reasons import Reason, Refusal
+from balancer.model.snapshot import Snapshot
+from balancer.model.stopwatch import Stopwatch
+from balancer.plan import PlanSettings, make_draft
+from balancer.plan.verify import verify
+from balancer.policy.types import Mode, Policy
+from balancer.ports import ClusterRef
+from balancer.rules.placement import Ground, Placement
+from balancer.sequence import make_schedule
+from balancer.version import VERSION
+
+log = logging.getLogger(__name__)
+
+PLANNING_TRIES = 3
+"""How often a plan is made anew when some of its moves cannot be put into a safe order."""
+
+JOURNAL_LOOKBACK = timedelta(days=7)
+"""How much history decides on holds and budgets; no quarantine lasts longer."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Site:
+    """One cluster as the daemon works on it."""
+
+    cluster: ClusterRef
+    policy: Policy
+    mode: Mode
+    settings: PlanSettings
+    tools: Tools
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleReport:
+    """What one cycle found, planned and did. `held` says why a plan was not carried out."""
+
+    snapshot: Snapshot
+    plan: Plan
+    outcomes: tuple[MoveOutcome, ...] = ()
+    held: Refusal | None = None
+
+
+def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
+    """Run one cycle: read the cluster, settle what is open, plan, and carry out what may be.
+
+    Raises:
+        SourceError: the cluster could not be read; nothing was done.
+        StoreError: the journal could not be read; nothing was done.
+        PlanInvalid: the plan did not pass the independent check; nothing was done.
+    """
+    tools, watch = site.tools, Stopwatch()
+    snapshot = tools.inventory.snapshot(site.cluster)
+    watch.lap("collect")
+    settle(snapshot, site.policy, tools)
+    since = tools.clock.now() - JOURNAL_LOOKBACK
+    rows = tools.store.rows_since(tools.vcenter, site.cluster.id, since)
+    plan = plan_snapshot(
+        snapshot,
+        site.policy,
+        settings=site.settings,
+        rows=rows,
+        now=snapshot.taken_at,
+        mode=site.mode,
+    )
+    watch.lap("plan")
+    tools.events.tell(SnapshotTaken(snapshot=snapshot, state=plan.before))
+    tools.events.tell(PlanMade(plan=plan))
+    held = _why_not_executed(site, snapshot, plan)
+    if held is not None:
+        log.info("plan not carried out", extra={"reason": held.reason, "moves": len(plan.moves)})
+    outcomes = () if held else execute(plan, snapshot, site.policy, tools, cycle_id=cycle_id)
+    watch.lap("execute")
+    tools.events.tell(CycleEnded(plan=plan, outcomes=outcomes, phase_seconds=watch.laps))
+    return CycleReport(snapshot=snapshot, plan=plan, outcomes=outcomes, held=held)
+
+
+def plan_snapshot(
+    snapshot: Snapshot,
+    policy: Policy,
+    *,
+    settings: PlanSettings,
+    rows: Sequence[JournalRow] = (),
+    now: datetime | None = None,
+    mode: Mode = Mode.AUTOMATIC,
+) -> Plan:
+    """Plan one cluster from values alone. `now` is the snapshot's own time where not given.
+
+    Raises:
+        PlanInvalid: the plan did not pass the independent check.
+    """
+    now, watch = now or snapshot.taken_at, Stopwatch()
+    unfit = judge_quality(snapshot, policy.limits, now=now)
+    wanted = replace(policy, goals=fit_goals(policy.goals, unfit))
+    holds = holds_from(snapshot, rows, policy.limits, now=now)
+    need = assess(snapshot, wanted, holds)
+    watch.lap("assess")
+    draft, schedule = _find_way(need, wanted, settings, watch)
+    faults = verify(need, wanted, schedule.moves)
+    watch.lap("verify")
+    if faults:
+        raise PlanInvalid(
+            f"the plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}"
+        )
+    moves, waiting = admit(schedule.moves, snapshot, policy.limits, rows, now=now, mode=mode)
+    placement = Placement(Ground(snapshot, wanted, need.demand))
+    before = measure(placement)
+    for move in moves:
+        placement.move(move.vm, move.target)
+    after = measure(placement)
+    end = conclude(need, wanted, draft, placement, unfit=unfit, moves=len(moves))
+    watch.lap("conclude")
+    return Plan(
+        id=fingerprint(snapshot, policy, settings, VERSION),
+        created_at=now,
+        snapshot_taken_at=snapshot.taken_at,
+        cluster_id=snapshot.cluster.id,
+        cluster_name=snapshot.cluster.name,
+        status=end.status,
+        reason=end.reason,
+        before=before,
+        after=after,
+        moves=moves,
+        conflicts=end.conflicts,
+        refusals=(*unfit, *draft.refusals, *schedule.dropped, *waiting),
+        makespan_seconds=schedule.makespan_seconds,
+        stage_seconds=watch.laps,
+    )
+
+
+def _find_way(
+    need: Need, policy: Policy, settings: PlanSettings, watch: Stopwatch
+) -> tuple[Draft, Schedule]:
+    """Plan and sequence; where a move cannot be reached, forbid that pair and plan differently."""
+    for _ in range(PLANNING_TRIES):
+        draft = make_draft(need, policy, settings)
+        watch.lap("search")
+        schedule = make_schedule(need, policy, draft)
+        watch.lap("sequence")
+        dead = {(r.vm, r.host): r for r in schedule.dropped if r.vm and r.host}
+        if not dead:
+            break
+        need = replace(need, holds=need.holds.without_pairs(dead))
+    return draft, schedule
+
+
+def _why_not_executed(site: Site, snapshot: Snapshot, plan: Plan) -> Refusal | None:
+    """Return why a plan must stay on paper (S1), or None where it may be carried out."""
+    if site.mode is Mode.OBSERVE:
+        return Refusal.of(Reason.OBSERVE_MODE, f"{snapshot.cluster.name} is observed only")
+    if snapshot.cluster.drs.acts_alone:
+        return Refusal.of(Reason.DRS_AUTOMATED, "the cluster's own DRS is fully automated")
+    return site.tools.may_submit()

@@ -1,10 +1,12 @@
 """What happened, as values: the executor and the cycle tell them, metrics, log and live page listen."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 
 from balancer.model.outcome import MoveOutcome
-from balancer.model.plan import Move, Plan
+from balancer.model.plan import Move, Plan, State
+from balancer.model.snapshot import Snapshot
 from balancer.model.units import Seconds
 
 
@@ -41,4 +43,21 @@ class PlanMade:
     plan: Plan
 
 
-Event = MoveStarted | MoveProgressed | MoveEnded | PlanMade
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SnapshotTaken:
+    """A cluster was read and measured."""
+
+    snapshot: Snapshot
+    state: State
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CycleEnded:
+    """A cycle came to its end without an error; seconds by phase: collect, plan, execute."""
+
+    plan: Plan
+    outcomes: tuple[MoveOutcome, ...]
+    phase_seconds: Mapping[str, Seconds]
+
+
+Event = MoveStarted | MoveProgressed | MoveEnded | PlanMade | SnapshotTaken | CycleEnded

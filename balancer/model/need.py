@@ -1,7 +1,7 @@
 """What the assessment found: demand of every running VM, what is held still, and which goals call for action."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from balancer.model.reasons import Refusal
@@ -36,10 +36,16 @@ class Holds:
     impossible by the server or by the sequencing of an earlier try.
     """
 
-    vms: Mapping[VmId, Refusal] = NO_VM_HOLDS
-    pinned: Mapping[VmId, Refusal] = NO_VM_HOLDS
-    targets: Mapping[HostId, Refusal] = NO_HOST_HOLDS
-    pairs: Mapping[tuple[VmId, HostId], Refusal] = MappingProxyType({})
+    vms: Mapping[VmId, Refusal] = field(default_factory=lambda: NO_VM_HOLDS)
+    pinned: Mapping[VmId, Refusal] = field(default_factory=lambda: NO_VM_HOLDS)
+    targets: Mapping[HostId, Refusal] = field(default_factory=lambda: NO_HOST_HOLDS)
+    pairs: Mapping[tuple[VmId, HostId], Refusal] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+
+    def without_pairs(self, dead: Mapping[tuple[VmId, HostId], Refusal]) -> "Holds":
+        """Return these holds with further pairs ruled out."""
+        return replace(self, pairs=MappingProxyType({**self.pairs, **dead}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

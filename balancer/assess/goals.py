@@ -1,0 +1,20 @@
+"""Which goals a snapshot is fit for: none on stale or partial facts, only the mandatory ones when hosts are lost."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from balancer.model.reasons import Reason, Refusal
+from balancer.policy.types import Goals
+
+UNFIT = frozenset({Reason.SNAPSHOT_STALE, Reason.SNAPSHOT_PARTIAL})
+"""Reasons for which nothing at all is planned."""
+
+
+def fit_goals(goals: Goals, unfit: Sequence[Refusal]) -> Goals:
+    """Return the goals that may be pursued, given what the quality gates said."""
+    reasons = {refusal.reason for refusal in unfit}
+    if reasons & UNFIT:
+        return Goals(evacuation=False, rules=False, contention=False, balance=False)
+    if Reason.HOSTS_LOST in reasons:
+        return replace(goals, contention=False, balance=False)
+    return goals

@@ -1,0 +1,76 @@
+"""Snapshots, fingerprints and durations: what holds of the values themselves."""
+
+from dataclasses import replace
+
+import pytest
+
+from balancer.model.duration import SETUP_SECONDS, vmotion_seconds
+from balancer.model.fingerprint import fingerprint
+from balancer.model.host import HostState, VmotionLink
+from balancer.model.snapshot import Drs, Ha
+from balancer.model.units import HostId
+from balancer.model.vm import Automation
+from tests.support.builders import host, snapshot, vm
+
+
+def test_a_snapshot_sorts_its_hosts_and_vms() -> None:
+    snap = snapshot([host(2), host(1)], [vm(9, 1), vm(3, 2)])
+
+    assert [h.id for h in snap.hosts] == ["host-1", "host-2"]
+    assert [v.id for v in snap.vms] == ["vm-3", "vm-9"]
+
+
+def test_a_vm_on_a_host_that_is_not_there_is_no_snapshot() -> None:
+    with pytest.raises(ValueError, match="host-7"):
+        snapshot([host(1)], [vm(1, 7)])
+
+
+@pytest.mark.parametrize(("hosts", "vms"), [([1, 1], []), ([1], [4, 4])], ids=["host", "vm"])
+def test_ids_are_unique(hosts: list[int], vms: list[int]) -> None:
+    with pytest.raises(ValueError, match="occurs twice"):
+        snapshot([host(n) for n in hosts], [vm(n, 1) for n in vms])
+
+
+def test_serving_hosts_take_vms_and_are_not_kept_for_ha() -> None:
+    hosts = [
+        host(1),
+        host(2, state=HostState.MAINTENANCE),
+        host(3),
+        host(4, state=HostState.QUARANTINE),
+    ]
+    snap = snapshot(hosts, [], cluster={"ha": Ha(failover_hosts=frozenset({HostId("host-3")}))})
+
+    assert [h.id for h in snap.serving_hosts] == ["host-1", "host-4"]
+
+
+@pytest.mark.parametrize(
+    ("drs", "alone"),
+    [
+        (Drs(enabled=False, automation=Automation.FULLY_AUTOMATED), False),
+        (Drs(enabled=True, automation=Automation.MANUAL), False),
+        (Drs(enabled=True, automation=Automation.FULLY_AUTOMATED), True),
+        (Drs(enabled=True), True),
+    ],
+    ids=["off", "manual", "fully automated", "on and not known"],
+)
+def test_when_drs_acts_alone(drs: Drs, alone: bool) -> None:
+    assert drs.acts_alone is alone
+
+
+def test_a_fingerprint_depends_on_facts_and_not_on_order() -> None:
+    snap = snapshot([host(1), host(2)], [vm(1, 1, tags=frozenset({"a", "b", "c"}))])
+    same = snapshot([host(2), host(1)], [vm(1, 1, tags=frozenset({"c", "b", "a"}))])
+
+    assert fingerprint(snap) == fingerprint(same)
+    assert fingerprint(snap) != fingerprint(replace(snap, vms=(vm(1, 2),)))
+
+
+def test_copying_takes_longer_over_a_shared_slow_or_busy_link() -> None:
+    fast, slow = host(1), host(2, vmotion=VmotionLink(link_mbps=1000.0))
+    plain = vmotion_seconds(fast, fast, 16_384.0)
+
+    assert plain == pytest.approx(SETUP_SECONDS + 16_384 * 8 * 2**20 / 7.5e9)
+    assert vmotion_seconds(fast, slow, 16_384.0) > plain
+    assert vmotion_seconds(fast, fast, 16_384.0, sharing=2) > plain
+    assert vmotion_seconds(fast, fast, 16_384.0, dirty_rate_mbps=2000.0) > plain
+    assert vmotion_seconds(fast, fast, 16_384.0, dirty_rate_mbps=1e9) < 6 * plain
