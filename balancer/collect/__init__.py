@@ -1,1 +1,5 @@
-"""Placeholder."""
+"""1 source -> Snapshot. Judges whether what was read is fit to act on; the reading itself is a port."""
+
+from balancer.collect.quality import judge_quality
+
+__all__ = ["judge_quality"]
