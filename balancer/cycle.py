@@ -9,11 +9,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from balancer.assess.conclusion import conclude
+from balancer.assess.conclusion import Findings, conclude
 from balancer.assess.goals import fit_goals
 from balancer.assess.need import assess
 from balancer.assess.stability import holds_from
-from balancer.assess.state import measure
 from balancer.collect.quality import judge_quality
 from balancer.execute import Tools, execute
 from balancer.execute.budgets import admit
@@ -31,7 +30,6 @@ from balancer.plan import PlanSettings, make_draft
 from balancer.plan.verify import verify
 from balancer.policy.types import Mode, Policy
 from balancer.ports import ClusterRef
-from balancer.rules.placement import Ground, Placement
 from balancer.sequence import make_schedule
 from balancer.version import VERSION
 
@@ -127,29 +125,9 @@ def plan_snapshot(
             f"the plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}"
         )
     moves, waiting = admit(schedule.moves, snapshot, policy.limits, rows, now=now, mode=mode)
-    placement = Placement(Ground(snapshot, wanted, need.demand))
-    before = measure(placement)
-    for move in moves:
-        placement.move(move.vm, move.target)
-    after = measure(placement)
-    end = conclude(need, wanted, draft, placement, unfit=unfit, moves=len(moves))
-    watch.lap("conclude")
-    return Plan(
-        id=fingerprint(snapshot, policy, settings, VERSION),
-        created_at=now,
-        snapshot_taken_at=snapshot.taken_at,
-        cluster_id=snapshot.cluster.id,
-        cluster_name=snapshot.cluster.name,
-        status=end.status,
-        reason=end.reason,
-        before=before,
-        after=after,
-        moves=moves,
-        conflicts=end.conflicts,
-        refusals=(*unfit, *draft.refusals, *schedule.dropped, *waiting),
-        makespan_seconds=schedule.makespan_seconds,
-        stage_seconds=watch.laps,
-    )
+    found = Findings(draft=draft, schedule=schedule, moves=moves, unfit=unfit, waiting=waiting)
+    plan_id = fingerprint(snapshot, policy, settings, VERSION)
+    return conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)
 
 
 def _find_way(

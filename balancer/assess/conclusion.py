@@ -1,50 +1,80 @@
 """What a plan amounts to: its status, why in a sentence, and every must-rule or evacuation that stays unmet."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
 from balancer.assess.goals import UNFIT
+from balancer.assess.state import measure
 from balancer.model.need import Need
-from balancer.model.plan import Conflict, Draft, PlanStatus, Violation
+from balancer.model.plan import Conflict, Draft, Move, Plan, PlanStatus, Schedule, Violation
 from balancer.model.reasons import Refusal
-from balancer.model.units import VmId
+from balancer.model.units import Seconds, VmId
 from balancer.policy.types import Policy
-from balancer.rules.placement import Placement
+from balancer.rules.placement import Ground, Placement
 from balancer.rules.standing import stranded
 from balancer.rules.violations import violations
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Conclusion:
-    """Status, reason and conflicts of a plan."""
+class Findings:
+    """What the stages found: draft, schedule, the moves with their budgets, and every refusal."""
 
-    status: PlanStatus
-    reason: str
-    conflicts: tuple[Conflict, ...]
+    draft: Draft
+    schedule: Schedule
+    moves: tuple[Move, ...]
+    unfit: tuple[Refusal, ...]
+    waiting: tuple[Refusal, ...]
 
 
 def conclude(
     need: Need,
     policy: Policy,
-    draft: Draft,
-    after: Placement,
+    found: Findings,
     *,
-    unfit: Sequence[Refusal],
-    moves: int,
-) -> Conclusion:
-    """Judge the placement that the plan leads to. Conflicts name what stays unmet, each thing once."""
-    conflicts = (*draft.conflicts, *_unnamed(policy, draft.conflicts, after))
-    refusing = [refusal for refusal in unfit if refusal.reason in UNFIT]
+    plan_id: str,
+    now: datetime,
+    laps: Mapping[str, Seconds],
+) -> Plan:
+    """Make the plan: replay its moves, measure before and after, and name what stays unmet, once each."""
+    placement = Placement(Ground(need.snapshot, policy, need.demand))
+    before = measure(placement)
+    for move in found.moves:
+        placement.move(move.vm, move.target)
+    conflicts = (*found.draft.conflicts, *_unnamed(policy, found.draft.conflicts, placement))
+    status, reason = _status(need, policy, found, conflicts)
+    draft, schedule = found.draft, found.schedule
+    return Plan(
+        id=plan_id,
+        created_at=now,
+        snapshot_taken_at=need.snapshot.taken_at,
+        cluster_id=need.snapshot.cluster.id,
+        cluster_name=need.snapshot.cluster.name,
+        status=status,
+        reason=reason,
+        before=before,
+        after=measure(placement),
+        moves=found.moves,
+        conflicts=conflicts,
+        refusals=(*found.unfit, *draft.refusals, *schedule.dropped, *found.waiting),
+        makespan_seconds=schedule.makespan_seconds,
+        stage_seconds=laps,
+    )
+
+
+def _status(
+    need: Need, policy: Policy, found: Findings, conflicts: tuple[Conflict, ...]
+) -> tuple[PlanStatus, str]:
+    refusing = [refusal for refusal in found.unfit if refusal.reason in UNFIT]
     if refusing:
-        reason = "the snapshot is not fit to act on: " + "; ".join(str(r) for r in refusing)
-        return Conclusion(status=PlanStatus.REFUSED, reason=reason, conflicts=conflicts)
+        facts = "; ".join(str(refusal) for refusal in refusing)
+        return PlanStatus.REFUSED, f"the snapshot is not fit to act on: {facts}"
     if conflicts:
         count = f"{len(conflicts)} thing{'s' if len(conflicts) != 1 else ''}"
-        reason = f"{count} cannot be met, see conflicts"
-        return Conclusion(status=PlanStatus.DEGRADED, reason=reason, conflicts=conflicts)
-    if moves:
-        return Conclusion(status=PlanStatus.PLANNED, reason="", conflicts=())
-    return Conclusion(status=PlanStatus.BALANCED, reason=_quiet(need, policy), conflicts=())
+        return PlanStatus.DEGRADED, f"{count} cannot be met, see conflicts"
+    if found.moves:
+        return PlanStatus.PLANNED, ""
+    return PlanStatus.BALANCED, _quiet(need, policy)
 
 
 def _unnamed(policy: Policy, named: Sequence[Conflict], after: Placement) -> tuple[Conflict, ...]:
