@@ -12,10 +12,12 @@ BalancerError              something was attempted and did not work; the message
 |  `- SubmitRefused        the server refused, with a fault
 |- SubmitUnknown           the request may or may not have been received: ask, never send again
 |- StoreError              the journal cannot be read or written: nothing may be moved
+|  `- RowOpen              this one VM has a row whose end is not known; the others may go on
 `- PlanInvalid             the independent check rejected our own plan: a bug, never executed
 """
 
 from dataclasses import dataclass
+from typing import Self
 
 from balancer.model.units import Seconds
 
@@ -101,6 +103,18 @@ class SubmitUnknown(BalancerError):
 
 class StoreError(BalancerError):
     """The journal cannot be read or written. Unable to write means unable to act."""
+
+
+class RowOpen(StoreError):
+    """The VM has a row whose end is not known, so that no second one is begun for it."""
+
+    @classmethod
+    def of(cls, vm_name: str, row: int) -> Self:
+        """Name the VM and the row that stands in the way."""
+        return cls(
+            f"{vm_name} has an open row in the journal (row {row}): an earlier move of it has no "
+            "known end. Nothing was written; it is settled from what vCenter shows."
+        )
 
 
 class PlanInvalid(BalancerError):
