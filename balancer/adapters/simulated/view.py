@@ -1,0 +1,126 @@
+"""How the simulated vCenter looks to a client: snapshots, whole or in part, with quickStats of now.
+
+Reads the estate and the demand model and changes neither.
+"""
+
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime
+
+from balancer.adapters.simulated.demand import CORE_MHZ, DemandModel
+from balancer.adapters.simulated.estate import Estate
+from balancer.adapters.simulated.migrations import Board
+from balancer.model.host import Host
+from balancer.model.snapshot import InFlight, Snapshot
+from balancer.model.units import ClusterId, HostId, Mhz, Mib, Ratio, Seconds, VmId
+from balancer.model.vm import Vm
+
+STATS_TICK_S = 20.0
+"""quickStats stand still between two such ticks. Source: ESXi samples every 20 s."""
+
+
+class View:
+    """The estate as it shows at one moment. Made anew for each call."""
+
+    def __init__(
+        self, estate: Estate, board: Board, demand: DemandModel, *, now_s: Seconds
+    ) -> None:
+        self._estate = estate
+        self._board = board
+        self._demand = demand
+        self._tick_s = now_s // STATS_TICK_S * STATS_TICK_S
+        self._wants: dict[VmId, tuple[Mhz, Mib]] = {}
+        self._served: dict[HostId, Ratio] = {}
+
+    def snapshot(self, cluster: ClusterId, taken_at: datetime) -> Snapshot:
+        """Return one cluster whole."""
+        base = self._estate.snapshots[cluster]
+        hosts = [host.id for host in base.hosts]
+        vms = sorted(vm for host in hosts for vm in self._estate.residents[host])
+        return replace(
+            base,
+            taken_at=taken_at,
+            hosts=tuple(self.host(host) for host in hosts),
+            vms=tuple(self.vm(vm) for vm in vms),
+            in_flight=self.in_flight(cluster),
+        )
+
+    def refreshed(
+        self, base: Snapshot, taken_at: datetime, *, vms: Iterable[VmId], hosts: Iterable[HostId]
+    ) -> Snapshot:
+        """Return `base` with the named VMs and hosts, and the VMs found there, as they are now."""
+        estate = self._estate
+        named_hosts = set(hosts)
+        found = {vm for host in named_hosts & estate.hosts.keys() for vm in estate.residents[host]}
+        stale = set(vms) | found
+        fresh = [self.vm(vm) for vm in sorted(stale & estate.vms.keys())]
+        kept = [vm for vm in base.vms if vm.id not in stale]
+        return replace(
+            base,
+            taken_at=taken_at,
+            hosts=tuple(self.host(h.id) if h.id in named_hosts else h for h in base.hosts),
+            vms=(*kept, *(vm for vm in fresh if vm.host in base.host_by_id)),
+            rules=estate.snapshots[base.cluster.id].rules,
+            in_flight=self.in_flight(base.cluster.id),
+        )
+
+    def vm(self, vm: VmId) -> Vm:
+        """Return one VM as it is now; without statistics while it is off."""
+        estate = self._estate
+        placed = replace(
+            estate.vms[vm],
+            host=estate.host_of[vm],
+            power=estate.power_of[vm],
+            last_moved_at=estate.moved_at[vm],
+        )
+        return self._measured(placed) if placed.is_running else _unmeasured(placed)
+
+    def _measured(self, vm: Vm) -> Vm:
+        wants_mhz, active_mib = self._want(vm.id)
+        usage_mhz = wants_mhz * self._served_ratio(vm.host)
+        return replace(
+            vm,
+            cpu_demand_mhz=wants_mhz,
+            cpu_usage_mhz=round(usage_mhz, 1),
+            cpu_ready_percent=round(100.0 * (wants_mhz - usage_mhz) / (vm.vcpus * CORE_MHZ), 2),
+            memory_active_mib=active_mib,
+        )
+
+    def host(self, host: HostId) -> Host:
+        """Return one host as it is now."""
+        estate, facts = self._estate, self._estate.hosts[host]
+        vms = estate.running_on(host)
+        used_mhz = sum(self._want(vm.id)[0] for vm in vms) * self._served_ratio(host)
+        held_mib = sum(vm.footprint_mib for vm in vms)
+        return replace(
+            facts,
+            state=estate.state_of[host],
+            cpu_usage_mhz=round(used_mhz + facts.cpu_overhead_mhz),
+            memory_usage_mib=round(held_mib + facts.memory_overhead_mib),
+        )
+
+    def in_flight(self, cluster: ClusterId) -> tuple[InFlight, ...]:
+        """Return the queued and running migrations of a cluster, oldest first."""
+        hosts = self._estate.cluster_of
+        return tuple(
+            InFlight(vm=m.vm.id, source=m.source.id, target=m.target.id, task=m.task)
+            for m in self._board.open
+            if hosts[m.source.id] == cluster
+        )
+
+    def _want(self, vm: VmId) -> tuple[Mhz, Mib]:
+        if vm not in self._wants:
+            self._wants[vm] = self._demand.at(self._estate.vms[vm], self._tick_s)
+        return self._wants[vm]
+
+    def _served_ratio(self, host: HostId) -> Ratio:
+        """Return what share of their CPU demand the VMs of a host get."""
+        if host not in self._served:
+            wants = sum(self._want(vm.id)[0] for vm in self._estate.running_on(host))
+            usable = self._estate.hosts[host].usable_cpu_mhz
+            self._served[host] = 1.0 if wants <= usable else usable / wants
+        return self._served[host]
+
+
+def _unmeasured(vm: Vm) -> Vm:
+    return replace(vm, cpu_demand_mhz=None, cpu_usage_mhz=None, memory_active_mib=None)
