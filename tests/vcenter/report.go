@@ -26,8 +26,8 @@ type hostReport struct {
 type relocationReport struct {
 	Number    int     `json:"number"`
 	VM        string  `json:"vm"`
-	From      string  `json:"from"`
-	To        string  `json:"to"`
+	From      string  `json:"from_host"`
+	To        string  `json:"to_host"`
 	Priority  string  `json:"priority"`
 	User      string  `json:"user"`
 	Task      *string `json:"task"`
