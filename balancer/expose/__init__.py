@@ -1,1 +1,1 @@
-"""Placeholder."""
+"""Outcomes to people and machines: plan document, reports, metrics, logs, health. Reads values, moves nothing."""

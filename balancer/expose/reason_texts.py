@@ -1,0 +1,183 @@
+"""What each `Reason` means, for people: a short phrase, a sentence, and what can be done about it.
+
+The report prints the phrase beside the stable word; `docs/reference/reasons.md` is generated from all
+three. Owns words only: which reason applies is decided by the judges and the other stages.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from types import MappingProxyType
+
+from balancer.expose.reason_rows_vm import VM_AND_PAIR_ROWS, Row
+from balancer.model.reasons import Reason
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReasonText:
+    """A reason in words. `phrase` fits behind "12 VMs:"; `mend` is empty where nothing is wrong."""
+
+    phrase: str
+    sentence: str
+    mend: str = ""
+
+
+def reason_text(reason: Reason) -> ReasonText:
+    """Return the words for a reason; a reason without an entry speaks through its own word."""
+    plain = reason.value.replace("_", " ")
+    return REASON_TEXTS.get(reason) or ReasonText(phrase=plain, sentence=plain)
+
+
+_WAIT = "Nothing: it passes by itself."
+
+_RUN_ROWS: tuple[Row, ...] = (
+    # time and limits
+    (
+        Reason.RECENTLY_MOVED,
+        "moved a short while ago",
+        "The VM has not yet stayed on its host for the time that the policy asks for.",
+        _WAIT,
+    ),
+    (
+        Reason.VM_FAILED_RECENTLY,
+        "failed to move a short while ago",
+        "A move of the VM failed, so that it is left alone for a time.",
+        "See the fault in the journal; the hold ends by itself.",
+    ),
+    (
+        Reason.TARGET_FAILED_RECENTLY,
+        "target refused moves a short while ago",
+        "Moves to the target failed, so that it takes none for a time.",
+        "See the fault in the journal; the hold ends by itself.",
+    ),
+    (
+        Reason.IN_FLIGHT,
+        "is being migrated",
+        "A migration of the VM is running, or its end is not known yet.",
+        _WAIT,
+    ),
+    (
+        Reason.HOST_SLOTS,
+        "host has its full number of migrations",
+        "As many migrations run on the host as may run at a time.",
+        _WAIT,
+    ),
+    (
+        Reason.CLUSTER_SLOTS,
+        "cluster has its full number of migrations",
+        "As many migrations run in the cluster as may run at a time.",
+        _WAIT,
+    ),
+    (
+        Reason.RUN_BUDGET,
+        "waits: budget of this run is used",
+        "This run may make so many moves; the rest is planned anew next time.",
+        "Raise moves_per_run in the policy.",
+    ),
+    (
+        Reason.HOUR_BUDGET,
+        "waits: budget of this hour is used",
+        "So many moves may be made in an hour; the rest is planned anew later.",
+        "Raise moves_per_hour in the policy.",
+    ),
+    (
+        Reason.VM_BUDGET,
+        "moved often enough today",
+        "The VM has been moved as often as it may be in a day.",
+        "Raise moves_per_vm_per_day in the policy.",
+    ),
+    # the plan and its steps
+    (
+        Reason.NO_TARGET,
+        "no host can take it",
+        "Every other host is ruled out for the VM.",
+        "See the reasons given for each host.",
+    ),
+    (
+        Reason.UNREACHABLE,
+        "no safe order of moves found",
+        "The goal is sound, but no order of moves leads there without breaking a law on the way.",
+        "Free room on some host.",
+    ),
+    (
+        Reason.DEPENDENCY_FAILED,
+        "an earlier move failed",
+        "A move that had to end before this one did not succeed.",
+        "The next cycle plans anew.",
+    ),
+    (
+        Reason.PLAN_TOO_OLD,
+        "plan too old",
+        "The plan's age passed the limit before the move was started.",
+        "The next cycle plans anew.",
+    ),
+    (
+        Reason.SOURCE_CHANGED,
+        "stands on another host than planned",
+        "The VM has left the host that the plan found it on.",
+        "The next cycle plans anew.",
+    ),
+    (Reason.VM_VANISHED, "VM is gone", "The VM is no longer in the cluster.", ""),
+    (Reason.HOST_VANISHED, "host is gone", "The host is no longer in the cluster.", ""),
+    (
+        Reason.GOAL_OFF,
+        "goal switched off",
+        "The policy does not seek the goal that would move the VM, or the state of the cluster forbids it.",
+        "Switch the goal on in the policy.",
+    ),
+    # the whole cluster
+    (
+        Reason.OBSERVE_MODE,
+        "cluster is observed only",
+        "The cluster's mode is observe: plans are made and shown, nothing is moved.",
+        "Set the cluster's mode to partial or automatic.",
+    ),
+    (
+        Reason.DRS_AUTOMATED,
+        "the cluster's own DRS is fully automated",
+        "DRS moves VMs by itself, and two balancers would fight.",
+        "Set DRS to manual or partially automated.",
+    ),
+    (
+        Reason.SNAPSHOT_STALE,
+        "facts too old",
+        "The snapshot or too many of its samples are older than the limit.",
+        "See whether vCenter's statistics are current.",
+    ),
+    (
+        Reason.SNAPSHOT_PARTIAL,
+        "facts incomplete",
+        "Too many hosts or VMs have no fresh sample.",
+        "See which hosts do not report.",
+    ),
+    (
+        Reason.HOSTS_LOST,
+        "too many hosts lost",
+        "So many hosts are not connected that only evacuations and rule repairs are made.",
+        "Bring the hosts back.",
+    ),
+    (
+        Reason.STOPPING,
+        "the program is stopping",
+        "A stop was asked for; nothing new is started.",
+        "",
+    ),
+    (
+        Reason.CONNECTION_LOST,
+        "connection to vCenter lost",
+        "vCenter could not be asked, so that nothing is started.",
+        "See whether vCenter can be reached.",
+    ),
+    (
+        Reason.JOURNAL_UNAVAILABLE,
+        "journal cannot be written",
+        "What cannot be written down is not done.",
+        "See whether the disk of the journal is full or read-only.",
+    ),
+)
+
+REASON_TEXTS: Mapping[Reason, ReasonText] = MappingProxyType(
+    {
+        reason: ReasonText(phrase=phrase, sentence=sentence, mend=mend)
+        for reason, phrase, sentence, mend in (*VM_AND_PAIR_ROWS, *_RUN_ROWS)
+    }
+)
