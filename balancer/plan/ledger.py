@@ -1,0 +1,79 @@
+"""Where every VM is while moves are tried: placement, load per host, and members of kept-apart groups per host.
+
+Mutable and private to one draft. Knows no law and no objective; `check_invariants` compares the running
+sums with sums from scratch.
+"""
+
+from collections.abc import Iterable
+from typing import Self
+
+import numpy as np
+
+from balancer.plan.codes import Floats, Ints
+from balancer.plan.problem import COLUMNS, Problem, groups_of
+
+
+class Ledger:
+    """The running state.
+
+    `load` (H, COLUMNS) counts each VM where it stands; `held` adds what running migrations hold on their
+    targets, and is what limits are compared with. `crowd` (apart groups, H) counts members, those on
+    their way on both hosts.
+    """
+
+    def __init__(self, problem: Problem, at: Ints | None = None) -> None:
+        self.problem = problem
+        self.at: Ints = (problem.at if at is None else at).copy()
+        self.load: Floats = np.zeros((len(problem.hosts), COLUMNS))
+        np.add.at(self.load, self.at, problem.size)
+        self.crowd: Ints = np.zeros((len(problem.apart), len(problem.hosts)), dtype=np.int64)
+        self._apart_of = groups_of(problem.apart)
+        for vm, groups in self._apart_of.items():
+            for host in {int(self.at[vm]), self._end(vm)}:
+                self.crowd[list(groups), host] += 1
+
+    @property
+    def held(self) -> Floats:
+        """Return what limits are compared with, (H, COLUMNS): load and what is on its way here."""
+        result: Floats = self.load + self.problem.transit
+        return result
+
+    def held_on(self, host: int) -> Floats:
+        """Return one row of `held`."""
+        result: Floats = self.load[host] + self.problem.transit[host]
+        return result
+
+    def apart_of(self, vm: int) -> tuple[int, ...]:
+        """Return the numbers of the must-rules that keep the VM apart from others."""
+        return self._apart_of.get(vm, ())
+
+    def move(self, vms: Iterable[int], target: int) -> None:
+        """Move VMs that are not on their way. Those that are on `target` already stay."""
+        for vm in vms:
+            source = int(self.at[vm])
+            if source == target:
+                continue
+            self.load[source] -= self.problem.size[vm]
+            self.load[target] += self.problem.size[vm]
+            for group in self.apart_of(vm):
+                self.crowd[group, source] -= 1
+                self.crowd[group, target] += 1
+            self.at[vm] = target
+
+    def copy(self) -> Self:
+        """Return a ledger of its own with the same placement, sums made anew."""
+        return type(self)(self.problem, self.at)
+
+    def moved(self) -> Ints:
+        """Return the VMs that stand elsewhere than at the start, ascending."""
+        return np.flatnonzero(self.at != self.problem.at)
+
+    def check_invariants(self) -> None:
+        """Raise AssertionError where the running sums differ from sums from scratch."""
+        fresh = self.copy()
+        assert np.allclose(self.load, fresh.load), "load has drifted from the placement"
+        assert (self.crowd == fresh.crowd).all(), "crowd has drifted from the placement"
+
+    def _end(self, vm: int) -> int:
+        waits = self.problem.at[vm] == self.problem.end[vm]
+        return int(self.at[vm] if waits else self.problem.end[vm])

@@ -1,0 +1,66 @@
+"""What moves as one: a VM by itself, or a group that must stay together. Struct of arrays over such units."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from balancer.plan.codes import Floats, Ints
+from balancer.plan.ledger import Ledger
+from balancer.plan.problem import COLUMNS, Problem
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Units:
+    """U units. `source` is where the first member stands; members of `whole` units all stand there."""
+
+    members: tuple[tuple[int, ...], ...]
+    size: Floats  # (U, COLUMNS), summed over the members
+    source: Ints  # (U,)
+
+    def __len__(self) -> int:
+        """Return the number of units."""
+        return len(self.members)
+
+
+def make_units(ledger: Ledger, members: Sequence[tuple[int, ...]]) -> Units:
+    """Return the units of the given members, in the given order. None of them may be empty."""
+    flat = np.array([vm for unit in members for vm in unit], dtype=np.int64)
+    lengths = np.array([len(unit) for unit in members], dtype=np.int64)
+    size = np.zeros((len(members), COLUMNS))
+    if len(members):
+        starts = np.concatenate(([0], np.cumsum(lengths)[:-1]))
+        size = np.add.reduceat(ledger.problem.size[flat], starts, axis=0)
+        source = ledger.at[flat[starts]]
+    else:
+        source = np.zeros(0, dtype=np.int64)
+    return Units(members=tuple(members), size=size, source=source)
+
+
+def every_vm(ledger: Ledger) -> Units:
+    """Return one unit per running VM, by id."""
+    return make_units(ledger, [(vm,) for vm in range(len(ledger.problem.vms))])
+
+
+def families(problem: Problem) -> tuple[tuple[int, ...], ...]:
+    """Return the sets of VMs that must-rules keep together, rules that share a VM merged.
+
+    Each set and the list of sets are in ascending order; VMs that are in no such rule are left out.
+    """
+    parent: dict[int, int] = {}
+
+    def root(vm: int) -> int:
+        while parent.setdefault(vm, vm) != vm:
+            parent[vm] = parent[parent[vm]]
+            vm = parent[vm]
+        return vm
+
+    for group in problem.together:
+        first = group.members[0]
+        for vm in group.members[1:]:
+            a, b = sorted((root(first), root(vm)))
+            parent[b] = a
+    found: dict[int, list[int]] = {}
+    for vm in sorted(parent):
+        found.setdefault(root(vm), []).append(vm)
+    return tuple(tuple(found[key]) for key in sorted(found))
