@@ -1,0 +1,125 @@
+"""Which moves truly must have ended before which: the `after` of a plan.
+
+Read off the finished waves. A move waits for the departures whose room it uses, for mates that it must
+be kept apart from, for its own parking hop, and for all that the rest of its affinity group waits for.
+Whatever else runs, a move whose `after` has ended then finds every law fulfilled, so an executor need
+not wait for whole waves. Every edge points to an earlier wave: no cycles.
+"""
+
+from collections import defaultdict
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+
+from balancer.model.rule import RuleType
+from balancer.model.units import HostId, VmId
+from balancer.rules.placement import Ground
+from balancer.sequence.tokens import HostLedgers
+from balancer.sequence.units import Step, Unit
+from balancer.sequence.yard import shares_target, start_placement
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One step with its place in the waves, numbered from 0 in wave order."""
+
+    number: int
+    wave: int
+    unit: Unit
+    step: Step
+
+
+def entries_of(waves: Sequence[Sequence[Unit]]) -> list[Entry]:
+    """Return all steps in wave order; waves count from 1."""
+    found: list[Entry] = []
+    for wave, units in enumerate(waves, start=1):
+        for unit in units:
+            for step in unit.steps:
+                found.append(Entry(number=len(found), wave=wave, unit=unit, step=step))
+    return found
+
+
+def dependencies(ground: Ground, waves: Sequence[Sequence[Unit]]) -> list[tuple[int, ...]]:
+    """Return for each entry the numbers of those it waits for, ascending, without implied ones."""
+    entries = entries_of(waves)
+    reader = _Reader(ground, entries)
+    for _, wave in groupby(entries, key=lambda entry: entry.wave):
+        units = [tuple(unit) for _, unit in groupby(wave, key=lambda entry: id(entry.unit))]
+        reader.read(units)
+    return reader.after
+
+
+class _Reader:
+    """Replays the waves and books who needs whom. Mutable, used by `dependencies` alone."""
+
+    def __init__(self, ground: Ground, entries: Sequence[Entry]) -> None:
+        self.after: list[tuple[int, ...]] = []
+        self._ground = ground
+        self._placement = start_placement(ground)
+        touched = {host for e in entries for host in (e.step.source, e.step.target)}
+        self._ledgers = {host: HostLedgers(self._placement, host) for host in sorted(touched)}
+        self._ancestors: list[int] = []
+        self._last_of_vm: dict[VmId, int] = {}
+        self._left: defaultdict[tuple[str, HostId], list[int]] = defaultdict(list)
+        self._moved: defaultdict[str, list[int]] = defaultdict(list)
+        self._spread_one_by_one: set[str] = set()
+
+    def read(self, batch: Sequence[Sequence[Entry]]) -> None:
+        """Read one wave: every arrival before any departure."""
+        entries = [entry for group in batch for entry in group]
+        self._placement.start_all((e.step.vm, e.step.target) for e in entries)
+        self._note_spreading(entries)
+        for group in batch:
+            self._read_unit(group)
+        for entry in entries:
+            self._depart(entry)
+
+    def _read_unit(self, group: Sequence[Entry]) -> None:
+        needed: set[int] = set()
+        for entry in group:
+            needed |= self._for_vm_and_rules(entry.step)
+        for entry in group:
+            ledgers = self._ledgers[entry.step.target]
+            needed |= ledgers.arrive(entry.step.candidate, self._closure(needed))
+        reduced = self._without_implied(needed)
+        for _ in group:
+            self.after.append(reduced)
+            self._ancestors.append(self._closure(needed))
+
+    def _for_vm_and_rules(self, step: Step) -> set[int]:
+        """Return the VM's own hop, and the departures of mates from the target."""
+        needed = {self._last_of_vm[step.vm]} if step.vm in self._last_of_vm else set()
+        for rule in self._ground.musts(step.vm, RuleType.ANTI_AFFINITY):
+            needed |= set(self._left[rule.name, step.target])
+            if rule.name in self._spread_one_by_one:
+                needed |= set(self._moved[rule.name])
+        return needed
+
+    def _note_spreading(self, entries: Iterable[Entry]) -> None:
+        """Note rules whose VMs may share a host for a while: their moves keep the order of the waves."""
+        for entry in entries:
+            for rule in self._ground.musts(entry.step.vm, RuleType.ANTI_AFFINITY):
+                if shares_target(self._placement, rule, entry.step):
+                    self._spread_one_by_one.add(rule.name)
+
+    def _depart(self, entry: Entry) -> None:
+        step = entry.step
+        self._placement.finish(step.vm)
+        self._ledgers[step.source].depart(entry.number, step.vm)
+        self._last_of_vm[step.vm] = entry.number
+        for rule in self._ground.musts(step.vm, RuleType.ANTI_AFFINITY):
+            self._left[rule.name, step.source].append(entry.number)
+            self._moved[rule.name].append(entry.number)
+
+    def _closure(self, needed: Iterable[int]) -> int:
+        """Return the bits of `needed` and of all that these wait for."""
+        bits = 0
+        for number in needed:
+            bits |= 1 << number | self._ancestors[number]
+        return bits
+
+    def _without_implied(self, needed: set[int]) -> tuple[int, ...]:
+        implied = 0
+        for number in needed:
+            implied |= self._ancestors[number]
+        return tuple(sorted(number for number in needed if not implied >> number & 1))

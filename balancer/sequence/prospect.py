@@ -1,0 +1,89 @@
+"""How the cluster will stand when the wave in the making has ended, kept up to date move by move.
+
+The same figures as `rules.standing`, computed from differences: whole recounts per tried move would
+dominate the run time. Judges no move; answers only whether the end of the wave is worse than the start.
+"""
+
+from collections import defaultdict
+
+from balancer.model.rule import Rule
+from balancer.model.units import HostId, VmId
+from balancer.policy.objective import HostArrays, load_cost
+from balancer.rules.placement import Ground, Placement
+from balancer.rules.standing import LEAVING, TOLERANCE
+from balancer.rules.violations import offenders
+from balancer.sequence.units import Step, Unit
+
+SHARE_OF_TOLERANCE = 0.5
+"""We use half of what the independent check tolerates: the other half is for sums in another order."""
+
+
+class Prospect:
+    """The placement at the end of the wave. Migrations that were running before are left where they are."""
+
+    def __init__(self, ground: Ground) -> None:
+        self._ground = ground
+        self._placement = Placement(ground)
+        arrays = self._placement.host_arrays()
+        self._arrays = HostArrays(capacity=arrays.capacity, load=arrays.load.copy())
+        self._row = {host.id: row for row, host in enumerate(ground.snapshot.serving_hosts)}
+        self._leaving = {h.id for h in ground.snapshot.hosts if h.state in LEAVING}
+        self._rules = ground.snapshot.active_rules()
+        self._rules_of: defaultdict[VmId, set[int]] = defaultdict(set)
+        for index, rule in enumerate(self._rules):
+            for vm in rule.vms:
+                self._rules_of[vm].add(index)
+        self._offending = [self._count(rule) for rule in self._rules]
+        self._unread: set[int] = set()
+        self._stranded = sum(len(self._placement.present[host]) for host in self._leaving)
+        self._start_laws, self._start_cost = self._laws(), self._cost()
+
+    def apply(self, unit: Unit) -> None:
+        """Let the unit have moved."""
+        for step in unit.steps:
+            self._shift(step, step.source, step.target)
+
+    def undo(self, unit: Unit) -> None:
+        """Let the unit not have moved."""
+        for step in unit.steps:
+            self._shift(step, step.target, step.source)
+
+    def is_worse(self) -> bool:
+        """Whether this end would be worse than the start, lexicographically: laws, evacuations, cost."""
+        laws = self._laws()
+        if laws != self._start_laws:
+            return laws > self._start_laws
+        return self._cost() > self._start_cost + TOLERANCE * SHARE_OF_TOLERANCE
+
+    def excess(self) -> float:
+        """Return by how much the objective is above that of the start."""
+        return self._cost() - self._start_cost
+
+    def _shift(self, step: Step, source: HostId, target: HostId) -> None:
+        demand = self._ground.demand[step.vm]
+        self._placement.move(step.vm, target)
+        for host, sign in ((source, -1.0), (target, 1.0)):
+            row = self._row.get(host)
+            if row is not None:
+                self._arrays.load[row, 0] += sign * demand.cpu_mhz
+                self._arrays.load[row, 1] += sign * demand.memory_mib
+        self._stranded += (target in self._leaving) - (source in self._leaving)
+        self._unread |= self._rules_of.get(step.vm, set())
+
+    def _laws(self) -> tuple[int, int, int]:
+        """Return broken must-rules, VMs that break them, and VMs still to be evacuated."""
+        for index in self._unread:
+            self._offending[index] = self._count(self._rules[index])
+        self._unread.clear()
+        pairs = zip(self._rules, self._offending, strict=True)
+        must = [count for rule, count in pairs if rule.mandatory and count]
+        return len(must), sum(must), self._stranded
+
+    def _cost(self) -> float:
+        policy = self._ground.policy
+        pairs = zip(self._rules, self._offending, strict=True)
+        soft = sum(1 for rule, count in pairs if count and not rule.mandatory)
+        return load_cost(self._arrays, policy.thresholds) + policy.prices.soft_rule * soft
+
+    def _count(self, rule: Rule) -> int:
+        return len(offenders(self._placement, rule))

@@ -1,0 +1,156 @@
+"""From a draft to a schedule: attempts, what is given up and why, and the finished list of moves.
+
+The only place that decides to give something up. Every move that stays is legal in its wave, and no
+prefix of waves is worse than the start, whatever was given up.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from balancer.model.need import Need
+from balancer.model.plan import Draft, Move, MoveReason, Schedule
+from balancer.model.reasons import Reason, Refusal
+from balancer.model.units import MoveId, Seconds, VmId
+from balancer.policy.types import Policy
+from balancer.rules.placement import Ground
+from balancer.sequence.dependencies import Entry, dependencies, entries_of
+from balancer.sequence.dropping import refusals_of
+from balancer.sequence.timing import start_times
+from balancer.sequence.units import Unit, units_of
+from balancer.sequence.waves import Stuck, WaveBuilder
+from balancer.sequence.yard import Yard
+
+MOST_ATTEMPTS = 6
+"""Attempts with parking. One more without it ends the matter: then nobody is left on a parking host."""
+
+IDLE = Refusal.of(Reason.UNREACHABLE, "it only makes room for a move that cannot be reached")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Attempt:
+    """Waves, and what could not be reached."""
+
+    waves: list[tuple[Unit, ...]]
+    given_up: Mapping[VmId, Stuck]
+    mandatory_alone: bool
+
+    @property
+    def loss(self) -> tuple[int, int, int]:
+        """Return mandatory moves given up, all moves given up, and moves to be made; less is better."""
+        lost = [stuck.unit for stuck in self.given_up.values()]
+        mandatory = sum(len(unit.steps) for unit in lost if unit.is_mandatory)
+        made = sum(len(unit.steps) for wave in self.waves for unit in wave)
+        return mandatory, sum(len(unit.steps) for unit in lost), made
+
+
+def make_schedule(need: Need, policy: Policy, draft: Draft) -> Schedule:
+    """Return the draft's moves in waves, with order, times and parking hops, and what was dropped.
+
+    Pure and deterministic. Waves obey every law at every instant and the limits on simultaneous
+    migrations (an affinity group larger than a limit has a wave of its own); after no wave is the
+    cluster worse than at the start. Moves are listed wave by wave, within a wave by expected start.
+
+    Raises:
+        ValueError: the draft moves a VM twice, or one that does not run where the move begins.
+    """
+    if not draft.moves:
+        return Schedule(moves=())
+    ground = Ground(need.snapshot, policy, need.demand)
+    units = units_of(ground, draft.moves)
+    best = _settle(need, policy, units, mandatory_alone=False)
+    if best.loss[0]:
+        other = _settle(need, policy, units, mandatory_alone=True)
+        best = min(best, other, key=lambda attempt: attempt.loss)
+        best = _without_idle_helpers(need, policy, units, best)
+    return _finish(ground, best)
+
+
+def _settle(
+    need: Need, policy: Policy, units: Sequence[Unit], *, mandatory_alone: bool
+) -> _Attempt:
+    """Repeat the attempt without the units that would be left on a parking host, until none is."""
+    given_up: dict[VmId, Stuck] = {}
+    for attempt in range(MOST_ATTEMPTS + 1):
+        left = [unit for unit in units if unit.key not in given_up]
+        may_park = attempt < MOST_ATTEMPTS
+        builder = WaveBuilder(Yard(need, policy), left, may_park=may_park)
+        waves, stuck = builder.build(mandatory_alone=mandatory_alone)
+        stranded = {found.unit.key: found for found in stuck if found.unit.is_parked}
+        if not stranded:
+            break
+        given_up |= stranded
+    given_up |= {found.unit.key: found for found in stuck}
+    return _Attempt(waves=waves, given_up=given_up, mandatory_alone=mandatory_alone)
+
+
+def _without_idle_helpers(
+    need: Need, policy: Policy, units: Sequence[Unit], best: _Attempt
+) -> _Attempt:
+    """Give up moves that only make room for something that was given up; keep all else as it is."""
+    ground = Ground(need.snapshot, policy, need.demand)
+    idle = _idle_helpers(ground, best.waves)
+    if not idle:
+        return best
+    rest = [unit for unit in units if unit.key not in idle]
+    other = _settle(need, policy, rest, mandatory_alone=best.mandatory_alone)
+    if not other.given_up.keys() <= best.given_up.keys():
+        return best
+    given_up = {**other.given_up, **idle}
+    leaner = replace(other, given_up=given_up)
+    return _without_idle_helpers(need, policy, rest, leaner)
+
+
+def _idle_helpers(ground: Ground, waves: Sequence[Sequence[Unit]]) -> dict[VmId, Stuck]:
+    """Return the units that make room and that no other move waits for."""
+    entries, after = entries_of(waves), dependencies(ground, waves)
+    used = {entries[number].unit.key for numbers in after for number in numbers}
+    idle = {}
+    for entry in entries:
+        is_helper = all(step.reason is MoveReason.MAKE_ROOM for step in entry.unit.steps)
+        if is_helper and entry.unit.key not in used:
+            idle[entry.unit.key] = Stuck(unit=entry.unit, refusal=IDLE)
+    return idle
+
+
+def _finish(ground: Ground, best: _Attempt) -> Schedule:
+    entries, after = entries_of(best.waves), dependencies(ground, best.waves)
+    starts = start_times(ground, entries, after)
+    ordered = sorted(entries, key=lambda e: (e.wave, starts[e.number], e.number))
+    place = {entry.number: place for place, entry in enumerate(ordered, start=1)}
+    moves = []
+    for entry in ordered:
+        waits = sorted(place[number] for number in after[entry.number])
+        move = _move(ground, entry, starts[entry.number])
+        names = tuple(MoveId(f"m{number}") for number in waits)
+        moves.append(replace(move, id=MoveId(f"m{place[entry.number]}"), after=names))
+    ends = [move.start_seconds + move.expected_seconds for move in moves]
+    return Schedule(
+        moves=tuple(moves),
+        dropped=refusals_of(ground.snapshot, tuple(best.given_up.values())),
+        makespan_seconds=max(ends, default=0.0),
+    )
+
+
+"""
+"""
+
+
+def _move(ground: Ground, entry: Entry, start_seconds: Seconds) -> Move:
+    """Return the entry as a move of the plan, still without its id and without what it waits for."""
+    step, vm = entry.step, ground.snapshot.vm_by_id[entry.step.vm]
+    return Move(
+        id=MoveId(""),
+        vm=step.vm,
+        vm_name=vm.name,
+        source=step.source,
+        target=step.target,
+        reason=step.reason,
+        why=step.why,
+        priority=ground.policy.priorities[step.reason],
+        wave=entry.wave,
+        after=(),
+        start_seconds=start_seconds,
+        expected_seconds=step.seconds,
+        memory_mib=ground.demand[step.vm].footprint_mib,
+        gain=step.gain,
+    )
