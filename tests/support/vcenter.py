@@ -16,16 +16,16 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
-from typing import IO, Self
+from typing import IO, Any, Self
 from urllib.parse import urlsplit
 
 import pytest
 from pydantic import BaseModel, ConfigDict
-from pyVim.connect import Disconnect, SmartConnect
 from pyVmomi import vim
+from pyVmomi.SoapAdapter import SoapStubAdapter
 
 from tests.support.vcenter_control import VCenterControl
 
@@ -34,6 +34,11 @@ BINARY = SOURCE_DIR / "bin" / "vcenter"
 START_TIMEOUT_S = 30.0
 END_TIMEOUT_S = 10.0
 BUILD_TIMEOUT_S = 600.0
+
+# pyVmomi makes its types at run time: their constructors carry no annotations.
+API_VERSION = "vim.version.v8_0_3_0"
+STUB: Any = SoapStubAdapter
+SERVICE_INSTANCE: Any = vim.ServiceInstance
 
 
 class VCenterUnavailableError(Exception):
@@ -269,18 +274,19 @@ def connect(
     server: VCenterProcess, *, username: str | None = None, password: str | None = None
 ) -> Iterator[vim.ServiceInstance]:
     """Log in with a client of its own, TLS verified, and log out at the end."""
-    instance = SmartConnect(  # type: ignore[no-untyped-call]  # pyVim.connect is not annotated
-        host=server.host,
-        port=server.port,
-        user=username or server.greeting.username,
-        pwd=password or server.greeting.password,
-        sslContext=server.tls_context(),
+    stub = STUB(
+        host=server.host, port=server.port, version=API_VERSION, sslContext=server.tls_context()
     )
+    instance = SERVICE_INSTANCE("ServiceInstance", stub)
+    greeting = server.greeting
     try:
+        sessions = instance.RetrieveContent().sessionManager
+        sessions.Login(username or greeting.username, password or greeting.password)
         yield instance
+        with suppress(vim.fault.NotAuthenticated, OSError):  # the test may have ended the session
+            sessions.Logout()
     finally:
-        Disconnect(instance)  # type: ignore[no-untyped-call]
-        instance._stub.DropConnections()
+        stub.DropConnections()
 
 
 def main(arguments: list[str]) -> int:

@@ -311,7 +311,8 @@ class VCenterControl:
     def _send(self, method: str, path: str, body: object | None = None) -> str:
         answer = self._http.request(method, path, json=body)
         if answer.is_error:
-            raise ValueError(f"{method} {path} was refused: {answer.text.strip()}")
+            problem = _Problem.model_validate_json(answer.text).error
+            raise ValueError(f"{method} {path} was refused: {problem}")
         return answer.text
 
 
@@ -331,6 +332,10 @@ def wait_for(
         if time.monotonic() > deadline:
             raise TimeoutError(f"waited {timeout_s} s for {what}; last seen: {value!r}")
         time.sleep(POLL_INTERVAL_S)
+
+
+class _Problem(BaseModel):
+    error: str
 
 
 class _Number(BaseModel):

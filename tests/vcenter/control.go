@@ -7,7 +7,6 @@ import (
 	"net/http"
 	"slices"
 	"strconv"
-	"time"
 
 	"github.com/vmware/govmomi/vim25/types"
 )
@@ -16,10 +15,11 @@ import (
 type control struct {
 	world *world
 	gate  *gate
+	port  *port
 }
 
-// answer is what a control call returns: a value to send, or an error that the
-// caller made.
+// handler answers a control call: with a value to send, or with an error that
+// the caller made.
 type handler func(req *http.Request) (any, error)
 
 var (
@@ -28,8 +28,8 @@ var (
 )
 
 // newControl registers the control's calls. See README.md.
-func newControl(w *world, g *gate) http.Handler {
-	c := &control{world: w, gate: g}
+func newControl(w *world, g *gate, p *port) http.Handler {
+	c := &control{world: w, gate: g, port: p}
 	mux := http.NewServeMux()
 	for pattern, h := range map[string]handler{
 		"GET /state":               c.alone(c.state),
@@ -329,6 +329,6 @@ func (c *control) outage(req *http.Request) (any, error) {
 	if err := read(req, &ask); err != nil {
 		return nil, err
 	}
-	c.gate.outage(time.Duration(ask.Seconds * float64(time.Second)))
+	c.port.outage(seconds(ask.Seconds))
 	return done(), nil
 }

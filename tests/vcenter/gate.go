@@ -25,6 +25,7 @@ type gate struct {
 	open    map[net.Conn]bool
 }
 
+// newGate puts a gate before the service.
 func newGate(w *world, next http.Handler) *gate {
 	return &gate{world: w, next: next, calls: map[string]int{}, dropped: map[string]int{}, open: map[net.Conn]bool{}}
 }
@@ -124,11 +125,11 @@ func hangUp(out http.ResponseWriter) {
 	}
 }
 
-// outage breaks every connection now and each new one for a while.
-func (g *gate) outage(d time.Duration) {
+// hangUpAll closes every connection now and answers none until then.
+func (g *gate) hangUpAll(until time.Time) {
 	g.mu.Lock()
 	defer g.mu.Unlock()
-	g.down = time.Now().Add(d)
+	g.down = until
 	for conn := range g.open {
 		_ = conn.Close()
 	}
@@ -149,27 +150,6 @@ func (g *gate) track(conn net.Conn, state http.ConnState) {
 		g.open[conn] = true
 	case http.StateClosed, http.StateHijacked:
 		delete(g.open, conn)
-	}
-}
-
-// guardedListener resets connections that come in during an outage. The port
-// stays bound, so that nobody else can take it.
-type guardedListener struct {
-	net.Listener
-	gate *gate
-}
-
-// Accept takes the next connection that is not in an outage.
-func (l guardedListener) Accept() (net.Conn, error) {
-	for {
-		conn, err := l.Listener.Accept()
-		if err != nil || !l.gate.isDown() {
-			return conn, err
-		}
-		if tcp, ok := conn.(*net.TCPConn); ok {
-			_ = tcp.SetLinger(0)
-		}
-		_ = conn.Close()
 	}
 }
 

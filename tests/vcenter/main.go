@@ -102,10 +102,6 @@ func serve(w *world) (*greeting, error) {
 	if err != nil {
 		return nil, err
 	}
-	soapPort, err := net.Listen("tcp", w.options.listen)
-	if err != nil {
-		return nil, err
-	}
 	controlPort, err := net.Listen("tcp", "127.0.0.1:0")
 	if err != nil {
 		return nil, err
@@ -114,11 +110,14 @@ func serve(w *world) (*greeting, error) {
 	soap := &http.Server{
 		Handler: g, TLSConfig: id.config, ConnState: g.track, ReadHeaderTimeout: time.Minute, ErrorLog: log.Default(),
 	}
-	control := &http.Server{Handler: newControl(w, g), ReadHeaderTimeout: time.Minute}
-	go func() { log.Print(soap.ServeTLS(guardedListener{soapPort, g}, "", "")) }()
+	soapPort, err := openPort(w.options.listen, soap, g)
+	if err != nil {
+		return nil, err
+	}
+	control := &http.Server{Handler: newControl(w, g, soapPort), ReadHeaderTimeout: time.Minute}
 	go func() { log.Print(control.Serve(controlPort)) }()
 	return &greeting{
-		URL: "https://" + soapPort.Addr().String() + "/sdk", Control: "http://" + controlPort.Addr().String(),
+		URL: "https://" + soapPort.address + "/sdk", Control: "http://" + controlPort.Addr().String(),
 		Username: w.options.username, Password: w.options.password,
 		Thumbprint: id.thumbprint, CertificatePEM: id.pem,
 		InstanceUUID: w.about().InstanceUuid, APIVersion: apiVersion,
