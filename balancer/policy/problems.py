@@ -1,0 +1,157 @@
+"""Turns what pydantic says of a wrong document into problems that people can act on.
+
+It owns the wording: what was found, what is allowed, the nearest spelling. It never decides what is
+right (the typed documents do) and never reads a file. Configuration, policies, snapshots and plans all
+speak through it, so that the same mistake reads the same everywhere.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from pydantic import ValidationError
+from pydantic_core import ErrorDetails
+
+from balancer.model.errors import Problem
+
+Loc = tuple[int | str, ...]
+Where = Callable[[Loc, bool], str]
+"""Gives the place of a value, or of its key where the flag is set."""
+
+KnownKeys = Callable[[Loc], Iterable[str]]
+"""Gives the keys that are allowed in the mapping at a place."""
+
+MOST_SHOWN = 60
+"""Longest piece of a wrong value that is repeated to the reader, in characters."""
+
+MOST_LISTED = 200
+"""Problems listed of one file; the rest is counted."""
+
+_LIST = "a list"
+_MAPPING = "a mapping"
+_TIME = "date and time with a time zone, such as 2026-11-22T10:00:00Z"
+_ALLOWED: Mapping[str, str] = MappingProxyType(
+    {
+        "bool_type": "true or false",
+        "int_type": "a whole number",
+        "float_type": "a number",
+        "finite_number": "a finite number",
+        "string_type": "text",
+        "string_too_short": "text that is not empty",
+        "path_type": "a path",
+        "list_type": _LIST,
+        "tuple_type": _LIST,
+        "set_type": _LIST,
+        "frozen_set_type": _LIST,
+        "dict_type": _MAPPING,
+        "model_type": _MAPPING,
+        "model_attributes_type": _MAPPING,
+        "datetime_type": _TIME,
+        "datetime_parsing": _TIME,
+        "datetime_from_date_parsing": _TIME,
+        "timezone_aware": _TIME,
+    }
+)
+_ALLOWED_WITH: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "greater_than": ("gt", "greater than {}"),
+        "greater_than_equal": ("ge", "at least {}"),
+        "less_than": ("lt", "less than {}"),
+        "less_than_equal": ("le", "at most {}"),
+        "enum": ("expected", "{}"),
+        "literal_error": ("expected", "{}"),
+        "too_short": ("min_length", "at least {} entries"),
+        "too_long": ("max_length", "at most {} entries"),
+        "string_too_long": ("max_length", "at most {} characters"),
+        "string_pattern_mismatch": ("pattern", "text like {}"),
+    }
+)
+
+
+def problems_from(err: ValidationError, *, where: Where, known: KnownKeys) -> tuple[Problem, ...]:
+    """Return one problem for each error, in pydantic's order; at most `MOST_LISTED` are spelled out."""
+    details = err.errors(include_url=False)
+    return limited([_problem(detail, where, known) for detail in details])
+
+
+def limited(problems: Sequence[Problem]) -> tuple[Problem, ...]:
+    """Return the first `MOST_LISTED` problems and one that counts the rest."""
+    if len(problems) <= MOST_LISTED:
+        return tuple(problems)
+    rest = Problem(where="and", found=f"{len(problems) - MOST_LISTED} more problems")
+    return (*problems[:MOST_LISTED], rest)
+
+
+def path_text(loc: Loc) -> str:
+    """Return a path as people write it: `hosts[3].vmotion.enabled`; empty for the document itself."""
+    text = ""
+    for part in loc:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+def shown(value: object) -> str:
+    """Return a value as a message may repeat it: short, in one line, without control characters."""
+    if isinstance(value, Mapping):
+        return _MAPPING
+    if isinstance(value, list | tuple):
+        return _LIST
+    text = repr(value) if isinstance(value, str) else json.dumps(value, default=repr)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return a question that offers the nearest known spelling, or nothing where none is near."""
+    close = difflib.get_close_matches(word[:MOST_SHOWN], sorted(known), n=1, cutoff=0.6)
+    return f"did you mean {close[0]!r}?" if close else ""
+
+
+def _problem(detail: ErrorDetails, where: Where, known: KnownKeys) -> Problem:
+    loc = tuple(part for part in detail["loc"] if part != "[key]")
+    kind = detail["type"]
+    if kind == "extra_forbidden":
+        return _unknown_key(loc, where, tuple(known(loc[:-1])))
+    if kind == "missing":
+        found = f"'{loc[-1]}' is missing"
+        return Problem(where=where(loc[:-1], False), found=found, allowed="it must be given")
+    allowed = _allowed(detail)
+    return Problem(
+        where=where(loc, "[key]" in detail["loc"]),
+        found=shown(detail["input"]),
+        allowed=allowed,
+        hint=_hint(kind, detail["input"], allowed),
+    )
+
+
+def _unknown_key(loc: Loc, where: Where, keys: Sequence[str]) -> Problem:
+    key = str(loc[-1])
+    hint = nearest(key, keys)
+    allowed = "" if hint or len(keys) > 12 else ", ".join(keys)
+    return Problem(
+        where=where(loc, True), found=f"unknown key {shown(key)}", allowed=allowed, hint=hint
+    )
+
+
+def _allowed(detail: ErrorDetails) -> str:
+    kind, facts = detail["type"], detail.get("ctx", {})
+    if kind in _ALLOWED_WITH:
+        name, pattern = _ALLOWED_WITH[kind]
+        fact = facts.get(name)
+        return pattern.format(f"{fact:g}" if isinstance(fact, float) else fact)
+    if kind == "value_error":
+        return str(facts.get("error", detail["msg"]))
+    return _ALLOWED.get(kind, detail["msg"])
+
+
+def _hint(kind: str, value: object, allowed: str) -> str:
+    if value is None:
+        return "leave the key out where there is nothing to say"
+    if not isinstance(value, str):
+        return ""
+    if kind in ("enum", "literal_error"):
+        return nearest(value, re.findall(r"'([^']*)'", allowed))
+    if kind in ("int_type", "float_type") and re.fullmatch(r"[-+.0-9eE]+", value):
+        return "write it without quotes"
+    return ""
