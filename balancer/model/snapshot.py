@@ -23,12 +23,13 @@ class SourceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Which system was read."""
+    """Which system was read. `rejected_objects` are hosts and VMs that could not be read whole."""
 
     kind: SourceKind = SourceKind.FILE
     name: str = ""
     instance_uuid: str | None = None
     api_version: str | None = None
+    rejected_objects: int = 0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

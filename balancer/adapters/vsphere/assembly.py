@@ -1,0 +1,164 @@
+"""Hosts and VMs of one cluster, put together from what several reads say of them.
+
+Owns the joining of facts, the cache of devices, and the count of what could not be read. Must never drop
+an object in silence, and never let a VM move of which the devices are not known.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
+from functools import cached_property
+
+from pyVmomi import vim
+
+from balancer.adapters.vsphere.cluster import ClusterFacts
+from balancer.adapters.vsphere.devices import DeviceFacts, devices_from
+from balancer.adapters.vsphere.facts import Facts
+from balancer.adapters.vsphere.hosts import HostContext, host_from
+from balancer.adapters.vsphere.observer import RequestObserver
+from balancer.adapters.vsphere.places import (
+    attribute_names,
+    folder_paths,
+    local_datastores,
+    managed_pools,
+    reach,
+)
+from balancer.adapters.vsphere.reader import Reader
+from balancer.adapters.vsphere.retrieve import Retrieved
+from balancer.adapters.vsphere.vms import VmContext, bare_vm_from, is_template, vm_from
+from balancer.model.host import Host
+from balancer.model.units import HostId, Seconds, VmId
+from balancer.model.vm import Blocker, Vm
+
+# A guest may eject its CD without a change of `changeVersion`; then the cache is wrong for so long.
+DEVICES_KEPT_S = 600.0
+
+UNREADABLE = "unreadable"
+INCOMPLETE = "incomplete"
+UNKNOWN_HOST = "unknown_host"
+_KNOWN = tuple(
+    (kind, cause) for kind in ("host", "vm") for cause in (UNREADABLE, INCOMPLETE, UNKNOWN_HOST)
+)
+
+
+@dataclass(slots=True)
+class Tally:
+    """What of one read is not, or not whole, in the snapshot: counts by kind and cause."""
+
+    counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+
+    def add(self, kind: str, cause: str, count: int = 1) -> None:
+        """Count objects."""
+        self.counts[kind, cause] += count
+
+    def tell(self, observer: RequestObserver) -> None:
+        """Tell every known kind and cause, the zeros too."""
+        for kind, cause in _KNOWN:
+            observer.rejected(kind, cause, self.counts[kind, cause])
+
+
+@dataclass(frozen=True, kw_only=True)
+class Ground:
+    """What surrounds the hosts and VMs of one cluster."""
+
+    cluster: ClusterFacts
+    entering: frozenset[HostId]
+    datastores: tuple[Facts, ...] = ()
+    pools: tuple[Facts, ...] = ()
+    folders: tuple[Facts, ...] = ()
+    attributes: Facts
+
+    @cached_property
+    def of_hosts(self) -> HostContext:
+        """Return what hosts need."""
+        return HostContext(
+            groups=self.cluster.host_groups,
+            datastores=reach(self.datastores),
+            entering=self.entering,
+            evc_modes=self.cluster.cluster.evc_modes,
+        )
+
+    @cached_property
+    def of_vms(self) -> VmContext:
+        """Return what VMs need."""
+        return VmContext(
+            automation=self.cluster.automation,
+            groups=self.cluster.vm_groups,
+            folders=folder_paths(self.folders),
+            attribute_names=attribute_names(self.attributes),
+            local_datastores=local_datastores(self.datastores),
+            managed_pools=managed_pools(self.pools),
+        )
+
+
+class DeviceCache:
+    """The devices of VMs by `config.changeVersion`: long to read, and they seldom change."""
+
+    def __init__(self, reader: Reader, monotonic: Callable[[], Seconds] = time.monotonic) -> None:
+        self._reader = reader
+        self._monotonic = monotonic
+        self._kept: dict[VmId, tuple[str, Seconds, DeviceFacts]] = {}
+
+    def fill(self, vms: Iterable[Facts], *, anew: bool = False) -> None:
+        """Read the devices that are not known for the VMs' present versions, or all of them."""
+        now = self._monotonic()
+        kept = self._kept.items()
+        self._kept = {key: entry for key, entry in kept if now - entry[1] < DEVICES_KEPT_S}
+        versions = {VmId(f.id): v for f in vms if (v := f.text("config.changeVersion"))}
+        wanted = [key for key in versions if anew or not self._has(key, versions[key])]
+        for key in wanted:
+            self._kept.pop(key, None)
+        for facts in self._reader.devices_of(wanted).objects:
+            devices = facts.many("config.hardware.device", vim.vm.device.VirtualDevice)
+            key = VmId(facts.id)
+            self._kept[key] = (versions[key], now, devices_from(devices))
+
+    def of(self, vm: Facts) -> DeviceFacts | None:
+        """Return a VM's devices, None where they could not be read."""
+        entry = self._kept.get(VmId(vm.id))
+        return entry[2] if entry and vm.text("config.changeVersion") == entry[0] else None
+
+    def _has(self, key: VmId, version: str) -> bool:
+        return key in self._kept and self._kept[key][0] == version
+
+
+def hosts_of(found: Retrieved, ground: Ground, tally: Tally) -> tuple[Host, ...]:
+    """Translate the hosts that were read. One without hardware facts (never connected) is counted."""
+    tally.add("host", UNREADABLE, len(found.unreadable))
+    hosts = [host_from(facts, ground.of_hosts) for facts in found.objects]
+    tally.add("host", INCOMPLETE, hosts.count(None))
+    return tuple(host for host in hosts if host is not None)
+
+
+def vms_of(
+    found: Retrieved, ground: Ground, devices: DeviceCache, *, reader: Reader, tally: Tally
+) -> tuple[Vm, ...]:
+    """Translate the VMs that were read, templates left out.
+
+    A VM that cannot be read whole is read for its place and size, and then stays where it is.
+    """
+    readable = [facts for facts in found.objects if not is_template(facts)]
+    vms = [_vm(facts, ground.of_vms, devices, tally) for facts in readable]
+    tally.add("vm", INCOMPLETE, vms.count(None))
+    tally.add("vm", UNREADABLE, len(found.unreadable))
+    rest = reader.minimum_of(map(VmId, found.unreadable)).objects
+    bare = [bare_vm_from(facts) for facts in rest if not is_template(facts)]
+    return tuple(vm for vm in (*vms, *bare) if vm is not None)
+
+
+def _vm(facts: Facts, context: VmContext, devices: DeviceCache, tally: Tally) -> Vm | None:
+    known = devices.of(facts)
+    vm = vm_from(facts, known or DeviceFacts(), context)
+    if vm is None or known is not None or Blocker.INACCESSIBLE in vm.blockers:
+        return vm
+    tally.add("vm", UNREADABLE)
+    return replace(vm, blockers=tuple(sorted({*vm.blockers, Blocker.INACCESSIBLE})))
+
+
+def on_known_hosts(vms: Iterable[Vm], hosts: Iterable[HostId], tally: Tally) -> tuple[Vm, ...]:
+    """Return the VMs whose host is in the snapshot, and count the others."""
+    known, all_vms = frozenset(hosts), tuple(vms)
+    kept = tuple(vm for vm in all_vms if vm.host in known)
+    tally.add("vm", UNKNOWN_HOST, len(all_vms) - len(kept))
+    return kept

@@ -1,0 +1,79 @@
+"""What a VM's devices and settings say against moving it.
+
+Owns the translation of `config.hardware.device` to the stable words of blockers. In doubt a device ties
+the VM to its host: a move that is left out costs balance, one that fails costs trust.
+Source: vSphere API, classes under `VirtualDevice`; fault `CannotAccessVmDevice` (a connected host-local or
+client backing is an error, a disconnected one a warning).
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from pyVmomi import vim
+
+from balancer.adapters.vsphere.facts import object_id
+from balancer.model.vm import Blocker
+
+_Device = vim.vm.device.VirtualDevice
+_dev = vim.vm.device
+_HOST_PORTS = (
+    _dev.VirtualSerialPort.DeviceBackingInfo,
+    _dev.VirtualParallelPort.DeviceBackingInfo,
+)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceFacts:
+    """What devices say: blockers, and the datastores of connected images."""
+
+    blockers: frozenset[Blocker] = frozenset()
+    image_datastores: frozenset[str] = frozenset()
+
+
+def devices_from(devices: Iterable[_Device]) -> DeviceFacts:
+    """Translate all devices of a VM."""
+    blockers: set[Blocker] = set()
+    images: set[str] = set()
+    for device in devices:
+        image = _image_datastore(device)
+        if image is not None:
+            images.add(image)
+        word = _blocker(device)
+        if word is not None:
+            blockers.add(word)
+    return DeviceFacts(blockers=frozenset(blockers), image_datastores=frozenset(images))
+
+
+def _blocker(device: _Device) -> Blocker | None:
+    if isinstance(device, _dev.VirtualPCIPassthrough):
+        is_vgpu = isinstance(device.backing, _dev.VirtualPCIPassthrough.VmiopBackingInfo)
+        return Blocker.VGPU if is_vgpu else Blocker.PASSTHROUGH_DEVICE
+    if isinstance(device, _dev.VirtualSriovEthernetCard):
+        return Blocker.SRIOV
+    if isinstance(device, _dev.VirtualUSB):
+        return Blocker.USB_DEVICE if device.connected is not False else None
+    if isinstance(device, _dev.VirtualSCSIController):
+        return Blocker.SHARED_SCSI_BUS if device.sharedBus != "noSharing" else None
+    if isinstance(device.backing, _HOST_PORTS):
+        return Blocker.PASSTHROUGH_DEVICE
+    return _removable_blocker(device)
+
+
+def _removable_blocker(device: _Device) -> Blocker | None:
+    if not _is_connected_removable(device):
+        return None
+    is_image = isinstance(device.backing, _Device.FileBackingInfo)
+    return None if is_image or device.backing is None else Blocker.HOST_LOCAL_CDROM
+
+
+def _image_datastore(device: _Device) -> str | None:
+    if not _is_connected_removable(device):
+        return None
+    backing = device.backing
+    return object_id(backing.datastore) if isinstance(backing, _Device.FileBackingInfo) else None
+
+
+def _is_connected_removable(device: _Device) -> bool:
+    if not isinstance(device, _dev.VirtualCdrom | _dev.VirtualFloppy):
+        return False
+    return device.connectable is not None and bool(device.connectable.connected)

@@ -1,0 +1,105 @@
+"""A host's properties in model values.
+
+Owns the translation of one `HostSystem`. Numbers of a host that does not answer are dropped: the server
+shows old ones. Must never invent a capacity: a host without hardware facts is not translated.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+from pyVmomi import vim
+
+from balancer.adapters.vsphere.facts import Facts
+from balancer.adapters.vsphere.vmotion import vmotion_from
+from balancer.model.evc import EvcMode
+from balancer.model.host import NO_FEATURES, Host, HostState
+from balancer.model.units import HostId
+
+_BYTES_PER_MIB = 2**20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HostContext:
+    """What other objects say of hosts."""
+
+    groups: Mapping[HostId, frozenset[str]] = field(default_factory=dict)
+    datastores: Mapping[HostId, frozenset[str]] = field(default_factory=dict)
+    entering: frozenset[HostId] = frozenset()
+    evc_modes: tuple[EvcMode, ...] = ()
+
+
+def host_from(facts: Facts, context: HostContext) -> Host | None:
+    """Translate a host, None where its state, its processors or its memory were not given."""
+    key = HostId(facts.id)
+    speed, cores = (
+        facts.number("summary.hardware.cpuMhz"),
+        facts.count("summary.hardware.numCpuCores"),
+    )
+    memory = facts.number("summary.hardware.memorySize")
+    if not speed or not cores or not memory or not facts.has("runtime.connectionState"):
+        return None
+    state = _state(facts, context.entering)
+    answers = state not in (HostState.DISCONNECTED, HostState.NOT_RESPONDING)
+    mode = facts.text("summary.maxEVCModeKey")
+    reserved = "systemResources.config.{}Allocation.reservation"
+    return Host(
+        id=key,
+        name=facts.text("name") or facts.id,
+        cpu_capacity_mhz=speed * cores,
+        memory_capacity_mib=memory / _BYTES_PER_MIB,
+        state=state,
+        cpu_cores=cores,
+        cpu_overhead_mhz=facts.number(reserved.format("cpu")) or 0.0,
+        memory_overhead_mib=facts.number(reserved.format("memory")) or 0.0,
+        cpu_usage_mhz=facts.number("summary.quickStats.overallCpuUsage") if answers else None,
+        memory_usage_mib=facts.number("summary.quickStats.overallMemoryUsage") if answers else None,
+        numa_nodes=facts.count("hardware.numaInfo.numNodes") or None,
+        cpu_vendor=_vendor(facts.text("summary.hardware.cpuModel"), mode, context.evc_modes),
+        max_evc_mode=mode,
+        cpu_features=_features(facts),
+        vmotion=vmotion_from(facts),
+        max_running_vms=facts.count("capability.maxHostRunningVms") or None,
+        datastores=context.datastores.get(key, frozenset()),
+        networks=facts.refs("network"),
+        groups=context.groups.get(key, frozenset()),
+    )
+
+
+def _state(facts: Facts, entering: frozenset[HostId]) -> HostState:
+    """Return the state. The entering phase shows only as a running task on the host.
+
+    Source: vSphere API, `HostRuntimeInfo.inMaintenanceMode` ("not set while entering").
+    """
+    is_standby = facts.text("runtime.standbyMode") in ("in", "entering")
+    if is_standby or facts.text("runtime.powerState") == "standBy":
+        return HostState.STANDBY
+    connection = facts.text("runtime.connectionState")
+    if connection != "connected":
+        is_known = connection == "disconnected"
+        return HostState.DISCONNECTED if is_known else HostState.NOT_RESPONDING
+    if facts.flag("runtime.inMaintenanceMode"):
+        return HostState.MAINTENANCE
+    if facts.id in entering:
+        return HostState.ENTERING_MAINTENANCE
+    return HostState.QUARANTINE if facts.flag("runtime.inQuarantineMode") else HostState.CONNECTED
+
+
+def _vendor(model: str | None, mode: str | None, modes: tuple[EvcMode, ...]) -> str | None:
+    """Return `intel` or `amd`, from the host's EVC mode or the brand string of its processor.
+
+    `summary.hardware.vendor` is the maker of the machine, not of its processors.
+    """
+    by_mode = next((entry.vendor for entry in modes if entry.key == mode), None)
+    words = (model or "").lower()
+    return by_mode or next((vendor for vendor in ("intel", "amd") if vendor in words), None)
+
+
+def _features(facts: Facts) -> Mapping[str, str]:
+    """Return the feature capabilities after the EVC mask, keys in lower case.
+
+    The case of keys differs between releases (`cpuid.SSE3`, `cpuid.sse3`).
+    """
+    kind = vim.host.FeatureCapability
+    masked = facts.many("config.maskedFeatureCapability", kind)
+    found = masked or facts.many("config.featureCapability", kind)
+    return {entry.key.lower(): entry.value for entry in found} or NO_FEATURES

@@ -1,0 +1,235 @@
+"""The inventory of one vCenter: implements `ports.Inventory` on the wire.
+
+Owns the order of the reads and the putting together. What cannot be read is counted and told, never
+dropped in silence. Holds no state but a cache of devices, EVC modes and surroundings. Sits between the
+cycle and `reader`.
+"""
+
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TypeVar
+
+from balancer.adapters.vsphere.assembly import (
+    DeviceCache,
+    Ground,
+    Tally,
+    hosts_of,
+    on_known_hosts,
+    vms_of,
+)
+from balancer.adapters.vsphere.cluster import ClusterFacts, cluster_from, evc_modes_from, within
+from balancer.adapters.vsphere.faults import refusals_of
+from balancer.adapters.vsphere.observer import RequestObserver
+from balancer.adapters.vsphere.places import datastore_from, network_from, pool_from
+from balancer.adapters.vsphere.reader import Reader
+from balancer.adapters.vsphere.session import Session
+from balancer.adapters.vsphere.tasks import (
+    OpenTasks,
+    check_faults_from,
+    in_flight_from,
+    open_tasks_from,
+    task_view_from,
+)
+from balancer.model.errors import SourceAnswerInvalid
+from balancer.model.evc import EvcMode
+from balancer.model.host import Host
+from balancer.model.outcome import TaskState, TaskView
+from balancer.model.reasons import Refusal
+from balancer.model.snapshot import InFlight, Snapshot, Source, SourceKind
+from balancer.model.units import ClusterId, HostId, Seconds, VmId
+from balancer.model.vm import Vm
+from balancer.ports import ClusterRef
+
+Item = TypeVar("Item", Host, Vm)
+
+
+class VsphereInventory:
+    """Reads clusters of one vCenter. Safe for several threads, as the session is."""
+
+    def __init__(
+        self,
+        session: Session,
+        *,
+        observer: RequestObserver,
+        sleep: Callable[[Seconds], None] = time.sleep,
+        monotonic: Callable[[], Seconds] = time.monotonic,
+    ) -> None:
+        self._session = session
+        self._observer = observer
+        self._reader = Reader(session, sleep=sleep)
+        self._devices = DeviceCache(self._reader, monotonic)
+        self._grounds: dict[ClusterId, Ground] = {}
+        self._modes: _Modes | None = None
+
+    def clusters(self) -> tuple[ClusterRef, ...]:
+        """Return the clusters that can be read, by name."""
+        found = [
+            ClusterRef(id=ClusterId(facts.id), name=facts.text("name") or facts.id)
+            for facts in self._reader.clusters().objects
+        ]
+        return tuple(sorted(found, key=lambda ref: (ref.name, ref.id)))
+
+    def snapshot(self, cluster: ClusterRef) -> Snapshot:
+        """Read one cluster whole; see `ports.Inventory`.
+
+        About twenty calls, and one more for each further page. Not atomic: a VM that moved between two
+        reads stands where its own reading found it.
+        """
+        reader, tally = self._reader, Tally()
+        taken_at = reader.now()
+        facts = self._cluster(cluster.id)
+        tasks = open_tasks_from(reader.recent_tasks().objects)
+        ground = self._ground(facts, tasks)
+        no_evc = facts.cluster.evc_mode is None
+        hosts = hosts_of(reader.hosts_in(cluster.id, with_features=no_evc), ground, tally)
+        found = reader.vms_in(cluster.id, with_features=_features_differ(hosts))
+        self._devices.fill(found.objects)
+        vms = vms_of(found, ground, self._devices, reader=reader, tally=tally)
+        read = Snapshot(
+            taken_at=taken_at,
+            cluster=facts.cluster,
+            hosts=hosts,
+            vms=on_known_hosts(vms, (host.id for host in hosts), tally),
+            datastores=tuple(map(datastore_from, ground.datastores)),
+            networks=tuple(map(network_from, reader.networks_of(cluster.id).objects)),
+            resource_pools=tuple(map(pool_from, ground.pools)),
+        )
+        tally.tell(self._observer)
+        return self._completed(read, facts, tasks, rejected=tally.counts.total())
+
+    def refresh(self, base: Snapshot, *, vms: Iterable[VmId], hosts: Iterable[HostId]) -> Snapshot:
+        """Return `base` with the named VMs and hosts read anew; see `ports.Inventory`.
+
+        VMs that `base` has on a named host are read too, so that one that left it is seen where it is.
+        Datastores, pools, folders and the mounts of hosts are those of the last snapshot that was read
+        here. Devices are read past the cache.
+        """
+        reader, tally, named = self._reader, Tally(), frozenset(hosts)
+        taken_at = reader.now()
+        facts = self._cluster(base.cluster.id)
+        tasks = open_tasks_from(reader.recent_tasks().objects)
+        last = self._grounds.get(base.cluster.id) or self._ground(facts, tasks)
+        ground = replace(last, cluster=facts, entering=tasks.entering)
+        no_evc = facts.cluster.evc_mode is None
+        new_hosts = hosts_of(reader.hosts(named, with_features=no_evc), ground, tally)
+        there = {vm.id for vm in base.vms if vm.host in named}
+        asked = frozenset(vms) | reader.vms_on(named) | there
+        found = reader.vms(asked, with_features=_features_differ((*base.hosts, *new_hosts)))
+        self._devices.fill(found.objects, anew=True)
+        new_vms = vms_of(found, ground, self._devices, reader=reader, tally=tally)
+        all_hosts = _merged(base.hosts, new_hosts, named)
+        read = replace(
+            base,
+            taken_at=taken_at,
+            cluster=facts.cluster,
+            hosts=all_hosts,
+            vms=on_known_hosts(
+                _merged(base.vms, new_vms, asked), (host.id for host in all_hosts), tally
+            ),
+        )
+        return self._completed(read, facts, tasks, rejected=tally.counts.total())
+
+    def check(self, vm: VmId, target: HostId) -> tuple[Refusal, ...]:
+        """Ask the server whether the vMotion would work; an empty tuple means that it would.
+
+        Privileges: `System.View`. Source: vSphere API, `CheckRelocate_Task`.
+        """
+        return refusals_of(check_faults_from(self._reader.check(vm, target)), vm, target)
+
+    def tasks(self, tasks: Sequence[str]) -> Mapping[str, TaskView]:
+        """Look at tasks by id. One that the server does not know is MISSING.
+
+        A task whose fault cannot be read is looked at again without it: that it failed is known then.
+        """
+        found = self._reader.tasks(tasks, with_error=True)
+        again = self._reader.tasks(sorted(found.unreadable), with_error=False)
+        views = {key: TaskView(task=key, state=TaskState.MISSING) for key in tasks}
+        for facts in again.objects:
+            views[facts.id] = task_view_from(facts, error_is_readable=False)
+        for facts in found.objects:
+            views[facts.id] = task_view_from(facts, error_is_readable=True)
+        for key in again.unreadable:
+            views[key] = TaskView(task=key, state=TaskState.RUNNING)
+        return views
+
+    def close(self) -> None:
+        """Log out."""
+        self._session.close()
+
+    def _ground(self, facts: ClusterFacts, tasks: OpenTasks) -> Ground:
+        reader, key = self._reader, facts.cluster.id
+        ground = Ground(
+            cluster=facts,
+            entering=tasks.entering,
+            datastores=reader.datastores_of(key).objects,
+            pools=reader.pools_in(key).objects,
+            folders=reader.folders().objects,
+            attributes=reader.attributes(),
+        )
+        self._grounds[key] = ground
+        return ground
+
+    def _cluster(self, key: ClusterId) -> ClusterFacts:
+        found = cluster_from(self._reader.cluster(key), self._evc_modes())
+        if found is None:
+            settings = self._session.settings
+            raise SourceAnswerInvalid(
+                f"Could not read the rules of cluster {key} at vCenter {settings.name}"
+                f" ({settings.where}) as {settings.username}: the server does not show the cluster's"
+                " configuration. Give the account the Read-only role on the vCenter's root."
+            )
+        return found
+
+    def _evc_modes(self) -> tuple[EvcMode, ...]:
+        about = self._reader.about()
+        if self._modes is None or self._modes.server != (about.instance_uuid, about.version):
+            modes = evc_modes_from(self._reader.evc_modes())
+            self._modes = _Modes(server=(about.instance_uuid, about.version), modes=modes)
+        return self._modes.modes
+
+    def _completed(
+        self, read: Snapshot, facts: ClusterFacts, tasks: OpenTasks, *, rejected: int
+    ) -> Snapshot:
+        about = self._reader.about()
+        vms, hosts = frozenset(read.vm_by_id), frozenset(read.host_by_id)
+        return replace(
+            read,
+            rules=tuple(within(rule, vms, hosts) for rule in facts.rules),
+            in_flight=self._in_flight(read, tasks),
+            source=Source(
+                kind=SourceKind.VCENTER,
+                name=self._session.settings.name,
+                instance_uuid=about.instance_uuid,
+                api_version=about.api_version,
+                rejected_objects=rejected,
+            ),
+        )
+
+    def _in_flight(self, read: Snapshot, tasks: OpenTasks) -> tuple[InFlight, ...]:
+        found = []
+        for key in sorted(tasks.migrations.keys() & read.vm_by_id.keys()):
+            task = tasks.migrations[key]
+            chain = task.count("info.eventChainId")
+            target = self._reader.target_of(chain) if chain is not None else None
+            known = target if target in read.host_by_id else None
+            found.append(in_flight_from(task, key, read.vm_by_id[key].host, known))
+        return tuple(found)
+
+
+@dataclass(frozen=True, slots=True)
+class _Modes:
+    server: tuple[str, str]
+    modes: tuple[EvcMode, ...]
+
+
+def _features_differ(hosts: Iterable[Host]) -> bool:
+    """Whether hosts differ in processor features, so that what VMs require of them matters."""
+    kinds = {tuple(sorted(host.cpu_features.items())) for host in hosts}
+    return len(kinds) > 1
+
+
+def _merged(old: Iterable[Item], new: Iterable[Item], asked: frozenset[str]) -> tuple[Item, ...]:
+    """Return the old entries that were not asked for, and the new ones."""
+    kept = tuple(entry for entry in old if entry.id not in asked)
+    return kept + tuple(new)

@@ -1,0 +1,123 @@
+"""What surrounds hosts and VMs in model values: datastores, networks, resource pools, folders, attributes.
+
+Owns these small translations. A host reaches a datastore when its own mount is accessible and writable:
+that several hosts are configured for it is no proof that a given one sees it.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from pyVmomi import vim
+
+from balancer.adapters.vsphere.facts import Facts, object_id
+from balancer.model.snapshot import Datastore, DatastoreState, Network, ResourcePool
+from balancer.model.units import HostId
+
+_BYTES_PER_MIB = 2**20
+_MODES = {
+    "inMaintenance": DatastoreState.MAINTENANCE,
+    "enteringMaintenance": DatastoreState.ENTERING_MAINTENANCE,
+}
+
+
+def datastore_from(facts: Facts) -> Datastore:
+    """Translate a datastore."""
+    capacity, free = facts.number("summary.capacity"), facts.number("summary.freeSpace")
+    return Datastore(
+        id=facts.id,
+        name=facts.text("name") or facts.id,
+        kind=facts.text("summary.type"),
+        capacity_mib=None if capacity is None else capacity / _BYTES_PER_MIB,
+        free_mib=None if free is None else free / _BYTES_PER_MIB,
+        state=_datastore_state(facts),
+    )
+
+
+def _datastore_state(facts: Facts) -> DatastoreState:
+    if facts.flag("summary.accessible") is False:
+        return DatastoreState.INACCESSIBLE
+    return _MODES.get(facts.text("summary.maintenanceMode") or "", DatastoreState.NORMAL)
+
+
+def reach(datastores: Iterable[Facts]) -> dict[HostId, frozenset[str]]:
+    """Return the datastores that each host reaches and may write.
+
+    Source: vSphere API, `HostMountInfo`: `accessible` is unset on old servers (then the datastore's own
+    flag counts), an unset `mounted` means true.
+    """
+    found: dict[HostId, frozenset[str]] = {}
+    for facts in datastores:
+        for mount in facts.many("host", vim.Datastore.HostMount):
+            if _is_usable(mount.mountInfo, facts):
+                host = HostId(str(object_id(mount.key)))
+                found[host] = found.get(host, frozenset()) | {facts.id}
+    return found
+
+
+def local_datastores(datastores: Iterable[Facts]) -> frozenset[str]:
+    """Return the datastores that no more than one host has mounted."""
+    return frozenset(
+        facts.id for facts in datastores if len(facts.many("host", vim.Datastore.HostMount)) <= 1
+    )
+
+
+def _is_usable(mount: vim.host.MountInfo, datastore: Facts) -> bool:
+    accessible = mount.accessible
+    if accessible is None:
+        accessible = datastore.flag("summary.accessible")
+    is_there = accessible is True and mount.mounted is not False
+    return is_there and mount.accessMode == "readWrite"
+
+
+def network_from(facts: Facts) -> Network:
+    """Translate a network or distributed port group."""
+    return Network(id=facts.id, name=facts.text("name") or facts.id)
+
+
+def pool_from(facts: Facts) -> ResourcePool:
+    """Translate a resource pool; the cluster's root pool has no parent."""
+    is_root = facts.ref_kind("parent") not in ("ResourcePool", "VirtualApp")
+    return ResourcePool(
+        id=facts.id,
+        name=facts.text("name") or facts.id,
+        parent=None if is_root else facts.ref("parent"),
+        cpu_reservation_mhz=facts.number("config.cpuAllocation.reservation"),
+        cpu_limit_mhz=facts.number("config.cpuAllocation.limit"),
+        cpu_shares=facts.number("config.cpuAllocation.shares.shares"),
+        memory_reservation_mib=facts.number("config.memoryAllocation.reservation"),
+        memory_limit_mib=facts.number("config.memoryAllocation.limit"),
+        memory_shares=facts.number("config.memoryAllocation.shares.shares"),
+    )
+
+
+def managed_pools(pools: Iterable[Facts]) -> frozenset[str]:
+    """Return the pools that a Supervisor owns; their VMs are placed by it."""
+    return frozenset(facts.id for facts in pools if facts.text("namespace"))
+
+
+def folder_paths(folders: Iterable[Facts]) -> dict[str, str]:
+    """Return the path of each VM folder below its datacenter's root folder, such as `a/b`.
+
+    A datacenter's root folder has no path: a VM in it is in no folder.
+    """
+    by_id = {facts.id: facts for facts in folders}
+    return {key: path for key in by_id if (path := _path(key, by_id))}
+
+
+def _path(key: str, folders: Mapping[str, Facts]) -> str:
+    names: list[str] = []
+    seen: set[str] = set()
+    while key in folders and key not in seen:
+        seen.add(key)
+        folder = folders[key]
+        parent = folder.ref("parent")
+        if folder.ref_kind("parent") != "Folder" or parent is None:
+            break
+        names.append(folder.text("name") or folder.id)
+        key = parent
+    return "/".join(reversed(names))
+
+
+def attribute_names(facts: Facts) -> dict[int, str]:
+    """Return the names of the custom attributes by key, from the custom fields manager."""
+    fields = facts.many("field", vim.CustomFieldsManager.FieldDef)
+    return {entry.key: entry.name for entry in fields}

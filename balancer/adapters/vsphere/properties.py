@@ -1,0 +1,141 @@
+"""Which properties are read of which objects, and why.
+
+Owns the lists of paths. Leaf paths only: `summary` and `runtime` as a whole repeat each other, carry the
+VM's feature list twice, and break the read when a newer server knows a word that pyVmomi does not.
+Paths that are newer than the server are left out when the call is made (`retrieve.known_paths`), from
+pyVmomi's own tables, so no release is named here.
+
+Source for every path, unit and trap: vSphere API 9.1 reference, data objects `HostSystem`,
+`HostListSummary`, `HostCapability`, `VirtualMachine`, `VirtualMachineQuickStats`,
+`VirtualMachineConfigInfo`, `VirtualMachineRuntimeInfo`, `ClusterComputeResource`, `Datastore`,
+`ResourcePool`, `TaskInfo`.
+"""
+
+CLUSTER = (
+    "name",
+    # Declared with their base types; a path into the subclass may be refused, hence whole.
+    "configurationEx",
+    "summary",
+)
+
+HOST = (
+    "name",
+    "runtime.connectionState",
+    "runtime.powerState",
+    "runtime.inMaintenanceMode",
+    "runtime.inQuarantineMode",
+    "runtime.standbyMode",
+    "summary.hardware.cpuMhz",  # MHz per core; times cores is documented as approximate
+    "summary.hardware.numCpuCores",
+    "summary.hardware.memorySize",  # bytes
+    "summary.hardware.cpuModel",
+    "summary.quickStats.overallCpuUsage",  # MHz; never notifies, hence polled
+    "summary.quickStats.overallMemoryUsage",  # MiB
+    "summary.maxEVCModeKey",
+    "summary.config.vmotionEnabled",
+    "capability.vmotionSupported",
+    "capability.encryptedVMotionSupported",
+    "capability.maxHostRunningVms",
+    "hardware.numaInfo.numNodes",
+    "systemResources.config.cpuAllocation.reservation",  # MHz, the hypervisor's own
+    "systemResources.config.memoryAllocation.reservation",  # MiB
+    "config.virtualNicManagerInfo.netConfig",
+    "config.network.pnic",
+    "config.network.vswitch",
+    "config.network.proxySwitch",
+    "config.network.portgroup",
+    "network",
+)
+HOST_FEATURES = ("config.maskedFeatureCapability", "config.featureCapability")
+HOST_VMS = ("vm",)
+
+VM = (
+    "name",
+    "parent",
+    "resourcePool",
+    "datastore",
+    "network",
+    "customValue",
+    "disabledMethod",
+    "runtime.host",
+    "runtime.powerState",
+    "runtime.connectionState",
+    "runtime.minRequiredEVCModeKey",
+    "runtime.toolsInstallerMounted",
+    "runtime.question.id",
+    "runtime.faultToleranceState",
+    "runtime.snapshotInBackground",
+    "runtime.consolidationNeeded",
+    "summary.config.template",
+    "summary.config.instanceUuid",
+    "summary.config.numCpu",
+    "summary.config.memorySizeMB",
+    "summary.quickStats.overallCpuUsage",  # MHz
+    "summary.quickStats.overallCpuDemand",  # MHz, not bounded by contention
+    "summary.quickStats.overallCpuReadiness",  # percent
+    "summary.quickStats.guestMemoryUsage",  # MiB, active
+    "summary.quickStats.hostMemoryUsage",  # MiB, consumed with overhead
+    "summary.quickStats.grantedMemory",
+    "summary.quickStats.swappedMemory",
+    "summary.quickStats.balloonedMemory",
+    "config.changeVersion",
+    "config.managedBy.extensionKey",
+    "config.managedBy.type",
+    "config.migrateEncryption",
+    "config.latencySensitivity.level",
+    "config.cpuAffinity.affinitySet",
+    "config.memoryAffinity.affinitySet",
+    "config.cpuAllocation.reservation",  # MHz
+    "config.cpuAllocation.limit",  # MHz, -1 for none
+    "config.cpuAllocation.shares.level",
+    "config.cpuAllocation.shares.shares",  # counts at level custom only
+    "config.memoryAllocation.reservation",  # MiB
+    "config.memoryAllocation.limit",
+    "config.memoryAllocation.shares.level",
+    "config.memoryAllocation.shares.shares",
+)
+# What is read of a VM whose other properties cannot be: enough to keep its place and its size.
+VM_MINIMUM = (
+    "name",
+    "runtime.host",
+    "runtime.powerState",
+    "summary.config.template",
+    "summary.config.numCpu",
+    "summary.config.memorySizeMB",
+)
+VM_FEATURES = ("runtime.featureRequirement",)
+VM_DEVICES = ("config.hardware.device",)
+
+DATASTORE = (
+    "name",
+    "host",
+    "summary.type",
+    "summary.capacity",  # bytes
+    "summary.freeSpace",
+    "summary.accessible",
+    "summary.maintenanceMode",
+)
+NETWORK = ("name",)
+FOLDER = ("name", "parent")
+POOL = (
+    "name",
+    "parent",
+    "namespace",
+    "config.cpuAllocation.reservation",
+    "config.cpuAllocation.limit",
+    "config.cpuAllocation.shares.shares",
+    "config.memoryAllocation.reservation",
+    "config.memoryAllocation.limit",
+    "config.memoryAllocation.shares.shares",
+)
+
+TASK = ("info.state", "info.progress")
+TASK_ERROR = ("info.error",)
+RECENT_TASK = (
+    "info.descriptionId",
+    "info.state",
+    "info.entity",
+    "info.startTime",
+    "info.eventChainId",
+)
+CHECK_RESULT = ("info.result",)

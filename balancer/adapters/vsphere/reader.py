@@ -1,0 +1,275 @@
+"""The reads of one vCenter, each a repeatable piece of work: what is asked for, not what it means.
+
+Owns which calls are made for hosts, VMs, places and tasks, and their retries (through `ReadClient`).
+Returns facts by object; translating them is the business of the files around it. Sits between
+`inventory` and `retrieve`.
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+# pyVmomi marks itself as typed, its run-time part is not.
+
+import time
+from collections.abc import Callable, Iterable, Sequence
+from datetime import datetime
+
+from pyVmomi import vim, vmodl
+from pyVmomi.VmomiSupport import ManagedObject
+
+from balancer.adapters.vsphere import properties
+from balancer.adapters.vsphere.facts import Facts, in_utc, object_id
+from balancer.adapters.vsphere.reading import ReadClient
+from balancer.adapters.vsphere.retrieve import (
+    Retrieved,
+    Wanted,
+    reference,
+    retrieve_along,
+    retrieve_below,
+    retrieve_these,
+)
+from balancer.adapters.vsphere.session import Opened, Session
+from balancer.model.errors import SourceAnswerInvalid, SourceUnreachable
+from balancer.model.units import HostId, Seconds, VmId
+
+_FIRST_POLL_S = 0.05
+_LONGEST_POLL_S = 1.0
+_ENDED = frozenset({"success", "error"})
+
+
+class Reader:
+    """Reads from one session. Every method may raise `SourceError`."""
+
+    def __init__(self, session: Session, *, sleep: Callable[[Seconds], None] = time.sleep) -> None:
+        self._session = session
+        self._settings = session.settings
+        self._sleep = sleep
+        self._client = ReadClient(session, sleep)
+
+    def now(self) -> datetime:
+        """Return the server's clock in UTC."""
+        return self._client.run(
+            "read the clock", lambda opened: in_utc(opened.service().CurrentTime())
+        )
+
+    def about(self) -> Opened:
+        """Return the session with what the server says of itself."""
+        return self._client.run("log in", lambda opened: opened)
+
+    def evc_modes(self) -> Facts:
+        """Read the EVC modes that the server knows. Long, and the same for a whole session."""
+        paths = ("capability.supportedEVCMode",)
+        return self._one("the EVC modes", vim.ServiceInstance, "ServiceInstance", paths)
+
+    def clusters(self) -> Retrieved:
+        """Read the names of all clusters."""
+        wanted = Wanted(kind=vim.ClusterComputeResource, paths=("name",))
+        return self._below("the clusters", lambda opened: opened.content.rootFolder, wanted)
+
+    def cluster(self, key: str) -> Facts:
+        """Read one cluster with its configuration."""
+        kind = vim.ClusterComputeResource
+        return self._one(f"the cluster {key}", kind, key, properties.CLUSTER)
+
+    def hosts_in(self, cluster: str, *, with_features: bool) -> Retrieved:
+        """Read all hosts of a cluster."""
+        return self._below("the hosts", _cluster(cluster), _hosts(with_features))
+
+    def hosts(self, keys: Iterable[HostId], *, with_features: bool) -> Retrieved:
+        """Read the named hosts."""
+        return self._these("the hosts", _hosts(with_features), keys)
+
+    def vms_in(self, cluster: str, *, with_features: bool) -> Retrieved:
+        """Read all VMs of a cluster."""
+        return self._below("the VMs", _cluster(cluster), _vms(with_features))
+
+    def vms(self, keys: Iterable[VmId], *, with_features: bool) -> Retrieved:
+        """Read the named VMs."""
+        return self._these("the VMs", _vms(with_features), keys)
+
+    def minimum_of(self, keys: Iterable[VmId]) -> Retrieved:
+        """Read what little is needed to keep a VM's place, of VMs that cannot be read whole."""
+        wanted = Wanted(kind=vim.VirtualMachine, paths=properties.VM_MINIMUM)
+        return self._these("the VMs", wanted, keys)
+
+    def devices_of(self, keys: Iterable[VmId]) -> Retrieved:
+        """Read the devices of the named VMs (heavy)."""
+        wanted = Wanted(kind=vim.VirtualMachine, paths=properties.VM_DEVICES)
+        return self._these("the devices", wanted, keys)
+
+    def vms_on(self, hosts: Iterable[HostId]) -> frozenset[VmId]:
+        """Return the VMs that the named hosts hold now."""
+        wanted = Wanted(kind=vim.HostSystem, paths=properties.HOST_VMS)
+        found = self._these("the hosts", wanted, hosts)
+        return frozenset(VmId(key) for facts in found.objects for key in facts.refs("vm"))
+
+    def datastores_of(self, cluster: str) -> Retrieved:
+        """Read the datastores of a cluster with their mounts."""
+        wanted = Wanted(kind=vim.Datastore, paths=properties.DATASTORE)
+        return self._along("the datastores", _cluster(cluster), "datastore", wanted)
+
+    def networks_of(self, cluster: str) -> Retrieved:
+        """Read the names of a cluster's networks and port groups."""
+        wanted = Wanted(kind=vim.Network, paths=properties.NETWORK)
+        return self._along("the networks", _cluster(cluster), "network", wanted)
+
+    def pools_in(self, cluster: str) -> Retrieved:
+        """Read all resource pools of a cluster."""
+        wanted = Wanted(kind=vim.ResourcePool, paths=properties.POOL)
+        return self._below("the resource pools", _cluster(cluster), wanted)
+
+    def folders(self) -> Retrieved:
+        """Read all folders."""
+        wanted = Wanted(kind=vim.Folder, paths=properties.FOLDER)
+        return self._below("the folders", lambda opened: opened.content.rootFolder, wanted)
+
+    def attributes(self) -> Facts:
+        """Read the definitions of the custom attributes; no facts where the server has none."""
+        wanted = Wanted(kind=vim.CustomFieldsManager, paths=("field",))
+
+        def work(opened: Opened) -> Retrieved:
+            manager = opened.content.customFieldsManager
+            return Retrieved() if manager is None else self._read(opened, [manager], wanted)
+
+        found = self._client.run("read the custom attributes", work).objects
+        return found[0] if found else Facts(id="", kind="CustomFieldsManager")
+
+    def recent_tasks(self) -> Retrieved:
+        """Read the tasks that are open or ended a short time ago."""
+        wanted = Wanted(kind=vim.Task, paths=properties.RECENT_TASK)
+        return self._along(
+            "the recent tasks", lambda opened: opened.content.taskManager, "recentTask", wanted
+        )
+
+    def target_of(self, event_chain: int) -> HostId | None:
+        """Return where a running migration goes, None where the server does not tell.
+
+        A task does not name its target; the event at its start does.
+        Source: vSphere API, `TaskInfo.eventChainId`, `VmBeingHotMigratedEvent.destHost`.
+        """
+        events = self._client.run(
+            "read the events of a migration", lambda opened: _events(opened, event_chain)
+        )
+        targets = [object_id(event.destHost.host) for event in events if event.destHost]
+        return HostId(targets[-1]) if targets and targets[-1] else None
+
+    def tasks(self, keys: Sequence[str], *, with_error: bool) -> Retrieved:
+        """Read the named tasks."""
+        paths = properties.TASK + (properties.TASK_ERROR if with_error else ())
+        return self._these("the tasks", Wanted(kind=vim.Task, paths=paths), keys)
+
+    def check(self, vm: VmId, target: HostId) -> Facts:
+        """Let the server check a migration and return the finished check's facts.
+
+        Raises:
+            SourceError: the check could not be made, or did not end in time.
+        """
+        return self._client.run(
+            f"have the migration of {vm} to {target} checked",
+            lambda opened: self._checked(opened, vm, target),
+        )
+
+    def _checked(self, opened: Opened, vm: VmId, target: HostId) -> Facts:
+        checker = opened.content.vmProvisioningChecker
+        if checker is None:
+            raise SourceAnswerInvalid(f"{self._settings.where} offers no check of migrations.")
+        spec = vim.vm.RelocateSpec(host=vim.HostSystem(target, opened.stub))
+        task = checker.CheckRelocate_Task(vim.VirtualMachine(vm, opened.stub), spec, None)
+        left_s, pause_s = self._settings.read_timeout_s, _FIRST_POLL_S
+        paths = (*properties.TASK, *properties.TASK_ERROR)
+        while left_s > 0:
+            facts = self._alone(opened, task, Wanted(kind=vim.Task, paths=paths))
+            if facts.text("info.state") in _ENDED:
+                return self._verdict(opened, task, facts)
+            self._sleep(pause_s)
+            left_s, pause_s = left_s - pause_s, min(2 * pause_s, _LONGEST_POLL_S)
+        raise SourceUnreachable(
+            f"The check of the migration of {vm} to {target} at {self._settings.where} did not end"
+            f" within {self._settings.read_timeout_s:g} s. It is asked again at the next need."
+        )
+
+    def _verdict(self, opened: Opened, task: ManagedObject, ended: Facts) -> Facts:
+        error = ended.one("info.error", vmodl.MethodFault)
+        if error is not None:
+            raise error
+        return self._alone(opened, task, Wanted(kind=vim.Task, paths=properties.CHECK_RESULT))
+
+    def _alone(self, opened: Opened, ref: ManagedObject, wanted: Wanted) -> Facts:
+        found = self._read(opened, [ref], wanted).objects
+        if not found:
+            raise SourceAnswerInvalid(
+                f"{self._settings.where} started {object_id(ref)} and cannot show it."
+            )
+        return found[0]
+
+    def _one(self, what: str, kind: type[ManagedObject], key: str, paths: tuple[str, ...]) -> Facts:
+        found = self._these(what, Wanted(kind=kind, paths=paths), [key])
+        if not found.objects:
+            why = "it is gone" if found.gone else "the answer cannot be read"
+            raise SourceAnswerInvalid(
+                f"Could not read {what} at vCenter {self._settings.name} ({self._settings.where})"
+                f" as {self._settings.username}: {why}. Check the cluster's name, and that this"
+                " vCenter's version is supported."
+            )
+        return found.objects[0]
+
+    def _below(
+        self, what: str, start: Callable[[Opened], vim.ManagedEntity], wanted: Wanted
+    ) -> Retrieved:
+        size = self._settings.page_size
+        return self._client.run(
+            f"read {what}",
+            lambda opened: retrieve_below(opened, start(opened), wanted, page_size=size),
+        )
+
+    def _along(
+        self, what: str, start: Callable[[Opened], ManagedObject | None], path: str, wanted: Wanted
+    ) -> Retrieved:
+        def work(opened: Opened) -> Retrieved:
+            origin = start(opened)
+            if origin is None:
+                return Retrieved()
+            size = self._settings.page_size
+            return retrieve_along(opened, origin, path, wanted, page_size=size)
+
+        return self._client.run(f"read {what}", work)
+
+    def _these(self, what: str, wanted: Wanted, keys: Iterable[str]) -> Retrieved:
+        ids = sorted(set(keys))
+        if not ids:
+            return Retrieved()
+        return self._client.run(
+            f"read {what}",
+            lambda opened: self._read(
+                opened, [reference(opened, wanted.kind, key) for key in ids], wanted
+            ),
+        )
+
+    def _read(self, opened: Opened, refs: Sequence[ManagedObject], wanted: Wanted) -> Retrieved:
+        return retrieve_these(opened, refs, wanted, page_size=self._settings.page_size)
+
+
+def _hosts(with_features: bool) -> Wanted:
+    extra = properties.HOST_FEATURES if with_features else ()
+    return Wanted(kind=vim.HostSystem, paths=properties.HOST + extra)
+
+
+def _vms(with_features: bool) -> Wanted:
+    extra = properties.VM_FEATURES if with_features else ()
+    return Wanted(kind=vim.VirtualMachine, paths=properties.VM + extra)
+
+
+def _cluster(key: str) -> Callable[[Opened], vim.ManagedEntity]:
+    def start(opened: Opened) -> vim.ManagedEntity:
+        made: vim.ManagedEntity = vim.ClusterComputeResource(key, opened.stub)
+        return made
+
+    return start
+
+
+def _events(opened: Opened, chain: int) -> list[vim.event.VmBeingHotMigratedEvent]:
+    manager = opened.content.eventManager
+    if manager is None:
+        return []
+    kinds = ["VmBeingHotMigratedEvent"]
+    spec = vim.event.EventFilterSpec(eventChainId=chain, eventTypeId=kinds)
+    found = manager.QueryEvents(spec)
+    return [event for event in found if isinstance(event, vim.event.VmBeingHotMigratedEvent)]

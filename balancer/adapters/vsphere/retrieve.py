@@ -1,0 +1,200 @@
+"""Properties in bulk: container view, RetrievePropertiesEx with pages, and what to do with a bad object.
+
+Owns the mechanics of the property collector. Asks for leaf paths only, never attribute by attribute,
+and destroys every view it makes. One object that pyVmomi cannot read costs that object and not the
+page: the page's other objects are found by halving. Sits between `inventory` and the stub.
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+# pyVmomi marks itself as typed, its run-time part is not.
+
+import contextlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from pyVmomi import vim, vmodl
+from pyVmomi.VmomiSupport import IsChildVersion, ManagedObject  # type: ignore[attr-defined]
+
+from balancer.adapters.vsphere.facts import Facts, object_id
+from balancer.adapters.vsphere.session import Opened
+from balancer.adapters.vsphere.stub import CallFailed, Unreadable
+
+_QUERY = vmodl.query.PropertyCollector
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Retrieved:
+    """The objects that could be read, by id; the ids that could not; the ids that are gone."""
+
+    objects: tuple[Facts, ...] = ()
+    unreadable: frozenset[str] = frozenset()
+    gone: frozenset[str] = frozenset()
+
+    def joined(self, other: "Retrieved") -> "Retrieved":
+        """Return both together; of an object read twice the later reading counts."""
+        by_id = {facts.id: facts for facts in (*self.objects, *other.objects)}
+        return Retrieved(
+            objects=tuple(by_id[key] for key in sorted(by_id)),
+            unreadable=self.unreadable | other.unreadable,
+            gone=self.gone | other.gone,
+        )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """What to read: paths of objects of one class."""
+
+    kind: type[ManagedObject]
+    paths: tuple[str, ...]
+
+
+def known_paths(kind: type[ManagedObject], paths: Iterable[str], version: str) -> tuple[str, ...]:
+    """Return the paths that exist in an API version, in their order.
+
+    One path that is newer than the server makes it refuse the whole call with `InvalidProperty`. The
+    versions are those of pyVmomi's own type tables. A path into a subclass, which the declared type
+    does not have, is kept.
+    """
+    return tuple(path for path in paths if _exists(kind, path, version))
+
+
+def _exists(kind: type, path: str, version: str) -> bool:
+    owner = kind
+    for name in path.split("."):
+        try:
+            info = owner._GetPropertyInfo(name)  # type: ignore[attr-defined]
+        except AttributeError:
+            return True
+        if not IsChildVersion(version, info.version):
+            return False
+        owner = getattr(info.type, "Item", info.type)
+    return True
+
+
+def retrieve_below(
+    opened: Opened, container: vim.ManagedEntity, wanted: Wanted, *, page_size: int
+) -> Retrieved:
+    """Read every object of a class below a container (recursively), `page_size` at a time.
+
+    Raises:
+        CallFailed: the connection failed.
+        vmodl.MethodFault: the server refused.
+    """
+    manager = opened.content.viewManager
+    if manager is None:
+        return Retrieved()
+    view = manager.CreateContainerView(container, [wanted.kind], True)
+    try:
+        return _through_view(opened, view, wanted, page_size)
+    finally:
+        # A view that cannot be destroyed dies with the session.
+        with contextlib.suppress(CallFailed, vmodl.MethodFault):
+            view.DestroyView()
+
+
+def retrieve_along(
+    opened: Opened, start: ManagedObject, path: str, wanted: Wanted, *, page_size: int
+) -> Retrieved:
+    """Read the objects that one property of `start` refers to."""
+    step = _QUERY.TraversalSpec(name="step", type=type(start), path=path, skip=False)
+    spec = _QUERY.ObjectSpec(obj=start, skip=True, selectSet=[step])
+    pages = _Pages(opened, wanted)
+    pages.read([spec], page_size)
+    return pages.result()
+
+
+def retrieve_these(
+    opened: Opened, refs: Sequence[ManagedObject], wanted: Wanted, *, page_size: int
+) -> Retrieved:
+    """Read the named objects; those that are gone or unreadable are named in the result."""
+    found = Retrieved()
+    for start in range(0, len(refs), page_size):
+        found = found.joined(_halving(opened, refs[start : start + page_size], wanted))
+    return found
+
+
+def reference(opened: Opened, kind: type[ManagedObject], key: str) -> ManagedObject:
+    """Return a reference to a managed object, without asking whether it exists."""
+    made: ManagedObject = kind(key, opened.stub)
+    return made
+
+
+def _through_view(
+    opened: Opened, view: vim.view.ContainerView, wanted: Wanted, page_size: int
+) -> Retrieved:
+    step = _QUERY.TraversalSpec(name="view", type=type(view), path="view", skip=False)
+    spec = _QUERY.ObjectSpec(obj=view, skip=True, selectSet=[step])
+    pages = _Pages(opened, wanted)
+    try:
+        pages.read([spec], page_size)
+    except Unreadable:
+        seen = pages.result()
+        read = {facts.id for facts in seen.objects}
+        left = [ref for ref in _members(opened, view) if object_id(ref) not in read]
+        return seen.joined(retrieve_these(opened, left, wanted, page_size=page_size))
+    return pages.result()
+
+
+def _members(opened: Opened, view: vim.view.ContainerView) -> list[ManagedObject]:
+    spec = _QUERY.PropertySpec(type=type(view), pathSet=["view"], all=False)
+    filters = [_QUERY.FilterSpec(objectSet=[_QUERY.ObjectSpec(obj=view)], propSet=[spec])]
+    answer = opened.content.propertyCollector.RetrievePropertiesEx(
+        filters, _QUERY.RetrieveOptions()
+    )
+    objects = answer.objects if answer is not None else []
+    return [ref for item in objects for prop in item.propSet for ref in prop.val]
+
+
+def _halving(opened: Opened, refs: Sequence[ManagedObject], wanted: Wanted) -> Retrieved:
+    pages = _Pages(opened, wanted)
+    try:
+        pages.read([_QUERY.ObjectSpec(obj=ref, skip=False) for ref in refs], len(refs))
+    except Unreadable:
+        if len(refs) == 1:
+            return Retrieved(unreadable=frozenset({str(object_id(refs[0]))}))
+    except vmodl.fault.ManagedObjectNotFound:
+        if len(refs) == 1:
+            return Retrieved(gone=frozenset({str(object_id(refs[0]))}))
+    else:
+        return pages.result()
+    middle = len(refs) // 2
+    first = _halving(opened, refs[:middle], wanted)
+    return first.joined(_halving(opened, refs[middle:], wanted))
+
+
+class _Pages:
+    """Collects pages; what was read stays when a later page cannot be."""
+
+    def __init__(self, opened: Opened, wanted: Wanted) -> None:
+        self._collector = opened.content.propertyCollector
+        self._paths = known_paths(wanted.kind, wanted.paths, opened.version)
+        self._kind = wanted.kind
+        self._facts: dict[str, Facts] = {}
+
+    def read(self, starts: list[vmodl.query.PropertyCollector.ObjectSpec], page_size: int) -> None:
+        spec = _QUERY.PropertySpec(type=self._kind, pathSet=list(self._paths), all=False)
+        filters = [_QUERY.FilterSpec(objectSet=starts, propSet=[spec])]
+        options = _QUERY.RetrieveOptions(maxObjects=page_size)
+        page = self._collector.RetrievePropertiesEx(filters, options)
+        while page is not None:
+            self._take(page)
+            if not page.token:
+                return
+            page = self._collector.ContinueRetrievePropertiesEx(page.token)
+
+    def result(self) -> Retrieved:
+        return Retrieved(objects=tuple(self._facts[key] for key in sorted(self._facts)))
+
+    def _take(self, page: vmodl.query.PropertyCollector.RetrieveResult) -> None:
+        for content in page.objects:
+            missing = content.missingSet
+            for entry in missing:
+                if isinstance(entry.fault, vim.fault.NotAuthenticated):
+                    raise entry.fault
+            facts = Facts(
+                id=str(object_id(content.obj)),
+                kind=type(content.obj).__name__.rsplit(".", 1)[-1],
+                values={prop.name: prop.val for prop in content.propSet},
+                denied=frozenset(entry.path for entry in missing),
+            )
+            self._facts[facts.id] = facts

@@ -1,0 +1,133 @@
+"""pyVmomi's SOAP stub on a watched connection: a deadline per call, and failures told apart.
+
+Owns the difference between "never sent", "sent and no answer" and "answered, but not to be understood",
+on which it depends whether a call may be repeated. Sends every call exactly once: pyVmomi's
+session-oriented stub, which sends again by itself, must never be used. Sits between `session` and the
+wire.
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+# pyVmomi marks itself as typed, its run-time part is not.
+
+import http.client
+import ssl
+import time
+from functools import partial
+from typing import Any
+from xml.parsers.expat import ExpatError
+
+from pyVmomi import vmodl
+from pyVmomi.SoapAdapter import SoapStubAdapter
+
+from balancer.adapters.vsphere.observer import OK, RequestObserver
+from balancer.adapters.vsphere.settings import VsphereSettings
+from balancer.adapters.vsphere.transport import ConnectFailed, WatchedConnection, call_within
+from balancer.model.units import Seconds
+
+# What pyVmomi's deserialiser raises on content that it does not know.
+_UNREADABLE = (
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    ExpatError,
+    LookupError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+)
+
+
+class CallFailed(Exception):
+    """A call did not end with an answer of the server. `cause` is what went wrong below."""
+
+    result = "failed"
+
+    def __init__(self, method: str, cause: Exception) -> None:
+        self.method = method
+        self.cause = cause
+        super().__init__(f"{method}: {cause or type(cause).__name__}")
+
+
+class NotConnected(CallFailed):
+    """No connection could be made: the call was never sent."""
+
+    result = "not_connected"
+
+
+class Broken(CallFailed):
+    """The connection broke, or the answer was not SOAP: the call may or may not have been received."""
+
+    result = "broken"
+
+
+class TookTooLong(Broken):
+    """The call's time is over: it may or may not have been received."""
+
+    result = "timeout"
+
+
+class Unreadable(CallFailed):
+    """The server answered, and pyVmomi cannot read it (an unknown enumeration value, for one)."""
+
+    result = "unreadable"
+
+
+class WatchedStub(SoapStubAdapter):
+    """A stub for one session. Safe for several threads; each call has `timeout_s` in all."""
+
+    def __init__(
+        self,
+        settings: VsphereSettings,
+        context: ssl.SSLContext,
+        *,
+        version: str,
+        timeout_s: Seconds,
+        observer: RequestObserver,
+    ) -> None:
+        # Without compression the cap on received bytes bounds what is parsed, too.
+        super().__init__(
+            host=settings.host,
+            port=settings.port,
+            version=version,
+            sslContext=context,
+            acceptCompressedResponses=False,
+        )
+        self.scheme: Any = partial(WatchedConnection, settings=settings, context=context)
+        self.schemeArgs: dict[str, object] = {}
+        self._timeout_s = timeout_s
+        self._observer = observer
+
+    # The name and the arguments are pyVmomi's.
+    def InvokeMethod(self, mo: Any, info: Any, args: Any, outerStub: Any = None) -> Any:  # noqa: N802, N803
+        """Send one call once.
+
+        Raises:
+            vmodl.MethodFault: the server said no.
+            CallFailed: see its subclasses.
+        """
+        started = time.monotonic()
+        result = OK
+        try:
+            return self._invoked(info.wsdlName, mo, info, args, outerStub)
+        except vmodl.MethodFault:
+            result = "fault"
+            raise
+        except CallFailed as err:
+            result = err.result
+            raise
+        finally:
+            self._observer.request(info.wsdlName, result, time.monotonic() - started)
+
+    def _invoked(self, method: str, *call: Any) -> Any:
+        try:
+            with call_within(self._timeout_s):
+                return super().InvokeMethod(*call)
+        except ConnectFailed as err:
+            cause = err.__cause__
+            raise NotConnected(method, cause if isinstance(cause, Exception) else err) from err
+        except TimeoutError as err:
+            raise TookTooLong(method, err) from err
+        except (OSError, http.client.HTTPException) as err:
+            raise Broken(method, err) from err
+        except _UNREADABLE as err:
+            raise Unreadable(method, err) from err

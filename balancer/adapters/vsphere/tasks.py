@@ -1,0 +1,91 @@
+"""Tasks of the server: what became of ours, what others are moving, which hosts are entering maintenance.
+
+Owns the translation of `TaskInfo`. Reads leaves of it, since a result or an error of an unknown class
+would break the whole. Must never take a task that it cannot read for one that has ended.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from pyVmomi import vim, vmodl
+
+from balancer.adapters.vsphere.facts import Facts
+from balancer.adapters.vsphere.faults import fault_name, fault_text
+from balancer.model.outcome import TaskState, TaskView
+from balancer.model.snapshot import InFlight
+from balancer.model.units import HostId, VmId
+
+# Source: task catalogue of a vCenter (`TaskDescription.methodInfo` keys).
+_MIGRATIONS = frozenset(
+    {
+        "VirtualMachine.migrate",
+        "VirtualMachine.relocate",
+        "Drm.ExecuteVMotionLRO",
+        "Drm.ExecuteMaintenanceRecommendationsLro",
+    }
+)
+_ENTER_MAINTENANCE = "HostSystem.enterMaintenanceMode"
+_OPEN = frozenset({"queued", "running"})
+UNREADABLE_FAULT = "Unreadable"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OpenTasks:
+    """What is under way: migrations by VM, and hosts entering maintenance."""
+
+    migrations: Mapping[VmId, Facts]
+    entering: frozenset[HostId]
+
+
+def open_tasks_from(tasks: Iterable[Facts]) -> OpenTasks:
+    """Pick what is queued or running and concerns a scheduler; of several on a VM the last by id."""
+    migrations: dict[VmId, Facts] = {}
+    entering: set[HostId] = set()
+    for facts in tasks:
+        entity, what = facts.ref("info.entity"), facts.text("info.descriptionId")
+        if entity is None or facts.text("info.state") not in _OPEN:
+            continue
+        if what == _ENTER_MAINTENANCE:
+            entering.add(HostId(entity))
+        elif what in _MIGRATIONS and facts.ref_kind("info.entity") == "VirtualMachine":
+            migrations[VmId(entity)] = facts
+    return OpenTasks(migrations=migrations, entering=frozenset(entering))
+
+
+def in_flight_from(task: Facts, vm: VmId, source: HostId, target: HostId | None) -> InFlight:
+    """Translate a migration under way. Where the target is not known it equals the source."""
+    return InFlight(
+        vm=vm,
+        source=source,
+        target=source if target is None else target,
+        started_at=task.time("info.startTime"),
+        task=task.id,
+    )
+
+
+def task_view_from(facts: Facts, *, error_is_readable: bool) -> TaskView:
+    """Translate a look at a task."""
+    state = _state(facts)
+    error = facts.one("info.error", vmodl.MethodFault)
+    fault, message = (fault_name(error), fault_text(error)) if error is not None else ("", "")
+    if state is TaskState.ERROR and error is None and not error_is_readable:
+        fault, message = UNREADABLE_FAULT, "the task failed with a fault that cannot be read"
+    return TaskView(
+        task=facts.id,
+        state=state,
+        progress_percent=facts.count("info.progress"),
+        fault=fault,
+        message=message,
+    )
+
+
+def _state(facts: Facts) -> TaskState:
+    """Return the state; a task without one is taken as running, so that it is looked at again."""
+    word = facts.text("info.state")
+    return TaskState(word) if word in _OPEN | {"success", "error"} else TaskState.RUNNING
+
+
+def check_faults_from(facts: Facts) -> tuple[vmodl.MethodFault, ...]:
+    """Return the errors (not the warnings) of a finished server check."""
+    results = facts.many("info.result", vim.vm.check.Result)
+    return tuple(fault for result in results for fault in result.error)

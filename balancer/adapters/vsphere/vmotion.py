@@ -1,0 +1,70 @@
+"""The vMotion side of a host: whether it is on, and the speed of all links behind it.
+
+Owns the way from the selected vmkernel adapter over port group and switch to the physical adapters.
+Source: vSphere API, `HostVirtualNicManagerInfo.netConfig` (`nicType` "vmotion", `selectedVnic` holds keys
+of `candidateVnic`), `HostNetworkInfo`.
+"""
+
+from collections.abc import Iterable
+
+from pyVmomi import vim
+
+from balancer.adapters.vsphere.facts import Facts
+from balancer.model.host import VmotionLink
+
+_NETWORK = "config.network."
+_NET_CONFIG = "config.virtualNicManagerInfo.netConfig"
+
+
+def vmotion_from(facts: Facts) -> VmotionLink:
+    """Translate. Where the server does not tell the speed, the model's default stands.
+
+    Adapters whose links are all down cannot carry a migration, so vMotion counts as off then.
+    Source: vSphere API, fault `VMotionLinkDown`.
+    """
+    selected = _selected(facts)
+    is_on = facts.flag("summary.config.vmotionEnabled") is not False and bool(selected)
+    if not facts.has(_NET_CONFIG):
+        is_on = facts.flag("summary.config.vmotionEnabled") is True
+    is_supported = facts.flag("capability.vmotionSupported") is not False
+    is_encrypted = facts.flag("capability.encryptedVMotionSupported")
+    speed = _speed_mbps(facts, selected)
+    return VmotionLink(
+        enabled=is_on and is_supported and speed != 0,
+        link_mbps=speed or VmotionLink().link_mbps,
+        encrypted_supported=bool(is_encrypted),
+    )
+
+
+def _selected(facts: Facts) -> tuple[vim.host.VirtualNic, ...]:
+    for config in facts.many(_NET_CONFIG, vim.host.VirtualNicManager.NetConfig):
+        if config.nicType == "vmotion":
+            keys = {str(key) for key in config.selectedVnic}
+            return tuple(nic for nic in config.candidateVnic if str(nic.key) in keys)
+    return ()
+
+
+def _speed_mbps(facts: Facts, selected: Iterable[vim.host.VirtualNic]) -> float | None:
+    """Return the sum over all distinct physical adapters, None where none is found."""
+    keys = {key for nic in selected for key in _pnics_behind(facts, nic)}
+    speeds = [
+        float(pnic.linkSpeed.speedMb) if pnic.linkSpeed else 0.0  # unset: the link is down
+        for pnic in facts.many(_NETWORK + "pnic", vim.host.PhysicalNic)
+        if pnic.key in keys
+    ]
+    return sum(speeds) if speeds else None
+
+
+def _pnics_behind(facts: Facts, nic: vim.host.VirtualNic) -> Iterable[str]:
+    port = nic.spec.distributedVirtualPort
+    if port is not None:
+        for proxy in facts.many(_NETWORK + "proxySwitch", vim.host.HostProxySwitch):
+            if proxy.dvsUuid == port.switchUuid:
+                yield from map(str, proxy.pnic)
+        return
+    name = nic.portgroup or nic.spec.portgroup
+    groups = facts.many(_NETWORK + "portgroup", vim.host.PortGroup)
+    switches = {group.spec.vswitchName for group in groups if group.spec.name == name}
+    for switch in facts.many(_NETWORK + "vswitch", vim.host.VirtualSwitch):
+        if switch.name in switches:
+            yield from map(str, switch.pnic)
