@@ -70,6 +70,7 @@ class SourceEntry(TypedDict, total=False):
     name: str
     instance_uuid: str
     api_version: str
+    rejected_objects: Count
 
 
 @_strict
