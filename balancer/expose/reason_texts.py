@@ -168,6 +168,12 @@ _RUN_ROWS: tuple[Row, ...] = (
         "See whether vCenter can be reached.",
     ),
     (
+        Reason.RUN_STOPPED,
+        "the run was stopped",
+        "An earlier move failed in a way that would stop the others too, so that none was started.",
+        "See the fault of the failed move; it often names a missing right or licence.",
+    ),
+    (
         Reason.JOURNAL_UNAVAILABLE,
         "journal cannot be written",
         "What cannot be written down is not done.",

@@ -1,0 +1,241 @@
+"""One cluster's metrics: hears the events of its cycles, and holds the samples of its last state.
+
+Implements `ports.Events`. Told by the cycle and the executor, on their threads; read by the scrape on
+another. Never raises: every label is bounded or made safe before it is used.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from datetime import datetime
+from threading import Lock
+
+from balancer.expose.instruments import Instruments
+from balancer.expose.metric_labels import (
+    MOVE_REASONS,
+    OTHER,
+    PHASES,
+    PLAN_RESULTS,
+    STAGES,
+    VMOTION,
+    CycleResult,
+    Outcome,
+    Words,
+    outcome_of,
+)
+from balancer.expose.metric_samples import (
+    BYTES_PER_MIB,
+    COOLING,
+    Sample,
+    flight_samples,
+    plan_samples,
+    setting_samples,
+    snapshot_samples,
+    vm_class_samples,
+)
+from balancer.expose.vcenter_metrics import VcenterMetrics
+from balancer.model.errors import PlanInvalid, SourceError, StoreError
+from balancer.model.events import (
+    CycleEnded,
+    Event,
+    MoveEnded,
+    MoveProgressed,
+    MoveStarted,
+    PlanMade,
+    SnapshotTaken,
+)
+from balancer.model.outcome import MoveOutcome
+from balancer.model.plan import Move, Plan, PlanStatus
+from balancer.model.snapshot import Snapshot
+from balancer.model.units import MoveId, Seconds, VmId
+from balancer.policy.types import Mode, Policy
+from balancer.ports import Clock
+
+INTERVAL = "interval"
+"""The only trigger of a plan that there is: the loop's own turn."""
+
+
+class ClusterMetrics:
+    """Listener of one cluster. Made by `Metrics.for_cluster`."""
+
+    def __init__(
+        self, label: str, vcenter: VcenterMetrics, instruments: Instruments, clock: Clock
+    ) -> None:
+        self.labels = (vcenter.label, label)
+        self._vcenter = vcenter
+        self._instruments = instruments
+        self._clock = clock
+        self._lock = Lock()
+        self._faults = Words()
+        self._stages: dict[str, tuple[Sample, ...]] = {}
+        self._queued: dict[MoveId, Move] = {}
+        self._flying: dict[VmId, datetime] = {}
+        self._snapshot: Snapshot | None = None
+        self._listeners: list[Callable[[], None]] = []
+        self._start_at_zero()
+
+    def configured(self, policy: Policy, mode: Mode, interval_s: Seconds | None) -> None:
+        """Take the settings in force."""
+        self._keep("settings", setting_samples(policy, mode))
+        if interval_s is not None:
+            self._keep_one("interval", "balancer_cycle_interval_seconds", interval_s)
+
+    def on_progress(self, listener: Callable[[], None]) -> None:
+        """Call `listener` with every event: a cycle that tells something is alive."""
+        self._listeners.append(listener)
+
+    def tell(self, event: Event) -> None:
+        """Take one event."""
+        match event:
+            case SnapshotTaken():
+                self._snapshot_taken(event)
+            case PlanMade():
+                self._plan_made(event.plan)
+            case MoveStarted():
+                self._move_started(event)
+            case MoveEnded():
+                self._move_ended(event.outcome)
+            case CycleEnded():
+                self._cycle_ended(event)
+            case MoveProgressed():
+                pass
+        for listener in self._listeners:
+            listener()
+
+    def cycle_scheduled(self, next_at: datetime) -> None:
+        """Take note of when the next cycle is to start."""
+        self._keep_one("next", "balancer_next_cycle_timestamp_seconds", next_at.timestamp())
+
+    def cycle_missed(self) -> None:
+        """Count a cycle that did not start in time."""
+        self._count("cycles_missed_total")
+
+    def cycle_failed(self, error: Exception | None = None) -> None:
+        """Count a cycle that ended in an error; what kind it was tells which figures it touches."""
+        self._count("cycles_total", CycleResult.ERROR)
+        self._vcenter.take_rejected()
+        with self._lock:
+            self._queued.clear()
+        if isinstance(error, SourceError):
+            self._vcenter.up(False)
+        if isinstance(error, PlanInvalid):
+            self._count("plans_total", INTERVAL, "error")
+        if isinstance(error, StoreError):
+            self._instruments.counter("balancer_store_errors_total").inc()
+
+    def samples(self) -> Iterator[Sample]:
+        """Yield the gauges of the cluster as they are now."""
+        with self._lock:
+            kept = list(self._stages.values())
+            started = [at.timestamp() for at in self._flying.values()]
+            queued = list(self._queued.values())
+        for samples in kept:
+            yield from samples
+        yield from flight_samples(started, queued)
+
+    def _snapshot_taken(self, event: SnapshotTaken) -> None:
+        snapshot = event.snapshot
+        self._vcenter.up(True)
+        self._keep("snapshot", snapshot_samples(snapshot, event.state))
+        self._keep("classes", vm_class_samples(snapshot, frozenset()))
+        name = "balancer_snapshot_rejected_objects"
+        rejected = sorted(self._vcenter.take_rejected().items())
+        self._keep("rejected", (Sample(name, key, count) for key, count in rejected))
+        self._forget_lost_flights(snapshot)
+        self._snapshot = snapshot
+
+    def _forget_lost_flights(self, snapshot: Snapshot) -> None:
+        """Drop flights whose end was never told and that vCenter no longer knows."""
+        flying = {flight.vm for flight in snapshot.in_flight}
+        with self._lock:
+            self._flying = {vm: at for vm, at in self._flying.items() if vm in flying}
+
+    def _plan_made(self, plan: Plan) -> None:
+        self._keep("plan", plan_samples(plan))
+        self._count("plans_total", INTERVAL, PLAN_RESULTS[plan.status])
+        for stage, seconds in plan.stage_seconds.items():
+            self._observe("plan_duration_seconds", seconds, STAGES.get(stage, OTHER))
+        for refusal in plan.refusals:
+            self._count("candidates_rejected_total", refusal.reason.value, by=refusal.count)
+        if self._snapshot is not None:
+            cooling = frozenset(r.vm for r in plan.refusals if r.vm and r.reason in COOLING)
+            self._keep("classes", vm_class_samples(self._snapshot, cooling))
+        with self._lock:
+            self._queued = {move.id: move for move in plan.admitted}
+
+    def _move_started(self, event: MoveStarted) -> None:
+        with self._lock:
+            self._queued.pop(event.move.id, None)
+            self._flying[event.move.vm] = event.at
+        waited_s = event.waited_seconds
+        self._observe("migration_queue_wait_seconds", waited_s, event.move.priority.value)
+
+    def _move_ended(self, ended: MoveOutcome) -> None:
+        move, outcome = ended.move, outcome_of(ended)
+        with self._lock:
+            self._queued.pop(move.id, None)
+            if ended.state is None or not ended.state.is_open:
+                self._flying.pop(move.vm, None)
+        if outcome is None:
+            return
+        self._count("migrations_total", VMOTION, MOVE_REASONS[move.reason], outcome)
+        if ended.fault:
+            self._count("migration_faults_total", VMOTION, self._faults.word(ended.fault))
+        if outcome is Outcome.SUCCEEDED:
+            self._move_succeeded(move, ended.seconds)
+
+    def _move_succeeded(self, move: Move, seconds: Seconds) -> None:
+        self._observe("migration_duration_seconds", seconds, VMOTION)
+        self._count("migration_memory_bytes_total", VMOTION, by=move.memory_mib * BYTES_PER_MIB)
+        if move.expected_seconds > 0.0:
+            error = seconds / move.expected_seconds
+            self._observe("migration_duration_error_ratio", error, VMOTION)
+
+    def _cycle_ended(self, event: CycleEnded) -> None:
+        with self._lock:
+            self._queued.clear()
+        self._count("cycles_total", _result_of(event))
+        for phase, seconds in _phases(event).items():
+            self._observe("cycle_duration_seconds", seconds, phase)
+        name = "balancer_last_successful_cycle_timestamp_seconds"
+        self._keep_one("success", name, self._clock.now().timestamp())
+
+    def _keep(self, stage: str, samples: Iterator[Sample]) -> None:
+        made = tuple(samples)
+        with self._lock:
+            self._stages[stage] = made
+
+    def _keep_one(self, stage: str, name: str, value: float) -> None:
+        self._keep(stage, iter([Sample(name, (), value)]))
+
+    def _count(self, name: str, *labels: str, by: float = 1.0) -> None:
+        counter = self._instruments.counter(f"balancer_{name}")
+        counter.labels(*self.labels, *labels).inc(max(by, 0.0))
+
+    def _observe(self, name: str, value: float, *labels: str) -> None:
+        histogram = self._instruments.histogram(f"balancer_{name}")
+        histogram.labels(*self.labels, *labels).observe(max(value, 0.0))
+
+    def _start_at_zero(self) -> None:
+        """Make the counters of closed sets exist, so that their first increase is seen as one."""
+        self._count("cycles_missed_total", by=0.0)
+        for result in CycleResult:
+            self._count("cycles_total", result, by=0.0)
+        for reason in sorted(set(MOVE_REASONS.values())):
+            for outcome in Outcome:
+                self._count("migrations_total", VMOTION, reason, outcome, by=0.0)
+
+
+def _result_of(event: CycleEnded) -> CycleResult:
+    if any(outcome.was_sent for outcome in event.outcomes):
+        return CycleResult.EXECUTED
+    if event.plan.status is PlanStatus.REFUSED:
+        return CycleResult.SKIPPED
+    return CycleResult.PLANNED if event.plan.moves else CycleResult.NO_CHANGE
+
+
+def _phases(event: CycleEnded) -> Mapping[str, Seconds]:
+    """Return the seconds of the cycle's phases: its own, with planning told apart by stage."""
+    phases = {name: event.phase_seconds.get(name, 0.0) for name in ("collect", "execute")}
+    for stage, seconds in event.plan.stage_seconds.items():
+        phase = PHASES.get(stage, OTHER)
+        phases[phase] = phases.get(phase, 0.0) + seconds
+    return phases

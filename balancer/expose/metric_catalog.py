@@ -1,0 +1,230 @@
+"""Every metric of this program: name, type, labels, help. The page of reference is generated from here.
+
+One prefix, base units (seconds, bytes, hertz, ratios 0..1), `_total` for counters, label values from
+enumerations. `metrics` and `metric_samples` fill these; a name that is not here cannot be exposed.
+"""
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+PROCESS: tuple[str, ...] = ()
+VCENTER = ("vcenter",)
+CLUSTER = ("vcenter", "cluster")
+
+DURATION_BUCKETS_S = (0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0, 120.0, 300.0, 900.0, 3600.0)
+REQUEST_BUCKETS_S = (0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0)
+PLANNING_BUCKETS_S = (0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 20.0, 30.0, 60.0)
+MIGRATION_BUCKETS_S = (
+    *(5.0, 10.0, 20.0, 40.0, 80.0, 160.0),
+    *(320.0, 640.0, 1280.0, 2560.0, 5120.0),
+)
+ERROR_RATIO_BUCKETS = (0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2.0, 4.0, 8.0)
+
+
+class MetricType(StrEnum):
+    """The types that are used."""
+
+    GAUGE = "gauge"
+    COUNTER = "counter"
+    HISTOGRAM = "histogram"
+    INFO = "info"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MetricSpec:
+    """One metric. `buckets` are the upper bounds of a histogram, in the unit of its name."""
+
+    name: str
+    type: MetricType
+    labels: tuple[str, ...]
+    help: str
+    buckets: tuple[float, ...] = ()
+
+
+def _gauge(name: str, labels: tuple[str, ...], text: str) -> MetricSpec:
+    return MetricSpec(name=f"balancer_{name}", type=MetricType.GAUGE, labels=labels, help=text)
+
+
+def _counter(name: str, labels: tuple[str, ...], text: str) -> MetricSpec:
+    return MetricSpec(name=f"balancer_{name}", type=MetricType.COUNTER, labels=labels, help=text)
+
+
+def _info(name: str, labels: tuple[str, ...], text: str) -> MetricSpec:
+    return MetricSpec(name=f"balancer_{name}", type=MetricType.INFO, labels=labels, help=text)
+
+
+def _histogram(
+    name: str, labels: tuple[str, ...], buckets: tuple[float, ...], text: str
+) -> MetricSpec:
+    return MetricSpec(
+        name=f"balancer_{name}",
+        type=MetricType.HISTOGRAM,
+        labels=labels,
+        help=text,
+        buckets=buckets,
+    )
+
+
+_PROCESS_SPECS = (
+    _info("build_info", ("version", "revision", "python", "ortools"), "Build of this program."),
+    _gauge("leader", PROCESS, "1 while this instance is the one that acts."),
+    _gauge(
+        "config_last_reload_successful",
+        PROCESS,
+        "1 if the last load of the configuration was accepted.",
+    ),
+    _gauge(
+        "config_last_reload_success_timestamp_seconds",
+        PROCESS,
+        "When the configuration was last accepted.",
+    ),
+    _info("config_hash_info", ("hash",), "Digest of the active configuration and policies."),
+    _gauge("store_size_bytes", PROCESS, "Size of the journal's database."),
+    _counter("store_errors_total", PROCESS, "Reads and writes of the journal that failed."),
+)
+
+_VCENTER_SPECS = (
+    _gauge("vcenter_up", VCENTER, "1 if the vCenter answered when it was last asked."),
+    _counter("vcenter_requests_total", (*VCENTER, "method", "result"), "Calls to the vCenter."),
+    _histogram(
+        "vcenter_request_duration_seconds",
+        (*VCENTER, "method"),
+        REQUEST_BUCKETS_S,
+        "Seconds from a call to its answer.",
+    ),
+    _counter("vcenter_logins_total", (*VCENTER, "result"), "Sessions opened, or not."),
+    _gauge("vcenter_clock_offset_seconds", VCENTER, "The vCenter's clock minus ours."),
+)
+
+_LOOP_SPECS = (
+    _gauge("cluster_mode", (*CLUSTER, "mode"), "1 for the mode in force, 0 for the others."),
+    _counter("cycles_total", (*CLUSTER, "result"), "Cycles by how they ended."),
+    _histogram(
+        "cycle_duration_seconds",
+        (*CLUSTER, "phase"),
+        DURATION_BUCKETS_S,
+        "Seconds of a cycle's phases.",
+    ),
+    _gauge("cycle_interval_seconds", CLUSTER, "Configured time from one cycle to the next."),
+    _gauge(
+        "last_successful_cycle_timestamp_seconds",
+        CLUSTER,
+        "When a cycle last ended without an error.",
+    ),
+    _gauge("next_cycle_timestamp_seconds", CLUSTER, "When the next cycle is to start."),
+    _counter("cycles_missed_total", CLUSTER, "Cycles that did not start in time."),
+)
+
+_SNAPSHOT_SPECS = (
+    _gauge(
+        "snapshot_timestamp_seconds", CLUSTER, "Time of the snapshot in use, by vCenter's clock."
+    ),
+    _gauge("snapshot_objects", (*CLUSTER, "kind"), "Objects in the snapshot in use."),
+    _gauge(
+        "snapshot_rejected_objects",
+        (*CLUSTER, "kind", "cause"),
+        "Objects that could not be taken into the snapshot in use.",
+    ),
+    _gauge(
+        "cluster_imbalance_ratio",
+        (*CLUSTER, "resource"),
+        "Standard deviation of load over usable capacity, over the hosts that may run VMs.",
+    ),
+    _gauge(
+        "cluster_imbalance_combined_ratio",
+        CLUSTER,
+        "Imbalance over all resources, the figure that is compared with trigger and target.",
+    ),
+    _gauge("cluster_imbalance_trigger_ratio", CLUSTER, "Balance is sought above this imbalance."),
+    _gauge("cluster_imbalance_target_ratio", CLUSTER, "Balance is sought down to this imbalance."),
+    _gauge(
+        "cluster_demand_satisfied_ratio", (*CLUSTER, "resource"), "Share of VM demand that is met."
+    ),
+    _gauge(
+        "cluster_headroom_ratio",
+        (*CLUSTER, "resource"),
+        "Share of capacity left after demand and after what HA reserves; negative where none is.",
+    ),
+    _gauge("cluster_hosts", (*CLUSTER, "state"), "Hosts by state."),
+    _gauge("cluster_vms", (*CLUSTER, "class"), "Running VMs by whether they may be moved."),
+    _gauge("host_cpu_capacity_hertz", (*CLUSTER, "host"), "CPU that VMs can use."),
+    _gauge("host_cpu_demand_hertz", (*CLUSTER, "host"), "CPU that VMs demand."),
+    _gauge("host_memory_capacity_bytes", (*CLUSTER, "host"), "Memory that VMs can use."),
+    _gauge("host_memory_demand_bytes", (*CLUSTER, "host"), "Memory that VMs demand."),
+    _gauge(
+        "host_utilization_ratio",
+        (*CLUSTER, "host", "resource"),
+        "Demand over usable capacity; may exceed 1.",
+    ),
+    _gauge("host_vms", (*CLUSTER, "host"), "VMs that are powered on."),
+    _gauge("rule_violations", (*CLUSTER, "rule_type", "enforcement"), "Rules that are broken now."),
+)
+
+_PLAN_SPECS = (
+    _counter(
+        "candidates_rejected_total",
+        (*CLUSTER, "reason"),
+        "VMs and pairs of VM and host that plans left out, by the reason's stable word.",
+    ),
+    _counter("plans_total", (*CLUSTER, "trigger", "result"), "Plans by what came of them."),
+    _histogram(
+        "plan_duration_seconds",
+        (*CLUSTER, "stage"),
+        PLANNING_BUCKETS_S,
+        "Seconds of planning by stage.",
+    ),
+    _gauge("plan_moves", (*CLUSTER, "reason"), "Moves in the newest plan."),
+    _gauge(
+        "plan_predicted_imbalance_ratio",
+        (*CLUSTER, "resource", "when"),
+        "Standard deviation of host load before and after the newest plan.",
+    ),
+)
+
+_MIGRATION_SPECS = (
+    _counter("migrations_total", (*CLUSTER, "kind", "reason", "outcome"), "Moves that ended."),
+    _counter(
+        "migration_faults_total",
+        (*CLUSTER, "kind", "fault"),
+        "Moves that failed, by vSphere fault.",
+    ),
+    _histogram(
+        "migration_duration_seconds",
+        (*CLUSTER, "kind"),
+        MIGRATION_BUCKETS_S,
+        "Seconds of migrations that succeeded.",
+    ),
+    _histogram(
+        "migration_queue_wait_seconds",
+        (*CLUSTER, "priority"),
+        DURATION_BUCKETS_S,
+        "Seconds from ready to started.",
+    ),
+    _histogram(
+        "migration_duration_error_ratio",
+        (*CLUSTER, "kind"),
+        ERROR_RATIO_BUCKETS,
+        "Measured over predicted duration of migrations that succeeded; 1 is exact.",
+    ),
+    _counter("migration_memory_bytes_total", (*CLUSTER, "kind"), "Memory of VMs that were moved."),
+    _gauge("migrations_in_flight", (*CLUSTER, "kind"), "Migrations of ours that run now."),
+    _gauge(
+        "migrations_queued", (*CLUSTER, "priority"), "Admitted moves that wait for their start."
+    ),
+    _gauge(
+        "oldest_migration_start_timestamp_seconds",
+        CLUSTER,
+        "When the oldest running migration of ours was started; absent while none runs.",
+    ),
+    _gauge("concurrency_limit", (*CLUSTER, "scope"), "Migrations that may run at a time."),
+)
+
+CATALOGUE: tuple[MetricSpec, ...] = (
+    *_PROCESS_SPECS,
+    *_VCENTER_SPECS,
+    *_LOOP_SPECS,
+    *_SNAPSHOT_SPECS,
+    *_PLAN_SPECS,
+    *_MIGRATION_SPECS,
+)
+"""All metrics, in the order of the page of reference."""

@@ -1,0 +1,141 @@
+"""The closed sets of label values, and how the model's words map to them. Bounded, so that series are.
+
+The reasons of moves map to the vocabulary that dashboards of such tools share; refusals keep their own
+stable words (`model.reasons`). `docs/reference/metrics.md` prints these tables.
+"""
+
+import re
+from collections.abc import Mapping
+from enum import StrEnum
+from threading import Lock
+from types import MappingProxyType
+
+from balancer.expose.escape import metric_label
+from balancer.model.outcome import FailureKind, MoveOutcome, MoveState
+from balancer.model.plan import MoveReason, PlanStatus
+
+OTHER = "other"
+VMOTION = "vmotion"
+"""The only kind of migration there is: compute only, storage stays."""
+
+RESOURCES = ("cpu", "memory")
+
+
+class CycleResult(StrEnum):
+    """How a cycle ended."""
+
+    NO_CHANGE = "no_change"
+    PLANNED = "planned"  # moves were planned, none was sent
+    EXECUTED = "executed"
+    ERROR = "error"
+    SKIPPED = "skipped"  # the snapshot was not fit to act on
+
+
+class Outcome(StrEnum):
+    """How a move ended."""
+
+    SUCCEEDED = "succeeded"
+    FAILED = "failed"
+    TIMED_OUT = "timed_out"  # its end is not known
+    CANCELLED = "cancelled"
+    SKIPPED = "skipped"  # never sent, or never became a migration
+    SUPERSEDED = "superseded"  # the VM is on a host that we did not choose
+
+
+class VmClass(StrEnum):
+    """Whether a running VM may be moved."""
+
+    MOVABLE = "movable"
+    PINNED = "pinned"  # a migration of it is running
+    EXCLUDED = "excluded"  # by its owner
+    COOLING_DOWN = "cooling_down"  # moved or failed a short while ago
+    IMMOVABLE = "immovable"  # tied to its host
+
+
+MOVE_REASONS: Mapping[MoveReason, str] = MappingProxyType(
+    {
+        MoveReason.EVACUATE: "evacuation",
+        MoveReason.RULE: "rule_fix",
+        MoveReason.CONTENTION: "balance",
+        MoveReason.BALANCE: "balance",
+        MoveReason.MAKE_ROOM: "evacuation",
+        MoveReason.PARKING: "balance",
+        MoveReason.CONSOLIDATE: "consolidation",
+        MoveReason.REQUESTED: "manual",
+    }
+)
+
+PLAN_RESULTS: Mapping[PlanStatus, str] = MappingProxyType(
+    {
+        PlanStatus.BALANCED: "no_change",
+        PlanStatus.PLANNED: "planned",
+        PlanStatus.DEGRADED: "infeasible",
+        PlanStatus.REFUSED: "stale",
+    }
+)
+
+STAGES: Mapping[str, str] = MappingProxyType(
+    {"assess": "build", "search": "solve", "sequence": "sequence", "verify": "verify"}
+)
+"""Stages of planning as the cycle measures them; every other one is `other`."""
+
+PHASES: Mapping[str, str] = MappingProxyType(
+    {"assess": "forecast", "search": "solve", "sequence": "solve", "verify": "verify"}
+)
+"""Stages of planning as phases of the cycle, beside `collect` and `execute`."""
+
+_OUTCOMES: Mapping[MoveState, Outcome] = MappingProxyType(
+    {
+        MoveState.DONE: Outcome.SUCCEEDED,
+        MoveState.FAILED: Outcome.FAILED,
+        MoveState.ABORTED: Outcome.SKIPPED,
+        MoveState.EXTERNAL: Outcome.SUPERSEDED,
+        MoveState.UNKNOWN: Outcome.TIMED_OUT,
+    }
+)
+
+_WORD = re.compile(r"[A-Za-z][A-Za-z0-9_]{0,63}")
+
+
+def outcome_of(ended: MoveOutcome) -> Outcome | None:
+    """Return how a move ended, or None while its journal row is still on its way."""
+    if not ended.was_sent:
+        return Outcome.SKIPPED
+    if ended.state is MoveState.FAILED and ended.kind is FailureKind.CANCELLED:
+        return Outcome.CANCELLED
+    return _OUTCOMES.get(ended.state) if ended.state else None
+
+
+class Words:
+    """Keep a label that the other side names to words, and to at most `most` different ones.
+
+    For vSphere faults, SOAP methods and the like: a finite vocabulary that is not ours. Thread-safe.
+    """
+
+    def __init__(self, most: int = 64) -> None:
+        self._most = most
+        self._seen: set[str] = set()
+        self._lock = Lock()
+
+    def word(self, text: str) -> str:
+        """Return `text` where it is a word and there is room for one more, else `other`."""
+        if not _WORD.fullmatch(text):
+            return OTHER
+        with self._lock:
+            if text not in self._seen and len(self._seen) >= self._most:
+                return OTHER
+            self._seen.add(text)
+        return text
+
+
+def unique_labels(names: Mapping[str, str]) -> dict[str, str]:
+    """Return a safe label for each id, from its name; equal names are told apart by the id."""
+    labels: dict[str, str] = {}
+    taken: set[str] = set()
+    for key in sorted(names):
+        label = metric_label(names[key]) or metric_label(key)
+        if label in taken:
+            label = f"{label} ({metric_label(key)})"
+        taken.add(label)
+        labels[key] = label
+    return labels
