@@ -82,6 +82,7 @@ class Reason(StrEnum):
     STOPPING = "stopping"
     CONNECTION_LOST = "connection_lost"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
+    RUN_STOPPED = "run_stopped"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

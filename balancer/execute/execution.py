@@ -1,0 +1,188 @@
+"""One plan being carried out: what is known, what was told, and why nothing may be sent at the moment.
+
+Holds the state that starting and watching share, and is the only place where a move comes to its end:
+journal, outcome, event and log line together. Reads and sends nothing itself.
+"""
+
+import logging
+
+from balancer.execute.agenda import Stage, Track, make_agenda
+from balancer.execute.link import Link
+from balancer.execute.record import Record
+from balancer.execute.sight import Ending
+from balancer.execute.tools import Tools
+from balancer.model.events import MoveEnded
+from balancer.model.outcome import FailureKind, JournalStep, MoveOutcome, MoveState
+from balancer.model.plan import Plan
+from balancer.model.reasons import Reason, Refusal
+from balancer.model.rule import RuleType
+from balancer.model.snapshot import Snapshot
+from balancer.model.units import Seconds
+from balancer.policy.types import Policy
+
+log = logging.getLogger(__name__)
+
+_ENDS_THE_RUN = frozenset({FailureKind.STOP, FailureKind.UNMAPPED})
+_LEVEL = {MoveState.DONE: logging.INFO, MoveState.ABORTED: logging.INFO}
+
+
+class Execution:
+    """The state of one run of the executor. `view` is the newest snapshot, `stopped` a final refusal."""
+
+    def __init__(
+        self, plan: Plan, base: Snapshot, policy: Policy, *, tools: Tools, cycle_id: str
+    ) -> None:
+        self.plan, self.policy, self.tools, self.cycle_id = plan, policy, tools, cycle_id
+        kept_together = [r for r in base.active_rules(RuleType.AFFINITY) if r.mandatory]
+        self.agenda = make_agenda(plan.admitted, kept_together)
+        self.record = Record(tools.store)
+        self.link = Link(tools.clock, tools.poll_s)
+        self.uuids = {vm.id: vm.uuid or "" for vm in base.vms}
+        self.stopped: Refusal | None = None
+        self.view, self._seen_s = base, tools.clock.monotonic()
+
+    @property
+    def now_s(self) -> Seconds:
+        """Return the monotonic time."""
+        return self.tools.clock.monotonic()
+
+    def see(self, snapshot: Snapshot) -> None:
+        """Take a snapshot that was read just now."""
+        self.view, self._seen_s = snapshot, self.now_s
+        self.link.back()
+
+    def plan_age_at(self, moment_s: Seconds) -> Seconds:
+        """Return the plan's age at a monotonic time, measured on the clock that the snapshots carry.
+
+        A plan from the future counts as that old: then one of the two clocks is wrong.
+        """
+        at_view_s = (self.view.taken_at - self.plan.created_at).total_seconds()
+        return abs(at_view_s) + moment_s - self._seen_s
+
+    def is_too_old_at(self, moment_s: Seconds) -> bool:
+        """Whether the plan must not be acted on any more at a monotonic time (S5)."""
+        return self.plan_age_at(moment_s) > self.policy.limits.plan_age_s
+
+    def closed(self) -> Refusal | None:
+        """Return why nothing may be sent now, or None. Asked again before every single submit (S8)."""
+        if self.stopped:
+            return self.stopped
+        refusal = self.tools.may_submit()
+        if refusal:
+            return refusal
+        if self.is_too_old_at(self.now_s):
+            age_s = self.plan_age_at(self.now_s)
+            return Refusal.of(Reason.PLAN_TOO_OLD, f"the plan is {age_s:.0f} s old")
+        if self.record.is_behind:
+            return Refusal.of(Reason.JOURNAL_UNAVAILABLE, "a step could not be written yet")
+        return None if self.link.may_ask else self.link.refusal()
+
+    def is_final(self, refusal: Refusal) -> bool:
+        """Whether a refusal will not pass in this run."""
+        return refusal is self.stopped or refusal.reason is Reason.PLAN_TOO_OLD
+
+    def stop(self, reason: Reason, detail: str) -> None:
+        """Send nothing more in this run; what runs is watched on."""
+        self.stopped = self.stopped or Refusal.of(reason, detail)
+        log.error("no more moves in this run", extra={"reason": str(reason), "detail": detail})
+
+    def write(self, track: Track, step: JournalStep) -> None:
+        """Write the next state of a sent move."""
+        track.state = step.state
+        track.task = step.task or track.task
+        self.record.advance(track.row, step)
+
+    def end(
+        self, track: Track, ending: Ending, *, fault: str = "", kind: FailureKind | None = None
+    ) -> None:
+        """Bring a sent move to its end, and draw the consequences for those that wait."""
+        at = self.tools.clock.now()
+        step = JournalStep(state=ending.state, at=at, fault=fault, kind=kind, detail=ending.detail)
+        self.write(track, step)
+        outcome = MoveOutcome(
+            move=track.move,
+            state=ending.state,
+            fault=fault,
+            kind=kind,
+            detail=ending.detail,
+            seconds=self.now_s - track.sent_s,
+        )
+        self._close(track, outcome)
+        facts = {"state": str(ending.state), "fault": fault, "kind": kind and str(kind)}
+        more = {"seconds": round(outcome.seconds, 3), "detail": ending.detail}
+        level = _LEVEL.get(ending.state, logging.WARNING)
+        log.log(level, "migration ended", extra=facts_of(track) | facts | more)
+        self._react(track, outcome)
+
+    def refuse(self, track: Track, refusal: Refusal) -> None:
+        """Write off a move that was not sent, and those that go only together with it."""
+        if track.stage is not Stage.WAITING:
+            return
+        log.info(
+            "move not sent",
+            extra=facts_of(track) | {"reason": str(refusal.reason), "detail": refusal.detail},
+        )
+        detail = f"goes only together with {track.move.vm_name}"
+        for mate in self.agenda.mates(track):
+            no = Refusal.of(Reason.DEPENDENCY_FAILED, detail, vm=mate.move.vm)
+            self._close(mate, MoveOutcome(move=mate.move, state=None, refusal=no))
+        self._close(track, MoveOutcome(move=track.move, state=None, refusal=refusal))
+
+    def refuse_all(self, refusal: Refusal) -> None:
+        """Write off every move that waits."""
+        waiting = self.agenda.at(Stage.WAITING)
+        if waiting:
+            facts = {"reason": str(refusal.reason), "detail": refusal.detail, "moves": len(waiting)}
+            log.info("moves not sent", extra=facts)
+        for track in waiting:
+            self._close(track, MoveOutcome(move=track.move, state=None, refusal=refusal))
+
+    def write_off(self) -> None:
+        """Refuse the moves that wait for something that will not come."""
+        for track, refusal in self.agenda.hopeless():
+            self.refuse(track, refusal)
+
+    def leave(self) -> None:
+        """Leave what runs to the next start: the rows stay open, the outcome says how far it came."""
+        for track in self.agenda.at(Stage.RUNNING):
+            track.stage = Stage.OVER
+            track.outcome = MoveOutcome(
+                move=track.move,
+                state=track.state,
+                detail="left running at the stop, settled at the next start",
+                seconds=self.now_s - track.sent_s,
+            )
+            log.info("migration left running", extra=facts_of(track))
+
+    def _close(self, track: Track, outcome: MoveOutcome) -> None:
+        track.stage, track.outcome = Stage.OVER, outcome
+        self.tools.events.tell(MoveEnded(outcome=outcome, at=self.tools.clock.now()))
+
+    def _react(self, track: Track, outcome: MoveOutcome) -> None:
+        if outcome.kind in _ENDS_THE_RUN:
+            self.stop(Reason.RUN_STOPPED, f"{outcome.fault or 'no fault'}: {outcome.detail}")
+        if outcome.kind is FailureKind.SKIP_TARGET:
+            self._avoid(track, outcome.fault)
+
+    def _avoid(self, failed: Track, fault: str) -> None:
+        """Drop the moves to a host that failed as a target."""
+        target = failed.move.target
+        for track in self.agenda.at(Stage.WAITING):
+            if track.move.target == target:
+                detail = f"{failed.move.vm_name} failed there with {fault}"
+                no = Refusal.of(
+                    Reason.TARGET_FAILED_RECENTLY, detail, vm=track.move.vm, host=target
+                )
+                self.refuse(track, no)
+
+
+def facts_of(track: Track) -> dict[str, object]:
+    """Return the fields that every log line of a move carries."""
+    move = track.move
+    return {
+        "move_id": move.id,
+        "vm": move.vm,
+        "source": move.source,
+        "target": move.target,
+        "task": track.task,
+    }

@@ -1,0 +1,70 @@
+"""How many migrations each host, the cluster and the vCenter carry now, and whether one more fits.
+
+Counts every VM once, whoever moves it: migrations of this run, open rows of the journal (earlier runs,
+other clusters, unknown ends), and foreign migrations that the snapshot shows. Pure.
+
+Source: vCenter queues what is above its own limits (8 vMotions per host); a queued task hides its start,
+so that our limits stay below.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from balancer.model.outcome import JournalRow
+from balancer.model.plan import Move
+from balancer.model.reasons import Reason, Refusal
+from balancer.model.snapshot import Snapshot
+from balancer.model.units import HostId, VmId
+from balancer.policy.types import Limits
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Journey:
+    """One VM on its way. `is_here` is False for another cluster of the same vCenter."""
+
+    source: HostId
+    target: HostId
+    is_here: bool = True
+
+
+Journeys = Mapping[VmId, Journey]
+
+
+def our_journeys(moves: Iterable[Move], rows: Iterable[JournalRow], snapshot: Snapshot) -> Journeys:
+    """Return what we have sent ourselves: moves of this run, and open rows of the journal."""
+    found = {
+        row.entry.vm: Journey(
+            source=row.entry.source,
+            target=row.entry.target,
+            is_here=row.entry.cluster == snapshot.cluster.id,
+        )
+        for row in rows
+    }
+    return found | {m.vm: Journey(source=m.source, target=m.target) for m in moves}
+
+
+def all_journeys(ours: Journeys, snapshot: Snapshot) -> Journeys:
+    """Return ours and the foreign ones that `snapshot` shows."""
+    shown = {
+        flight.vm: Journey(source=flight.source, target=flight.target)
+        for flight in snapshot.in_flight
+    }
+    return shown | dict(ours)
+
+
+def full(move: Move, journeys: Journeys, limits: Limits) -> Refusal | None:
+    """Return which limit one more migration would pass, or None where it fits."""
+    if len(journeys) >= limits.migrations_per_vcenter:
+        return _no(Reason.CLUSTER_SLOTS, f"{len(journeys)} migrations run in the vCenter", move)
+    here = [journey for journey in journeys.values() if journey.is_here]
+    if len(here) >= limits.migrations_per_cluster:
+        return _no(Reason.CLUSTER_SLOTS, f"{len(here)} migrations run in the cluster", move)
+    for host in (move.source, move.target):
+        busy = sum(1 for journey in here if host in (journey.source, journey.target))
+        if busy >= limits.migrations_per_host:
+            return _no(Reason.HOST_SLOTS, f"{host} takes part in {busy} migrations", move)
+    return None
+
+
+def _no(reason: Reason, detail: str, move: Move) -> Refusal:
+    return Refusal.of(reason, detail, vm=move.vm)

@@ -1,0 +1,199 @@
+"""Starts what is ready: a slot, a fresh look, an intent in the journal, and then one call.
+
+`_send` is the only place of the program that asks vCenter to move a VM. It is entered once per journal
+row and never repeats its call, whatever the answer is (S2, S3).
+"""
+
+import logging
+from collections.abc import Sequence
+
+from balancer.execute.agenda import Stage, Track, Unit
+from balancer.execute.execution import Execution, facts_of
+from balancer.execute.failures import failure_kind
+from balancer.execute.preflight import Verdict, examine, refreshed
+from balancer.execute.sight import Ending
+from balancer.execute.slots import Journeys, all_journeys, full, our_journeys
+from balancer.model.errors import (
+    RowOpen,
+    SourceAnswerInvalid,
+    SourceError,
+    StoreError,
+    SubmitNotSent,
+    SubmitRefused,
+    SubmitUnknown,
+)
+from balancer.model.events import MoveStarted
+from balancer.model.outcome import (
+    FailureKind,
+    JournalEntry,
+    JournalRow,
+    JournalStep,
+    MigrationOrder,
+    MoveState,
+)
+from balancer.model.plan import Move
+from balancer.model.reasons import Reason, Refusal
+from balancer.model.snapshot import Snapshot
+from balancer.model.units import Seconds
+
+log = logging.getLogger(__name__)
+
+RETRY_S: Seconds = 5.0
+"""Pause before a move is looked at again for which others have left no slot."""
+
+
+def start_ready(run: Execution) -> None:
+    """Start every move that is ready and fits, in the order of the agenda."""
+    units = run.agenda.ready()
+    _note_ready(run, units)
+    try:
+        rows = run.record.open_rows(run.tools.vcenter) if units else ()
+    except StoreError as err:
+        run.stop(Reason.JOURNAL_UNAVAILABLE, str(err))
+        return
+    for unit in units:
+        if run.closed():
+            return
+        if unit.waiting and run.now_s >= unit.not_before_s:
+            _try_unit(run, unit, rows)
+
+
+def _note_ready(run: Execution, units: Sequence[Unit]) -> None:
+    for unit in units:
+        for track in unit.waiting:
+            track.ready_s = run.now_s if track.ready_s is None else track.ready_s
+
+
+def _try_unit(run: Execution, unit: Unit, rows: Sequence[JournalRow]) -> None:
+    """Start the waiting members of one unit that slots allow, if all of them may go."""
+    if unit.has_unknown or full(unit.waiting[0].move, _ours(run, rows), run.policy.limits):
+        return
+    verdict = _examined(run, unit, rows)
+    if verdict is None:
+        return
+    if verdict.refused:
+        move, refusal = verdict.refused
+        run.refuse(run.agenda.tracks[move.id], refusal)
+        return
+    while unit.waiting and not _must_pause(run, unit, verdict.snapshot, rows):
+        track = unit.waiting[0]
+        _begin(run, unit, track)
+        if track.stage is Stage.OVER:
+            return  # the others were judged as going along with it: look again
+
+
+def _must_pause(run: Execution, unit: Unit, fresh: Snapshot, rows: Sequence[JournalRow]) -> bool:
+    """Whether the next member must wait: for a slot, or because nothing may be sent any more."""
+    move, limits = unit.waiting[0].move, run.policy.limits
+    if full(move, all_journeys(_ours(run, rows), fresh), limits):
+        is_ours = full(move, _ours(run, rows), limits)
+        unit.not_before_s = run.now_s + (0.0 if is_ours else RETRY_S)
+        return True
+    return run.closed() is not None or run.now_s < unit.not_before_s
+
+
+def _ours(run: Execution, rows: Sequence[JournalRow]) -> Journeys:
+    running = [track.move for track in run.agenda.at(Stage.RUNNING)]
+    return our_journeys(running, rows, run.view)
+
+
+def _examined(run: Execution, unit: Unit, rows: Sequence[JournalRow]) -> Verdict | None:
+    """Look anew; None where vCenter did not answer, or gave an answer that cannot be understood."""
+    moves = [track.move for track in unit.waiting]
+    try:
+        run.see(refreshed(run.view, moves, run.tools))
+        ours = _ours(run, rows)
+        return examine(run.view, moves, ours, uuids=run.uuids, policy=run.policy, tools=run.tools)
+    except SourceAnswerInvalid as err:
+        refusal = Refusal.of(Reason.SERVER_CHECK, f"could not be read: {err}", vm=moves[0].vm)
+        run.refuse(unit.waiting[0], refusal)
+    except SourceError as err:
+        run.link.lost(err)
+    return None
+
+
+def _begin(run: Execution, unit: Unit, track: Track) -> None:
+    """Write the intent, and send unless another cluster took the last slot at the same moment."""
+    try:
+        track.row = run.record.begin(_entry(run, track.move))
+        open_rows = run.record.open_rows(run.tools.vcenter)
+    except RowOpen as err:
+        run.refuse(track, Refusal.of(Reason.IN_FLIGHT, str(err), vm=track.move.vm))
+        return
+    except StoreError as err:
+        _take_back(run, track, "the journal could not be read")
+        run.stop(Reason.JOURNAL_UNAVAILABLE, str(err))
+        return
+    rank = sum(1 for row in open_rows if row.id <= track.row)
+    if rank > run.policy.limits.migrations_per_vcenter:
+        _take_back(run, track, "another cluster took the last slot of the vCenter")
+        unit.not_before_s = run.now_s + RETRY_S
+        return
+    _send(run, track)
+
+
+def _take_back(run: Execution, track: Track, detail: str) -> None:
+    """Close a row for which nothing was sent; the move waits on."""
+    if track.row:
+        at = run.tools.clock.now()
+        run.record.advance(track.row, JournalStep(state=MoveState.ABORTED, at=at, detail=detail))
+        track.row = 0
+
+
+def _send(run: Execution, track: Track) -> None:
+    """Ask vCenter once for this migration."""
+    move, limits = track.move, run.policy.limits
+    time_limit_s = max(
+        limits.migration_timeout_s, limits.migration_timeout_factor * move.expected_seconds
+    )
+    track.stage, track.sent_s = Stage.RUNNING, run.now_s
+    track.deadline_s = track.sent_s + time_limit_s
+    order = MigrationOrder(
+        vm=move.vm, vm_name=move.vm_name, target=move.target, priority=move.priority
+    )
+    try:
+        task = run.tools.migrator.submit(order)
+    except SubmitRefused as err:
+        kind = failure_kind(err.fault, str(err))
+        ending = Ending(state=MoveState.FAILED, detail=str(err))
+        run.end(track, ending, fault=err.fault, kind=kind)
+    except SubmitNotSent as err:
+        run.link.lost(err)
+        ending = Ending(state=MoveState.FAILED, detail=str(err))
+        run.end(track, ending, kind=FailureKind.TRANSIENT)
+    except SubmitUnknown as err:
+        _note_sent(run, track, MoveState.UNKNOWN, detail=str(err))
+    else:
+        _note_sent(run, track, MoveState.SUBMITTED, task=task)
+
+
+def _note_sent(
+    run: Execution, track: Track, state: MoveState, *, task: str = "", detail: str = ""
+) -> None:
+    at = run.tools.clock.now()
+    run.write(track, JournalStep(state=state, at=at, task=task, detail=detail))
+    ready_s = track.sent_s if track.ready_s is None else track.ready_s
+    waited_s = track.sent_s - ready_s
+    run.tools.events.tell(MoveStarted(move=track.move, task=task, at=at, waited_seconds=waited_s))
+    if state is MoveState.UNKNOWN:
+        log.warning("no answer to a request", extra=facts_of(track) | {"error": detail})
+    else:
+        log.info("migration started", extra=facts_of(track))
+
+
+def _entry(run: Execution, move: Move) -> JournalEntry:
+    return JournalEntry(
+        vcenter=run.tools.vcenter,
+        cluster=run.plan.cluster_id,
+        plan_id=run.plan.id,
+        cycle_id=run.cycle_id,
+        move_id=move.id,
+        vm=move.vm,
+        vm_name=move.vm_name,
+        vm_uuid=run.uuids.get(move.vm, ""),
+        source=move.source,
+        target=move.target,
+        reason=move.reason,
+        expected_seconds=move.expected_seconds,
+        intended_at=run.tools.clock.now(),
+    )

@@ -1,0 +1,37 @@
+"""What an execution works with: the ports, and the few facts that belong to the site rather than the plan."""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+
+from balancer.model.need import Demand
+from balancer.model.reasons import Refusal
+from balancer.model.snapshot import Snapshot
+from balancer.model.units import Seconds, VmId
+from balancer.policy.types import Policy
+from balancer.ports import Clock, Events, Inventory, Migrator, Store
+
+HOLD_S: Seconds = 90.0
+"""How long a VM that was perhaps sent stays held while vCenter shows nothing of it.
+
+The deadline of the call (30 s) and a minute for vCenter to show the task.
+"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tools:
+    """The ports of one vCenter, handed from the composition root through the cycle.
+
+    `may_submit` answers why nothing may be sent now (pause, stop, stale data), or None. It is asked
+    before every submit. `demand_of` is the same function that the assessment measures demand with.
+    """
+
+    vcenter: str
+    inventory: Inventory
+    migrator: Migrator
+    store: Store
+    clock: Clock
+    events: Events
+    may_submit: Callable[[], Refusal | None]
+    demand_of: Callable[[Snapshot, Policy], Mapping[VmId, Demand]]
+    poll_s: Seconds = 1.0
+    hold_s: Seconds = HOLD_S

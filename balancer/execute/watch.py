@@ -1,0 +1,132 @@
+"""Watches the running migrations of an execution until each has an end, or its time is up.
+
+Reads only. A success counts when the VM is seen on the target; a task that cannot be asked is replaced
+by looking where the VM is; while vCenter does not answer, nothing is concluded (S3, S8).
+"""
+
+import logging
+
+from balancer.execute.agenda import Stage, Track
+from balancer.execute.execution import Execution, facts_of
+from balancer.execute.failures import failure_kind
+from balancer.execute.sight import Ending, Sight, end_by_place, sight_of
+from balancer.model.errors import SourceAnswerInvalid, SourceError
+from balancer.model.events import MoveProgressed
+from balancer.model.outcome import JournalStep, MoveState, TaskState, TaskView
+
+log = logging.getLogger(__name__)
+
+LOOKS_AFTER_SUCCESS = 5
+"""How often a VM is looked for on its target after its task succeeded."""
+
+
+def watch(run: Execution) -> None:
+    """Look at every running migration once, as far as vCenter answers."""
+    if run.agenda.at(Stage.RUNNING) and run.link.may_ask:
+        try:
+            _look_at_all(run)
+        except SourceError as err:
+            run.link.lost(err)
+    _let_go_of_overdue(run)
+
+
+def _look_at_all(run: Execution) -> None:
+    running = run.agenda.at(Stage.RUNNING)
+    tasks = [track.task for track in running if track.task]
+    views = dict(run.tools.inventory.tasks(tasks)) if tasks else {}
+    if tasks:
+        run.link.back()
+    for track in running:
+        try:
+            _look(run, track, views.get(track.task))
+        except SourceAnswerInvalid as err:
+            log.debug("vm not readable", extra=facts_of(track) | {"error": str(err)})
+
+
+def _look(run: Execution, track: Track, view: TaskView | None) -> None:
+    if view is None or view.state is TaskState.MISSING:
+        _look_for_vm(run, track)
+    elif view.state is TaskState.SUCCESS:
+        _confirm(run, track)
+    elif view.state is TaskState.ERROR:
+        _conclude_failure(run, track, view)
+    else:
+        _tell_progress(run, track, view)
+
+
+def _tell_progress(run: Execution, track: Track, view: TaskView) -> None:
+    track.lost_s = None
+    if view.progress_percent is None or view.progress_percent == track.progress_percent:
+        return
+    track.progress_percent = view.progress_percent
+    event = MoveProgressed(move=track.move, progress_percent=view.progress_percent)
+    run.tools.events.tell(event)
+
+
+def _confirm(run: Execution, track: Track) -> None:
+    """End as DONE only when the VM is seen on the target."""
+    sight, move = _sight(run, track), track.move
+    if sight.host == move.target:
+        run.end(track, Ending(state=MoveState.DONE, detail=""))
+        return
+    if sight.host not in (move.source, None):
+        detail = f"the task succeeded, the VM was seen on {sight.host}"
+        run.end(track, Ending(state=MoveState.EXTERNAL, detail=detail))
+        return
+    track.looks += 1
+    if track.looks >= LOOKS_AFTER_SUCCESS:
+        detail = f"the task succeeded, the VM was not seen on the target in {track.looks} looks"
+        run.end(track, Ending(state=MoveState.UNKNOWN, detail=detail))
+
+
+def _conclude_failure(run: Execution, track: Track, view: TaskView) -> None:
+    sight = _sight(run, track)
+    detail = view.message
+    if sight.host == track.move.target:
+        detail = f"{detail}; the VM was seen on the target nevertheless".lstrip("; ")
+    kind = failure_kind(view.fault, view.message)
+    run.end(track, Ending(state=MoveState.FAILED, detail=detail), fault=view.fault, kind=kind)
+
+
+def _look_for_vm(run: Execution, track: Track) -> None:
+    """Find out by the VM's place what became of a request without an answer or a task that is gone."""
+    if track.lost_s is None:
+        track.lost_s = run.now_s
+    sight, move = _sight(run, track), track.move
+    if sight.task not in ("", track.task) and sight.heading == move.target:
+        _adopt(run, track, sight.task)
+        return
+    ending = end_by_place(
+        sight,
+        source=move.source,
+        target=move.target,
+        waited_s=run.now_s - track.lost_s,
+        hold_s=run.tools.hold_s,
+    )
+    if ending:
+        run.end(track, ending)
+
+
+def _adopt(run: Execution, track: Track, task: str) -> None:
+    """Go on with the task that vCenter shows for this VM and target."""
+    track.lost_s = None
+    at = run.tools.clock.now()
+    step = JournalStep(state=MoveState.SUBMITTED, at=at, task=task, detail="task found")
+    run.write(track, step)
+    log.info("migration found", extra=facts_of(track))
+
+
+def _sight(run: Execution, track: Track) -> Sight:
+    """Look where the VM is now; raises `SourceError`."""
+    vm = track.move.vm
+    run.see(run.tools.inventory.refresh(run.view, vms=[vm], hosts=[]))
+    return sight_of(run.view, vm, run.uuids.get(vm, ""))
+
+
+def _let_go_of_overdue(run: Execution) -> None:
+    """Call a migration unknown that ran too long; its row stays open and is settled later."""
+    for track in run.agenda.at(Stage.RUNNING):
+        waited_s = run.now_s - track.sent_s
+        if run.now_s >= track.deadline_s:
+            detail = f"no end after {waited_s:.0f} s; watched on by the next cycle"
+            run.end(track, Ending(state=MoveState.UNKNOWN, detail=detail))
