@@ -1,1 +1,5 @@
-"""Placeholder."""
+"""Need in, draft out: which VM should go where, and why. Pure arrays inside, frozen values outside."""
+
+from balancer.plan.engine import PlanSettings, make_draft
+
+__all__ = ["PlanSettings", "make_draft"]

@@ -10,7 +10,7 @@ from typing import Self
 import numpy as np
 
 from balancer.plan.codes import Floats, Ints
-from balancer.plan.problem import COLUMNS, Problem, groups_of
+from balancer.plan.problem import COLUMNS, Problem
 
 
 class Ledger:
@@ -27,8 +27,7 @@ class Ledger:
         self.load: Floats = np.zeros((len(problem.hosts), COLUMNS))
         np.add.at(self.load, self.at, problem.size)
         self.crowd: Ints = np.zeros((len(problem.apart), len(problem.hosts)), dtype=np.int64)
-        self._apart_of = groups_of(problem.apart)
-        for vm, groups in self._apart_of.items():
+        for vm, groups in problem.apart_of.items():
             for host in {int(self.at[vm]), self._end(vm)}:
                 self.crowd[list(groups), host] += 1
 
@@ -45,7 +44,7 @@ class Ledger:
 
     def apart_of(self, vm: int) -> tuple[int, ...]:
         """Return the numbers of the must-rules that keep the VM apart from others."""
-        return self._apart_of.get(vm, ())
+        return self.problem.apart_of.get(vm, ())
 
     def move(self, vms: Iterable[int], target: int) -> None:
         """Move VMs that are not on their way. Those that are on `target` already stay."""

@@ -68,11 +68,8 @@ class Problem:
     apart: tuple[Group, ...]  # must-rules that keep VMs apart
     together: tuple[Group, ...]  # must-rules that keep VMs together
     should: tuple[Group, ...]  # should-rules of every type
-
-    @property
-    def in_flight(self) -> Ints:
-        """Return the indexes of the VMs whose migration is running."""
-        return np.flatnonzero(self.at != self.end)
+    apart_of: Mapping[int, tuple[int, ...]]  # VM to its groups, likewise below
+    together_of: Mapping[int, tuple[int, ...]]
 
 
 def compile_problem(need: Need, policy: Policy) -> Problem:
@@ -85,6 +82,8 @@ def compile_problem(need: Need, policy: Policy) -> Problem:
     end = _ends(need, at, host_at, vm_at)
     size = _sizes(need, vms)
     serving = {host.id for host in snapshot.serving_hosts}
+    apart = _groups(_rules(need, RuleType.ANTI_AFFINITY), vm_at)
+    together = _groups(_rules(need, RuleType.AFFINITY), vm_at)
     return Problem(
         need=need,
         policy=policy,
@@ -106,9 +105,11 @@ def compile_problem(need: Need, policy: Policy) -> Problem:
         leaving=np.array([host.state in LEAVING for host in hosts], dtype=bool),
         pinned=np.array([vm.id in need.holds.pinned for vm in vms], dtype=bool) | (at != end),
         held=np.array([vm.id in need.holds.vms for vm in vms], dtype=bool),
-        apart=_groups(_rules(need, RuleType.ANTI_AFFINITY), vm_at),
-        together=_groups(_rules(need, RuleType.AFFINITY), vm_at),
+        apart=apart,
+        together=together,
         should=_groups([r for r in snapshot.active_rules() if not r.mandatory], vm_at, least=1),
+        apart_of=groups_of(apart),
+        together_of=groups_of(together),
     )
 
 

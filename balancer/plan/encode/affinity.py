@@ -5,7 +5,6 @@ import numpy as np
 from balancer.model.reasons import Reason
 from balancer.plan.codes import CODE, Codes, Ints
 from balancer.plan.ledger import Ledger
-from balancer.plan.problem import groups_of
 from balancer.plan.units import Units
 
 
@@ -18,7 +17,7 @@ def encode(ledger: Ledger, units: Units, is_mandatory: bool) -> Codes:
     together = ledger.problem.together
     if not together:
         return codes
-    groups, ends = groups_of(together), _ends(ledger)
+    groups, ends = ledger.problem.together_of, _ends(ledger)
     for row, members in enumerate(units.members):
         for group in sorted({group for vm in members for group in groups.get(vm, ())}):
             inside = together[group].members

@@ -1,0 +1,112 @@
+"""The planner's desk: one round's placement in the making, what may go where, and why each VM was moved.
+
+Owns moving and asking; decides nothing. A round starts from `base`; the first round's base is the
+snapshot, that of a later round the result of the one before.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from balancer.model.plan import MoveReason
+from balancer.plan.codes import Bools, Codes, Floats, Ints, first_refusal
+from balancer.plan.encode import DYNAMIC
+from balancer.plan.ledger import Ledger
+from balancer.plan.masks import Masks
+from balancer.plan.price import price
+from balancer.plan.problem import Problem
+from balancer.plan.should import ShouldRules
+from balancer.plan.units import families, make_units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Note:
+    """Why a VM was moved: the reason, and the rule or host that called for it, in words."""
+
+    reason: MoveReason
+    cause: str = ""
+
+
+class Desk:
+    """What the stages of one draft share."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.problem = problem
+        self.ledger = Ledger(problem)
+        self.should = ShouldRules(problem)
+        self.families = families(problem)
+        self.family_of = {vm: family for family in self.families for vm in family}
+        self.notes: dict[int, Note] = {}
+        self._first = Masks(problem, problem.at)
+        self.new_round()
+
+    def new_round(self) -> None:
+        """Start a round from the placement as it is now."""
+        self.base = self.ledger.at.copy()
+        moved = self.ledger.moved()
+        self.masks = Masks(self.problem, self.base) if len(moved) else self._first
+        self._moved_before = frozenset(moved.tolist())
+
+    @property
+    def start_masks(self) -> Masks:
+        """Return the static laws as they are at the snapshot."""
+        return self._first
+
+    def allowed(self, vms: Sequence[int] | Ints, *, is_mandatory: bool) -> Bools:
+        """Return which hosts the static laws and the holds allow to each VM, (VMs, H).
+
+        A VM moved in an earlier round must be allowed to go there from its first host too, which it
+        may always return to.
+        """
+        allowed = self.masks.allowed(vms, is_mandatory=is_mandatory)
+        allowed &= ~self.problem.pinned[np.asarray(vms, dtype=np.int64), None]
+        for row, vm in enumerate(vms) if self._moved_before else ():
+            if vm in self._moved_before:
+                reach = self._first.allowed([vm], is_mandatory=is_mandatory)[0]
+                reach[self.problem.at[vm]] = True
+                allowed[row] &= reach
+        return allowed
+
+    def codes(self, movers: tuple[int, ...], *, is_mandatory: bool) -> Codes:
+        """Return the first refusal of the laws that look at other VMs, for moving all at once, (H,)."""
+        unit = make_units(self.ledger, [movers])
+        tables = [encode(self.ledger, unit, is_mandatory)[0] for encode in DYNAMIC.values()]
+        return first_refusal(*tables)
+
+    def takes(self, movers: tuple[int, ...], *, is_mandatory: bool) -> Bools:
+        """Return which hosts may take all the VMs at once, (H,)."""
+        allowed: Bools = np.all(self.allowed(movers, is_mandatory=is_mandatory), axis=0)
+        if allowed.any():
+            allowed &= self.codes(movers, is_mandatory=is_mandatory) == 0
+        return allowed
+
+    def price(self, movers: tuple[int, ...]) -> Floats:
+        """Return the price of having the VMs on each host, from where they stood at the base, (H,)."""
+        rows = np.array(movers, dtype=np.int64)
+        hosts = np.arange(len(self.problem.hosts))
+        each = price(self.problem, rows[:, None], self.base[rows][:, None], hosts)
+        total: Floats = each.sum(axis=0)
+        return total
+
+    def move(self, movers: Sequence[int] | Ints, target: int, note: Note) -> None:
+        """Move VMs; the first note of a VM stands, for it says why the VM had to leave."""
+        for vm in movers:
+            if self.ledger.at[vm] != target:
+                self.notes.setdefault(int(vm), note)
+        self.ledger.move([int(vm) for vm in movers], target)
+
+    def restore(self, at: Ints, notes: dict[int, Note]) -> None:
+        """Go back to a placement and the notes of that time."""
+        self.ledger = Ledger(self.problem, at)
+        self.notes = dict(notes)
+
+    def home(self, movers: tuple[int, ...]) -> int | None:
+        """Return the host on which all the VMs stand, or None where they are scattered."""
+        hosts = set(self.ledger.at[list(movers)].tolist())
+        return hosts.pop() if len(hosts) == 1 else None
+
+    def together(self, vm: int) -> tuple[int, ...]:
+        """Return what must move with a VM: its family where that is whole, else the VM alone."""
+        family = self.family_of.get(vm, (vm,))
+        return family if self.home(family) is not None else (vm,)

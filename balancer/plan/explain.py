@@ -1,0 +1,98 @@
+"""Why a VM moves, in one sentence with numbers for an administrator."""
+
+from balancer.model.host import HostState
+from balancer.model.plan import MoveReason
+from balancer.plan.desk import Note
+from balancer.plan.ledger import Ledger
+from balancer.plan.loadcost import LoadCost
+
+_RESOURCE = ("CPU", "memory")
+
+_STATE = {
+    HostState.ENTERING_MAINTENANCE: "is entering maintenance",
+    HostState.MAINTENANCE: "is in maintenance",
+}
+
+
+def sentence(ledger: Ledger, cost: LoadCost, vm: int, target: int, note: Note) -> str:
+    """Return why `vm` goes to `target` in the state of `ledger`, which is that just before the move."""
+    match note.reason:
+        case MoveReason.EVACUATE:
+            return _evacuation(ledger, cost, vm, target)
+        case MoveReason.RULE:
+            return _rule(ledger, cost, vm, target, note)
+        case MoveReason.MAKE_ROOM:
+            return f"makes room on {_name(ledger, vm)} {note.cause}; {_arrival(ledger, cost, vm, target)}"
+        case _:
+            return _load(ledger, cost, vm, target)
+
+
+def _evacuation(ledger: Ledger, cost: LoadCost, vm: int, target: int) -> str:
+    host = ledger.problem.hosts[int(ledger.at[vm])]
+    state = _STATE.get(host.state, "is to be emptied")
+    return f"{host.name} {state}; {_arrival(ledger, cost, vm, target)}"
+
+
+def _rule(ledger: Ledger, cost: LoadCost, vm: int, target: int, note: Note) -> str:
+    problem, source = ledger.problem, _name(ledger, vm)
+    for group in (*problem.apart, *problem.should):
+        if group.rule.name == note.cause and vm in group.members:
+            mates = [m for m in group.members if m != vm and ledger.at[m] == ledger.at[vm]]
+            if mates and "anti" in group.rule.type:
+                names = ", ".join(problem.vms[mate].name for mate in mates[:3])
+                return f"shares {source} with {names} against rule '{note.cause}'"
+    for group in (*problem.together, *problem.should):
+        if group.rule.name == note.cause and group.rule.type == "affinity":
+            return f"rule '{note.cause}' keeps its VMs together; {problem.hosts[target].name} takes all"
+    return f"rule '{note.cause}' does not allow {source}; {_arrival(ledger, cost, vm, target)}"
+
+
+def _load(ledger: Ledger, cost: LoadCost, vm: int, target: int) -> str:
+    problem, source = ledger.problem, int(ledger.at[vm])
+    column = _telling_column(ledger, cost, vm)
+    ratio = ledger.load[source, column] / cost.capacity[source, column]
+    name, what = problem.hosts[source].name, _RESOURCE[column]
+    if ratio > cost.limit[column]:
+        cause = f"{name} at {ratio:.0%} {what}, above {cost.limit[column]:.0%}"
+    else:
+        cause = f"{name} at {ratio:.0%} {what}, mean {cost.mean[column]:.0%}"
+    return f"{cause}; {_arrival(ledger, cost, vm, target, column)}"
+
+
+def _arrival(
+    ledger: Ledger, cost: LoadCost, vm: int, target: int, column: int | None = None
+) -> str:
+    problem = ledger.problem
+    if column is None:
+        column = _telling_column(ledger, cost, vm)
+    load, capacity = ledger.load[target, column], cost.capacity[target, column]
+    then = load + problem.size[vm, column]
+    name, what = problem.hosts[target].name, _RESOURCE[column]
+    return f"{name} goes from {load / capacity:.0%} to {then / capacity:.0%} {what}"
+
+
+def _telling_column(ledger: Ledger, cost: LoadCost, vm: int) -> int:
+    """Return the resource for which leaving the source matters more."""
+    source, best = int(ledger.at[vm]), 0
+    relief = []
+    for column in (0, 1):
+        ratio = ledger.load[source, column] / cost.capacity[source, column]
+        over = max(ratio - cost.limit[column], 0.0)
+        above = ratio - cost.mean[column]
+        share = ledger.problem.size[vm, column] / cost.capacity[source, column]
+        relief.append(share * (over * 1e3 + cost.weight[column] * above))
+    if relief[1] > relief[0]:
+        best = 1
+    return best
+
+
+def _name(ledger: Ledger, vm: int) -> str:
+    return ledger.problem.hosts[int(ledger.at[vm])].name
+
+
+def label(cost: LoadCost, ledger: Ledger, vm: int, note: Note) -> MoveReason:
+    """Return what to call a move: a load move off a host above a threshold is one for contention."""
+    goals = ledger.problem.policy.goals
+    if note.reason is MoveReason.BALANCE and goals.contention:
+        return MoveReason.CONTENTION if cost.is_over(ledger)[ledger.at[vm]] else note.reason
+    return note.reason

@@ -1,0 +1,114 @@
+"""The order of a draft's moves: what is mandatory first, then the best gain for its price.
+
+Replays the moves on a ledger of its own, so that gain and explanation of each are those of the moment at
+which it happens. A move that does not fit yet waits for one that makes room, where there is one.
+"""
+
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from balancer.model.plan import MoveReason
+from balancer.plan.codes import Floats
+from balancer.plan.desk import Desk
+from balancer.plan.encode import DYNAMIC
+from balancer.plan.ledger import Ledger
+from balancer.plan.loadcost import LoadCost, load_cost
+from balancer.plan.price import price
+from balancer.plan.units import make_units
+
+_RANK = {MoveReason.RULE: 0, MoveReason.EVACUATE: 1, MoveReason.MAKE_ROOM: 2}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """VMs that move together from one placement to another. `price` is in units of the objective."""
+
+    movers: tuple[int, ...]
+    target: int
+    reason: MoveReason
+    price: float
+
+
+def shifts_of(desk: Desk) -> list[Shift]:
+    """Return what moved between the snapshot and the desk's placement; families that moved as one together."""
+    problem, found = desk.problem, []
+    seen: set[int] = set()
+    for vm in desk.ledger.moved().tolist():
+        if vm in seen:
+            continue
+        target = int(desk.ledger.at[vm])
+        family = desk.family_of.get(vm, (vm,))
+        movers = tuple(v for v in family if desk.ledger.at[v] == target != problem.at[v])
+        seen.update(movers)
+        rows = np.array(movers, dtype=np.int64)
+        cost = price(problem, rows, problem.at[rows], np.full_like(rows, target))
+        reasons = [desk.notes[v].reason for v in movers]
+        reason = min(reasons, key=lambda r: (_RANK.get(r, 9), r))
+        found.append(Shift(movers=movers, target=target, reason=reason, price=float(cost.sum())))
+    return found
+
+
+def in_order(desk: Desk) -> Iterator[tuple[int, int, Ledger]]:
+    """Yield VM and target, best first, with the ledger as it is just before (valid until the next)."""
+    shifts = shifts_of(desk)
+    ledger = Ledger(desk.problem)
+    mandatory = [shift for shift in shifts if shift.reason.is_mandatory]
+    mandatory.sort(key=lambda s: (_RANK.get(s.reason, 9), s.price, s.movers))
+    yield from _mandatory_order(ledger, mandatory)
+    yield from _load_order(ledger, [s for s in shifts if not s.reason.is_mandatory])
+
+
+def _mandatory_order(ledger: Ledger, shifts: list[Shift]) -> Iterator[tuple[int, int, Ledger]]:
+    ready, waiting = deque(shifts), dict[int, list[Shift]]()
+    while ready:
+        shift = ready.popleft()
+        if not _fits(ledger, shift):
+            waiting.setdefault(shift.target, []).append(shift)
+            continue
+        freed = {int(ledger.at[vm]) for vm in shift.movers}
+        yield from _carry_out(ledger, shift)
+        for host in sorted(freed):
+            ready.extendleft(reversed(waiting.pop(host, [])))
+    for host in sorted(waiting):
+        for shift in waiting[host]:
+            yield from _carry_out(ledger, shift)
+
+
+def _load_order(ledger: Ledger, shifts: list[Shift]) -> Iterator[tuple[int, int, Ledger]]:
+    cost = load_cost(ledger)
+    left = list(shifts)
+    while left:
+        merit = _gains(ledger, cost, left) / np.array([shift.price for shift in left])
+        ranking = np.argsort(-merit, kind="stable").tolist()
+        chosen = next((row for row in ranking if _fits(ledger, left[row])), ranking[0])
+        shift = left.pop(chosen)
+        yield from _carry_out(ledger, shift)
+
+
+def _gains(ledger: Ledger, cost: LoadCost, shifts: list[Shift]) -> Floats:
+    """Return by how much the load cost falls with each shift alone."""
+    size = make_units(ledger, [shift.movers for shift in shifts]).size[:, :2]
+    source = ledger.at[[shift.movers[0] for shift in shifts]]
+    target = np.array([shift.target for shift in shifts])
+    load = ledger.load[:, :2]
+    now = cost.of(source, load[source]) + cost.of(target, load[target])
+    then = cost.of(source, load[source] - size) + cost.of(target, load[target] + size)
+    result: Floats = now - then
+    return result
+
+
+def _fits(ledger: Ledger, shift: Shift) -> bool:
+    unit = make_units(ledger, [shift.movers])
+    is_mandatory = shift.reason.is_mandatory
+    return not any(
+        encode(ledger, unit, is_mandatory)[0, shift.target] for encode in DYNAMIC.values()
+    )
+
+
+def _carry_out(ledger: Ledger, shift: Shift) -> Iterator[tuple[int, int, Ledger]]:
+    for vm in shift.movers:
+        yield vm, shift.target, ledger
+        ledger.move([vm], shift.target)

@@ -1,0 +1,52 @@
+"""Why VMs stay that a person might expect to move: counts by reason, so that the list stays readable."""
+
+from collections import Counter
+
+import numpy as np
+
+from balancer.model.reasons import Reason, Refusal
+from balancer.plan.codes import reason_of
+from balancer.plan.desk import Desk
+
+_OF_THE_VM = frozenset(
+    {
+        Reason.AUTOMATION_MANUAL,
+        Reason.AUTOMATION_DISABLED,
+        Reason.SOURCE_HOST_STATE,
+    }
+)
+
+
+def grouped(desk: Desk) -> tuple[Refusal, ...]:
+    """Return how many VMs are tied to their host and how many pairs the static laws rule out, by reason.
+
+    Holds of time and experience are counted by VM. A VM's own host is not counted.
+    """
+    vms, pairs = Counter[Reason](), Counter[Reason]()
+    count, codes = desk.start_masks.class_codes()
+    for members, row in zip(count.tolist(), codes, strict=True):
+        for code, hosts in zip(*np.unique(row, return_counts=True), strict=True):
+            if code == 0:
+                continue
+            reason = reason_of(int(code))
+            if hosts == len(row) or reason in _OF_THE_VM:
+                vms[reason] += members
+            elif reason is not Reason.ON_SOURCE_ALREADY:
+                pairs[reason] += members * int(hosts)
+    holds = desk.problem.need.holds
+    for refusal in (*holds.vms.values(), *holds.pinned.values()):
+        vms[refusal.reason] += 1
+    stay = [
+        _counted(reason, vms[reason], "VM that stays", "VMs that stay") for reason in sorted(vms)
+    ]
+    out = [
+        _counted(
+            reason, pairs[reason], "pair of VM and host ruled out", "pairs of VM and host ruled out"
+        )
+        for reason in sorted(pairs)
+    ]
+    return (*stay, *out)
+
+
+def _counted(reason: Reason, count: int, one: str, many: str) -> Refusal:
+    return Refusal(reason=reason, detail=f"{count} {one if count == 1 else many}", count=count)

@@ -1,0 +1,68 @@
+"""Should-rules in the objective: each broken one costs the policy's `soft_rule`, however badly it is broken.
+
+Owns how a move changes the number of broken should-rules. Never forbids anything. VMs count where they
+stand, as in `rules.standing`.
+"""
+
+from collections.abc import Iterable
+
+import numpy as np
+
+from balancer.model.rule import RuleType
+from balancer.plan.codes import Bools, Ints
+from balancer.plan.ledger import Ledger
+from balancer.plan.problem import Group, Problem, groups_of
+
+
+class ShouldRules:
+    """The should-rules of one problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        self.groups = problem.should
+        self.of = groups_of(problem.should)
+        self._hosts = len(problem.hosts)
+        self._right = [_right_hosts(problem, group) for group in problem.should]
+
+    def broken(self, ledger: Ledger) -> int:
+        """Return how many should-rules a placement breaks."""
+        return sum(1 for number in range(len(self.groups)) if self.is_broken(ledger, number))
+
+    def is_broken(self, ledger: Ledger, number: int) -> bool:
+        """Whether one rule is broken."""
+        members = list(self.groups[number].members)
+        return bool(self._breach(number, self._counts(ledger, members)) > 0)
+
+    def rules_of(self, members: Iterable[int]) -> tuple[int, ...]:
+        """Return the rules that name any of the VMs, ascending."""
+        return tuple(sorted({number for vm in members for number in self.of.get(vm, ())}))
+
+    def change(self, ledger: Ledger, members: tuple[int, ...]) -> Ints:
+        """Return by how much the number of broken rules changes if the VMs go to each host, (H,)."""
+        change = np.zeros(self._hosts, dtype=np.int64)
+        for number in self.rules_of(members):
+            inside = self.groups[number].members
+            moving = [vm for vm in members if vm in inside]
+            now = self._counts(ledger, list(inside))
+            rest = now - self._counts(ledger, moving)
+            then = rest[None, :] + len(moving) * np.eye(self._hosts, dtype=np.int64)
+            change += (self._breach(number, then) > 0).astype(np.int64)
+            change -= int(self._breach(number, now) > 0)
+        return change
+
+    def _counts(self, ledger: Ledger, members: list[int]) -> Ints:
+        return np.bincount(ledger.at[members], minlength=self._hosts)
+
+    def _breach(self, number: int, counts: Ints) -> Ints:
+        """Return how badly a rule is broken by members per host, (..., H) gives (...); 0 where it holds."""
+        kind = self.groups[number].rule.type
+        if kind is RuleType.ANTI_AFFINITY:
+            result: Ints = np.maximum(counts - 1, 0).sum(axis=-1)
+        elif kind is RuleType.AFFINITY:
+            result = np.maximum((counts > 0).sum(axis=-1) - 1, 0)
+        else:
+            result = (counts * ~self._right[number]).sum(axis=-1)
+        return result
+
+
+def _right_hosts(problem: Problem, group: Group) -> Bools:
+    return np.array([group.rule.allows_host(host.id) for host in problem.hosts], dtype=bool)

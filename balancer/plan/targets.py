@@ -1,0 +1,79 @@
+"""Where to put VMs that must move: the legal host at which the cluster's load comes out best."""
+
+import numpy as np
+
+from balancer.model.host import HostState
+from balancer.plan.codes import Floats
+from balancer.plan.desk import Desk
+from balancer.plan.loadcost import LoadCost
+from balancer.plan.problem import Problem
+from balancer.plan.tasks import stands_well
+
+QUARANTINE_COST = 1e3
+"""A host in quarantine is a target only where no other is."""
+
+CROWDING_COST = 1e6
+"""Standing with another member of a kept-apart group is worse still."""
+
+
+def best_target(
+    desk: Desk, cost: LoadCost, movers: tuple[int, ...], *, is_mandatory: bool
+) -> int | None:
+    """Return the legal host with the least cost for all the VMs at once, ties by id; None where none is."""
+    takes = desk.takes(movers, is_mandatory=is_mandatory)
+    if not takes.any():
+        return None
+    score = np.where(takes, placing_cost(desk, cost, movers), np.inf)
+    return int(np.argmin(score))
+
+
+def gathering_target(
+    desk: Desk, cost: LoadCost, family: tuple[int, ...], *, is_mandatory: bool = True
+) -> int | None:
+    """Return the host on which a scattered family is best gathered, or None.
+
+    Members that stand there already stay, if they may: no rule and no evacuation drives them away.
+    """
+    score = np.full(len(desk.problem.hosts), np.inf)
+    homes = sorted(set(desk.ledger.at[list(family)].tolist()))
+    takes = desk.takes(family, is_mandatory=is_mandatory)
+    takes[homes] = False
+    score[takes] = placing_cost(desk, cost, family)[takes]
+    for host in homes:
+        movers = tuple(vm for vm in family if desk.ledger.at[vm] != host)
+        may_stay = not desk.problem.leaving[host] and all(
+            stands_well(desk, v, host) for v in family
+        )
+        if may_stay and desk.takes(movers, is_mandatory=is_mandatory)[host]:
+            score[host] = placing_cost(desk, cost, movers)[host]
+    best = int(np.argmin(score))
+    return best if np.isfinite(score[best]) else None
+
+
+def placing_cost(desk: Desk, cost: LoadCost, movers: tuple[int, ...]) -> Floats:
+    """Return what having the VMs on each host costs: load, price, should-rules, last resorts, (H,)."""
+    problem, load = desk.problem, desk.ledger.load[:, :2]
+    rows = list(movers)
+    size = problem.size[rows, :2].sum(axis=0)
+    gone = np.zeros_like(load)
+    np.add.at(gone, desk.ledger.at[rows], problem.size[rows, :2])
+    everywhere = slice(None)
+    result: Floats = cost.of(everywhere, load - gone + size) - cost.of(everywhere, load - gone)
+    result = result + cost.of(everywhere, load - gone).sum() - cost.of(everywhere, load).sum()
+    result += desk.price(movers)
+    result += problem.policy.prices.soft_rule * desk.should.change(desk.ledger, movers)
+    return result + QUARANTINE_COST * _quarantined(problem) + CROWDING_COST * _crowd(desk, movers)
+
+
+def _quarantined(problem: Problem) -> Floats:
+    states = [host.state is HostState.QUARANTINE for host in problem.hosts]
+    return np.array(states, dtype=np.float64)
+
+
+def _crowd(desk: Desk, movers: tuple[int, ...]) -> Floats:
+    """Return how many members of the movers' kept-apart groups stand on each host."""
+    crowd = np.zeros(len(desk.problem.hosts))
+    for vm in movers:
+        for group in desk.problem.apart_of.get(vm, ()):
+            crowd += desk.ledger.crowd[group]
+    return crowd
