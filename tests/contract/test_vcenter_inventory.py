@@ -145,7 +145,7 @@ def test_hosts_show_hardware_vmotion_and_the_hypervisors_own_share(tmp_path: Pat
             False,
         )
         assert [(f.key, f.value) for f in host.config.featureCapability] == [("cpuid.avx", "1")]
-        reserved = host.systemResources.config
+        reserved = host.systemResources.child[0].config
         assert reserved.cpuAllocation.reservation == 1200
         assert reserved.memoryAllocation.reservation == 3000
         assert (vmotion_mbps(host), vmotion_mbps(other)) == (20_000, 0)

@@ -102,14 +102,23 @@ func hostCapability(spec *Host) *types.HostCapability {
 	return &capability
 }
 
-// systemResources shows the hypervisor's own share as a reservation.
+// systemResources shows the hypervisor's own share as the reservation of the
+// group host/system. The root group's reservation is the whole host.
 func systemResources(spec *Host) *types.HostSystemResourceInfo {
 	return &types.HostSystemResourceInfo{
-		Key: "host/system",
-		Config: &types.ResourceConfigSpec{
-			CpuAllocation:    allocation(spec.CPUOverheadMHz, nil, nil, 500),
-			MemoryAllocation: allocation(spec.MemoryOverheadMiB, nil, nil, 500),
+		Key:    "host",
+		Config: resourceConfig(spec.CPUCapacityMHz, spec.MemoryCapacityMiB),
+		Child: []types.HostSystemResourceInfo{
+			{Key: "host/system", Config: resourceConfig(spec.CPUOverheadMHz, spec.MemoryOverheadMiB)},
+			{Key: "host/user", Config: resourceConfig(0, 0)},
 		},
+	}
+}
+
+func resourceConfig(cpuMHz, memoryMiB float64) *types.ResourceConfigSpec {
+	return &types.ResourceConfigSpec{
+		CpuAllocation:    allocation(cpuMHz, nil, nil, 500),
+		MemoryAllocation: allocation(memoryMiB, nil, nil, 500),
 	}
 }
 

@@ -1,19 +1,17 @@
 """Hosts and VMs of one cluster, put together from what several reads say of them.
 
-Owns the joining of facts, the cache of devices, and the count of what could not be read. Must never drop
+Owns the joining of facts and the count of what could not be read. Must never drop
 an object in silence, and never let a VM move of which the devices are not known.
 """
 
-import time
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from pyVmomi import vim
-
+from balancer.adapters.vsphere.caches import DeviceCache, OverheadCache
 from balancer.adapters.vsphere.cluster import ClusterFacts
-from balancer.adapters.vsphere.devices import DeviceFacts, devices_from
+from balancer.adapters.vsphere.devices import DeviceFacts
 from balancer.adapters.vsphere.facts import Facts
 from balancer.adapters.vsphere.hosts import HostContext, host_from
 from balancer.adapters.vsphere.observer import RequestObserver
@@ -28,11 +26,8 @@ from balancer.adapters.vsphere.reader import Reader
 from balancer.adapters.vsphere.retrieve import Retrieved
 from balancer.adapters.vsphere.vms import VmContext, bare_vm_from, is_template, vm_from
 from balancer.model.host import Host
-from balancer.model.units import HostId, Seconds, VmId
+from balancer.model.units import HostId, VmId
 from balancer.model.vm import Blocker, Vm
-
-# A guest may eject its CD without a change of `changeVersion`; then the cache is wrong for so long.
-DEVICES_KEPT_S = 600.0
 
 UNREADABLE = "unreadable"
 INCOMPLETE = "incomplete"
@@ -92,41 +87,14 @@ class Ground:
         )
 
 
-class DeviceCache:
-    """The devices of VMs by `config.changeVersion`: long to read, and they seldom change."""
-
-    def __init__(self, reader: Reader, monotonic: Callable[[], Seconds] = time.monotonic) -> None:
-        self._reader = reader
-        self._monotonic = monotonic
-        self._kept: dict[VmId, tuple[str, Seconds, DeviceFacts]] = {}
-
-    def fill(self, vms: Iterable[Facts], *, anew: bool = False) -> None:
-        """Read the devices that are not known for the VMs' present versions, or all of them."""
-        now = self._monotonic()
-        kept = self._kept.items()
-        self._kept = {key: entry for key, entry in kept if now - entry[1] < DEVICES_KEPT_S}
-        versions = {VmId(f.id): v for f in vms if (v := f.text("config.changeVersion"))}
-        wanted = [key for key in versions if anew or not self._has(key, versions[key])]
-        for key in wanted:
-            self._kept.pop(key, None)
-        for facts in self._reader.devices_of(wanted).objects:
-            devices = facts.many("config.hardware.device", vim.vm.device.VirtualDevice)
-            key = VmId(facts.id)
-            self._kept[key] = (versions[key], now, devices_from(devices))
-
-    def of(self, vm: Facts) -> DeviceFacts | None:
-        """Return a VM's devices, None where they could not be read."""
-        entry = self._kept.get(VmId(vm.id))
-        return entry[2] if entry and vm.text("config.changeVersion") == entry[0] else None
-
-    def _has(self, key: VmId, version: str) -> bool:
-        return key in self._kept and self._kept[key][0] == version
-
-
-def hosts_of(found: Retrieved, ground: Ground, tally: Tally) -> tuple[Host, ...]:
+def hosts_of(
+    found: Retrieved, ground: Ground, overheads: OverheadCache, *, tally: Tally
+) -> tuple[Host, ...]:
     """Translate the hosts that were read. One without hardware facts (never connected) is counted."""
     tally.add("host", UNREADABLE, len(found.unreadable))
-    hosts = [host_from(facts, ground.of_hosts) for facts in found.objects]
+    known = overheads.of(HostId(facts.id) for facts in found.objects)
+    context = replace(ground.of_hosts, overheads=known)
+    hosts = [host_from(facts, context) for facts in found.objects]
     tally.add("host", INCOMPLETE, hosts.count(None))
     return tuple(host for host in hosts if host is not None)
 

@@ -11,13 +11,13 @@ from dataclasses import dataclass, replace
 from typing import TypeVar
 
 from balancer.adapters.vsphere.assembly import (
-    DeviceCache,
     Ground,
     Tally,
     hosts_of,
     on_known_hosts,
     vms_of,
 )
+from balancer.adapters.vsphere.caches import DeviceCache, OverheadCache
 from balancer.adapters.vsphere.cluster import ClusterFacts, cluster_from, evc_modes_from, within
 from balancer.adapters.vsphere.faults import refusals_of
 from balancer.adapters.vsphere.observer import RequestObserver
@@ -59,6 +59,7 @@ class VsphereInventory:
         self._observer = observer
         self._reader = Reader(session, sleep=sleep)
         self._devices = DeviceCache(self._reader, monotonic)
+        self._overheads = OverheadCache(self._reader, monotonic)
         self._grounds: dict[ClusterId, Ground] = {}
         self._modes: _Modes | None = None
 
@@ -82,7 +83,8 @@ class VsphereInventory:
         tasks = open_tasks_from(reader.recent_tasks().objects)
         ground = self._ground(facts, tasks)
         no_evc = facts.cluster.evc_mode is None
-        hosts = hosts_of(reader.hosts_in(cluster.id, with_features=no_evc), ground, tally)
+        found_hosts = reader.hosts_in(cluster.id, with_features=no_evc)
+        hosts = hosts_of(found_hosts, ground, self._overheads, tally=tally)
         found = reader.vms_in(cluster.id, with_features=_features_differ(hosts))
         self._devices.fill(found.objects)
         vms = vms_of(found, ground, self._devices, reader=reader, tally=tally)
@@ -112,7 +114,8 @@ class VsphereInventory:
         last = self._grounds.get(base.cluster.id) or self._ground(facts, tasks)
         ground = replace(last, cluster=facts, entering=tasks.entering)
         no_evc = facts.cluster.evc_mode is None
-        new_hosts = hosts_of(reader.hosts(named, with_features=no_evc), ground, tally)
+        found_hosts = reader.hosts(named, with_features=no_evc)
+        new_hosts = hosts_of(found_hosts, ground, self._overheads, tally=tally)
         there = {vm.id for vm in base.vms if vm.host in named}
         asked = frozenset(vms) | reader.vms_on(named) | there
         found = reader.vms(asked, with_features=_features_differ((*base.hosts, *new_hosts)))

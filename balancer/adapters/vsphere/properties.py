@@ -37,8 +37,6 @@ HOST = (
     "capability.encryptedVMotionSupported",
     "capability.maxHostRunningVms",
     "hardware.numaInfo.numNodes",
-    "systemResources.config.cpuAllocation.reservation",  # MHz, the hypervisor's own
-    "systemResources.config.memoryAllocation.reservation",  # MiB
     "config.virtualNicManagerInfo.netConfig",
     "config.network.pnic",
     "config.network.vswitch",
@@ -48,6 +46,7 @@ HOST = (
 )
 HOST_FEATURES = ("config.maskedFeatureCapability", "config.featureCapability")
 HOST_VMS = ("vm",)
+HOST_RESOURCES = ("systemResources.child",)  # MHz and MiB; seldom, it is long
 
 VM = (
     "name",

@@ -95,6 +95,11 @@ class Reader:
         wanted = Wanted(kind=vim.VirtualMachine, paths=properties.VM_DEVICES)
         return self._these("the devices", wanted, keys)
 
+    def resources_of(self, keys: Iterable[HostId]) -> Retrieved:
+        """Read the resource groups of the named hosts (heavy)."""
+        wanted = Wanted(kind=vim.HostSystem, paths=properties.HOST_RESOURCES)
+        return self._these("the hosts' own resources", wanted, keys)
+
     def vms_on(self, hosts: Iterable[HostId]) -> frozenset[VmId]:
         """Return the VMs that the named hosts hold now."""
         wanted = Wanted(kind=vim.HostSystem, paths=properties.HOST_VMS)
