@@ -1,0 +1,206 @@
+"""A policy as it is written down: `kind: Policy`, every setting with its range, default and meaning.
+
+It owns the form of the document and the JSON Schema that editors use; the values that the program works
+with are `policy.types`. Names and defaults of both are compared by a test, so that they cannot drift.
+Unknown keys are refused. It reads no file: see `policy.load`.
+"""
+
+from types import MappingProxyType
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from balancer.model.plan import MoveReason, Priority
+from balancer.policy.types import Goals, Limits, MemoryMetric, Policy, Prices, Thresholds
+
+API_VERSION = "balancer/v1"
+KIND = "Policy"
+
+Share = Annotated[float, Field(ge=0, le=1)]
+PositiveShare = Annotated[float, Field(gt=0, le=1)]
+Price = Annotated[float, Field(ge=0)]
+Seconds = Annotated[float, Field(ge=0)]
+PositiveSeconds = Annotated[float, Field(gt=0)]
+Count = Annotated[int, Field(ge=0)]
+AtLeastOne = Annotated[int, Field(ge=1)]
+HostSlots = Annotated[int, Field(ge=1, le=8)]
+"""vCenter runs at most 8 vMotions of a host at once (4 on 1 GbE) and queues the rest.
+
+Source: VMware, "Limits on Simultaneous Migrations", vSphere 8.
+"""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class GoalsDocument(_Part):
+    """Each aim switched on or off by itself."""
+
+    evacuation: bool = Field(default=True, description="Empty hosts that enter maintenance.")
+    rules: bool = Field(
+        default=True, description="Repair broken affinity, anti-affinity and VM-host rules."
+    )
+    contention: bool = Field(
+        default=True, description="Relieve hosts above a contention threshold."
+    )
+    balance: bool = Field(default=True, description="Level the load of the hosts.")
+
+
+class ThresholdsDocument(_Part):
+    """Shares (0..1) of a host's usable capacity, and of imbalance."""
+
+    cpu_ceiling: PositiveShare = Field(
+        default=1.0,
+        description="No move fills a host's CPU above this; evacuations and repairs may.",
+    )
+    memory_ceiling: PositiveShare = Field(
+        default=0.96, description="No move whatever fills a host's memory above this."
+    )
+    cpu_contention: PositiveShare = Field(
+        default=0.85, description="A host with more CPU demand than this is relieved."
+    )
+    memory_contention: PositiveShare = Field(
+        default=0.92, description="A host with more memory demand than this is relieved."
+    )
+    balance_trigger: PositiveShare = Field(
+        default=0.05,
+        description="Balance is sought when the weighted standard deviation of host load is above this.",
+    )
+    balance_target: Share = Field(
+        default=0.025, description="Once begun, balance is sought down to this."
+    )
+
+
+class PricesDocument(_Part):
+    """What a move costs beside what it brings, in units of the objective."""
+
+    move_price: Price = Field(default=2e-6, description="Price of a move. Higher: fewer moves.")
+    per_second: Price = Field(
+        default=0.05, description="How much dearer each predicted second makes a move (0.05: 5 %)."
+    )
+    soft_rule: Price = Field(default=2e-3, description="Cost of a broken should-rule.")
+
+
+class LimitsDocument(_Part):
+    """What one run may do, and how fresh its facts must be. Limits bound execution, not the plan."""
+
+    moves_per_run_ratio: Share = Field(
+        default=0.05, description="Share of running VMs moved in one run."
+    )
+    moves_per_run_at_least: Count = Field(
+        default=2, description="So many are allowed in small clusters."
+    )
+    moves_per_run_at_most: Count = Field(default=20, description="Never more in one run.")
+    moves_per_hour_ratio: Share = Field(
+        default=0.10, description="Share of running VMs moved in one hour."
+    )
+    mandatory_moves_per_run: Count = Field(
+        default=40, description="Own budget of evacuations and must-rule repairs in one run."
+    )
+    migrations_per_host: HostSlots = Field(default=2, description="At the same time, in and out.")
+    migrations_per_cluster: AtLeastOne = Field(default=4, description="At the same time.")
+    migrations_per_vcenter: AtLeastOne = Field(default=16, description="At the same time.")
+    moves_per_vm_per_day: Count = Field(
+        default=2, description="In 24 hours; evacuations and repairs are not refused by it."
+    )
+    residence_s: Seconds = Field(default=3600.0, description="Seconds a VM stays after a move.")
+    failed_vm_hold_s: Seconds = Field(
+        default=900.0, description="Seconds a VM rests after one failure."
+    )
+    failed_vm_quarantine_s: Seconds = Field(
+        default=86_400.0,
+        description="Seconds a VM stays after two failures or two returns in a day.",
+    )
+    failed_target_quarantine_s: Seconds = Field(
+        default=3600.0, description="Seconds a host is no target after two failures of one kind."
+    )
+    plan_age_s: PositiveSeconds = Field(
+        default=120.0, description="Oldest plan that is still carried out."
+    )
+    snapshot_age_s: PositiveSeconds = Field(
+        default=60.0, description="Oldest snapshot planned from."
+    )
+    fresh_hosts_ratio: Share = Field(
+        default=0.90, description="Share of hosts that must have fresh data."
+    )
+    fresh_vms_ratio: Share = Field(
+        default=0.95, description="Share of running VMs with fresh data."
+    )
+    lost_hosts_ratio: Share = Field(
+        default=0.20,
+        description="Above this share of unreachable hosts only evacuation and repair.",
+    )
+    lost_hosts_at_most: Count = Field(default=3, description="The same as a number of hosts.")
+    migration_timeout_s: PositiveSeconds = Field(
+        default=900.0, description="Least seconds after which a migration's end counts as unknown."
+    )
+    migration_timeout_factor: Annotated[float, Field(ge=1)] = Field(
+        default=4.0,
+        description="The same as a multiple of the predicted seconds; the longer one counts.",
+    )
+
+
+class PrioritiesDocument(_Part):
+    """The vMotion priority asked of vCenter, by the reason of the move."""
+
+    evacuate: Priority = Priority.HIGH
+    rule: Priority = Priority.DEFAULT
+    contention: Priority = Priority.DEFAULT
+    balance: Priority = Priority.LOW
+    make_room: Priority = Priority.HIGH
+    parking: Priority = Priority.DEFAULT
+    consolidate: Priority = Priority.LOW
+    requested: Priority = Priority.HIGH
+
+
+class PolicyDocument(_Part):
+    """What "balanced" means for a cluster. Every setting may be left out; several files are merged."""
+
+    model_config = ConfigDict(title="Balancing policy, version 1")
+
+    api_version: Literal["balancer/v1"] = Field(alias="apiVersion")
+    kind: Literal["Policy"]
+    name: Annotated[str, Field(min_length=1)] = Field(
+        default="balanced", description="Shown in reports."
+    )
+    description: str = Field(default="", description="For people.")
+    goals: GoalsDocument = Field(default_factory=GoalsDocument)
+    thresholds: ThresholdsDocument = Field(default_factory=ThresholdsDocument)
+    prices: PricesDocument = Field(default_factory=PricesDocument)
+    limits: LimitsDocument = Field(default_factory=LimitsDocument)
+    memory_metric: MemoryMetric = Field(
+        default=MemoryMetric.ACTIVE,
+        description="What counts as memory demand: active plus a share of the idle rest, consumed, granted.",
+    )
+    idle_memory_share: Share = Field(
+        default=0.25,
+        description="Share of idle memory that counts as demand when the metric is active.",
+    )
+    priorities: PrioritiesDocument = Field(default_factory=PrioritiesDocument)
+
+
+def policy_from(document: PolicyDocument) -> Policy:
+    """Return the values that the program works with."""
+    given = document.priorities.model_dump()
+    return Policy(
+        name=document.name,
+        description=document.description,
+        goals=Goals(**document.goals.model_dump()),
+        thresholds=Thresholds(**document.thresholds.model_dump()),
+        prices=Prices(**document.prices.model_dump()),
+        limits=Limits(**document.limits.model_dump()),
+        memory_metric=document.memory_metric,
+        idle_memory_share=document.idle_memory_share,
+        priorities=MappingProxyType({reason: given[reason.value] for reason in MoveReason}),
+    )
+
+
+def policy_schema() -> dict[str, object]:
+    """Return the JSON Schema of the document, as published in `balancer/schemas`."""
+    schema = PolicyDocument.model_json_schema(by_alias=True)
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "balancer/policy.v1.schema.json",
+    }
+    return head | schema
