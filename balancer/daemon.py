@@ -1,1 +1,245 @@
-"""Placeholder."""
+"""The daemon: composes adapters, runs one cycle job per cluster on APScheduler, serves HTTP, stops cleanly.
+
+The only importer of APScheduler. A cycle that fails is logged and counted, and the daemon goes on; a
+vCenter that does not answer is tried again with back-off while the others are worked on. After a stop
+request nothing more is submitted; what runs is left to run and is settled at the next start.
+"""
+
+import logging
+import secrets
+import threading
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
+from apscheduler.schedulers.background import BackgroundScheduler
+
+from balancer.assess.demand import demand_of
+from balancer.cycle import CycleReport, Site, run_cycle
+from balancer.execute import Tools
+from balancer.expose.health import Health
+from balancer.expose.logs import bind
+from balancer.expose.metrics import ClusterMetrics
+from balancer.model.errors import BalancerError, SourceError
+from balancer.model.reasons import Reason, Refusal
+from balancer.model.units import Seconds
+from balancer.plan import PlanSettings
+from balancer.policy.types import Mode, Policy
+from balancer.ports import Clock, ClusterRef, Inventory, Migrator, Store
+
+log = logging.getLogger(__name__)
+
+STOP_WITHIN_S = 8.0
+"""How long a stop waits for running cycles; service managers expect an end within ten seconds."""
+
+FIRST_RETRY_S = 2.0
+"""Back-off after a vCenter did not answer: doubles until the cluster's own interval is shorter."""
+
+MOST_DOUBLINGS = 12
+"""Keeps the back-off a sane number; any interval is shorter by then."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One vCenter: its reading and its writing side, and how to log out. Connects when first asked."""
+
+    name: str
+    inventory: Inventory
+    migrator: Migrator
+    close: Callable[[], None]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """One cluster that the daemon works on, and everything its cycles are given."""
+
+    name: str
+    link: Link
+    mode: Mode
+    policy: Policy
+    interval_s: Seconds
+    settings: PlanSettings = field(default_factory=PlanSettings)
+
+    @property
+    def key(self) -> str:
+        """Return what names the cluster among those of all vCenters."""
+        return f"{self.link.name}/{self.name}"
+
+
+class ClusterJob:
+    """The cycles of one cluster: never two at once, tried again with back-off after a failure."""
+
+    def __init__(self, watch: Watch, daemon: "Daemon", metrics: ClusterMetrics) -> None:
+        self.watch = watch
+        self._daemon = daemon
+        self._metrics = metrics
+        metrics.on_progress(lambda: daemon.health.progressed(watch.key))
+        self._busy = threading.Lock()
+        self._failures = 0
+
+    def run(self) -> None:
+        """Run one cycle; every failure ends here, in the log and in the metrics."""
+        if self._daemon.may_submit() is not None or not self._busy.acquire(blocking=False):
+            return
+        cycle_id = secrets.token_hex(4)
+        self._metrics.cycle_scheduled(self._daemon.next_turn(self.watch))
+        try:
+            with bind(cycle_id=cycle_id, vcenter=self.watch.link.name, cluster=self.watch.name):
+                self._run(cycle_id)
+        finally:
+            self._busy.release()
+
+    def _run(self, cycle_id: str) -> None:
+        try:
+            report = run_cycle(self._site(), cycle_id=cycle_id)
+        except SourceError as error:
+            self._daemon.health.vcenter_down(self.watch.link.name, str(error))
+            self._retry(error)
+            self._fail("vCenter could not be asked", error)
+        except BalancerError as error:
+            self._fail("cycle failed", error)
+        except Exception as error:
+            self._metrics.cycle_failed(error)
+            self._daemon.health.cycle_failed(self.watch.key, "unexpected error")
+            log.exception("cycle failed unexpectedly")
+        else:
+            self._succeed(report)
+
+    def _site(self) -> Site:
+        link, daemon = self.watch.link, self._daemon
+        tools = Tools(
+            vcenter=link.name,
+            inventory=link.inventory,
+            migrator=link.migrator,
+            store=daemon.store,
+            clock=daemon.clock,
+            events=self._metrics,
+            may_submit=daemon.may_submit,
+            demand_of=demand_of,
+        )
+        cluster = find_cluster(link.inventory, self.watch.name)
+        return Site(
+            cluster=cluster,
+            policy=self.watch.policy,
+            mode=self.watch.mode,
+            settings=self.watch.settings,
+            tools=tools,
+        )
+
+    def _succeed(self, report: CycleReport) -> None:
+        self._failures = 0
+        self._daemon.health.vcenter_up(self.watch.link.name)
+        self._daemon.health.cycle_ended(self.watch.key)
+        extra = {
+            "status": report.plan.status.value,
+            "moves_planned": len(report.plan.moves),
+            "moves_done": sum(1 for outcome in report.outcomes if outcome.was_sent),
+            "imbalance": round(report.plan.before.imbalance, 4),
+        }
+        log.info("cycle ended", extra=extra)
+
+    def _fail(self, message: str, error: BalancerError) -> None:
+        self._metrics.cycle_failed(error)
+        self._daemon.health.cycle_failed(self.watch.key, str(error))
+        log.error(message, extra={"error": str(error), "kind": type(error).__name__})
+
+    def _retry(self, error: SourceError) -> None:
+        """Come back before the next turn, unless the error says that only time or a person mends it."""
+        self._failures += 1
+        delay_s = FIRST_RETRY_S * 2 ** min(self._failures - 1, MOST_DOUBLINGS)
+        if error.is_transient and delay_s < self.watch.interval_s:
+            self._daemon.run_later(self, delay_s)
+
+    def missed(self) -> None:
+        """Count a cycle that could not start in time."""
+        self._metrics.cycle_missed()
+        log.warning("cycle did not start in time", extra={"cluster": self.watch.key})
+
+
+class Daemon:
+    """The scheduler and its jobs. `start`, then `stop` once; both are called from the main thread."""
+
+    def __init__(
+        self, watches: Sequence[Watch], *, store: Store, clock: Clock, health: Health
+    ) -> None:
+        self.store = store
+        self.clock = clock
+        self.health = health
+        self._watches = tuple(watches)
+        self._jobs: list[ClusterJob] = []
+        self._stopping = threading.Event()
+        self._scheduler = BackgroundScheduler(timezone="UTC")
+
+    def may_submit(self) -> Refusal | None:
+        """Return why nothing may be submitted now (S8), or None."""
+        if self._stopping.is_set():
+            return Refusal.of(Reason.STOPPING, "the daemon is stopping")
+        return None
+
+    def start(self, metrics_of: Callable[[Watch], ClusterMetrics]) -> None:
+        """Start one interval job per cluster, the first cycle at once."""
+        self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        for watch in self._watches:
+            job = ClusterJob(watch, self, metrics_of(watch))
+            self._jobs.append(job)
+            self._scheduler.add_job(
+                job.run,
+                "interval",
+                seconds=watch.interval_s,
+                id=watch.key,
+                max_instances=1,
+                coalesce=True,
+                misfire_grace_time=max(int(watch.interval_s), 1),
+                next_run_time=self.clock.now(),
+            )
+        self._scheduler.start()
+
+    def run_later(self, job: ClusterJob, delay_s: Seconds) -> None:
+        """Run a cluster's cycle once more before its next turn."""
+        if self._stopping.is_set():
+            return
+        at = self.clock.now() + timedelta(seconds=delay_s)
+        name = f"{job.watch.key} again"
+        self._scheduler.add_job(job.run, "date", run_date=at, id=name, replace_existing=True)
+
+    def next_turn(self, watch: Watch) -> datetime:
+        """Return when the cluster's next cycle is due."""
+        return self.clock.now() + timedelta(seconds=watch.interval_s)
+
+    def stop(self) -> bool:
+        """Submit nothing more, wait for the cycles to end, log out; whether all ended in time."""
+        self._stopping.set()
+        self.health.stopping()
+        log.info("stopping: nothing more is submitted, running migrations go on")
+        ended = threading.Thread(
+            target=self._scheduler.shutdown, kwargs={"wait": True}, daemon=True
+        )
+        ended.start()
+        ended.join(STOP_WITHIN_S)
+        if not ended.is_alive():
+            for link in {watch.link.name: watch.link for watch in self._watches}.values():
+                link.close()
+        return not ended.is_alive()
+
+    def _missed(self, event: JobEvent) -> None:
+        for job in self._jobs:
+            if job.watch.key == event.job_id:
+                job.missed()
+
+
+def find_cluster(inventory: Inventory, name: str) -> ClusterRef:
+    """Return the cluster of that name or id.
+
+    Raises:
+        SourceError: the vCenter has no such cluster; the message lists those that can be seen.
+    """
+    clusters = inventory.clusters()
+    for cluster in clusters:
+        if name in (cluster.name, cluster.id):
+            return cluster
+    seen = ", ".join(sorted(cluster.name for cluster in clusters)) or "none"
+    raise SourceError(
+        f"looking for cluster '{name}': the vCenter shows no cluster of that name to this account. "
+        f"It shows: {seen}. Mend the name in the configuration, or give the account the right to read it."
+    )

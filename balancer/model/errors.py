@@ -41,6 +41,10 @@ class Problem:
         return "; ".join(parts)
 
 
+TRANSIENT_WITHIN_S = 60.0
+"""A retry that may come sooner than this marks an error that mends itself."""
+
+
 class BalancerError(Exception):
     """Root of all errors of this program. The message says what was attempted and what to do."""
 
@@ -59,6 +63,11 @@ class SourceError(BalancerError):
     """The vCenter could not be asked. `retry_after_s` of None means: only a person can mend it."""
 
     retry_after_s: Seconds | None = 30.0
+
+    @property
+    def is_transient(self) -> bool:
+        """Whether asking again within a minute may help."""
+        return self.retry_after_s is not None and self.retry_after_s <= TRANSIENT_WITHIN_S
 
 
 class SourceUnreachable(SourceError):

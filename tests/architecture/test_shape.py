@@ -1,0 +1,93 @@
+"""The shape of the tree: sizes, names, docstrings and the import contracts, as the contributing page says."""
+
+import ast
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parents[2]
+SOURCES = sorted((ROOT / "balancer").rglob("*.py"))
+PYTHON = sorted([*SOURCES, *(ROOT / "tests").rglob("*.py")])
+FORBIDDEN_NAMES = {
+    "utils",
+    "util",
+    "helpers",
+    "helper",
+    "common",
+    "base",
+    "manager",
+    "managers",
+    "misc",
+}
+
+MOST_FILE_LINES = 400
+MOST_FUNCTION_LINES = 60
+
+
+def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_no_file_is_too_long() -> None:
+    lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PYTHON}
+
+    assert {str(p): n for p, n in lengths.items() if n > MOST_FILE_LINES} == {}
+
+
+def test_no_function_is_too_long() -> None:
+    found = {
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}": node.end_lineno - node.lineno + 1
+        for path in SOURCES
+        for node in functions(path)
+        if node.end_lineno and node.end_lineno - node.lineno + 1 > MOST_FUNCTION_LINES
+    }
+
+    assert found == {}
+
+
+def test_the_loop_and_the_readme_stay_short() -> None:
+    assert len((ROOT / "balancer" / "cycle.py").read_text(encoding="utf-8").splitlines()) <= 160
+    assert len((ROOT / "README.md").read_text(encoding="utf-8").splitlines()) <= 150
+
+
+def test_no_module_is_a_drawer() -> None:
+    assert [str(path) for path in SOURCES if path.stem in FORBIDDEN_NAMES] == []
+
+
+def test_every_module_says_what_it_owns() -> None:
+    silent = [
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        if len(ast.get_docstring(ast.parse(path.read_text(encoding="utf-8"))) or "") < 15
+    ]
+
+    assert silent == []
+
+
+def test_blind_excepts_stand_at_the_two_boundaries_only() -> None:
+    allowed = {"balancer/daemon.py"}
+    found = {
+        str(path.relative_to(ROOT))
+        for path in SOURCES
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.ExceptHandler)
+        and (
+            node.type is None
+            or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
+        )
+    }
+
+    assert found <= allowed
+
+
+@pytest.mark.slow
+def test_the_import_contracts_hold() -> None:
+    command = [str(Path(sys.executable).parent / "lint-imports"), "--no-cache"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+    assert result.returncode == 0, result.stdout
