@@ -24,6 +24,7 @@ from tests.support.wire import (
 pytestmark = pytest.mark.wire
 
 MOVE_S = 0.3
+LONG_S = 60.0  # still running when the test looks; it is cancelled then
 
 
 @pytest.fixture
@@ -43,6 +44,7 @@ def reader(server: VCenterProcess) -> Iterator[Reader]:
 def test_a_move_runs_with_rising_progress_and_ends_on_the_target(
     server: VCenterProcess, reader: Reader
 ) -> None:
+    server.control.set_migration_seconds(0.8)
     task, seen = reader.relocate("vm1", "esx2", "highPriority"), []
     while (info := task.info).state == "running":
         seen.append(info.progress or 0)
@@ -54,7 +56,7 @@ def test_a_move_runs_with_rising_progress_and_ends_on_the_target(
     assert vm.runtime.host.name == vm.summary.runtime.host.name == "esx2"
     assert "vm1" in [v.name for v in reader.host("esx2").vm]
     assert "vm1" not in [v.name for v in reader.host("esx1").vm]
-    assert (info.completeTime - info.startTime).total_seconds() >= MOVE_S
+    assert (info.completeTime - info.startTime).total_seconds() >= 0.8
     (line,) = server.control.relocations()
     assert (line.vm, line.from_host, line.to_host) == ("vm1", "esx1", "esx2")
     assert (line.priority, line.state, line.task) == ("highPriority", "success", task._moId)
@@ -111,21 +113,22 @@ def test_a_host_that_cannot_give_what_is_wanted_scales_usage_and_shows_ready_tim
     assert reader.host("esx1").summary.quickStats.overallCpuUsage == 80_000
 
 
-def test_a_busy_vm_answers_task_in_progress(reader: Reader) -> None:
+def test_a_busy_vm_answers_task_in_progress(server: VCenterProcess, reader: Reader) -> None:
+    server.control.set_migration_seconds(LONG_S)
     task = reader.relocate("vm1", "esx2")
     with pytest.raises(vim.fault.TaskInProgress) as caught:
         reader.relocate("vm1", "esx3")
     assert caught.value.task == task
-    assert finished(task).state == "success"
+    task.Cancel()
 
 
 def test_a_cancelled_move_leaves_the_vm_where_it_was(
     server: VCenterProcess, reader: Reader
 ) -> None:
-    server.control.set_migration_seconds(5, vm="vm1")
+    server.control.set_migration_seconds(LONG_S, vm="vm1")
     task = reader.relocate("vm1", "esx2")
     task.Cancel()
-    info = finished(task, timeout_s=1)
+    info = finished(task)
     assert info.state == "error"
     assert isinstance(info.error, vmodl.fault.RequestCanceled)
     assert info.cancelled is True
@@ -139,30 +142,34 @@ def test_a_cancelled_move_leaves_the_vm_where_it_was(
 def test_at_most_eight_moves_run_per_host_and_the_rest_stays_queued(
     server: VCenterProcess, reader: Reader
 ) -> None:
+    server.control.set_migration_seconds(LONG_S)
     target = [reader.host("esx2"), reader.host("esx3")]
     vms = sorted(reader.all(vim.VirtualMachine).values(), key=lambda v: int(v._moId[3:]))
     tasks = [
         vm.Relocate(RELOCATE_SPEC(host=target[n % 2]), "defaultPriority")
         for n, vm in enumerate(vms)
     ]
-    states = [task.info.state for task in tasks]
-    assert states == ["running"] * 8 + ["queued"] * 4
+    assert [task.info.state for task in tasks] == ["running"] * 8 + ["queued"] * 4
     assert tasks[-1].info.startTime is None
     assert server.control.state().cluster.queued_migrations == 4
-    assert [finished(task).state for task in tasks] == ["success"] * 12
+    server.control.set_migration_seconds(MOVE_S)
+    for task in tasks[:4]:
+        task.Cancel()
+    assert [finished(task).state for task in tasks[8:]] == ["success"] * 4
     state = server.control.state()
     assert (state.cluster.peak_migrations, state.hosts["esx1"].peak_migrations) == (8, 8)
-    assert state.hosts["esx2"].peak_migrations <= 6
-    assert (state.totals.success, state.totals.refused) == (12, 0)
+    assert (state.totals.success, state.totals.cancelled, state.totals.running) == (4, 4, 4)
 
 
 def test_a_queued_move_can_be_cancelled(server: VCenterProcess, reader: Reader) -> None:
+    server.control.set_migration_seconds(LONG_S)
     tasks = [reader.relocate(f"vm{n}", "esx2") for n in range(1, 10)]
     assert tasks[-1].info.state == "queued"
     tasks[-1].Cancel()
     assert isinstance(tasks[-1].info.error, vmodl.fault.RequestCanceled)
-    assert [finished(task).state for task in tasks[:-1]] == ["success"] * 8
-    assert server.control.state().host_of("vm9") == "esx1"
+    state = server.control.state()
+    assert (state.cluster.queued_migrations, state.cluster.running_migrations) == (0, 8)
+    assert state.host_of("vm9") == "esx1"
 
 
 def test_an_unknown_target_is_not_found_and_the_server_lives(reader: Reader) -> None:
@@ -343,6 +350,7 @@ def test_memory_of_vms_on_their_way_counts_on_the_target(tmp_path: Path) -> None
 def test_a_target_that_goes_away_during_the_move_leaves_the_vm(
     server: VCenterProcess, reader: Reader
 ) -> None:
+    server.control.set_migration_seconds(LONG_S)
     task = reader.relocate("vm1", "esx2")
     server.control.set_host_state("esx2", "disconnected")
     assert isinstance(finished(task).error, vmodl.fault.HostNotConnected)
@@ -360,7 +368,7 @@ def test_power_on_compatibility_is_answered_for_a_host(reader: Reader) -> None:
 def test_a_foreign_move_is_seen_like_any_other(server: VCenterProcess, reader: Reader) -> None:
     server.control.move("vm1", "esx3")
     assert reader.vm("vm1").runtime.host.name == "esx3"
-    server.control.move("vm2", "esx3", seconds=0.2)
+    server.control.move("vm2", "esx3", seconds=1)
     (task,) = reader.vm("vm2").recentTask
     assert (task.info.state, task.info.reason.userName) == (
         "running",

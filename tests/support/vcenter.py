@@ -45,6 +45,10 @@ class VCenterUnavailableError(Exception):
     """The test vCenter cannot be built or started; the message says what is missing."""
 
 
+class VCenterBuildError(Exception):
+    """The sources of the test vCenter do not compile."""
+
+
 class Greeting(BaseModel):
     """What the server says of itself on its first line."""
 
@@ -91,7 +95,8 @@ def build_vcenter() -> Path:
     """Build the server if its sources changed and return the binary; safe to call in parallel.
 
     Raises:
-        VCenterUnavailableError: Go is missing, or the build failed; the message has its output.
+        VCenterUnavailableError: Go or the modules are missing.
+        VCenterBuildError: The sources do not compile; the message has the compiler's output.
     """
     BINARY.parent.mkdir(exist_ok=True)
     with (BINARY.parent / ".lock").open("w") as lock:
@@ -102,29 +107,36 @@ def build_vcenter() -> Path:
 
 
 def _compile(go: Path) -> None:
+    modules = _run_go(go, "mod", "download")
+    if modules.returncode != 0:
+        raise VCenterUnavailableError(
+            f"The Go modules of {SOURCE_DIR} cannot be had:\n{modules.stderr}"
+        )
     fresh = BINARY.with_suffix(".new")
-    command = [str(go), "build", "-trimpath", "-o", str(fresh), "."]
-    env = {**os.environ, "CGO_ENABLED": "0"}
-    result = subprocess.run(
-        command,
+    result = _run_go(go, "build", "-trimpath", "-o", str(fresh), ".")
+    if result.returncode != 0:
+        raise VCenterBuildError(f"{SOURCE_DIR} does not compile:\n{result.stderr}")
+    fresh.replace(BINARY)
+
+
+def _run_go(go: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [str(go), *words],
         cwd=SOURCE_DIR,
-        env=env,
+        env={**os.environ, "CGO_ENABLED": "0"},
         capture_output=True,
         text=True,
         timeout=BUILD_TIMEOUT_S,
         check=False,
     )
-    if result.returncode != 0:
-        raise VCenterUnavailableError(
-            f"Building the test vCenter in {SOURCE_DIR} failed:\n{result.stderr}"
-        )
-    fresh.replace(BINARY)
 
 
 def require_vcenter_binary() -> Path:
-    """Return the built server; without it the test fails in CI and is skipped elsewhere."""
+    """Return the built server; what is missing fails the test in CI and skips it elsewhere."""
     try:
         return build_vcenter()
+    except VCenterBuildError as broken:
+        pytest.fail(str(broken))
     except VCenterUnavailableError as missing:
         if os.environ.get("CI") == "true":
             pytest.fail(str(missing))
@@ -296,7 +308,7 @@ def main(arguments: list[str]) -> int:
         return 2
     try:
         sys.stdout.write(f"{build_vcenter()}\n")
-    except VCenterUnavailableError as missing:
+    except (VCenterUnavailableError, VCenterBuildError) as missing:
         sys.stderr.write(f"{missing}\n")
         return 1
     return 0

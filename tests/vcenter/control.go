@@ -231,11 +231,10 @@ func (c *control) move(req *http.Request) (any, error) {
 		c.world.postMigrated(v, from, ask.User)
 		return done(), nil
 	}
-	before := v.migrationTime
-	d := seconds(*ask.Seconds)
-	v.migrationTime = &d
-	defer func() { v.migrationTime = before }()
-	if _, no := c.world.submit(v, &types.VirtualMachineRelocateSpec{Host: &to.obj.Self}, ask.User, priorityWord("")); no != nil {
+	lasting := seconds(*ask.Seconds)
+	spec := &types.VirtualMachineRelocateSpec{Host: &to.obj.Self}
+	_, no := c.world.submit(v, moveRequest{spec: spec, user: ask.User, priority: priorityWord(""), lasting: &lasting})
+	if no != nil {
 		return nil, fmt.Errorf("%s: %w", no.text, errBusy)
 	}
 	return done(), nil

@@ -21,13 +21,26 @@ const (
 	stateCancelled = "cancelled" // somebody cancelled the task
 )
 
+// How often a running move shows progress: ten times, within these bounds.
+const (
+	shortestTick = 20 * time.Millisecond
+	longestTick  = 250 * time.Millisecond
+)
+
+// moveRequest is what somebody asks for.
+type moveRequest struct {
+	spec     *types.VirtualMachineRelocateSpec
+	user     string
+	priority string
+	lasting  *time.Duration // nil: as the VM or the world has it when it starts
+}
+
 // relocation is one request to move a VM, from the call to its end.
 type relocation struct {
+	moveRequest
 	number   int
 	vm       *vmState
 	from, to *hostState
-	user     string
-	priority string
 	task     *task
 	duration time.Duration
 
@@ -43,7 +56,7 @@ type relocation struct {
 func (v *vmObject) RelocateVMTask(ctx *simulator.Context, req *types.RelocateVM_Task) soap.HasFault {
 	body := new(methods.RelocateVM_TaskBody)
 	w := v.world
-	r, no := w.submit(v.state, &req.Spec, userOf(ctx), priorityWord(req.Priority))
+	r, no := w.submit(v.state, moveRequest{spec: &req.Spec, user: userOf(ctx), priority: priorityWord(req.Priority)})
 	if no != nil {
 		body.Fault_ = no.soap()
 		return body
@@ -61,11 +74,11 @@ func priorityWord(p types.VirtualMachineMovePriority) string {
 
 // submit takes a relocation on. What concerns the request itself is refused at
 // once, what concerns the VM and its target in the task.
-func (w *world) submit(v *vmState, spec *types.VirtualMachineRelocateSpec, user, priority string) (*relocation, *refusal) {
-	to, no := w.target(v, spec)
+func (w *world) submit(v *vmState, req moveRequest) (*relocation, *refusal) {
+	to, no := w.target(v, req.spec)
 	r := &relocation{
-		number: len(w.relocations) + 1, vm: v, from: v.host, to: to, user: user, priority: priority,
-		duration: w.durationFor(v), queued: time.Now(), state: stateQueued,
+		moveRequest: req, number: len(w.relocations) + 1, vm: v, from: v.host, to: to,
+		queued: time.Now(), state: stateQueued,
 	}
 	w.relocations = append(w.relocations, r)
 	if no == nil {
@@ -82,7 +95,7 @@ func (w *world) submit(v *vmState, spec *types.VirtualMachineRelocateSpec, user,
 	r.injected = w.faults.takeForTask("RelocateVM_Task", v, r.from, to)
 	v.busy = r
 	r.task = w.newTask(taskSpec{
-		entity: v.obj, name: "RelocateVM_Task", description: "VirtualMachine.relocate", user: user,
+		entity: v.obj, name: "RelocateVM_Task", description: "VirtualMachine.relocate", user: req.user,
 		cancel: func() { w.finish(r, stateCancelled, canceled()) },
 	})
 	r.task.alsoRecentOn(r.hostObjects()...)
@@ -132,9 +145,12 @@ func (w *world) atCall(v *vmState) *refusal {
 	return nil
 }
 
-func (w *world) durationFor(v *vmState) time.Duration {
-	if v.migrationTime != nil {
-		return *v.migrationTime
+func (w *world) durationFor(r *relocation) time.Duration {
+	switch {
+	case r.lasting != nil:
+		return *r.lasting
+	case r.vm.migrationTime != nil:
+		return *r.vm.migrationTime
 	}
 	return w.migrationTime
 }
@@ -179,7 +195,7 @@ func (w *world) begin(r *relocation) {
 		w.finish(r, stateSuccess, nil)
 		return
 	}
-	r.state = stateRunning
+	r.state, r.duration = stateRunning, w.durationFor(r)
 	r.to.arriving = append(r.to.arriving, r)
 	w.occupy(r, +1)
 	w.tick(r)
@@ -195,9 +211,14 @@ func (w *world) occupy(r *relocation, step int) {
 	w.peak = max(w.peak, w.running)
 }
 
-// tick advances a running move and comes back until its time is over.
+// tick advances a running move and comes back until its time is over, or until
+// one of its hosts goes away.
 func (w *world) tick(r *relocation) {
 	if r.state != stateRunning {
+		return
+	}
+	if no := checkConnected(w, r.vm, r.to); no != nil {
+		w.finish(r, stateRefused, no)
 		return
 	}
 	end := r.duration
@@ -210,19 +231,14 @@ func (w *world) tick(r *relocation) {
 		return
 	}
 	r.task.progress(int32(min(99, 100*time.Since(r.started)/max(r.duration, 1))))
-	step := min(left, max(r.duration/10, 20*time.Millisecond))
+	step := min(left, max(shortestTick, min(longestTick, r.duration/10)))
 	r.timer = w.after(step, func() { w.tick(r) })
 }
 
-// land ends a move at its time: with the injected fault, with the fault of a
-// target that went away meanwhile, or on the target.
+// land ends a move at its time: with the injected fault, or on the target.
 func (w *world) land(r *relocation) {
 	if r.injected != nil {
 		w.finish(r, stateFailed, r.injected.refusal())
-		return
-	}
-	if no := checkConnected(w, r.vm, r.to); no != nil {
-		w.finish(r, stateRefused, no)
 		return
 	}
 	w.finish(r, stateSuccess, nil)
