@@ -9,7 +9,7 @@ from balancer.model.host import HostState
 from balancer.model.units import VmId
 from balancer.policy.objective import load_cost
 from balancer.rules.placement import Placement
-from balancer.rules.violations import violations
+from balancer.rules.violations import breaches, violations
 
 LEAVING = frozenset({HostState.ENTERING_MAINTENANCE, HostState.MAINTENANCE})
 """States of hosts that every movable VM must leave."""
@@ -20,20 +20,20 @@ TOLERANCE = 1e-9
 
 @dataclass(frozen=True, slots=True, kw_only=True, order=True)
 class Standing:
-    """Lexicographic: VMs that break must-rules, VMs still to be evacuated, objective (lower is better).
+    """Lexicographic: broken must-rules, VMs still to be evacuated, objective (lower is better).
 
-    Breaking is counted by rules and by VMs, so that spreading an oversize group is an improvement.
+    Breaking is counted by rules and by `breaches`, so that spreading an oversize group is an improvement.
     """
 
     broken_rules: int
-    offending_vms: int
+    breaches: int
     stranded_vms: int
     cost: float
 
     def is_worse_than(self, other: "Standing") -> bool:
         """Whether this is worse by more than rounding."""
-        mine = (self.broken_rules, self.offending_vms, self.stranded_vms)
-        others = (other.broken_rules, other.offending_vms, other.stranded_vms)
+        mine = (self.broken_rules, self.breaches, self.stranded_vms)
+        others = (other.broken_rules, other.breaches, other.stranded_vms)
         return mine > others or (mine == others and self.cost > other.cost + TOLERANCE)
 
 
@@ -41,11 +41,12 @@ def standing(placement: Placement) -> Standing:
     """Return the standing of a placement; VMs on their way load both of their hosts."""
     broken = violations(placement)
     must = [violation for violation in broken if violation.mandatory]
+    rules = [rule for rule in placement.ground.snapshot.active_rules() if rule.mandatory]
     policy = placement.ground.policy
     should_cost = policy.prices.soft_rule * (len(broken) - len(must))
     return Standing(
         broken_rules=len(must),
-        offending_vms=sum(len(violation.vms) for violation in must),
+        breaches=sum(breaches(placement, rule) for rule in rules),
         stranded_vms=len(stranded(placement)),
         cost=load_cost(placement.host_arrays(), policy.thresholds) + should_cost,
     )

@@ -33,6 +33,20 @@ def offenders(placement: Placement, rule: Rule) -> tuple[VmId, ...]:
     return tuple(sorted(wrong))
 
 
+def breaches(placement: Placement, rule: Rule) -> int:
+    """Return how badly a rule is broken, 0 where it holds: pairs that stand together, else offenders.
+
+    Pairs, because a move that the law of kept-apart VMs allows always leaves fewer of them, while the
+    VMs that share a host with another may become more when a crowd is spread evenly.
+    """
+    wrong = offenders(placement, rule)
+    if rule.type is not RuleType.ANTI_AFFINITY or not wrong:
+        return len(wrong)
+    group = set(wrong)
+    counts = [len(group & placement.present[host]) for host in _hosts(placement, list(wrong))]
+    return sum(count * (count - 1) // 2 for count in counts)
+
+
 def _scattered(placement: Placement, members: list[VmId]) -> tuple[VmId, ...]:
     hosts = {_end(placement, vm) for vm in members}
     return tuple(sorted(members)) if len(hosts) > 1 else ()

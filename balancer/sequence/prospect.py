@@ -11,7 +11,7 @@ from balancer.model.units import HostId, VmId
 from balancer.policy.objective import HostArrays, load_cost
 from balancer.rules.placement import Ground, Placement
 from balancer.rules.standing import LEAVING, TOLERANCE
-from balancer.rules.violations import offenders
+from balancer.rules.violations import breaches
 from balancer.sequence.units import Step, Unit
 
 SHARE_OF_TOLERANCE = 0.5
@@ -71,7 +71,7 @@ class Prospect:
         self._unread |= self._rules_of.get(step.vm, set())
 
     def _laws(self) -> tuple[int, int, int]:
-        """Return broken must-rules, VMs that break them, and VMs still to be evacuated."""
+        """Return broken must-rules, their breaches, and VMs still to be evacuated."""
         for index in self._unread:
             self._offending[index] = self._count(self._rules[index])
         self._unread.clear()
@@ -86,4 +86,4 @@ class Prospect:
         return load_cost(self._arrays, policy.thresholds) + policy.prices.soft_rule * soft
 
     def _count(self, rule: Rule) -> int:
-        return len(offenders(self._placement, rule))
+        return breaches(self._placement, rule)

@@ -24,7 +24,7 @@ POLICY = Policy()
 
 def main(sizes: Sequence[str]) -> None:
     """Print one row per size."""
-    print("size      seed  moves  seconds  again  cpu std        mem std        broken  stages")
+    say("size      seed  moves  seconds  again  cpu std        mem std        broken  stages")
     for size in sizes or SIZES:
         hosts, vms = (int(part) for part in size.split("x"))
         for seed in (1, 2, 3):
@@ -39,12 +39,18 @@ def print_row(size: str, seed: int, snapshot: Snapshot) -> None:
     again, _ = timed(assess(after, POLICY, Holds()))
     old, new = state_of(snapshot), state_of(after)
     stages = " ".join(f"{name} {lap:.2f}" for name, lap in draft.stage_seconds.items())
-    print(
+    say(
         f"{size:9} {seed:4} {len(draft.moves):6} {seconds:8.2f} {len(again.moves):6}"
         f"  {old.cpu.stddev:.3f} -> {new.cpu.stddev:.3f}"
         f"  {old.memory.stddev:.3f} -> {new.memory.stddev:.3f}"
         f"  {old.broken_must_rules} -> {new.broken_must_rules}  {stages}"
     )
+
+
+def say(line: str) -> None:
+    """Print one line at once."""
+    sys.stdout.write(line + "\n")
+    sys.stdout.flush()
 
 
 def timed(need: Need) -> tuple[Draft, float]:
