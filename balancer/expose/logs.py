@@ -44,6 +44,9 @@ _ROUTED = (
     "sqlalchemy",
 )
 
+_LEFTOVERS = ("color_message", "message", "asctime")
+"""What uvicorn, or another handler of the same record, has left behind on it."""
+
 _FIRST = ("timestamp", "level", "logger", "event")
 
 
@@ -140,7 +143,8 @@ def _stamp(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
 
 def _ordered(_: WrappedLogger, __: str, event: EventDict) -> EventDict:
     """Put time, level, logger and event first, then the fields by name, a traceback last."""
-    event.pop("color_message", None)
+    for leftover in _LEFTOVERS:
+        event.pop(leftover, None)
     first = {key: event.pop(key) for key in _FIRST if key in event}
     last = {key: event.pop(key) for key in ("exception",) if key in event}
     return {**first, **{key: event[key] for key in sorted(event)}, **last}

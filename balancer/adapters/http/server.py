@@ -25,6 +25,7 @@ STOP_WITHIN_S: Seconds = 2.0
 _FINISH_WITHIN_S = 1
 _LOOK_EVERY_S: Seconds = 0.01
 _BACKLOG = 64
+_LAST_PORT = 65_535
 
 
 class HttpServer:
@@ -110,10 +111,16 @@ def _config(app: FastAPI) -> Config:
 
 def _listen(host: str, port: int) -> socket.socket:
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    if not 0 <= port <= _LAST_PORT:
+        raise _cannot_listen(host, port, f"ports run from 0 to {_LAST_PORT}")
     try:
         return socket.create_server((host, port), family=family, backlog=_BACKLOG)
-    except (OSError, OverflowError) as error:
-        raise BalancerError(
-            f"listening on {host} port {port} for metrics and probes: {error}. "
-            "Set another address or port in the configuration, or end what listens there."
-        ) from error
+    except OSError as error:
+        raise _cannot_listen(host, port, str(error)) from error
+
+
+def _cannot_listen(host: str, port: int, why: str) -> BalancerError:
+    return BalancerError(
+        f"listening on {host} port {port} for metrics and probes: {why}. "
+        "Set another address or port in the configuration, or end what listens there."
+    )

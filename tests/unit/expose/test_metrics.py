@@ -1,0 +1,616 @@
+"""The metrics page: names, labels and units as documented, fed by events, safe with any name."""
+
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from balancer.expose.metric_catalog import CATALOGUE, CLUSTER, MetricType
+from balancer.expose.metric_labels import (
+    MOVE_REASONS,
+    PLAN_RESULTS,
+    Words,
+    outcome_of,
+    unique_labels,
+)
+from balancer.expose.metrics import ClusterMetrics, Metrics
+from balancer.model.errors import PlanInvalid, SourceUnreachable, StoreError
+from balancer.model.events import (
+    CycleEnded,
+    MoveEnded,
+    MoveProgressed,
+    MoveStarted,
+    PlanMade,
+    SnapshotTaken,
+)
+from balancer.model.outcome import FailureKind, MoveOutcome, MoveState
+from balancer.model.plan import Move, MoveReason, Plan, PlanStatus, Priority
+from balancer.model.reasons import Reason, Refusal
+from balancer.model.snapshot import Ha, InFlight, Snapshot
+from balancer.model.units import HostId, VmId
+from balancer.model.vm import Automation, Blocker
+from balancer.policy.types import Limits, Mode, Policy
+from tests.support.builders import NOON, host, snapshot, vm
+from tests.unit.expose.plans import hostile, move, plan, small_plan, small_snapshot
+
+
+class StillClock:
+    """A clock that stands at noon."""
+
+    def now(self) -> datetime:
+        return NOON
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("metrics never wait")
+
+
+class Board:
+    """A page under test with one cluster."""
+
+    def __init__(self, **settings: object) -> None:
+        self.metrics = Metrics(StillClock())
+        facts: dict[str, object] = {"policy": Policy(), "mode": Mode.AUTOMATIC}
+        self.cluster: ClusterMetrics = self.metrics.for_cluster("vc1", "prod", **(facts | settings))  # type: ignore[arg-type]
+
+    def series(self, name: str) -> dict[tuple[str, ...], float]:
+        """Return the samples of one name by its labels behind vcenter and cluster, as documented."""
+        page = self.metrics.page()[0].decode()
+        order = next(s.labels for s in CATALOGUE if f"balancer_{name}".startswith(s.name))
+        return {
+            tuple(sample.labels[label] for label in order if label not in CLUSTER): sample.value
+            for family in parse_text(page)
+            for sample in family.samples
+            if sample.name == f"balancer_{name}"
+        }
+
+    def value(self, name: str, *labels: str) -> float:
+        """Return one sample."""
+        return self.series(name)[labels]
+
+    def show(self, snap: Snapshot, made: Plan | None = None) -> None:
+        """Tell a snapshot and the plan that was made of it."""
+        made = made or plan(snap)
+        self.cluster.tell(SnapshotTaken(snapshot=snap, state=made.before))
+        self.cluster.tell(PlanMade(plan=made))
+
+    def end(self, made: Plan, *outcomes: MoveOutcome) -> None:
+        """Tell the end of a cycle."""
+        laps = {"collect": 2.0, "plan": 3.0, "execute": 60.0}
+        self.cluster.tell(CycleEnded(plan=made, outcomes=outcomes, phase_seconds=laps))
+
+
+def started(step: Move, seconds: float = 0.0) -> MoveStarted:
+    return MoveStarted(
+        move=step, task="task-1", at=NOON + timedelta(seconds=seconds), waited_seconds=3.0
+    )
+
+
+def ended(step: Move, state: MoveState | None = MoveState.DONE, **facts: object) -> MoveEnded:
+    return MoveEnded(outcome=MoveOutcome(move=step, state=state, **facts), at=NOON)  # type: ignore[arg-type]
+
+
+def busy_board() -> Board:
+    """Return a board that has been told one of everything."""
+    board = Board(interval_s=300.0)
+    made = small_plan()
+    listener = board.metrics.for_vcenter("vc1")
+    listener.request("RetrievePropertiesEx", "ok", 0.2)
+    listener.login("ok")
+    listener.rejected("vm", "incomplete", 2)
+    listener.clock_offset(-1.5)
+    board.metrics.config_loaded("abc")
+    board.metrics.store_size(4096)
+    board.cluster.cycle_scheduled(NOON)
+    board.end(made)
+    board.show(small_snapshot(), made)
+    board.cluster.tell(started(made.moves[0]))
+    board.cluster.tell(MoveProgressed(move=made.moves[0], progress_percent=40))
+    board.cluster.tell(started(made.moves[1]))
+    board.cluster.tell(ended(made.moves[1], seconds=20.0))
+    board.cluster.tell(ended(made.moves[2], MoveState.FAILED, fault="Timedout"))
+    return board
+
+
+def test_the_page_holds_every_metric_of_the_catalogue_with_its_labels() -> None:
+    page = busy_board().metrics.page()[0].decode()
+    found = {
+        family.name: {frozenset(sample.labels) - {"le"} for sample in family.samples}
+        for family in parse_text(page)
+    }
+    for spec in CATALOGUE:
+        name = spec.name.removesuffix("_total") if spec.type is MetricType.COUNTER else spec.name
+        assert found.get(name) == {frozenset(spec.labels)}, spec.name
+
+
+def test_nothing_is_exposed_that_is_not_in_the_catalogue() -> None:
+    page = busy_board().metrics.page()[0].decode()
+    names = {line.split()[2] for line in page.splitlines() if line.startswith("# TYPE balancer_")}
+    assert names == {spec.name for spec in CATALOGUE}
+
+
+def test_names_carry_their_unit() -> None:
+    units = ("_seconds", "_bytes", "_hertz", "_ratio", "_total", "_info")
+    counts = {
+        *("leader", "config_last_reload_successful", "vcenter_up", "cluster_mode"),
+        *("snapshot_objects", "snapshot_rejected_objects", "cluster_hosts", "cluster_vms"),
+        *("host_vms", "rule_violations", "plan_moves", "concurrency_limit"),
+        *("migrations_in_flight", "migrations_queued"),
+    }
+    bare = {spec.name for spec in CATALOGUE if not spec.name.endswith(units)}
+    assert bare == {f"balancer_{name}" for name in counts}
+
+
+def test_openmetrics_is_served_to_whom_asks_for_it() -> None:
+    board = busy_board()
+    page, content_type = board.metrics.page("application/openmetrics-text;version=1.0.0,*/*;q=0.1")
+    assert content_type == "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    families = {family.name for family in parse_openmetrics(page.decode())}
+    assert {"balancer_cycles", "balancer_build", "balancer_host_vms"} <= families
+    assert board.metrics.page("text/html")[1].startswith("text/plain; version=0.0.4")
+
+
+def test_no_series_tells_when_a_counter_was_created() -> None:
+    board = busy_board()
+    assert b"_created" not in board.metrics.page()[0]
+    assert b"_created" not in board.metrics.page("application/openmetrics-text")[0]
+
+
+def test_two_pages_do_not_share_their_figures() -> None:
+    board, other = Board(), Board()
+    board.cluster.cycle_missed()
+    assert (board.value("cycles_missed_total"), other.value("cycles_missed_total")) == (1.0, 0.0)
+
+
+def test_hosts_are_shown_in_base_units() -> None:
+    board = Board()
+    board.show(snapshot([host(1)], [vm(1, on=1, memory_mib=8192.0)]))
+    assert board.value("host_cpu_capacity_hertz", "esx1") == 20e9
+    assert board.value("host_cpu_demand_hertz", "esx1") == pytest.approx(1e9)
+    assert board.value("host_memory_capacity_bytes", "esx1") == 100_000 * 2**20
+    assert board.value("host_memory_demand_bytes", "esx1") == pytest.approx(4096 * 2**20)
+    assert board.value("host_utilization_ratio", "esx1", "cpu") == pytest.approx(0.05)
+    assert board.value("host_vms", "esx1") == 1.0
+
+
+def test_a_host_that_is_gone_has_no_series() -> None:
+    board = Board()
+    board.show(snapshot([host(1), host(2)], []))
+    board.show(snapshot([host(2)], []))
+    assert set(board.series("host_vms")) == {("esx2",)}
+
+
+def test_hosts_of_one_name_stay_two_series() -> None:
+    board = Board()
+    board.show(snapshot([host(1, name="esx"), host(2, name="esx")], [vm(1, on=2)]))
+    assert board.series("host_vms") == {("esx",): 0.0, ("esx (host-2)",): 1.0}
+
+
+def test_the_mode_in_force_is_one_and_the_others_are_zero() -> None:
+    board = Board(mode=Mode.PARTIAL)
+    modes = {("observe",): 0.0, ("partial",): 1.0, ("automatic",): 0.0}
+    assert board.series("cluster_mode") == modes
+
+
+def test_new_settings_replace_the_old_ones_and_keep_the_rest() -> None:
+    board = busy_board()
+    again = board.metrics.for_cluster(
+        "vc1",
+        "prod",
+        policy=Policy(limits=Limits(migrations_per_host=1)),
+        mode=Mode.OBSERVE,
+        interval_s=60.0,
+    )
+    assert again is board.cluster
+    assert board.value("concurrency_limit", "host") == 1.0
+    assert board.value("cycle_interval_seconds") == 60.0
+    assert board.value("migrations_in_flight", "vmotion") == 1.0
+
+
+def test_every_state_of_host_has_a_series_even_at_zero() -> None:
+    board = Board()
+    board.show(small_snapshot())
+    states = board.series("cluster_hosts")
+    assert states["connected",] == 3.0
+    assert states["entering_maintenance",] == 1.0
+    assert states["standby",] == 0.0
+    assert len(states) == 7
+
+
+def test_running_vms_are_sorted_into_classes() -> None:
+    snap = snapshot(
+        [host(1), host(2)],
+        [
+            vm(1, on=1),
+            vm(2, on=1, blockers=(Blocker.USB_DEVICE,)),
+            vm(3, on=1, automation=Automation.MANUAL),
+            vm(4, on=1),
+            vm(5, on=1),
+        ],
+        in_flight=(InFlight(vm=VmId("vm-4"), source=HostId("host-1"), target=HostId("host-2")),),
+    )
+    board = Board()
+    board.show(snap, plan(snap, refusals=(Refusal.of(Reason.RECENTLY_MOVED, vm="vm-5"),)))
+    assert board.series("cluster_vms") == {
+        ("movable",): 1.0,
+        ("immovable",): 1.0,
+        ("excluded",): 1.0,
+        ("pinned",): 1.0,
+        ("cooling_down",): 1.0,
+    }
+
+
+def test_broken_rules_are_counted_by_type_and_force() -> None:
+    board = Board()
+    board.show(small_snapshot())
+    broken = {key: value for key, value in board.series("rule_violations").items() if value}
+    assert broken == {("anti_affinity", "hard"): 1.0, ("affinity", "soft"): 1.0}
+    assert len(board.series("rule_violations")) == 8
+
+
+@pytest.mark.parametrize(
+    ("ha", "cpu"),
+    [
+        pytest.param(Ha(), 0.8, id="no HA: nothing is kept"),
+        pytest.param(Ha(enabled=True, host_failures_to_tolerate=1), 0.3, id="the largest host"),
+        pytest.param(Ha(enabled=True, cpu_reserve_percent=30.0), 0.5, id="a share"),
+        pytest.param(
+            Ha(enabled=True, host_failures_to_tolerate=1, cpu_reserve_percent=90.0),
+            -0.1,
+            id="the larger of both, and negative where none is left",
+        ),
+    ],
+)
+def test_headroom_is_what_demand_and_ha_leave(ha: Ha, cpu: float) -> None:
+    snap = snapshot(
+        [host(1), host(2)],
+        [vm(n, on=1, cpu_demand_mhz=4000.0) for n in (1, 2)],
+        cluster={"ha": ha},
+    )
+    board = Board()
+    board.show(snap)
+    assert board.value("cluster_headroom_ratio", "cpu") == pytest.approx(cpu)
+
+
+def test_demand_above_a_hosts_capacity_is_not_satisfied() -> None:
+    board = Board()
+    board.show(snapshot([host(1), host(2)], [vm(1, on=1, cpu_demand_mhz=25_000.0)]))
+    assert board.value("cluster_demand_satisfied_ratio", "cpu") == pytest.approx(0.8)
+    assert board.value("cluster_demand_satisfied_ratio", "memory") == 1.0
+
+
+def test_an_empty_cluster_has_full_satisfaction_and_no_headroom() -> None:
+    board = Board()
+    board.show(snapshot([], []))
+    assert board.value("cluster_demand_satisfied_ratio", "cpu") == 1.0
+    assert board.value("cluster_headroom_ratio", "cpu") == 0.0
+
+
+def test_imbalance_stands_beside_its_trigger_and_target() -> None:
+    board, snap = Board(), small_snapshot()
+    board.show(snap)
+    state = plan(snap).before
+    assert board.value("cluster_imbalance_ratio", "cpu") == pytest.approx(state.cpu.stddev)
+    assert board.value("cluster_imbalance_combined_ratio") == pytest.approx(state.imbalance)
+    assert board.value("cluster_imbalance_trigger_ratio") == 0.05
+    assert board.value("cluster_imbalance_target_ratio") == 0.025
+
+
+def test_the_newest_plan_is_shown_and_older_ones_are_forgotten() -> None:
+    board = Board()
+    board.show(small_snapshot(), small_plan())
+    assert board.value("plan_moves", "evacuation") == 1.0
+    assert board.value("plan_moves", "rule_fix") == 1.0
+    assert board.value("plan_predicted_imbalance_ratio", "cpu", "after") == pytest.approx(
+        small_plan().after.cpu.stddev
+    )
+    board.show(small_snapshot())
+    assert set(board.series("plan_moves").values()) == {0.0}
+
+
+def test_refusals_of_a_plan_are_counted_by_their_own_word() -> None:
+    board = Board()
+    board.show(small_snapshot(), small_plan())
+    assert board.series("candidates_rejected_total") == {
+        ("usb_device",): 1.0,
+        ("memory_ceiling",): 2.0,
+        ("run_budget",): 1.0,
+    }
+
+
+@pytest.mark.parametrize("status", list(PlanStatus))
+def test_plans_are_counted_by_what_came_of_them(status: PlanStatus) -> None:
+    board, snap = Board(), small_snapshot()
+    board.show(snap, plan(snap, status=status))
+    assert board.series("plans_total") == {("interval", PLAN_RESULTS[status]): 1.0}
+
+
+def test_every_reason_of_a_move_has_a_label_of_the_shared_vocabulary() -> None:
+    assert set(MOVE_REASONS) == set(MoveReason)
+    shared = {"balance", "rule_fix", "maintenance", "evacuation", "consolidation", "manual"}
+    assert set(MOVE_REASONS.values()) <= shared
+
+
+@pytest.mark.parametrize(
+    ("state", "facts", "outcome"),
+    [
+        pytest.param(MoveState.DONE, {}, "succeeded", id="done"),
+        pytest.param(MoveState.FAILED, {}, "failed", id="failed"),
+        pytest.param(
+            MoveState.FAILED, {"kind": FailureKind.CANCELLED}, "cancelled", id="cancelled"
+        ),
+        pytest.param(MoveState.ABORTED, {}, "skipped", id="never became a migration"),
+        pytest.param(MoveState.EXTERNAL, {}, "superseded", id="is elsewhere"),
+        pytest.param(MoveState.UNKNOWN, {}, "timed_out", id="end not known"),
+        pytest.param(
+            None, {"refusal": Refusal.of(Reason.PLAN_TOO_OLD)}, "skipped", id="was not sent"
+        ),
+    ],
+)
+def test_a_move_is_counted_once_by_its_outcome(state, facts, outcome) -> None:
+    board = Board()
+    board.cluster.tell(ended(move(1, 1, 1, 2), state, **facts))
+    counted = {key: value for key, value in board.series("migrations_total").items() if value}
+    assert counted == {("vmotion", "balance", outcome): 1.0}
+
+
+def test_a_move_left_running_has_no_outcome_yet() -> None:
+    board = Board()
+    board.cluster.tell(started(move(1, 1, 1, 2)))
+    board.cluster.tell(ended(move(1, 1, 1, 2), MoveState.SUBMITTED))
+    assert set(board.series("migrations_total").values()) == {0.0}
+    assert board.value("migrations_in_flight", "vmotion") == 1.0
+    left = MoveOutcome(move=move(1, 1, 1, 2), state=MoveState.SUBMITTED)
+    assert outcome_of(left) is None
+
+
+def test_flights_and_queue_follow_the_moves() -> None:
+    board, made = Board(), small_plan()
+    board.show(small_snapshot(), made)
+    assert board.value("migrations_queued", "default") == 3.0
+    assert ("vmotion",) in board.series("migrations_in_flight")
+    assert board.series("oldest_migration_start_timestamp_seconds") == {}
+
+    board.cluster.tell(started(made.moves[0], 5.0))
+    board.cluster.tell(started(made.moves[1], 9.0))
+    assert board.value("migrations_queued", "default") == 1.0
+    assert board.value("migrations_in_flight", "vmotion") == 2.0
+    oldest = board.value("oldest_migration_start_timestamp_seconds")
+    assert oldest == NOON.timestamp() + 5.0
+
+    board.cluster.tell(ended(made.moves[0]))
+    assert board.value("oldest_migration_start_timestamp_seconds") == NOON.timestamp() + 9.0
+    board.end(made)
+    assert board.value("migrations_queued", "default") == 0.0
+
+
+def test_a_flight_whose_end_was_never_told_is_forgotten_when_vcenter_no_longer_shows_it() -> None:
+    board, snap = Board(), small_snapshot()
+    board.cluster.tell(started(move(1, 1, 1, 2)))
+    board.cluster.tell(started(move(2, 2, 1, 2)))
+    flight = InFlight(vm=VmId("vm-2"), source=HostId("host-1"), target=HostId("host-2"))
+    board.show(replace(snap, in_flight=(flight,)))
+    assert board.value("migrations_in_flight", "vmotion") == 1.0
+
+
+def test_a_success_is_measured_in_seconds_bytes_and_against_its_prediction() -> None:
+    board = Board()
+    step = move(1, 1, 1, 2, expected_seconds=10.0, memory_mib=1024.0)
+    board.cluster.tell(ended(step, seconds=15.0))
+    assert board.value("migration_duration_seconds_sum", "vmotion") == 15.0
+    assert board.value("migration_memory_bytes_total", "vmotion") == 2**30
+    assert board.value("migration_duration_error_ratio_sum", "vmotion") == 1.5
+
+
+def test_a_failure_counts_its_fault_and_no_duration() -> None:
+    board = Board()
+    board.cluster.tell(ended(move(1, 1, 1, 2), MoveState.FAILED, fault="Timedout", seconds=9.0))
+    assert board.value("migration_faults_total", "vmotion", "Timedout") == 1.0
+    assert board.series("migration_duration_seconds_sum") == {}
+
+
+def test_the_wait_of_a_move_is_booked_on_its_priority() -> None:
+    board = Board()
+    board.cluster.tell(started(move(1, 1, 1, 2, priority=Priority.HIGH)))
+    assert board.series("migration_queue_wait_seconds_sum") == {("high",): 3.0}
+
+
+@pytest.mark.parametrize(
+    ("made", "outcomes", "result"),
+    [
+        pytest.param(plan(small_snapshot()), (), "no_change", id="nothing planned"),
+        pytest.param(small_plan(), (), "planned", id="nothing sent"),
+        pytest.param(
+            small_plan(),
+            (MoveOutcome(move=move(1, 1, 1, 2), state=MoveState.FAILED),),
+            "executed",
+            id="sent, though it failed",
+        ),
+        pytest.param(
+            small_plan(),
+            (MoveOutcome(move=move(1, 1, 1, 2), state=None, refusal=Refusal.of(Reason.STOPPING)),),
+            "planned",
+            id="every move was refused",
+        ),
+        pytest.param(
+            plan(small_snapshot(), status=PlanStatus.REFUSED), (), "skipped", id="facts not fit"
+        ),
+    ],
+)
+def test_a_cycle_is_counted_by_how_it_ended(made, outcomes, result) -> None:
+    board = Board()
+    board.end(made, *outcomes)
+    assert {k: v for k, v in board.series("cycles_total").items() if v} == {(result,): 1.0}
+    assert board.value("last_successful_cycle_timestamp_seconds") == NOON.timestamp()
+
+
+def test_phases_of_a_cycle_tell_planning_apart_by_stage() -> None:
+    board = Board()
+    stages = {"assess": 0.1, "search": 1.0, "sequence": 0.5, "verify": 0.25, "conclude": 0.01}
+    board.end(replace(small_plan(), stage_seconds=stages))
+    assert board.series("cycle_duration_seconds_sum") == {
+        ("collect",): 2.0,
+        ("execute",): 60.0,
+        ("forecast",): 0.1,
+        ("solve",): 1.5,
+        ("verify",): 0.25,
+        ("other",): 0.01,
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "name", "labels", "value"),
+    [
+        pytest.param(SourceUnreachable("x"), "vcenter_up", (), 0.0, id="vCenter did not answer"),
+        pytest.param(StoreError("x"), "store_errors_total", (), 1.0, id="journal failed"),
+        pytest.param(PlanInvalid("x"), "plans_total", ("interval", "error"), 1.0, id="bad plan"),
+        pytest.param(None, "cycles_total", ("error",), 1.0, id="anything else"),
+    ],
+)
+def test_a_failed_cycle_touches_the_figures_of_its_cause(error, name, labels, value) -> None:
+    board = Board()
+    board.show(small_snapshot(), small_plan())
+    assert board.value("vcenter_up") == 1.0
+    board.cluster.cycle_failed(error)
+    assert board.value(name, *labels) == value
+    assert board.value("cycles_total", "error") == 1.0
+    assert set(board.series("migrations_queued").values()) == {0.0}
+
+
+def test_calls_on_the_wire_are_counted_and_timed() -> None:
+    board = Board()
+    listener = board.metrics.for_vcenter("vc1")
+    listener.request("Login", "ok", 0.2)
+    listener.request("Login", "timeout", 30.0)
+    listener.login("refused")
+    assert board.series("vcenter_requests_total") == {
+        ("Login", "ok"): 1.0,
+        ("Login", "timeout"): 1.0,
+    }
+    assert board.value("vcenter_request_duration_seconds_sum", "Login") == 30.2
+    assert board.series("vcenter_logins_total") == {("refused",): 1.0}
+
+
+def test_objects_left_out_belong_to_the_snapshot_they_were_left_out_of() -> None:
+    board = Board()
+    board.metrics.for_vcenter("vc1").rejected("vm", "incomplete", 2)
+    board.metrics.for_vcenter("vc1").rejected("vm", "incomplete", 1)
+    board.show(small_snapshot())
+    assert board.series("snapshot_rejected_objects") == {("vm", "incomplete"): 3.0}
+    board.show(small_snapshot())
+    assert board.series("snapshot_rejected_objects") == {}
+
+
+def test_a_failed_cycle_leaves_no_rejected_objects_to_the_next_one() -> None:
+    board = Board()
+    board.metrics.for_vcenter("vc1").rejected("vm", "incomplete", 2)
+    board.cluster.cycle_failed()
+    board.show(small_snapshot())
+    assert board.series("snapshot_rejected_objects") == {}
+
+
+def test_words_of_the_other_side_stay_bounded() -> None:
+    board = Board()
+    for n in range(500):
+        board.cluster.tell(ended(move(n, n, 1, 2), MoveState.FAILED, fault=f"Fault{n}"))
+        board.metrics.for_vcenter("vc1").request(f"Method{n}", f"result{n}", 0.1)
+        board.metrics.for_vcenter("vc1").rejected(f"kind{n}", f"cause{n}", 1)
+    board.show(small_snapshot())
+    assert len(board.series("migration_faults_total")) == 65
+    assert len(board.series("vcenter_requests_total")) <= 49 * 17
+    assert len(board.series("snapshot_rejected_objects")) <= 25
+    assert sum(board.series("migration_faults_total").values()) == 500.0
+
+
+@pytest.mark.parametrize("text", ["", "a b", "x" * 65, "\udc80", "<b>", "1st"])
+def test_what_is_no_word_becomes_other(text: str) -> None:
+    assert Words().word(text) == "other"
+
+
+def test_the_number_of_series_does_not_grow_with_the_vms_nor_with_time() -> None:
+    def lines(vms: int, cycles: int) -> int:
+        board = Board()
+        snap = snapshot([host(1), host(2)], [vm(n, on=1) for n in range(1, vms + 1)])
+        made = plan(snap, [move(n, n, 1, 2) for n in range(1, vms)])
+        for _ in range(cycles):
+            board.show(snap, made)
+            for step in made.moves:
+                board.cluster.tell(started(step))
+                board.cluster.tell(ended(step, seconds=12.0))
+            board.end(made)
+        return len(board.metrics.page()[0].splitlines())
+
+    assert lines(5, 1) == lines(80, 4)
+
+
+def test_hostile_names_cannot_break_the_page() -> None:
+    made, snap = hostile()
+    metrics = Metrics(StillClock())
+    cluster = metrics.for_cluster(
+        "vc\n\udc80\x1b", snap.cluster.name, policy=Policy(), mode=Mode.AUTOMATIC
+    )
+    cluster.tell(SnapshotTaken(snapshot=snap, state=made.before))
+    cluster.tell(PlanMade(plan=made))
+    for step in made.moves:
+        cluster.tell(started(step))
+        cluster.tell(ended(step, MoveState.FAILED, fault=step.vm_name))
+    families = {
+        family.name: family for family in parse_text(metrics.page()[0].decode("utf-8", "strict"))
+    }
+    hosts = {sample.labels["host"] for sample in families["balancer_host_vms"].samples}
+    assert len(hosts) == len(snap.hosts)
+    assert all(name.isprintable() and len(name) < 260 for name in hosts)
+    list(parse_openmetrics(metrics.page("application/openmetrics-text")[0].decode()))
+
+
+def test_two_clusters_and_two_vcenters_do_not_mix() -> None:
+    metrics = Metrics(StillClock())
+    for vcenter, cluster in (("vc1", "a"), ("vc1", "b"), ("vc2", "a")):
+        one = metrics.for_cluster(vcenter, cluster, policy=Policy(), mode=Mode.OBSERVE)
+        one.tell(SnapshotTaken(snapshot=small_snapshot(), state=small_plan().before))
+    page = metrics.page()[0].decode()
+    rows = {
+        (sample.labels["vcenter"], sample.labels["cluster"])
+        for family in parse_text(page)
+        for sample in family.samples
+        if sample.name == "balancer_host_vms"
+    }
+    assert rows == {("vc1", "a"), ("vc1", "b"), ("vc2", "a")}
+
+
+def test_clusters_whose_labels_would_be_equal_are_told_apart() -> None:
+    metrics = Metrics(StillClock())
+    labels = {
+        metrics.for_cluster("vc1", name, policy=Policy(), mode=Mode.OBSERVE).labels
+        for name in ("a\udc80", "a\udc81", "a\udc80")
+    }
+    assert len(labels) == 2
+
+
+def test_labels_are_unique_and_do_not_depend_on_order() -> None:
+    names = {"h2": "x", "h1": "x", "h3": "", "h4": "y"}
+    assert unique_labels(names) == {"h1": "x", "h2": "x (h2)", "h3": "h3", "h4": "y"}
+    assert unique_labels(names) == unique_labels(dict(reversed(names.items())))
+
+
+def test_progress_is_heard_with_every_event() -> None:
+    board, heard = Board(), []
+    board.cluster.on_progress(lambda: heard.append(1))
+    board.cluster.tell(MoveProgressed(move=move(1, 1, 1, 2), progress_percent=3))
+    board.show(small_snapshot())
+    assert len(heard) == 3
+
+
+def test_the_configurations_fate_is_shown() -> None:
+    board = Board()
+    board.metrics.config_loaded("0123abcd")
+    assert board.value("config_last_reload_successful") == 1.0
+    assert board.value("config_hash_info", "0123abcd") == 1.0
+    board.metrics.config_rejected()
+    assert board.value("config_last_reload_successful") == 0.0
+    stamp = board.value("config_last_reload_success_timestamp_seconds")
+    assert datetime.fromtimestamp(stamp, UTC) == NOON
