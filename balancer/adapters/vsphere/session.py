@@ -113,7 +113,7 @@ class Session:
         with self._lock:
             if self._opened is None or self._opened is dead:
                 if dead is not None:
-                    dead.stub.DropConnections()
+                    dead.stub.retire()
                 self._opened = None
                 self._opened = self._login()
             return self._opened
@@ -125,7 +125,7 @@ class Session:
         if opened is not None:
             with contextlib.suppress(CallFailed, vmodl.MethodFault):
                 opened.sessions.Logout()
-            opened.stub.DropConnections()
+            opened.stub.retire()
 
     def _login(self) -> Opened:
         password = self._password()
@@ -162,6 +162,13 @@ class Session:
             timeout_s=self._timeout_s,
             observer=self._observer,
         )
+        try:
+            return self._logged_in(stub, password)
+        except BaseException:
+            stub.retire()
+            raise
+
+    def _logged_in(self, stub: WatchedStub, password: str) -> Opened:
         content = vim.ServiceInstance("ServiceInstance", stub).RetrieveContent()
         about, sessions = content.about, content.sessionManager
         if about.apiType != "VirtualCenter" or sessions is None:
@@ -177,7 +184,7 @@ class Session:
             stub=stub,
             content=content,
             sessions=sessions,
-            version=version,
+            version=str(stub.version),
             instance_uuid=about.instanceUuid or "",
             api_version=about.apiVersion,
         )

@@ -96,6 +96,20 @@ class WatchedStub(SoapStubAdapter):
         self.schemeArgs: dict[str, object] = {}
         self._timeout_s = timeout_s
         self._observer = observer
+        self._is_retired = False
+
+    def retire(self) -> None:
+        """Close every connection, and those of calls that are still under way when they end."""
+        self._is_retired = True
+        self.DropConnections()
+
+    # The name is pyVmomi's.
+    def ReturnConnection(self, conn: Any) -> None:  # noqa: N802
+        """Keep a connection for the next call, unless the stub is retired."""
+        if self._is_retired:
+            conn.close()
+        else:
+            super().ReturnConnection(conn)
 
     # The name and the arguments are pyVmomi's.
     def InvokeMethod(self, mo: Any, info: Any, args: Any, outerStub: Any = None) -> Any:  # noqa: N802, N803

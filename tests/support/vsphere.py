@@ -1,0 +1,135 @@
+"""What tests of the vSphere adapter share: settings for the test vCenter, an observer, a slow proxy.
+
+The proxy stands between the adapter and the test vCenter and passes TLS through, so that certificate and
+session stay real; it can go silent or let answers drip. It owns its threads and ends them when left.
+"""
+
+import select
+import socket
+import threading
+import time
+from collections import Counter
+from contextlib import suppress
+from dataclasses import replace
+from types import TracebackType
+from typing import Any, Self
+
+from balancer.adapters.vsphere import VsphereSettings
+from tests.support.vcenter import VCenterProcess
+
+_TICK_S = 0.02
+
+
+def settings_for(server: VCenterProcess, **others: Any) -> VsphereSettings:
+    """Return settings that log in at the test vCenter and trust it."""
+    settings = VsphereSettings(
+        name="test",
+        host=server.host,
+        port=server.port,
+        username=server.greeting.username,
+        password=server.greeting.password,
+        ca_file=server.ca_file,
+    )
+    return replace(settings, **others)
+
+
+class HeardRequests:
+    """A `RequestObserver` that counts."""
+
+    def __init__(self) -> None:
+        self.requests: Counter[tuple[str, str]] = Counter()
+        self.logins: Counter[str] = Counter()
+        self.rejections: Counter[tuple[str, str]] = Counter()
+
+    def request(self, method: str, result: str, seconds: float) -> None:
+        """Count a call by method and result."""
+        assert seconds >= 0
+        self.requests[method, result] += 1
+
+    def login(self, result: str) -> None:
+        """Count a login."""
+        self.logins[result] += 1
+
+    def rejected(self, kind: str, cause: str, count: int) -> None:
+        """Add up rejected objects."""
+        self.rejections[kind, cause] += count
+
+
+class SlowProxy:
+    """A TCP relay to a server. `go_silent` swallows answers, `drip` passes one byte per tick."""
+
+    def __init__(self, host: str, port: int, *, listen_on: str = "127.0.0.1") -> None:
+        self._target = (host, port)
+        self._listener = socket.create_server((listen_on, 0))
+        self._listener.settimeout(_TICK_S)
+        self._over = threading.Event()
+        self._is_silent = False
+        self._drips = False
+        self._threads: list[threading.Thread] = []
+        self._spawn(self._accept)
+
+    @property
+    def port(self) -> int:
+        """The port that the proxy listens on."""
+        return int(self._listener.getsockname()[1])
+
+    def go_silent(self) -> None:
+        """Swallow everything that the server answers from now on."""
+        self._is_silent = True
+
+    def drip(self) -> None:
+        """Pass one byte of the server's answers at a time, fifty a second."""
+        self._drips = True
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._over.set()
+        for thread in self._threads:
+            thread.join()
+        self._listener.close()
+
+    def _spawn(self, work: Any, *arguments: Any) -> None:
+        thread = threading.Thread(target=work, args=arguments)
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        while not self._over.is_set():
+            with suppress(TimeoutError):
+                client, _ = self._listener.accept()
+                self._spawn(self._relay, client)
+
+    def _relay(self, client: socket.socket) -> None:
+        with client, socket.create_connection(self._target) as server:
+            while not self._over.is_set():
+                ready, _, _ = select.select([client, server], [], [], _TICK_S)
+                if client in ready and not self._passed(client, server):
+                    return
+                if server in ready and not self._answered(server, client):
+                    return
+
+    def _passed(self, source: socket.socket, target: socket.socket) -> bool:
+        with suppress(OSError):
+            data = source.recv(65_536)
+            target.sendall(data)
+            return bool(data)
+        return False
+
+    def _answered(self, server: socket.socket, client: socket.socket) -> bool:
+        if self._is_silent:
+            time.sleep(_TICK_S)
+            return True
+        with suppress(OSError):
+            data = server.recv(1 if self._drips else 65_536)
+            client.sendall(data)
+            if self._drips:
+                time.sleep(_TICK_S)
+            return bool(data)
+        return False
