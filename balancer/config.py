@@ -1,1 +1,310 @@
-"""Placeholder."""
+"""The settings of the program: which vCenters and clusters, with which policies, journal, HTTP and log.
+
+It owns the configuration file: strict types, every setting's default, checks that span settings, and
+secrets by reference only (a file is named, its content is read when a login needs it). It connects to
+nothing. Paths are relative to the configuration file.
+"""
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+
+from balancer.model.errors import InputError, Problem
+from balancer.policy.load import DEFAULT_POLICY, load_policies
+from balancer.policy.problems import limited, nearest, shown
+from balancer.policy.strict_yaml import YamlFile, read_yaml
+from balancer.policy.typed_document import place, typed
+from balancer.policy.types import Mode, Policy
+
+CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
+"""Where systemd puts what `LoadCredential=` names. Source: systemd.exec(5), "CREDENTIALS"."""
+
+MOST_SECRET_BYTES = 4096
+_PIN_DIGITS = 64
+
+
+def _from_base(path: Path, info: ValidationInfo) -> Path:
+    return info.context / path if isinstance(info.context, Path) else path
+
+
+def _secret_path(path: Path, info: ValidationInfo) -> Path:
+    """Look for a bare name among the service manager's credentials first."""
+    folder = os.environ.get(CREDENTIALS_VARIABLE)
+    if folder and path.name == str(path) and (Path(folder) / path).is_file():
+        return Path(folder) / path
+    return _from_base(path, info)
+
+
+def _policy_path(name: str, info: ValidationInfo) -> str:
+    is_path = "/" in name or name.endswith((".yaml", ".yml"))
+    return str(_from_base(Path(name), info)) if is_path else name
+
+
+def _pin(text: str) -> str:
+    digits = text.replace(":", "").strip().lower()
+    if len(digits) != _PIN_DIGITS or not all(digit in "0123456789abcdef" for digit in digits):
+        raise ValueError("64 hexadecimal digits (SHA-256), colons allowed")
+    return digits
+
+
+def _no_approvals(word: object) -> object:
+    if word == "manual":
+        raise ValueError(
+            "'observe', 'partial' or 'automatic'; 'manual' needs approvals, which this version does "
+            "not have"
+        )
+    return word
+
+
+FilePath = Annotated[Path, AfterValidator(_from_base)]
+SecretPath = Annotated[Path, AfterValidator(_secret_path)]
+PolicyName = Annotated[str, Field(min_length=1), AfterValidator(_policy_path)]
+Text = Annotated[str, Field(min_length=1)]
+Port = Annotated[int, Field(ge=1, le=65_535)]
+ListenPort = Annotated[int, Field(ge=0, le=65_535)]
+PositiveSeconds = Annotated[float, Field(gt=0)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
+
+
+class Tls(_Part):
+    """How a vCenter's certificate is verified. Neither set: by the system's authorities."""
+
+    ca_file: FilePath | None = None
+    thumbprint_sha256: Annotated[str, AfterValidator(_pin)] | None = None
+
+
+class Timeouts(_Part):
+    """Total time of one request, in seconds."""
+
+    connect_s: PositiveSeconds = 10.0
+    read_s: PositiveSeconds = 60.0
+    submit_s: PositiveSeconds = 30.0
+
+
+class VCenter(_Part):
+    """One vCenter and the account used there."""
+
+    name: Text
+    host: Text
+    port: Port = 443
+    username: Text | None = None
+    username_file: SecretPath | None = None
+    password_file: SecretPath
+    tls: Tls = Field(default_factory=Tls)
+    timeouts: Timeouts = Field(default_factory=Timeouts)
+    page_size: Annotated[int, Field(ge=1, le=10_000)] = 500
+
+    def user(self) -> str:
+        """Return the user name, read anew where it comes from a file.
+
+        Raises:
+            InputError: the file cannot be read or is empty.
+        """
+        return self.username or _secret(self.username_file or Path(), "username_file", self.name)
+
+    def password(self) -> str:
+        """Return the password, read anew, so that a changed file counts at the next login.
+
+        Raises:
+            InputError: the file cannot be read or is empty.
+        """
+        return _secret(self.password_file, "password_file", self.name)
+
+
+class Cluster(_Part):
+    """One cluster that is watched, and how far the program acts on it."""
+
+    vcenter: Text
+    name: Text
+    mode: Annotated[Mode, BeforeValidator(_no_approvals)] = Mode.OBSERVE
+    policies: tuple[PolicyName, ...] = (DEFAULT_POLICY,)
+    interval_s: PositiveSeconds = 300.0
+
+
+class Journal(_Part):
+    """Where moves are written down before they are made: an SQLite database."""
+
+    path: FilePath = Path("/var/lib/balancer/journal.sqlite")
+
+
+class Http(_Part):
+    """Where /metrics, /healthz and /readyz are served. Port 0 takes a free one."""
+
+    listen: Text = "127.0.0.1"
+    port: ListenPort = 9715
+
+
+class Log(_Part):
+    """Form and loudness of the log. `auto`: text on a terminal, JSON elsewhere."""
+
+    format: Literal["auto", "json", "text"] = "auto"
+    level: Literal["debug", "info", "warning", "error", "critical"] = "info"
+
+
+class Config(_Part):
+    """The whole configuration, with paths made absolute or relative to where we are."""
+
+    api_version: Literal["balancer/v1"] = Field(default="balancer/v1", alias="apiVersion")
+    kind: Literal["Config"] = "Config"
+    vcenters: tuple[VCenter, ...]
+    clusters: tuple[Cluster, ...]
+    policy_folder: FilePath | None = None
+    journal: Journal = Field(default_factory=Journal)
+    http: Http = Field(default_factory=Http)
+    log: Log = Field(default_factory=Log)
+
+    def vcenter_of(self, cluster: Cluster) -> VCenter:
+        """Return the vCenter that a cluster of this configuration belongs to."""
+        return next(vcenter for vcenter in self.vcenters if vcenter.name == cluster.vcenter)
+
+    def policy_of(self, cluster: Cluster) -> Policy:
+        """Return the policy of a cluster, read anew.
+
+        Raises:
+            InputError: a policy file is wrong (it was right when the configuration was loaded).
+        """
+        return load_policies(cluster.policies, folders=self.policy_folders)
+
+    @property
+    def policy_folders(self) -> tuple[Path, ...]:
+        """Return the folders in which policies are looked for first."""
+        return (self.policy_folder,) if self.policy_folder else ()
+
+
+def load_config(path: Path) -> Config:
+    """Read the configuration and the policies that it names.
+
+    Files with secrets and certificates are not opened: see `file_problems`.
+
+    Raises:
+        InputError: every problem with file, line and column.
+    """
+    file = read_yaml(path)
+    config = typed(file, Config, context=path.parent)
+    problems = [*_cross_problems(config, file), *_policy_problems(config, file)]
+    if problems:
+        raise InputError(str(path), limited(problems))
+    return config
+
+
+def file_problems(config: Config) -> tuple[Problem, ...]:
+    """Return what is wrong with the files that the configuration names: missing, unreadable, empty."""
+    return tuple(problem for vcenter in config.vcenters for problem in _lost_files(vcenter))
+
+
+def exposed_secrets(config: Config) -> tuple[Problem, ...]:
+    """Return the files with secrets that other accounts of this machine may read."""
+    return tuple(problem for vcenter in config.vcenters for problem in _exposed(vcenter))
+
+
+def _cross_problems(config: Config, file: YamlFile) -> Iterator[Problem]:
+    for key in ("vcenters", "clusters"):
+        if not getattr(config, key):
+            yield Problem(where=place(file, (key,)), found="an empty list", allowed="at least one")
+    names: set[str] = set()
+    for index, vcenter in enumerate(config.vcenters):
+        if vcenter.name in names:
+            where = place(file, ("vcenters", index, "name"))
+            found = f"{shown(vcenter.name)} is given twice"
+            yield Problem(where=where, found=found, allowed="each vCenter once")
+        names.add(vcenter.name)
+        if (vcenter.username is None) == (vcenter.username_file is None):
+            where = place(file, ("vcenters", index))
+            found = "both given" if vcenter.username else "neither given"
+            yield Problem(where=where, found=found, allowed="either username or username_file")
+    yield from _cluster_problems(config, file, names)
+
+
+def _cluster_problems(config: Config, file: YamlFile, vcenters: set[str]) -> Iterator[Problem]:
+    seen: set[tuple[str, str]] = set()
+    for index, cluster in enumerate(config.clusters):
+        if cluster.vcenter not in vcenters:
+            yield Problem(
+                where=place(file, ("clusters", index, "vcenter")),
+                found=f"there is no vCenter {shown(cluster.vcenter)}",
+                allowed=", ".join(sorted(vcenters)),
+                hint=nearest(cluster.vcenter, vcenters),
+            )
+        key = (cluster.vcenter, cluster.name)
+        if key in seen:
+            where = place(file, ("clusters", index, "name"))
+            found = f"{shown(cluster.name)} is given twice"
+            yield Problem(where=where, found=found, allowed="each cluster once")
+        seen.add(key)
+
+
+def _policy_problems(config: Config, file: YamlFile) -> Iterator[Problem]:
+    told: set[tuple[str, ...]] = set()
+    folder = config.policy_folder
+    if folder and not folder.is_dir():
+        yield Problem(where=place(file, ("policy_folder",)), found=f"there is no folder {folder}")
+        return
+    for index, cluster in enumerate(config.clusters):
+        if cluster.policies in told:
+            continue
+        told.add(cluster.policies)
+        try:
+            config.policy_of(cluster)
+        except InputError as err:
+            where = place(file, ("clusters", index, "policies"))
+            for problem in err.problems:
+                yield Problem(
+                    where=f"{where}: {problem.where}",
+                    found=problem.found,
+                    allowed=problem.allowed,
+                    hint=problem.hint,
+                )
+
+
+def _secret(path: Path, setting: str, vcenter: str) -> str:
+    where = f"{setting} of vCenter {vcenter}"
+    try:
+        content = _first_bytes(path).decode("utf-8").rstrip("\r\n")
+    except OSError as err:
+        found = f"{_named(path)} cannot be read: {err.strerror or err}"
+        raise InputError(where, (Problem(where=where, found=found),)) from err
+    except UnicodeDecodeError as err:
+        problem = Problem(where=where, found=f"{_named(path)} is not UTF-8 text")
+        raise InputError(where, (problem,)) from err
+    if not content or "\n" in content or "\0" in content:
+        problem = Problem(where=where, found=f"{_named(path)} does not hold one line of text")
+        raise InputError(where, (problem,))
+    return content
+
+
+def _first_bytes(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(MOST_SECRET_BYTES)
+
+
+def _named(path: Path) -> str:
+    """Return how a message may call a file: somebody may have put the secret where its file belongs."""
+    return f"the file {path}" if path.exists() else "the file that it names"
+
+
+def _lost_files(vcenter: VCenter) -> Iterator[Problem]:
+    for read in (vcenter.user, vcenter.password):
+        try:
+            read()
+        except InputError as err:
+            yield from err.problems
+    ca_file = vcenter.tls.ca_file
+    if ca_file and not ca_file.is_file():
+        where = f"tls.ca_file of vCenter {vcenter.name}"
+        yield Problem(where=where, found=f"there is no file {ca_file}")
+
+
+def _exposed(vcenter: VCenter) -> Iterator[Problem]:
+    path = vcenter.password_file
+    if path.is_file() and path.stat().st_mode & 0o007:
+        yield Problem(
+            where=f"password_file of vCenter {vcenter.name}",
+            found=f"{path} can be read or written by every account of this machine",
+            hint=f"chmod 600 {path}",
+        )

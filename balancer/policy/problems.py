@@ -29,6 +29,8 @@ MOST_SHOWN = 60
 MOST_LISTED = 200
 """Problems listed of one file; the rest is counted."""
 
+_SECRET = re.compile("password|secret|token", re.IGNORECASE)
+_NOT_SHOWN = "a wrong value (not shown)"
 _LIST = "a list"
 _MAPPING = "a mapping"
 _TIME = "date and time with a time zone, such as 2026-11-22T10:00:00Z"
@@ -62,8 +64,8 @@ _ALLOWED_WITH: Mapping[str, tuple[str, str]] = MappingProxyType(
         "less_than_equal": ("le", "at most {}"),
         "enum": ("expected", "{}"),
         "literal_error": ("expected", "{}"),
-        "too_short": ("min_length", "at least {} entries"),
-        "too_long": ("max_length", "at most {} entries"),
+        "too_short": ("min_length", "{} or more entries"),
+        "too_long": ("max_length", "{} or fewer entries"),
         "string_too_long": ("max_length", "at most {} characters"),
         "string_pattern_mismatch": ("pattern", "text like {}"),
     }
@@ -119,7 +121,7 @@ def _problem(detail: ErrorDetails, where: Where, known: KnownKeys) -> Problem:
     allowed = _allowed(detail)
     return Problem(
         where=where(loc, "[key]" in detail["loc"]),
-        found=shown(detail["input"]),
+        found=_NOT_SHOWN if _SECRET.search(path_text(loc)) else shown(detail["input"]),
         allowed=allowed,
         hint=_hint(kind, detail["input"], allowed),
     )

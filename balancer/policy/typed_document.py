@@ -5,6 +5,7 @@ wording (`problems`), only the step that gives every problem its line.
 """
 
 import json
+from pathlib import Path
 from typing import TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -17,8 +18,10 @@ from balancer.policy.strict_yaml import YamlFile
 Document = TypeVar("Document", bound=BaseModel)
 
 
-def typed(file: YamlFile, model: type[Document]) -> Document:
+def typed(file: YamlFile, model: type[Document], *, context: Path | None = None) -> Document:
     """Read a parsed file as `model`, without converting types (text "5" is no number).
+
+    `context` is the folder that the document's paths are relative to.
 
     Raises:
         InputError: every problem with file, line, column and the setting's path.
@@ -29,7 +32,7 @@ def typed(file: YamlFile, model: type[Document]) -> Document:
             file.name, (Problem(where=file.where(()), found=found, allowed="a mapping"),)
         )
     try:
-        return model.model_validate_json(json.dumps(file.data), strict=True)
+        return model.model_validate_json(json.dumps(file.data), strict=True, context=context)
     except ValidationError as err:
         problems = problems_from(
             err,
