@@ -11,6 +11,7 @@ from balancer.expose.live import RunningMove
 from balancer.model.events import Event, MoveEnded, MoveProgressed, MoveStarted, PlanMade
 from balancer.model.outcome import MoveOutcome, MoveState
 from balancer.model.plan import Move, MoveReason, Plan, PlanStatus
+from balancer.model.reasons import Reason
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Mib, MoveId
 
@@ -26,7 +27,7 @@ class DemoRecord:
         }
         self.done: Counter[MoveReason] = Counter()
         self.failed: list[MoveOutcome] = []
-        self.not_sent = 0
+        self.not_sent: Counter[Reason] = Counter()
         self.plans = 0
         self.moved_mib: Mib = 0.0
         self.decisions: deque[str] = deque(maxlen=_DECISIONS_KEPT)
@@ -68,7 +69,7 @@ class DemoRecord:
     def _ended(self, outcome: MoveOutcome) -> None:
         move = outcome.move
         if outcome.refusal is not None:
-            self.not_sent += 1
+            self.not_sent[outcome.refusal.reason] += 1
             self.decisions.append(f"{move.vm_name} not sent: {outcome.refusal}")
         elif outcome.state is MoveState.DONE:
             self.done[move.reason] += 1

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from balancer.cli.demo_figures import Measured
 from balancer.cli.demo_record import DemoRecord
 from balancer.expose.figures import counted, duration, gibibytes, percent
+from balancer.model.plan import Move
 from balancer.model.units import Seconds
 
 
@@ -71,8 +72,10 @@ def closing_report(ending: Ending) -> str:
     ]
     lines += ["", _moves_line(record)]
     lines += [f"  failed: {_failure(ending, row)}" for row in range(len(record.failed))]
-    if record.not_sent:
-        lines.append(f"  {counted(record.not_sent, 'move')} not sent after a last look")
+    lines += [
+        f"  {counted(count, 'move')} put off before the call: {reason}"
+        for reason, count in sorted(record.not_sent.items())
+    ]
     return "\n".join([*lines, "", closing_line(ending)])
 
 
@@ -96,7 +99,14 @@ def _moves_line(record: DemoRecord) -> str:
 
 def _failure(ending: Ending, row: int) -> str:
     outcome = ending.record.failed[row]
-    found = [s.snapshot.vm_by_id.get(outcome.move.vm) for s in ending.after]
-    host = next((vm.host for vm in found if vm is not None), None)
-    place = "still on its source" if host == outcome.move.source else f"now on {host}"
-    return f"{outcome.move.vm_name}, {outcome.fault or outcome.detail or outcome.state}; {place}"
+    what = outcome.fault or outcome.detail or outcome.state
+    return f"{outcome.move.vm_name}, {what}; {_whereabouts(ending, outcome.move)}"
+
+
+def _whereabouts(ending: Ending, move: Move) -> str:
+    for one in ending.after:
+        vm = one.snapshot.vm_by_id.get(move.vm)
+        if vm is not None:
+            name = one.snapshot.host_by_id[vm.host].name
+            return "still on its source" if vm.host == move.source else f"moved later to {name}"
+    return "gone"

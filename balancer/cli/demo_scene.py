@@ -21,6 +21,9 @@ from balancer.policy.types import Limits, Policy
 SPEED = 60.0
 """Simulated seconds in a second of the live page."""
 
+INTERVAL_S = 300.0
+"""Simulated seconds between cycles, the daemon's default."""
+
 MAINTENANCE_AT_S = 900.0
 FAILING_MIGRATION = 5
 FAILURE_RATIO = 0.02

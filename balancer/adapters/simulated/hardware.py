@@ -89,7 +89,7 @@ def _host(spec: InventorySpec, fabric: Fabric, row: int, *, is_leaving: bool) ->
     cpu_mhz = kind.cores * kind.core_mhz
     return Host(
         id=HostId(f"host-{spec.number * 1000 + row + 1}"),
-        name=f"esx{spec.number}-{row + 1:02d}.example.com",
+        name=f"esx{spec.number}-{row + 1:02d}",
         state=HostState.ENTERING_MAINTENANCE if is_leaving else HostState.CONNECTED,
         cpu_cores=kind.cores,
         cpu_capacity_mhz=cpu_mhz,

@@ -66,7 +66,7 @@ def test_a_failed_move_is_kept_with_its_fault() -> None:
 def test_a_move_that_was_not_sent_is_no_failure() -> None:
     refusal = Refusal.of(Reason.SOURCE_CHANGED, "moved by somebody else")
     record = heard(ended(replace(DONE, state=None, refusal=refusal)))
-    assert (record.not_sent, record.failed) == (1, [])
+    assert (record.not_sent, record.failed) == ({Reason.SOURCE_CHANGED: 1}, [])
     assert "source_changed" in record.decisions[-1]
 
 
