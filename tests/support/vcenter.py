@@ -107,19 +107,20 @@ def build_vcenter() -> Path:
 
 
 def _compile(go: Path) -> None:
-    modules = _run_go(go, "mod", "download")
+    modules = run_go(go, "mod", "download")
     if modules.returncode != 0:
         raise VCenterUnavailableError(
             f"The Go modules of {SOURCE_DIR} cannot be had:\n{modules.stderr}"
         )
     fresh = BINARY.with_suffix(".new")
-    result = _run_go(go, "build", "-trimpath", "-o", str(fresh), ".")
+    result = run_go(go, "build", "-trimpath", "-o", str(fresh), ".")
     if result.returncode != 0:
         raise VCenterBuildError(f"{SOURCE_DIR} does not compile:\n{result.stderr}")
     fresh.replace(BINARY)
 
 
-def _run_go(go: Path, *words: str) -> subprocess.CompletedProcess[str]:
+def run_go(go: Path, *words: str) -> subprocess.CompletedProcess[str]:
+    """Run the Go tool on the server's sources and return what it said."""
     return subprocess.run(
         [str(go), *words],
         cwd=SOURCE_DIR,

@@ -133,7 +133,7 @@ func interfaceIssue(h *hostState, v *vmState) types.VMotionInterfaceIssue {
 }
 
 func checkEncryption(_ *world, v *vmState, to *hostState) *refusal {
-	if v.spec.Encryption != "required" || to == v.host {
+	if v.spec.Encryption != "required" || to == v.host || !v.isOn() {
 		return nil
 	}
 	for _, h := range []*hostState{v.host, to} {

@@ -5,26 +5,41 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
+// postMigrating writes the event at the start of a migration. It alone tells
+// where the VM goes; the task's event chain leads to it.
+func (w *world) postMigrating(r *relocation) {
+	event := &types.VmBeingHotMigratedEvent{DestHost: hostArgument(r.to)}
+	event.DestDatastore = w.datastoreArgument(r.vm)
+	w.post(event, r.vm, r.from, r.user)
+	w.update(r.task.Task, set("info.eventChainId", event.ChainId))
+}
+
 // postMigrated writes the event that a finished migration leaves behind.
 func (w *world) postMigrated(v *vmState, source *hostState, user string) {
 	if source == v.host {
 		return
 	}
-	event := &types.VmMigratedEvent{SourceHost: hostArgument(source)}
-	target := hostArgument(v.host)
-	event.Host = &target
-	event.Vm = &types.VmEventArgument{EntityEventArgument: types.EntityEventArgument{Name: v.spec.Name}, Vm: v.obj.Self}
-	event.ComputeResource = &types.ComputeResourceEventArgument{
+	event := &types.VmMigratedEvent{SourceHost: hostArgument(source), SourceDatastore: w.datastoreArgument(v)}
+	w.post(event, v, v.host, user)
+}
+
+// post writes an event about a VM on a host.
+func (w *world) post(event types.BaseVmEvent, v *vmState, on *hostState, user string) {
+	about := event.GetVmEvent()
+	host := hostArgument(on)
+	about.Host = &host
+	about.Vm = &types.VmEventArgument{EntityEventArgument: types.EntityEventArgument{Name: v.spec.Name}, Vm: v.obj.Self}
+	about.ComputeResource = &types.ComputeResourceEventArgument{
 		EntityEventArgument: types.EntityEventArgument{Name: w.cluster.Name}, ComputeResource: w.cluster.Self,
 	}
-	event.Datacenter = &types.DatacenterEventArgument{
+	about.Datacenter = &types.DatacenterEventArgument{
 		EntityEventArgument: types.EntityEventArgument{Name: "datacenter"}, Datacenter: ref("Datacenter", "datacenter-2"),
 	}
-	event.SourceDatastore, event.Ds = w.datastoreArgument(v), w.datastoreArgument(v)
+	about.Ds = w.datastoreArgument(v)
 	ctx, session := *w.ctx, *w.ctx.Session
 	session.UserName = user
 	ctx.Session = &session
-	w.ctx.Map.EventManager().PostEvent(&ctx, &types.PostEvent{EventToPost: event})
+	w.ctx.Map.EventManager().PostEvent(&ctx, &types.PostEvent{EventToPost: event.(types.BaseEvent)})
 }
 
 func hostArgument(h *hostState) types.HostEventArgument {

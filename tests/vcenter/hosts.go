@@ -186,4 +186,5 @@ func (w *world) setHostState(h *hostState, word string) {
 	for _, v := range h.vms {
 		w.showConnection(v)
 	}
+	w.summarise()
 }

@@ -187,10 +187,10 @@ func (b *builder) addCluster() {
 	b.folders["host"].ChildEntity = append(b.folders["host"].ChildEntity, c.Self)
 }
 
-// summarise fills the cluster's totals.
-func (b *builder) summarise() {
+// summarise works the cluster's totals out.
+func (w *world) summarise() {
 	s := &types.ClusterComputeResourceSummary{UsageSummary: new(types.ClusterUsageSummary)}
-	for _, h := range b.hosts {
+	for _, h := range w.hosts {
 		hw := h.obj.Summary.Hardware
 		s.TotalCpu += int32(h.spec.CPUCapacityMHz)
 		s.TotalMemory += hw.MemorySize
@@ -204,10 +204,10 @@ func (b *builder) summarise() {
 		}
 	}
 	s.OverallStatus = types.ManagedEntityStatusGreen
-	if mode := b.snap.Cluster.EvcMode; mode != nil {
+	if mode := w.snap.Cluster.EvcMode; mode != nil {
 		s.CurrentEVCModeKey = *mode
 	}
-	b.cluster.Summary = s
+	w.update(w.cluster, set("summary", s))
 }
 
 // stableUUID derives a uuid from names, so that two starts agree.

@@ -198,6 +198,7 @@ func (w *world) begin(r *relocation) {
 	r.state, r.duration = stateRunning, w.durationFor(r)
 	r.to.arriving = append(r.to.arriving, r)
 	w.occupy(r, +1)
+	w.postMigrating(r)
 	w.tick(r)
 }
 
