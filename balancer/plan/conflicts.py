@@ -17,6 +17,7 @@ from balancer.plan.problem import FOOTPRINT, Problem
 from balancer.plan.tasks import Task
 from balancer.rules.judge import judge_move
 from balancer.rules.placement import Candidate, Placement
+from balancer.rules.violations import violations
 
 NAMED = 8
 """How many names a sentence lists before it says how many more there are."""
@@ -157,20 +158,28 @@ def _conflict(
     names = _listed([problem.vms[vm].name for vm in task.movers])
     hosts = sorted({problem.hosts[int(desk.ledger.at[vm])].id for vm in task.movers})
     where = _listed([problem.need.snapshot.host_by_id[host].name for host in hosts])
-    rule = task.note.cause if task.rule else ""
-    wish = (
-        f"rule '{rule}' stays broken by {names} on {where}"
-        if rule
-        else (f"{names} cannot leave {where}, which is to be empty")
-    )
+    rules = _open_rules(desk, task)
+    wish = f"{names} cannot leave {where}, which is to be empty"
+    if task.rule:
+        wish = f"rule '{task.note.cause}' stays broken by {names} on {where}"
     return Conflict(
-        kind="rule" if rule else "evacuation",
+        kind="rule" if task.rule else "evacuation",
         message=f"{wish}: {_obstacles(reasons)}",
-        rules=(rule,) if rule else (),
+        rules=rules,
         vms=tuple(problem.vms[vm].id for vm in task.movers),
         hosts=tuple(hosts),
         relax=_relaxation(desk, task, names, main),
     )
+
+
+def _open_rules(desk: Desk, task: Task) -> tuple[str, ...]:
+    """Return the must-rules that stay broken by the task's VMs, the one that it is about first."""
+    if task.rule is None:
+        return ()
+    ids = {desk.problem.vms[vm].id for vm in task.movers}
+    placement = final_placement(desk)
+    broken = [v.rule for v in violations(placement) if v.mandatory and ids & set(v.vms)]
+    return tuple(dict.fromkeys([task.note.cause, *broken]))
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -19,6 +19,7 @@ from balancer.plan.load import level_hosts, relieve_hosts
 from balancer.plan.loadcost import load_cost
 from balancer.plan.mandatory import fulfil
 from balancer.plan.problem import compile_problem
+from balancer.plan.repair import repair
 from balancer.plan.tasks import Task
 from balancer.policy.types import Policy
 
@@ -44,7 +45,8 @@ def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
     vetoes = _vetoes(desk)
     stuck: list[Task] = []
     for number in range(MOST_ROUNDS):
-        stuck = _run_round(desk, vetoes, watch, is_first=number == 0)
+        stuck = _mandatory(desk, settings, deadline, watch)
+        _run_round(desk, vetoes, watch, is_first=number == 0)
         if (desk.ledger.at == desk.base).all() or time.perf_counter() > deadline:
             break
         desk.new_round()
@@ -70,11 +72,18 @@ def _vetoes(desk: Desk) -> _Vetoes:
     )
 
 
-def _run_round(desk: Desk, vetoes: _Vetoes, watch: Stopwatch, *, is_first: bool) -> list[Task]:
-    """Run every stage once. A later round plans as a new plan of the result would."""
-    policy = desk.problem.policy
+def _mandatory(desk: Desk, settings: PlanSettings, deadline: float, watch: Stopwatch) -> list[Task]:
     stuck = fulfil(desk)
     watch.lap("mandatory")
+    if stuck:
+        stuck = repair(desk, stuck, seed=settings.seed, deadline=deadline)
+        watch.lap("repair")
+    return stuck
+
+
+def _run_round(desk: Desk, vetoes: _Vetoes, watch: Stopwatch, *, is_first: bool) -> None:
+    """Run the stages that are not mandatory. A later round plans as a new plan of the result would."""
+    policy = desk.problem.policy
     if policy.goals.rules:
         mend_should_rules(desk)
         watch.lap("should_rules")
@@ -86,4 +95,3 @@ def _run_round(desk: Desk, vetoes: _Vetoes, watch: Stopwatch, *, is_first: bool)
     if not vetoes.balance and (wanted or spread > policy.thresholds.balance_trigger):
         level_hosts(desk)
         watch.lap("balance")
-    return stuck

@@ -1,0 +1,50 @@
+"""The one door to CP-SAT: one worker, deterministic limits, and no belief in a single INFEASIBLE.
+
+Imported by the modules that need a solver at the moment they need it: loading the solver takes most of a
+second, and a cluster in which greedy search finds everything never pays for it.
+"""
+
+from dataclasses import dataclass
+from enum import Enum
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ortools.sat.python import cp_model
+
+
+class Answer(Enum):
+    """What a solve came to."""
+
+    FOUND = "found"  # a solution, optimal or not
+    NONE = "none"  # proved that there is none, twice
+    UNKNOWN = "unknown"  # the limit was reached first
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solved:
+    """The answer, and the solver to read values from where one was found."""
+
+    answer: Answer
+    solver: "cp_model.CpSolver"
+
+
+def solve(model: "cp_model.CpModel", *, seed: int, limit: float) -> Solved:
+    """Solve a model within `limit` units of the solver's deterministic time.
+
+    A first INFEASIBLE is checked by a second solve without presolve.
+    Source: google/or-tools issues 5274 and 5141 (wrong INFEASIBLE with presolve on, 9.15).
+    """
+    from ortools.sat.python import cp_model  # noqa: PLC0415
+
+    for presolve in (True, False):
+        solver = cp_model.CpSolver()
+        solver.parameters.num_workers = 1
+        solver.parameters.random_seed = seed
+        solver.parameters.max_deterministic_time = limit
+        solver.parameters.cp_model_presolve = presolve
+        status = solver.solve(model)
+        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+            return Solved(answer=Answer.FOUND, solver=solver)
+        if status != cp_model.INFEASIBLE:
+            return Solved(answer=Answer.UNKNOWN, solver=solver)
+    return Solved(answer=Answer.NONE, solver=solver)

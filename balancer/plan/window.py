@@ -1,0 +1,137 @@
+"""A few hosts and the units on them as a CP-SAT model: where may each unit be, so that every law holds.
+
+The one place in which sizes become integers: sixteenths of a MiB and of a MHz, units rounded up and
+room rounded down, so that a host may be left emptier than need be by one sixteenth per unit and is never
+overfilled. What is not in the window stays where it is.
+"""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from balancer.plan.codes import Bools, Floats
+from balancer.plan.desk import Desk
+from balancer.plan.problem import COUNT, CPU, CPU_RESERVED, FOOTPRINT, MEMORY_RESERVED
+
+if TYPE_CHECKING:
+    from ortools.sat.python import cp_model
+
+SCALE = 16
+
+_COLUMNS = (FOOTPRINT, CPU_RESERVED, MEMORY_RESERVED, COUNT)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Window:
+    """Hosts, the units that may move among them, and where each may be: `reach` is (units, hosts of the window).
+
+    A unit whose present host is outside of the window must come in; all others are in it already.
+    """
+
+    hosts: tuple[int, ...]
+    units: tuple[tuple[int, ...], ...]
+    reach: Bools
+    is_mandatory: bool
+
+
+Seats = Mapping[tuple[int, int], "cp_model.IntVar"]
+"""One boolean per unit and host of the window that it may be on."""
+
+
+def seats_of(model: "cp_model.CpModel", desk: Desk, window: Window) -> Seats:
+    """Add the variables and every law to the model; return who may sit where."""
+    seats = {
+        (unit, place): model.new_bool_var(f"x{unit},{place}")
+        for unit in range(len(window.units))
+        for place in range(len(window.hosts))
+        if window.reach[unit, place]
+    }
+    for unit in range(len(window.units)):
+        model.add_exactly_one(
+            seats[unit, place] for place in range(len(window.hosts)) if (unit, place) in seats
+        )
+    for place, host in enumerate(window.hosts):
+        _add_room(model, desk, window, seats, place)
+        _add_groups(model, desk, window, seats, host)
+    return seats
+
+
+def hint(model: "cp_model.CpModel", desk: Desk, window: Window, seats: Seats) -> None:
+    """Tell the model the present placement as a start."""
+    for (unit, place), seat in seats.items():
+        model.add_hint(seat, int(sits(desk, window.units[unit], window.hosts[place])))
+
+
+def sits(desk: Desk, members: Sequence[int], host: int) -> bool:
+    """Whether all the VMs stand on a host."""
+    return bool((desk.ledger.at[list(members)] == host).all())
+
+
+def rest_on(desk: Desk, window: Window, host: int) -> Floats:
+    """Return what a host holds apart from the window's units, by column."""
+    rest = desk.ledger.held_on(host)
+    for members in window.units:
+        here = [vm for vm in members if desk.ledger.at[vm] == host]
+        rest -= desk.problem.size[here].sum(axis=0)
+    return rest
+
+
+def _add_room(
+    model: "cp_model.CpModel", desk: Desk, window: Window, seats: Seats, place: int
+) -> None:
+    """Add the ceilings of one host; one that is above a ceiling already takes nobody new."""
+    host = window.hosts[place]
+    rest, limits = rest_on(desk, window, host), desk.problem.limits[host].copy()
+    columns = list(_COLUMNS)
+    if not window.is_mandatory:
+        limits[CPU] = desk.problem.cpu_ceiling[host]
+        columns.append(CPU)
+    sizes = np.array([desk.problem.size[list(unit)].sum(axis=0) for unit in window.units])
+    present = np.array([sits(desk, unit, host) for unit in window.units], dtype=bool)
+    for column in columns:
+        if np.isinf(limits[column]):
+            continue
+        whole = np.ceil(sizes[:, column] * SCALE).astype(np.int64)
+        room = int(np.floor((limits[column] - rest[column]) * SCALE))
+        if rest[column] + sizes[present, column].sum() > limits[column]:
+            _keep_out(model, seats, np.flatnonzero(~present & (whole > 0)).tolist(), place)
+            continue
+        room = max(room, int(whole[present].sum()))
+        terms = [seats[u, place] * int(whole[u]) for u in range(len(whole)) if (u, place) in seats]
+        if terms:
+            model.add(sum(terms) <= room)
+
+
+def _add_groups(
+    model: "cp_model.CpModel", desk: Desk, window: Window, seats: Seats, host: int
+) -> None:
+    """Let at most one member of each kept-apart group be on a host; a crowded host gets no other."""
+    place = window.hosts.index(host)
+    inside: dict[int, list[int]] = {}
+    for unit, members in enumerate(window.units):
+        for vm in members:
+            for group in desk.problem.apart_of.get(vm, ()):
+                inside.setdefault(group, []).append(unit)
+    for group, units in sorted(inside.items()):
+        here = [u for u in units if sits(desk, window.units[u], host)]
+        scattered = sum(
+            1
+            for u in units
+            if u not in here
+            for vm in window.units[u]
+            if desk.ledger.at[vm] == host and group in desk.problem.apart_of.get(vm, ())
+        )
+        fixed = int(desk.ledger.crowd[group, host]) - len(here) - scattered
+        newcomers = [u for u in units if u not in here]
+        if fixed + len(here) > 1 or fixed > 0:
+            _keep_out(model, seats, newcomers, place)
+        else:
+            model.add_at_most_one(seats[u, place] for u in units if (u, place) in seats)
+
+
+def _keep_out(model: "cp_model.CpModel", seats: Seats, units: Sequence[int], place: int) -> None:
+    for unit in units:
+        if (unit, place) in seats:
+            model.add(seats[unit, place] == 0)
