@@ -114,7 +114,10 @@ class ResourcePool:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InFlight:
-    """A migration that is running or queued, ours or somebody else's."""
+    """A migration that is running or queued, ours or somebody else's.
+
+    Where the server does not tell the target (yet), `target` equals `source`.
+    """
 
     vm: VmId
     source: HostId

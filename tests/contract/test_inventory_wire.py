@@ -420,6 +420,21 @@ def test_a_migration_of_somebody_else_is_in_flight(tmp_path: Path) -> None:
             what="the migration to start",
         )
         (flight,) = vcenter.inventory.snapshot(CLUSTER).in_flight
-        assert (flight.vm, flight.source) == ("vm-1", "host-1")
+        assert (flight.vm, flight.source, flight.target) == ("vm-1", "host-1", "host-2")
         assert flight.task == server.control.relocations()[0].task
         assert flight.started_at is not None
+
+
+def test_a_migration_that_waits_for_a_slot_has_no_target_yet(tmp_path: Path) -> None:
+    doc = document([host_row(1), host_row(2)], [vm_row(1, 1), vm_row(2, 1)])
+    with (
+        start_vcenter(write(tmp_path, doc), host_slots=1) as server,
+        connect(settings_for(server)) as vcenter,
+    ):
+        for name in ("vm1", "vm2"):
+            server.control.move(name, "esx2", seconds=30.0)
+        flights = vcenter.inventory.snapshot(CLUSTER).in_flight
+        assert [(flight.vm, flight.target) for flight in flights] == [
+            ("vm-1", "host-2"),
+            ("vm-2", "host-1"),  # its own host stands for "not known"
+        ]

@@ -214,7 +214,7 @@ class VsphereInventory:
         for key in sorted(tasks.migrations.keys() & read.vm_by_id.keys()):
             task = tasks.migrations[key]
             chain = task.count("info.eventChainId")
-            target = self._reader.target_of(chain) if chain is not None else None
+            target = self._reader.target_of(key, chain) if chain else None  # 0: none yet
             known = target if target in read.host_by_id else None
             found.append(in_flight_from(task, key, read.vm_by_id[key].host, known))
         return tuple(found)

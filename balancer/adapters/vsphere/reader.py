@@ -32,6 +32,16 @@ from balancer.model.units import HostId, Seconds, VmId
 
 _FIRST_POLL_S = 0.05
 _LONGEST_POLL_S = 1.0
+_Departure = (
+    vim.event.VmBeingHotMigratedEvent
+    | vim.event.VmBeingMigratedEvent
+    | vim.event.VmBeingRelocatedEvent
+)
+_DEPARTURES = (
+    vim.event.VmBeingHotMigratedEvent,
+    vim.event.VmBeingMigratedEvent,
+    vim.event.VmBeingRelocatedEvent,
+)
 _ENDED = frozenset({"success", "error"})
 
 
@@ -144,8 +154,8 @@ class Reader:
             "the recent tasks", lambda opened: opened.content.taskManager, "recentTask", wanted
         )
 
-    def target_of(self, event_chain: int) -> HostId | None:
-        """Return where a running migration goes, None where the server does not tell.
+    def target_of(self, vm: VmId, event_chain: int) -> HostId | None:
+        """Return where a running migration of a VM goes, None where the server does not tell.
 
         A task does not name its target; the event at its start does.
         Source: vSphere API, `TaskInfo.eventChainId`, `VmBeingHotMigratedEvent.destHost`.
@@ -153,8 +163,9 @@ class Reader:
         events = self._client.run(
             "read the events of a migration", lambda opened: _events(opened, event_chain)
         )
-        targets = [object_id(event.destHost.host) for event in events if event.destHost]
-        return HostId(targets[-1]) if targets and targets[-1] else None
+        of_vm = [event for event in events if event.vm and object_id(event.vm.vm) == vm]
+        targets = [key for event in of_vm if (key := object_id(event.destHost.host))]
+        return HostId(targets[-1]) if targets else None
 
     def tasks(self, keys: Sequence[str], *, with_error: bool) -> Retrieved:
         """Read the named tasks."""
@@ -270,11 +281,10 @@ def _cluster(key: str) -> Callable[[Opened], vim.ManagedEntity]:
     return start
 
 
-def _events(opened: Opened, chain: int) -> list[vim.event.VmBeingHotMigratedEvent]:
+def _events(opened: Opened, chain: int) -> list[_Departure]:
     manager = opened.content.eventManager
     if manager is None:
         return []
-    kinds = ["VmBeingHotMigratedEvent"]
-    spec = vim.event.EventFilterSpec(eventChainId=chain, eventTypeId=kinds)
-    found = manager.QueryEvents(spec)
-    return [event for event in found if isinstance(event, vim.event.VmBeingHotMigratedEvent)]
+    kinds = [kind.__name__.rsplit(".", 1)[-1] for kind in _DEPARTURES]
+    found = manager.QueryEvents(vim.event.EventFilterSpec(eventChainId=chain, eventTypeId=kinds))
+    return [event for event in found if isinstance(event, _DEPARTURES)]
