@@ -1,119 +1,31 @@
-"""The metrics page: names, labels and units as documented, fed by events, safe with any name."""
+"""The metrics page: names, labels and units as documented, safe with any name, bounded."""
 
-from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 
 import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from balancer.expose.metric_catalog import CATALOGUE, CLUSTER, MetricType
+from balancer.expose.metric_catalog import CATALOGUE, MetricType
 from balancer.expose.metric_labels import (
-    MOVE_REASONS,
-    PLAN_RESULTS,
     Words,
-    outcome_of,
     unique_labels,
 )
-from balancer.expose.metrics import ClusterMetrics, Metrics
-from balancer.model.errors import PlanInvalid, SourceUnreachable, StoreError
+from balancer.expose.metrics import Metrics
 from balancer.model.events import (
-    CycleEnded,
-    MoveEnded,
     MoveProgressed,
-    MoveStarted,
     PlanMade,
     SnapshotTaken,
 )
-from balancer.model.outcome import FailureKind, MoveOutcome, MoveState
-from balancer.model.plan import Move, MoveReason, Plan, PlanStatus, Priority
+from balancer.model.outcome import MoveState
 from balancer.model.reasons import Reason, Refusal
-from balancer.model.snapshot import Ha, InFlight, Snapshot
+from balancer.model.snapshot import Ha, InFlight
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import Automation, Blocker
 from balancer.policy.types import Limits, Mode, Policy
 from tests.support.builders import NOON, host, snapshot, vm
+from tests.unit.expose.board import Board, StillClock, busy_board, ended, started
 from tests.unit.expose.plans import hostile, move, plan, small_plan, small_snapshot
-
-
-class StillClock:
-    """A clock that stands at noon."""
-
-    def now(self) -> datetime:
-        return NOON
-
-    def monotonic(self) -> float:
-        return 0.0
-
-    def sleep(self, seconds: float) -> None:
-        raise AssertionError("metrics never wait")
-
-
-class Board:
-    """A page under test with one cluster."""
-
-    def __init__(self, **settings: object) -> None:
-        self.metrics = Metrics(StillClock())
-        facts: dict[str, object] = {"policy": Policy(), "mode": Mode.AUTOMATIC}
-        self.cluster: ClusterMetrics = self.metrics.for_cluster("vc1", "prod", **(facts | settings))  # type: ignore[arg-type]
-
-    def series(self, name: str) -> dict[tuple[str, ...], float]:
-        """Return the samples of one name by its labels behind vcenter and cluster, as documented."""
-        page = self.metrics.page()[0].decode()
-        order = next(s.labels for s in CATALOGUE if f"balancer_{name}".startswith(s.name))
-        return {
-            tuple(sample.labels[label] for label in order if label not in CLUSTER): sample.value
-            for family in parse_text(page)
-            for sample in family.samples
-            if sample.name == f"balancer_{name}"
-        }
-
-    def value(self, name: str, *labels: str) -> float:
-        """Return one sample."""
-        return self.series(name)[labels]
-
-    def show(self, snap: Snapshot, made: Plan | None = None) -> None:
-        """Tell a snapshot and the plan that was made of it."""
-        made = made or plan(snap)
-        self.cluster.tell(SnapshotTaken(snapshot=snap, state=made.before))
-        self.cluster.tell(PlanMade(plan=made))
-
-    def end(self, made: Plan, *outcomes: MoveOutcome) -> None:
-        """Tell the end of a cycle."""
-        laps = {"collect": 2.0, "plan": 3.0, "execute": 60.0}
-        self.cluster.tell(CycleEnded(plan=made, outcomes=outcomes, phase_seconds=laps))
-
-
-def started(step: Move, seconds: float = 0.0) -> MoveStarted:
-    return MoveStarted(
-        move=step, task="task-1", at=NOON + timedelta(seconds=seconds), waited_seconds=3.0
-    )
-
-
-def ended(step: Move, state: MoveState | None = MoveState.DONE, **facts: object) -> MoveEnded:
-    return MoveEnded(outcome=MoveOutcome(move=step, state=state, **facts), at=NOON)  # type: ignore[arg-type]
-
-
-def busy_board() -> Board:
-    """Return a board that has been told one of everything."""
-    board = Board(interval_s=300.0)
-    made = small_plan()
-    listener = board.metrics.for_vcenter("vc1")
-    listener.request("RetrievePropertiesEx", "ok", 0.2)
-    listener.login("ok")
-    listener.rejected("vm", "incomplete", 2)
-    listener.clock_offset(-1.5)
-    board.metrics.config_loaded("abc")
-    board.metrics.store_size(4096)
-    board.cluster.cycle_scheduled(NOON)
-    board.end(made)
-    board.show(small_snapshot(), made)
-    board.cluster.tell(started(made.moves[0]))
-    board.cluster.tell(MoveProgressed(move=made.moves[0], progress_percent=40))
-    board.cluster.tell(started(made.moves[1]))
-    board.cluster.tell(ended(made.moves[1], seconds=20.0))
-    board.cluster.tell(ended(made.moves[2], MoveState.FAILED, fault="Timedout"))
-    return board
 
 
 def test_the_page_holds_every_metric_of_the_catalogue_with_its_labels() -> None:
@@ -298,187 +210,6 @@ def test_imbalance_stands_beside_its_trigger_and_target() -> None:
     assert board.value("cluster_imbalance_combined_ratio") == pytest.approx(state.imbalance)
     assert board.value("cluster_imbalance_trigger_ratio") == 0.05
     assert board.value("cluster_imbalance_target_ratio") == 0.025
-
-
-def test_the_newest_plan_is_shown_and_older_ones_are_forgotten() -> None:
-    board = Board()
-    board.show(small_snapshot(), small_plan())
-    assert board.value("plan_moves", "evacuation") == 1.0
-    assert board.value("plan_moves", "rule_fix") == 1.0
-    assert board.value("plan_predicted_imbalance_ratio", "cpu", "after") == pytest.approx(
-        small_plan().after.cpu.stddev
-    )
-    board.show(small_snapshot())
-    assert set(board.series("plan_moves").values()) == {0.0}
-
-
-def test_refusals_of_a_plan_are_counted_by_their_own_word() -> None:
-    board = Board()
-    board.show(small_snapshot(), small_plan())
-    assert board.series("candidates_rejected_total") == {
-        ("usb_device",): 1.0,
-        ("memory_ceiling",): 2.0,
-        ("run_budget",): 1.0,
-    }
-
-
-@pytest.mark.parametrize("status", list(PlanStatus))
-def test_plans_are_counted_by_what_came_of_them(status: PlanStatus) -> None:
-    board, snap = Board(), small_snapshot()
-    board.show(snap, plan(snap, status=status))
-    assert board.series("plans_total") == {("interval", PLAN_RESULTS[status]): 1.0}
-
-
-def test_every_reason_of_a_move_has_a_label_of_the_shared_vocabulary() -> None:
-    assert set(MOVE_REASONS) == set(MoveReason)
-    shared = {"balance", "rule_fix", "maintenance", "evacuation", "consolidation", "manual"}
-    assert set(MOVE_REASONS.values()) <= shared
-
-
-@pytest.mark.parametrize(
-    ("state", "facts", "outcome"),
-    [
-        pytest.param(MoveState.DONE, {}, "succeeded", id="done"),
-        pytest.param(MoveState.FAILED, {}, "failed", id="failed"),
-        pytest.param(
-            MoveState.FAILED, {"kind": FailureKind.CANCELLED}, "cancelled", id="cancelled"
-        ),
-        pytest.param(MoveState.ABORTED, {}, "skipped", id="never became a migration"),
-        pytest.param(MoveState.EXTERNAL, {}, "superseded", id="is elsewhere"),
-        pytest.param(MoveState.UNKNOWN, {}, "timed_out", id="end not known"),
-        pytest.param(
-            None, {"refusal": Refusal.of(Reason.PLAN_TOO_OLD)}, "skipped", id="was not sent"
-        ),
-    ],
-)
-def test_a_move_is_counted_once_by_its_outcome(state, facts, outcome) -> None:
-    board = Board()
-    board.cluster.tell(ended(move(1, 1, 1, 2), state, **facts))
-    counted = {key: value for key, value in board.series("migrations_total").items() if value}
-    assert counted == {("vmotion", "balance", outcome): 1.0}
-
-
-def test_a_move_left_running_has_no_outcome_yet() -> None:
-    board = Board()
-    board.cluster.tell(started(move(1, 1, 1, 2)))
-    board.cluster.tell(ended(move(1, 1, 1, 2), MoveState.SUBMITTED))
-    assert set(board.series("migrations_total").values()) == {0.0}
-    assert board.value("migrations_in_flight", "vmotion") == 1.0
-    left = MoveOutcome(move=move(1, 1, 1, 2), state=MoveState.SUBMITTED)
-    assert outcome_of(left) is None
-
-
-def test_flights_and_queue_follow_the_moves() -> None:
-    board, made = Board(), small_plan()
-    board.show(small_snapshot(), made)
-    assert board.value("migrations_queued", "default") == 3.0
-    assert ("vmotion",) in board.series("migrations_in_flight")
-    assert board.series("oldest_migration_start_timestamp_seconds") == {}
-
-    board.cluster.tell(started(made.moves[0], 5.0))
-    board.cluster.tell(started(made.moves[1], 9.0))
-    assert board.value("migrations_queued", "default") == 1.0
-    assert board.value("migrations_in_flight", "vmotion") == 2.0
-    oldest = board.value("oldest_migration_start_timestamp_seconds")
-    assert oldest == NOON.timestamp() + 5.0
-
-    board.cluster.tell(ended(made.moves[0]))
-    assert board.value("oldest_migration_start_timestamp_seconds") == NOON.timestamp() + 9.0
-    board.end(made)
-    assert board.value("migrations_queued", "default") == 0.0
-
-
-def test_a_flight_whose_end_was_never_told_is_forgotten_when_vcenter_no_longer_shows_it() -> None:
-    board, snap = Board(), small_snapshot()
-    board.cluster.tell(started(move(1, 1, 1, 2)))
-    board.cluster.tell(started(move(2, 2, 1, 2)))
-    flight = InFlight(vm=VmId("vm-2"), source=HostId("host-1"), target=HostId("host-2"))
-    board.show(replace(snap, in_flight=(flight,)))
-    assert board.value("migrations_in_flight", "vmotion") == 1.0
-
-
-def test_a_success_is_measured_in_seconds_bytes_and_against_its_prediction() -> None:
-    board = Board()
-    step = move(1, 1, 1, 2, expected_seconds=10.0, memory_mib=1024.0)
-    board.cluster.tell(ended(step, seconds=15.0))
-    assert board.value("migration_duration_seconds_sum", "vmotion") == 15.0
-    assert board.value("migration_memory_bytes_total", "vmotion") == 2**30
-    assert board.value("migration_duration_error_ratio_sum", "vmotion") == 1.5
-
-
-def test_a_failure_counts_its_fault_and_no_duration() -> None:
-    board = Board()
-    board.cluster.tell(ended(move(1, 1, 1, 2), MoveState.FAILED, fault="Timedout", seconds=9.0))
-    assert board.value("migration_faults_total", "vmotion", "Timedout") == 1.0
-    assert board.series("migration_duration_seconds_sum") == {}
-
-
-def test_the_wait_of_a_move_is_booked_on_its_priority() -> None:
-    board = Board()
-    board.cluster.tell(started(move(1, 1, 1, 2, priority=Priority.HIGH)))
-    assert board.series("migration_queue_wait_seconds_sum") == {("high",): 3.0}
-
-
-@pytest.mark.parametrize(
-    ("made", "outcomes", "result"),
-    [
-        pytest.param(plan(small_snapshot()), (), "no_change", id="nothing planned"),
-        pytest.param(small_plan(), (), "planned", id="nothing sent"),
-        pytest.param(
-            small_plan(),
-            (MoveOutcome(move=move(1, 1, 1, 2), state=MoveState.FAILED),),
-            "executed",
-            id="sent, though it failed",
-        ),
-        pytest.param(
-            small_plan(),
-            (MoveOutcome(move=move(1, 1, 1, 2), state=None, refusal=Refusal.of(Reason.STOPPING)),),
-            "planned",
-            id="every move was refused",
-        ),
-        pytest.param(
-            plan(small_snapshot(), status=PlanStatus.REFUSED), (), "skipped", id="facts not fit"
-        ),
-    ],
-)
-def test_a_cycle_is_counted_by_how_it_ended(made, outcomes, result) -> None:
-    board = Board()
-    board.end(made, *outcomes)
-    assert {k: v for k, v in board.series("cycles_total").items() if v} == {(result,): 1.0}
-    assert board.value("last_successful_cycle_timestamp_seconds") == NOON.timestamp()
-
-
-def test_phases_of_a_cycle_tell_planning_apart_by_stage() -> None:
-    board = Board()
-    stages = {"assess": 0.1, "search": 1.0, "sequence": 0.5, "verify": 0.25, "conclude": 0.01}
-    board.end(replace(small_plan(), stage_seconds=stages))
-    assert board.series("cycle_duration_seconds_sum") == {
-        ("collect",): 2.0,
-        ("execute",): 60.0,
-        ("forecast",): 0.1,
-        ("solve",): 1.5,
-        ("verify",): 0.25,
-        ("other",): 0.01,
-    }
-
-
-@pytest.mark.parametrize(
-    ("error", "name", "labels", "value"),
-    [
-        pytest.param(SourceUnreachable("x"), "vcenter_up", (), 0.0, id="vCenter did not answer"),
-        pytest.param(StoreError("x"), "store_errors_total", (), 1.0, id="journal failed"),
-        pytest.param(PlanInvalid("x"), "plans_total", ("interval", "error"), 1.0, id="bad plan"),
-        pytest.param(None, "cycles_total", ("error",), 1.0, id="anything else"),
-    ],
-)
-def test_a_failed_cycle_touches_the_figures_of_its_cause(error, name, labels, value) -> None:
-    board = Board()
-    board.show(small_snapshot(), small_plan())
-    assert board.value("vcenter_up") == 1.0
-    board.cluster.cycle_failed(error)
-    assert board.value(name, *labels) == value
-    assert board.value("cycles_total", "error") == 1.0
-    assert set(board.series("migrations_queued").values()) == {0.0}
 
 
 def test_calls_on_the_wire_are_counted_and_timed() -> None:

@@ -1,0 +1,102 @@
+"""A metrics page under test, and the events that it is told."""
+
+from datetime import datetime, timedelta
+
+from prometheus_client.parser import text_string_to_metric_families as parse_text
+
+from balancer.expose.metric_catalog import CATALOGUE, CLUSTER
+from balancer.expose.metrics import ClusterMetrics, Metrics
+from balancer.model.events import (
+    CycleEnded,
+    MoveEnded,
+    MoveProgressed,
+    MoveStarted,
+    PlanMade,
+    SnapshotTaken,
+)
+from balancer.model.outcome import MoveOutcome, MoveState
+from balancer.model.plan import Move, Plan
+from balancer.model.snapshot import Snapshot
+from balancer.policy.types import Mode, Policy
+from tests.support.builders import NOON
+from tests.unit.expose.plans import plan, small_plan, small_snapshot
+
+
+class StillClock:
+    """A clock that stands at noon."""
+
+    def now(self) -> datetime:
+        return NOON
+
+    def monotonic(self) -> float:
+        return 0.0
+
+    def sleep(self, seconds: float) -> None:
+        raise AssertionError("metrics never wait")
+
+
+class Board:
+    """A page under test with one cluster."""
+
+    def __init__(self, **settings: object) -> None:
+        self.metrics = Metrics(StillClock())
+        facts: dict[str, object] = {"policy": Policy(), "mode": Mode.AUTOMATIC}
+        self.cluster: ClusterMetrics = self.metrics.for_cluster("vc1", "prod", **(facts | settings))  # type: ignore[arg-type]
+
+    def series(self, name: str) -> dict[tuple[str, ...], float]:
+        """Return the samples of one name by its labels behind vcenter and cluster, as documented."""
+        page = self.metrics.page()[0].decode()
+        order = next(s.labels for s in CATALOGUE if f"balancer_{name}".startswith(s.name))
+        return {
+            tuple(sample.labels[label] for label in order if label not in CLUSTER): sample.value
+            for family in parse_text(page)
+            for sample in family.samples
+            if sample.name == f"balancer_{name}"
+        }
+
+    def value(self, name: str, *labels: str) -> float:
+        """Return one sample."""
+        return self.series(name)[labels]
+
+    def show(self, snap: Snapshot, made: Plan | None = None) -> None:
+        """Tell a snapshot and the plan that was made of it."""
+        made = made or plan(snap)
+        self.cluster.tell(SnapshotTaken(snapshot=snap, state=made.before))
+        self.cluster.tell(PlanMade(plan=made))
+
+    def end(self, made: Plan, *outcomes: MoveOutcome) -> None:
+        """Tell the end of a cycle."""
+        laps = {"collect": 2.0, "plan": 3.0, "execute": 60.0}
+        self.cluster.tell(CycleEnded(plan=made, outcomes=outcomes, phase_seconds=laps))
+
+
+def started(step: Move, seconds: float = 0.0) -> MoveStarted:
+    return MoveStarted(
+        move=step, task="task-1", at=NOON + timedelta(seconds=seconds), waited_seconds=3.0
+    )
+
+
+def ended(step: Move, state: MoveState | None = MoveState.DONE, **facts: object) -> MoveEnded:
+    return MoveEnded(outcome=MoveOutcome(move=step, state=state, **facts), at=NOON)  # type: ignore[arg-type]
+
+
+def busy_board() -> Board:
+    """Return a board that has been told one of everything."""
+    board = Board(interval_s=300.0)
+    made = small_plan()
+    listener = board.metrics.for_vcenter("vc1")
+    listener.request("RetrievePropertiesEx", "ok", 0.2)
+    listener.login("ok")
+    listener.rejected("vm", "incomplete", 2)
+    listener.clock_offset(-1.5)
+    board.metrics.config_loaded("abc")
+    board.metrics.store_size(4096)
+    board.cluster.cycle_scheduled(NOON)
+    board.end(made)
+    board.show(small_snapshot(), made)
+    board.cluster.tell(started(made.moves[0]))
+    board.cluster.tell(MoveProgressed(move=made.moves[0], progress_percent=40))
+    board.cluster.tell(started(made.moves[1]))
+    board.cluster.tell(ended(made.moves[1], seconds=20.0))
+    board.cluster.tell(ended(made.moves[2], MoveState.FAILED, fault="Timedout"))
+    return board
