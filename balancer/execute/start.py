@@ -78,7 +78,7 @@ def _try_unit(run: Execution, unit: Unit, rows: Sequence[JournalRow]) -> None:
     while unit.waiting and not _must_pause(run, unit, verdict.snapshot, rows):
         track = unit.waiting[0]
         _begin(run, unit, track)
-        if track.stage is Stage.OVER:
+        if track.stage is Stage.OVER or unit.has_unknown:
             return  # the others were judged as going along with it: look again
 
 

@@ -127,7 +127,7 @@ class ScriptedVCenter:
     """An `Inventory` and a `Migrator` over one snapshot, in the virtual time of `clock`.
 
     `submits` counts the calls that reached the network for each VM, `peaks` the most simultaneous
-    migrations that a host ever took part in. `outages` are spans in which nothing answers.
+    migrations that a host ever took part in, `refreshes` the reads. `outages` are spans in which nothing answers.
     """
 
     start: Snapshot
@@ -141,6 +141,7 @@ class ScriptedVCenter:
     sent_at_s: dict[VmId, Seconds] = field(default_factory=dict)
     peaks: Counter[HostId] = field(default_factory=Counter)
     peak: int = 0
+    refreshes: int = 0
     flights: dict[str, Flight] = field(default_factory=dict)
     after_each: Callable[[Snapshot], None] | None = None
     truth: Snapshot = field(init=False)
@@ -189,6 +190,7 @@ class ScriptedVCenter:
 
     def refresh(self, base: Snapshot, *, vms: Iterable[VmId], hosts: Iterable[HostId]) -> Snapshot:
         """Return `base` with what was named, and the VMs on the named hosts, as it is now."""
+        self.refreshes += 1
         self._answer()
         named_hosts, named_vms = set(hosts), set(vms)
         named_vms |= {vm.id for vm in self.truth.vms if vm.host in named_hosts}
