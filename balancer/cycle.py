@@ -72,10 +72,11 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
         PlanInvalid: the plan did not pass the independent check; nothing was done.
     """
     tools, watch = site.tools, Stopwatch()
+    asked_at = tools.clock.now()
     snapshot = tools.inventory.snapshot(site.cluster)
     watch.lap("collect")
     settle(snapshot, site.policy, tools)
-    since = tools.clock.now() - JOURNAL_LOOKBACK
+    since = asked_at - JOURNAL_LOOKBACK
     rows = tools.store.rows_since(tools.vcenter, site.cluster.id, since)
     plan = plan_snapshot(
         snapshot,
@@ -86,7 +87,7 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
         mode=site.mode,
     )
     watch.lap("plan")
-    tools.events.tell(SnapshotTaken(snapshot=snapshot, state=plan.before))
+    tools.events.tell(SnapshotTaken(snapshot=snapshot, state=plan.before, asked_at=asked_at))
     tools.events.tell(PlanMade(plan=plan))
     held = _why_not_executed(site, snapshot, plan)
     if held is not None:

@@ -6,32 +6,54 @@ request nothing more is submitted; what runs is left to run and is settled at th
 """
 
 import logging
+import os
 import secrets
+import signal
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from functools import partial
+from pathlib import Path
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 from apscheduler.schedulers.background import BackgroundScheduler
 
+from balancer.adapters.clock import SystemClock
+from balancer.adapters.http.app import build_app
+from balancer.adapters.http.server import HttpServer
+from balancer.adapters.store.sqlite import SqliteStore
+from balancer.adapters.vsphere import VsphereSettings, connect
 from balancer.assess.demand import demand_of
+from balancer.config import Cluster, Config, VCenter
 from balancer.cycle import CycleReport, Site, run_cycle
 from balancer.execute import Tools
 from balancer.expose.health import Health
 from balancer.expose.logs import bind
-from balancer.expose.metrics import ClusterMetrics
+from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.model.errors import BalancerError, SourceError
+from balancer.model.fingerprint import fingerprint
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import Seconds
 from balancer.plan import PlanSettings
 from balancer.policy.types import Mode, Policy
 from balancer.ports import Clock, ClusterRef, Inventory, Migrator, Store
+from balancer.version import VERSION
 
 log = logging.getLogger(__name__)
 
 STOP_WITHIN_S = 8.0
 """How long a stop waits for running cycles; service managers expect an end within ten seconds."""
+
+HEARTBEAT_S = 1.0
+"""How often the main thread looks up while it waits for a signal."""
+
+SILENT_CYCLES = 3
+"""A loop that misses this many turns is not alive, a vCenter that misses them is not ready."""
+
+LONGEST_SILENCE_S = 180.0
+"""The longest a working cycle may go without telling anything: a slow read and a long plan."""
 
 FIRST_RETRY_S = 2.0
 """Back-off after a vCenter did not answer: doubles until the cluster's own interval is shorter."""
@@ -243,3 +265,100 @@ def find_cluster(inventory: Inventory, name: str) -> ClusterRef:
         f"looking for cluster '{name}': the vCenter shows no cluster of that name to this account. "
         f"It shows: {seen}. Mend the name in the configuration, or give the account the right to read it."
     )
+
+
+def serve(config: Config) -> int:
+    """Run the daemon until it is told to stop (SIGTERM, SIGINT); return the exit code.
+
+    Raises:
+        InputError: a policy or secret file is wrong.
+        StoreError: the journal cannot be opened.
+        BalancerError: the HTTP address cannot be listened on.
+    """
+    asked = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: asked.set())
+    clock = SystemClock()
+    metrics = Metrics(clock)
+    links = {vcenter.name: _link(vcenter, metrics) for vcenter in config.vcenters}
+    watches = [_watch(config, cluster, links[cluster.vcenter]) for cluster in config.clusters]
+    health = _health(watches, clock)
+    with closing(SqliteStore(config.journal.path)) as store:
+        daemon = Daemon(watches, store=store, clock=clock, health=health)
+        server = HttpServer(build_app(metrics, health), config.http.listen, config.http.port)
+        server.start()
+        log.info("serving", extra={"url": server.url, "port": server.port, "version": VERSION})
+        metrics.config_loaded(fingerprint(config.model_dump_json()))
+        daemon.start(partial(_cluster_metrics, metrics))
+        while not asked.wait(HEARTBEAT_S):
+            metrics.store_size(_size_bytes(config.journal.path))
+        is_clean = daemon.stop()
+        server.stop()
+    log.info("stopped", extra={"clean": is_clean})
+    if not is_clean:
+        _leave_at_once()
+    return 0
+
+
+def _link(vcenter: VCenter, metrics: Metrics) -> Link:
+    connection = connect(
+        VsphereSettings(
+            name=vcenter.name,
+            host=vcenter.host,
+            port=vcenter.port,
+            username=vcenter.user(),
+            password=vcenter.password,
+            ca_file=vcenter.tls.ca_file,
+            thumbprint_sha256=vcenter.tls.thumbprint_sha256,
+            connect_timeout_s=vcenter.timeouts.connect_s,
+            read_timeout_s=vcenter.timeouts.read_s,
+            submit_timeout_s=vcenter.timeouts.submit_s,
+            page_size=vcenter.page_size,
+        ),
+        observer=metrics.for_vcenter(vcenter.name),
+    )
+    return Link(
+        name=vcenter.name,
+        inventory=connection.inventory,
+        migrator=connection.migrator(),
+        close=connection.close,
+    )
+
+
+def _watch(config: Config, cluster: Cluster, link: Link) -> Watch:
+    return Watch(
+        name=cluster.name,
+        link=link,
+        mode=cluster.mode,
+        policy=config.policy_of(cluster),
+        interval_s=cluster.interval_s,
+    )
+
+
+def _health(watches: Sequence[Watch], clock: Clock) -> Health:
+    patience_s = {w.key: SILENT_CYCLES * w.interval_s + LONGEST_SILENCE_S for w in watches}
+    by_vcenter: dict[str, Seconds] = {}
+    for watch in watches:
+        longest = max(by_vcenter.get(watch.link.name, 0.0), patience_s[watch.key])
+        by_vcenter[watch.link.name] = longest
+    return Health(clock, vcenters=by_vcenter, loops=patience_s)
+
+
+def _cluster_metrics(metrics: Metrics, watch: Watch) -> ClusterMetrics:
+    return metrics.for_cluster(
+        watch.link.name,
+        watch.name,
+        policy=watch.policy,
+        mode=watch.mode,
+        interval_s=watch.interval_s,
+    )
+
+
+def _size_bytes(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _leave_at_once() -> None:
+    """End although a call to a vCenter still hangs: the journal is durable, its end is settled later."""
+    logging.shutdown()
+    os._exit(0)

@@ -134,6 +134,7 @@ class ClusterMetrics:
     def _snapshot_taken(self, event: SnapshotTaken) -> None:
         snapshot = event.snapshot
         self._vcenter.up(True)
+        self._vcenter.clock_offset((snapshot.taken_at - event.asked_at).total_seconds())
         self._keep("snapshot", snapshot_samples(snapshot, event.state))
         self._keep("classes", vm_class_samples(snapshot, frozenset()))
         name = "balancer_snapshot_rejected_objects"

@@ -45,10 +45,11 @@ class PlanMade:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotTaken:
-    """A cluster was read and measured."""
+    """A cluster was read and measured. `asked_at` is our own clock when the reading began."""
 
     snapshot: Snapshot
     state: State
+    asked_at: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

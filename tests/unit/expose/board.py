@@ -61,7 +61,7 @@ class Board:
     def show(self, snap: Snapshot, made: Plan | None = None) -> None:
         """Tell a snapshot and the plan that was made of it."""
         made = made or plan(snap)
-        self.cluster.tell(SnapshotTaken(snapshot=snap, state=made.before))
+        self.cluster.tell(SnapshotTaken(snapshot=snap, state=made.before, asked_at=snap.taken_at))
         self.cluster.tell(PlanMade(plan=made))
 
     def end(self, made: Plan, *outcomes: MoveOutcome) -> None:

@@ -284,7 +284,7 @@ def test_hostile_names_cannot_break_the_page() -> None:
     cluster = metrics.for_cluster(
         "vc\n\udc80\x1b", snap.cluster.name, policy=Policy(), mode=Mode.AUTOMATIC
     )
-    cluster.tell(SnapshotTaken(snapshot=snap, state=made.before))
+    cluster.tell(SnapshotTaken(snapshot=snap, state=made.before, asked_at=snap.taken_at))
     cluster.tell(PlanMade(plan=made))
     for step in made.moves:
         cluster.tell(started(step))
@@ -302,7 +302,9 @@ def test_two_clusters_and_two_vcenters_do_not_mix() -> None:
     metrics = Metrics(StillClock())
     for vcenter, cluster in (("vc1", "a"), ("vc1", "b"), ("vc2", "a")):
         one = metrics.for_cluster(vcenter, cluster, policy=Policy(), mode=Mode.OBSERVE)
-        one.tell(SnapshotTaken(snapshot=small_snapshot(), state=small_plan().before))
+        taken = small_snapshot()
+        state = small_plan().before
+        one.tell(SnapshotTaken(snapshot=taken, state=state, asked_at=taken.taken_at))
     page = metrics.page()[0].decode()
     rows = {
         (sample.labels["vcenter"], sample.labels["cluster"])

@@ -1,0 +1,25 @@
+"""`balancer run`: the daemon in the foreground, until it is told to stop."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+
+def run(
+    config: Annotated[
+        Path, typer.Option("--config", help="Configuration file.", show_default=False)
+    ],
+) -> None:
+    """Watch the configured clusters, plan, and act as far as each cluster's mode allows.
+
+    Serves /metrics, /healthz and /readyz. Ends with 0 within ten seconds of SIGTERM or Ctrl-C: nothing
+    more is submitted, and migrations that run are left to run and settled at the next start.
+    """
+    from balancer.config import load_config
+    from balancer.daemon import serve
+    from balancer.expose.logs import configure_logging
+
+    settings = load_config(config)
+    configure_logging(settings.log.format, settings.log.level)
+    raise typer.Exit(serve(settings))
