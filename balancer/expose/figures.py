@@ -33,7 +33,7 @@ def duration(seconds: Seconds) -> str:
 def gibibytes(mib: Mib) -> str:
     """Return memory in GiB, below ten with one digit."""
     value = mib / MIB_PER_GIB
-    return f"{value:.0f} GiB" if value >= 9.95 else f"{value:.1f} GiB"
+    return f"{value:,.0f} GiB" if value >= 9.95 else f"{value:.1f} GiB"
 
 
 def counted(count: int, singular: str, plural: str = "") -> str:

@@ -15,6 +15,7 @@ from balancer.expose.refusal_groups import RefusalGroup, group_by_reason
 from balancer.expose.verdict import fixed_rules, gates, run_note, verdict
 from balancer.model.host import Host, HostState
 from balancer.model.plan import Conflict, HostLoad, Move, Plan, PlanStatus, State, Violation
+from balancer.model.reasons import Reason
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Mib, Ratio, Seconds, VmId
@@ -26,6 +27,19 @@ RULE_WORDS = {
     RuleType.VM_HOST_AFFINE: "only on its hosts",
     RuleType.VM_HOST_ANTI_AFFINE: "never on its hosts",
 }
+
+_OF_THE_CLUSTER = frozenset(
+    {
+        Reason.OBSERVE_MODE,
+        Reason.DRS_AUTOMATED,
+        Reason.SNAPSHOT_STALE,
+        Reason.SNAPSHOT_PARTIAL,
+        Reason.HOSTS_LOST,
+        Reason.STOPPING,
+        Reason.CONNECTION_LOST,
+        Reason.JOURNAL_UNAVAILABLE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -287,8 +301,10 @@ def _left_out(group: RefusalGroup, snapshot: Snapshot) -> LeftOutRow:
         extent = counted(len(group.vms), "VM")
     elif group.hosts:
         extent = counted(len(group.hosts), "host")
+    elif group.reason in _OF_THE_CLUSTER:
+        extent = "cluster"
     else:
-        extent = "cluster" if group.count == 1 else f"{group.count:,} times"
+        extent = "once" if group.count == 1 else f"{group.count:,} times"
     return LeftOutRow(
         reason=group.reason.value,
         extent=extent,

@@ -11,6 +11,7 @@ from balancer.expose.report_view import natural
 from balancer.expose.text_layout import Paper, fit
 from balancer.model.host import HostState
 from balancer.model.plan import PlanStatus
+from balancer.model.reasons import Reason, Refusal
 from balancer.policy.types import Policy
 from tests.support.builders import host, snapshot, vm
 from tests.unit.expose.plans import (
@@ -94,6 +95,24 @@ def test_what_is_left_out_is_told_in_words_with_the_stable_word() -> None:
     left = section(everyday(), "Left out")
     assert "1 VM  connected USB device: licence-dongle [usb_device]" in left
     assert "waits: budget of this run is used: vm4 [run_budget]" in left
+
+
+@pytest.mark.parametrize(
+    ("refusal", "row"),
+    [
+        pytest.param(Refusal.of(Reason.EVC, vm="vm-1"), "1 VM  ", id="one VM"),
+        pytest.param(
+            Refusal.of(Reason.TARGET_FAILED_RECENTLY, host="host-1"), "1 host  ", id="host"
+        ),
+        pytest.param(Refusal.of(Reason.OBSERVE_MODE), "cluster  ", id="the cluster"),
+        pytest.param(Refusal(reason=Reason.EVC), "once  ", id="one pair, not named"),
+        pytest.param(Refusal(reason=Reason.EVC, count=1234), "1,234 times  ", id="many pairs"),
+    ],
+)
+def test_it_is_told_how_much_is_left_out(refusal: Refusal, row: str) -> None:
+    snap = small_snapshot()
+    left = section(render_text(plan(snap, refusals=(refusal,)), snap), "Left out")
+    assert left.strip().startswith(row)
 
 
 def test_a_host_in_a_special_state_is_marked() -> None:
