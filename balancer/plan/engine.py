@@ -19,6 +19,7 @@ from balancer.plan.load import level_hosts, relieve_hosts
 from balancer.plan.loadcost import load_cost
 from balancer.plan.mandatory import fulfil
 from balancer.plan.problem import compile_problem
+from balancer.plan.prune import prune
 from balancer.plan.repair import repair
 from balancer.plan.tasks import Task
 from balancer.policy.types import Policy
@@ -95,3 +96,5 @@ def _run_round(desk: Desk, vetoes: _Vetoes, watch: Stopwatch, *, is_first: bool)
     if not vetoes.balance and (wanted or spread > policy.thresholds.balance_trigger):
         level_hosts(desk)
         watch.lap("balance")
+    prune(desk, policy.thresholds.balance_target)
+    watch.lap("prune")

@@ -20,6 +20,7 @@ from balancer.plan.problem import (
     CPU,
     CPU_RESERVED,
     FOOTPRINT,
+    MEMORY,
     MEMORY_RESERVED,
 )
 from balancer.plan.units import Units, make_units
@@ -44,7 +45,8 @@ class Field:
         self.seconds: Floats = _seconds(desk, self.units)
         self._link_of, self._price = _prices(desk, self.units)
         self._base: Ints = desk.base[[unit[0] for unit in self.units.members]]
-        self._reserves = bool((self.units.size[:, [CPU_RESERVED, MEMORY_RESERVED]] > 0).any())
+        self._columns: Floats = self.units.size.T.copy()
+        self._reserves = bool((self._columns[[CPU_RESERVED, MEMORY_RESERVED]] > 0).any())
         self._unit_of = {vm: row for row, unit in enumerate(self.units.members) for vm in unit}
         self._in_apart = self._rows(vm for group in self.problem.apart for vm in group.members)
         self._in_should = self._rows(vm for group in self.problem.should for vm in group.members)
@@ -94,12 +96,29 @@ class Field:
 
     def paid(self) -> float:
         """Return the price of all moves made so far."""
-        return float(self._paid().sum())
+        return float(self._paid(np.arange(len(self))).sum())
 
     def outcome(self) -> list[tuple[tuple[int, ...], int]]:
         """Return the units that stand elsewhere than when the field was made, and where."""
         changed = np.flatnonzero(self.host != self.origin)
         return [(self.units.members[row], int(self.host[row])) for row in changed]
+
+    def shut(self, host: int, units: Ints) -> Bools:
+        """Return which units a host may not take whatever its load: static laws, holds, kept-apart groups."""
+        result: Bools = self.closed[host, units] | self._blocked[host, units]
+        return result
+
+    def entry_price(self, host: int, units: Ints) -> Floats:
+        """Return the price of bringing units to a host, should-rules included, less what is paid."""
+        price = self._price[self._link_of[host], units] + self._should[host, units]
+        result: Floats = price - self._paid(units)
+        return result
+
+    def room(self, host: int) -> Floats:
+        """Return how much more a host may hold, by column: all ceilings, no contention threshold."""
+        room: Floats = self.problem.limits[host] - self.ledger.held_on(host)
+        room[CPU] = self.problem.cpu_ceiling[host] - self.ledger.held_on(host)[CPU]
+        return room
 
     def _rows(self, vms: Iterable[int]) -> list[int]:
         return sorted({self._unit_of[vm] for vm in vms if vm in self._unit_of})
@@ -116,44 +135,48 @@ class Field:
         here = np.flatnonzero(self.host == host)
         load = self.ledger.load[host, :2]
         left = load - self.units.size[here, :2]
-        self.exit[here] = self.cost.of(host, load) - self.cost.of(host, left) + self._paid()[here]
+        self.exit[here] = self.cost.of(host, load) - self.cost.of(host, left) + self._paid(here)
         self.entry[host] = self._entries(slice(host, host + 1), slice(None))[0]
 
-    def _paid(self) -> Floats:
-        price = self._price[self._link_of[self.host], np.arange(len(self))]
-        result: Floats = np.where(self.host == self._base, 0.0, price)
+    def _paid(self, units: Ints) -> Floats:
+        price = self._price[self._link_of[self.host[units]], units]
+        result: Floats = np.where(self.host[units] == self._base[units], 0.0, price)
         return result
 
     def _entries(self, hosts: slice, units: slice | list[int]) -> Floats:
         """Return a block of `entry`, made from the ledger, (hosts, units)."""
-        number = np.arange(len(self.problem.hosts))[hosts]
-        load, size = self.ledger.load[hosts, None, :2], self.units.size[None, units, :2]
-        cost = self.cost.of(number[:, None], load + size) - self.cost.of(number[:, None], load)
-        cost += self._price[self._link_of[hosts]][:, units] + self._should[hosts][:, units]
-        shut = self._overfilled(hosts, units) | self._crossing(number, load, size)
-        shut |= self.closed[hosts][:, units] | self._blocked[hosts][:, units]
-        shut |= self.host[units] == number[:, None]
+        number = np.arange(len(self.problem.hosts))[hosts, None]
+        load = self.ledger.load[hosts]
+        cost = self._price[self._link_of[hosts]][:, units] + self._should[hosts][:, units]
+        for column in (CPU, MEMORY):
+            now, size = load[:, column, None], self._columns[column, units]
+            cost += self.cost.part_of(column, number, now + size)
+            cost -= self.cost.part_of(column, number, now)
+        shut = self.closed[hosts][:, units] | self._blocked[hosts][:, units]
+        shut |= self.host[units] == number
+        shut |= self._overfilled(hosts, units)
         cost[shut] = np.inf
         return cost
 
     def _overfilled(self, hosts: slice, units: slice | list[int]) -> Bools:
-        """Return where a ceiling or a reservation forbids to enter."""
-        held = self.ledger.load[hosts] + self.problem.transit[hosts]
-        size, limits = self.units.size[units], self.problem.limits[hosts]
-        full: Bools = _above(held, size, limits, FOOTPRINT) | _above(held, size, limits, COUNT)
-        full |= held[:, None, CPU] + size[None, :, CPU] > self.problem.cpu_ceiling[hosts, None]
+        """Return where a ceiling, a reservation or a contention threshold forbids to enter.
+
+        Only a host that is below a contention threshold is kept from coming above it.
+        """
+        room = self.problem.limits[hosts] - self.ledger.load[hosts] - self.problem.transit[hosts]
+        held_cpu = self.ledger.load[hosts, CPU] + self.problem.transit[hosts, CPU]
+        room[:, CPU] = self.problem.cpu_ceiling[hosts] - held_cpu
+        calm = self.cost.limit * self.cost.capacity[hosts] - self.ledger.load[hosts, :2]
+        calm[calm < 0] = np.inf
+        room[:, :2] = np.minimum(room[:, :2], calm)
+        size = self._columns[:, units]
+        full: Bools = size[CPU] > room[:, CPU, None]
+        for column in (MEMORY, FOOTPRINT, COUNT):
+            full |= size[column] > room[:, column, None]
         if self._reserves:
             for column in (CPU_RESERVED, MEMORY_RESERVED):
-                full |= (size[:, column] > 0) & _above(held, size, limits, column)
+                full |= (size[column] > 0) & (size[column] > room[:, column, None])
         return full
-
-    def _crossing(self, number: Ints, load: Floats, size: Floats) -> Bools:
-        """Return where a host that is below a contention threshold would come above it."""
-        bound = self.cost.limit * self.cost.capacity[number]
-        below = load <= bound[:, None, :]
-        crossing = below & (load + size > bound[:, None, :])
-        result: Bools = crossing[..., 0] | crossing[..., 1]
-        return result
 
 
 def movable(desk: Desk) -> list[tuple[int, ...]]:
@@ -163,11 +186,6 @@ def movable(desk: Desk) -> list[tuple[int, ...]]:
     alone = [(vm,) for vm in np.flatnonzero(free).tolist() if vm not in desk.family_of]
     whole = [f for f in desk.families if free[list(f)].all() and desk.home(f) is not None]
     return sorted(alone + whole)
-
-
-def _above(held: Floats, size: Floats, limits: Floats, column: int) -> Bools:
-    result: Bools = held[:, None, column] + size[None, :, column] > limits[:, None, column]
-    return result
 
 
 def _closed(desk: Desk, units: Units) -> Bools:

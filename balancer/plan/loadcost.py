@@ -32,14 +32,17 @@ class LoadCost:
 
     def of(self, hosts: Ints | int | slice, load: Floats) -> Floats:
         """Return the cost of each host with the given load; (..., 2) gives (...)."""
-        cost: Floats = np.zeros(load.shape[:-1])
-        for column in (0, 1):
-            ratio = load[..., column] / self.capacity[hosts, column]
-            balance = self.weight[column] * (ratio - self.mean[column]) ** 2
-            over = np.maximum(ratio - self.limit[column], 0.0)
-            contention = over * (CONTENTION_LINEAR + CONTENTION_QUADRATIC * over)
-            cost += self.share[hosts, column] * (balance + contention)
-        return cost
+        return self.part_of(0, hosts, load[..., 0]) + self.part_of(1, hosts, load[..., 1])
+
+    def part_of(self, column: int, hosts: Ints | int | slice, load: Floats) -> Floats:
+        """Return one resource's part of `of`; `load` is of that resource alone."""
+        ratio = load / self.capacity[hosts, column]
+        over = np.maximum(ratio - self.limit[column], 0.0)
+        cost = over * (CONTENTION_LINEAR + CONTENTION_QUADRATIC * over)
+        ratio -= self.mean[column]
+        cost += self.weight[column] * ratio * ratio
+        result: Floats = cost * self.share[hosts, column]
+        return result
 
     def contention_of(self, hosts: Ints | int | slice, load: Floats) -> Floats:
         """Return the contention part alone."""
