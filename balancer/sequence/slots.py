@@ -33,6 +33,7 @@ class Slots:
         self._taken: Counter[HostId] = Counter(self._foreign)
         self._total = self._foreign_total
         self._units = 0
+        self._is_taken_whole = False
 
     def release(self) -> bool:
         """Count running migrations as ended; False where there were none.
@@ -47,8 +48,8 @@ class Slots:
 
     @property
     def is_full(self) -> bool:
-        """Whether the cluster has no slot left in this wave."""
-        return self._total >= self.per_cluster
+        """Whether nothing more fits into this wave: no slot is left, or an oversize group has it."""
+        return self._total >= self.per_cluster or self._is_taken_whole
 
     def refuse(self, unit: Unit) -> Refusal | None:
         """Return why `unit` does not fit into this wave, or None.
@@ -58,7 +59,7 @@ class Slots:
         """
         if self._units == 0 and self._is_oversize(unit):
             return None
-        if self._total + len(unit.steps) > self.per_cluster:
+        if self._is_taken_whole or self._total + len(unit.steps) > self.per_cluster:
             return NO_CLUSTER_SLOT
         for host, count in _ends(unit).items():
             if self._taken[host] + count > self.per_host:
@@ -66,7 +67,8 @@ class Slots:
         return None
 
     def take(self, unit: Unit) -> None:
-        """Hold the unit's slots on all its hosts."""
+        """Hold the unit's slots on all its hosts; an oversize unit holds the whole wave."""
+        self._is_taken_whole = self._units == 0 and self._is_oversize(unit)
         self._taken.update(_ends(unit))
         self._total += len(unit.steps)
         self._units += 1
@@ -76,6 +78,7 @@ class Slots:
         self._taken.subtract(_ends(unit))
         self._total -= len(unit.steps)
         self._units -= 1
+        self._is_taken_whole = False
 
     def _is_oversize(self, unit: Unit) -> bool:
         most = max(_ends(unit).values())

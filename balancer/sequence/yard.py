@@ -124,10 +124,10 @@ class Yard:
     def _judge_begun(self, unit: Unit) -> Refusal | None:
         """Judge the steps that the others of the unit or the wave bear upon, with all of them begun."""
         exposed = list(unit.steps) if len(unit.steps) > 1 else []
-        if unit.is_mandatory:
-            targets = {step.target for step in unit.steps}
-            optional = (s for u in self.wave if not u.is_mandatory for s in u.steps)
-            exposed += [step for step in optional if step.target in targets]
+        forced = {step.target for step in unit.steps if step.candidate.is_mandatory}
+        if forced:
+            steps = (step for other in self.wave for step in other.steps)
+            exposed += [s for s in steps if s.target in forced and not s.candidate.is_mandatory]
         for step in exposed:
             self.now.cancel(step.vm)
             refusal = _first(DYNAMIC_LAWS, self.now, step.candidate)

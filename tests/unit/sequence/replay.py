@@ -124,9 +124,14 @@ def _slot_faults(need: Need, policy: Policy, wave: Sequence[Move]) -> list[str]:
 
 
 def is_one_group(snap: Snapshot, wave: Sequence[Move]) -> bool:
-    """Whether the moves are of one must-affinity group, which may be larger than the limits."""
-    vms = {move.vm for move in wave}
-    return any(vms <= set(rule.vms) for rule in snap.active_rules(RuleType.AFFINITY))
+    """Whether must-affinity rules tie all the moves together: such a wave may pass the limits."""
+    tied, rules = {wave[0].vm}, list(snap.active_rules(RuleType.AFFINITY))
+    moving = {move.vm for move in wave}
+    for _ in rules:
+        for rule in rules:
+            if rule.mandatory and tied & set(rule.vms):
+                tied |= moving & set(rule.vms)
+    return tied == moving
 
 
 def _held(place: Placement) -> list[Rule]:

@@ -134,6 +134,23 @@ def test_nothing_is_parked_where_experience_speaks_against_it(holds: Holds) -> N
     assert scheduled(snap, around(snap, 2), holds=holds).moves == ()
 
 
+def test_a_hop_goes_where_it_is_no_loss_although_another_host_has_more_room() -> None:
+    loaded = BIG | {"cpu_demand_mhz": 4000.0}
+    vms = [vm(1, 1, **loaded), vm(2, 2, **loaded), vm(3, 3, cpu_demand_mhz=8000.0)]
+    snap = snapshot([host(1), host(2), host(3, memory_capacity_mib=300_000.0), host(4)], vms)
+    hop, *_ = scheduled(snap, [go(snap, 1, 2), go(snap, 2, 1)]).moves
+    assert (hop.reason, hop.target) == (MoveReason.PARKING, "host-4")
+
+
+def test_a_hop_keeps_away_from_hosts_that_others_are_waiting_for() -> None:
+    roomy = host(3, memory_capacity_mib=300_000.0, datastores=frozenset())
+    waiting = vm(3, 4, **BIG | {"memory_mib": 1000.0}, datastores=frozenset({"local"}))
+    hosts = [host(1), host(2), roomy, host(4)]
+    snap = snapshot(hosts, [vm(1, 1, **BIG), vm(2, 2, **BIG), waiting])
+    hop, *_ = scheduled(snap, [*around(snap, 2), go(snap, 3, 3)]).moves
+    assert (hop.reason, hop.target) == (MoveReason.PARKING, "host-4")
+
+
 def test_a_whole_affinity_group_is_parked_together() -> None:
     half = BIG | {"memory_mib": 30_000.0}
     pair = rule("pair", RuleType.AFFINITY, [2, 3])

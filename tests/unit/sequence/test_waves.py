@@ -11,7 +11,7 @@ from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import InFlight, Snapshot
 from balancer.model.units import HostId, VmId
-from balancer.policy.types import Limits, Policy
+from balancer.policy.types import Limits, Policy, Thresholds
 from balancer.sequence import make_schedule
 from balancer.sequence.units import units_of
 from balancer.sequence.yard import Yard
@@ -128,9 +128,7 @@ def test_a_host_above_its_ceiling_may_give_and_takes_only_when_it_is_below() -> 
     ("facts", "target_facts"),
     [
         pytest.param({"cpu_reservation_mhz": 12_000.0}, {}, id="CPU reservation"),
-        pytest.param(
-            {"memory_mib": 50_000.0, "memory_reservation_mib": 50_000.0}, {}, id="memory reserved"
-        ),
+        pytest.param({"memory_mib": 50_000.0}, {}, id="memory ceiling"),
         pytest.param({}, {"max_running_vms": 1}, id="number of VMs"),
         pytest.param({"cpu_demand_mhz": 12_000.0}, {}, id="CPU ceiling"),
     ],
@@ -143,6 +141,29 @@ def test_a_move_waits_for_the_departure_whose_room_it_needs(
     first, second = scheduled(snap, [go(snap, 1, 2), go(snap, 2, 3)]).moves
     assert (first.vm, second.vm) == ("vm-2", "vm-1")
     assert second.after == (first.id,)
+
+
+def test_a_reservation_of_memory_needs_room_even_where_the_ceiling_allows_overcommitment() -> None:
+    facts = IDLE | {"memory_mib": 60_000.0, "memory_reservation_mib": 60_000.0}
+    snap = snapshot([host(1), host(2), host(3)], [vm(n, n, **facts) for n in (1, 2)])
+    policy = {"thresholds": Thresholds(memory_ceiling=1.5)}
+    first, second = scheduled(snap, [go(snap, 1, 2), go(snap, 2, 3)], policy=policy).moves
+    assert (first.vm, second.vm) == ("vm-2", "vm-1")
+    assert second.after == (first.id,)
+
+
+def test_an_optional_move_does_not_take_the_room_that_a_mandatory_one_waits_for() -> None:
+    """vm-1 waits for its mate vm-5 to leave; if vm-4 took its place meanwhile, vm-2 and vm-1 were stuck."""
+    apart = rule("apart", RuleType.ANTI_AFFINITY, [1, 5])
+    sizes = {1: 45_000.0, 2: 40_000.0, 3: 46_000.0, 4: 45_000.0, 5: 4_000.0}
+    on = {1: 2, 2: 3, 3: 2, 4: 4, 5: 3}
+    hosts = [host(2), host(3), host(4, state=HostState.QUARANTINE)]
+    hosts.append(host(5, memory_capacity_mib=5_000.0))
+    snap = snapshot(hosts, [vm(n, on[n], **IDLE, memory_mib=sizes[n]) for n in sizes], [apart])
+    moves = [go(snap, vm, to, MoveReason.RULE) for vm, to in ((1, 3), (2, 2), (5, 5))]
+    schedule = scheduled(snap, [*moves, go(snap, 4, 3)])
+    assert schedule.dropped == ()
+    assert [move.vm for move in schedule.moves] == ["vm-5", "vm-1", "vm-2", "vm-4"]
 
 
 def test_a_mandatory_move_may_pass_the_cpu_ceiling_and_waits_for_nobody() -> None:
@@ -221,9 +242,9 @@ def test_an_affinity_group_above_the_limits_has_a_wave_of_its_own(limits: Limits
     together = rule("together", RuleType.AFFINITY, range(1, 6))
     vms = [vm(n, 1, **IDLE) for n in range(1, 6)] + [vm(9, 2, **IDLE)]
     snap = snapshot([host(1), host(2), host(3), host(4)], vms, [together])
-    moves = [*(go(snap, n, 3) for n in range(1, 6)), go(snap, 9, 4)]
-    schedule = scheduled(snap, moves, limits)
-    assert sorted(waves(schedule)) == [[f"vm-{n}" for n in range(1, 6)], ["vm-9"]]
+    group = [go(snap, n, 3, MoveReason.RULE) for n in range(1, 6)]
+    schedule = scheduled(snap, [*group, go(snap, 9, 4)], limits)
+    assert waves(schedule) == [[f"vm-{n}" for n in range(1, 6)], ["vm-9"]]
 
 
 def test_an_affinity_group_is_dropped_as_a_whole() -> None:
