@@ -1,1 +1,16 @@
-"""Placeholder."""
+"""The command line: one file per command, one place where errors become a paragraph and an exit code.
+
+Everything heavy (solver, network, database) is imported inside of the command that needs it, so that
+`--help` and `validate` start at once. No command decides anything about a cluster by itself.
+"""
+
+import sys
+
+
+def main() -> None:
+    """Run the command line of this process and end it with the command's exit code."""
+    from balancer.cli.app import Reporter, Session, run_command_line
+
+    session = Session()
+    sys.excepthook = Reporter(session)
+    sys.exit(run_command_line(sys.argv[1:], session))

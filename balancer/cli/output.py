@@ -1,0 +1,41 @@
+"""Where a command's result goes: a file written whole, or standard output as the terminal can show it."""
+
+import os
+import shutil
+import sys
+from pathlib import Path
+
+_NO_TERMINAL_WIDTH = 100
+
+
+def emit(content: bytes, output: Path | None) -> None:
+    """Write a result to the file, or to standard output where none is named.
+
+    Raises:
+        BalancerError: the file cannot be written.
+    """
+    if output is not None:
+        from balancer.adapters.files.json_file import write_bytes
+
+        write_bytes(output, content)
+        return
+    sys.stdout.flush()
+    sys.stdout.buffer.write(content)
+    sys.stdout.buffer.flush()
+
+
+def wants_color(output: Path | None) -> bool:
+    """Whether colour is welcome: a terminal, no file, and `NO_COLOR` not set (see no-color.org)."""
+    return output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+
+
+def columns(output: Path | None) -> int:
+    """Return the width to write for."""
+    if output is not None or not sys.stdout.isatty():
+        return _NO_TERMINAL_WIDTH
+    return shutil.get_terminal_size().columns
+
+
+def encoding(output: Path | None) -> str:
+    """Return the encoding of what is written: UTF-8 into files, the terminal's own otherwise."""
+    return "utf-8" if output is not None else sys.stdout.encoding or "ascii"

@@ -1,0 +1,152 @@
+"""`balancer plan`: a dry run. Reads a live cluster or a snapshot file and prints what would be done.
+
+It holds no client that could move a VM, and writes nothing but its report.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from balancer.cli.exit_codes import ExitCode
+from balancer.cli.output import columns, emit, encoding, wants_color
+
+if TYPE_CHECKING:
+    from balancer.model.plan import Plan
+    from balancer.model.snapshot import Snapshot
+    from balancer.policy.types import Policy
+
+
+class ReportFormat(StrEnum):
+    """How a plan is printed."""
+
+    TEXT = "text"
+    JSON = "json"
+    MARKDOWN = "markdown"
+    HTML = "html"
+
+
+def plan(
+    config: Annotated[
+        Path | None, typer.Option("--config", metavar="F", help="Plan a live cluster.")
+    ] = None,
+    cluster: Annotated[
+        str | None,
+        typer.Option("--cluster", metavar="C", help="Which one, where several are configured."),
+    ] = None,
+    snapshot: Annotated[
+        Path | None, typer.Option("--snapshot", metavar="F", help="Plan a snapshot file.")
+    ] = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--policy",
+            metavar="P",
+            help="Policy by name or file; several are merged in order. "
+            "Default: the cluster's own, or balanced.",
+        ),
+    ] = None,
+    report_format: Annotated[
+        ReportFormat, typer.Option("--format", help="Form of the report.")
+    ] = ReportFormat.TEXT,
+    output: Annotated[
+        Path | None, typer.Option("--output", metavar="F", help="Write the report to a file.")
+    ] = None,
+    seed: Annotated[int, typer.Option("--seed", help="Same input and seed, same plan.")] = 0,
+    time_limit: Annotated[
+        float, typer.Option("--time-limit", metavar="S", min=0.1, help="Seconds for the solver.")
+    ] = 10.0,
+    detailed_exitcode: Annotated[
+        bool, typer.Option("--detailed-exitcode", help="End with 2 where changes are proposed.")
+    ] = False,
+) -> None:
+    """Print what would be done to a cluster, and why. Changes nothing.
+
+    Ends with 0; with 3 if some must-rule or evacuation cannot be met; with 4 if the facts are too old
+    or too few to plan from; with 1 on errors.
+    """
+    if (config is None) == (snapshot is None):
+        raise typer.BadParameter("give either --config or --snapshot")
+    if cluster is not None and config is None:
+        raise typer.BadParameter("--cluster chooses among the clusters of --config")
+    from balancer.cycle import plan_snapshot
+    from balancer.plan import PlanSettings
+
+    facts, wanted = _facts(config, cluster, snapshot, policy or [])
+    settings = PlanSettings(seed=seed, time_limit_s=time_limit)
+    made = plan_snapshot(facts, wanted, settings=settings)
+    emit(_rendered(made, facts, wanted, report_format, output), output)
+    raise typer.Exit(_exit_code(made, detailed=detailed_exitcode))
+
+
+def _facts(
+    config: Path | None, cluster: str | None, snapshot: Path | None, policies: list[str]
+) -> "tuple[Snapshot, Policy]":
+    if snapshot is not None:
+        from balancer.adapters.files import read_snapshot
+        from balancer.policy.load import load_policies
+
+        return read_snapshot(snapshot), load_policies(policies)
+    from balancer.cli.source import chosen_cluster, read_cluster, require_files
+    from balancer.config import load_config
+    from balancer.policy.load import load_policies
+
+    settings = load_config(config or Path())
+    chosen = chosen_cluster(settings, cluster)
+    require_files(settings, chosen)
+    wanted = (
+        load_policies(policies, folders=settings.policy_folders)
+        if policies
+        else settings.policy_of(chosen)
+    )
+    return read_cluster(settings, chosen), wanted
+
+
+def _rendered(
+    plan: "Plan",
+    snapshot: "Snapshot",
+    policy: "Policy",
+    report_format: ReportFormat,
+    output: Path | None,
+) -> bytes:
+    match report_format:
+        case ReportFormat.JSON:
+            from balancer.expose.document import document_text, plan_document
+
+            return document_text(plan_document(plan, snapshot)).encode()
+        case ReportFormat.MARKDOWN:
+            from balancer.expose.report_markdown import render_markdown
+
+            return render_markdown(plan, snapshot, policy=policy).encode()
+        case ReportFormat.HTML:
+            from balancer.expose.report_html import render_html
+
+            return render_html(plan, snapshot, policy=policy).encode()
+        case ReportFormat.TEXT:
+            return _text(plan, snapshot, policy, output)
+
+
+def _text(plan: "Plan", snapshot: "Snapshot", policy: "Policy", output: Path | None) -> bytes:
+    from balancer.expose.report_text import render_text, shows_blocks
+
+    charset = encoding(output)
+    text = render_text(
+        plan,
+        snapshot,
+        width=columns(output),
+        color=wants_color(output),
+        ascii_only=not shows_blocks(charset),
+        policy=policy,
+    )
+    return text.encode(charset, errors="replace")
+
+
+def _exit_code(plan: "Plan", *, detailed: bool) -> ExitCode:
+    from balancer.model.plan import PlanStatus
+
+    if plan.status is PlanStatus.REFUSED:
+        return ExitCode.REFUSED
+    if plan.status is PlanStatus.DEGRADED:
+        return ExitCode.UNMET
+    return ExitCode.CHANGES if detailed and plan.moves else ExitCode.DONE

@@ -1,0 +1,97 @@
+"""From a configuration to a vCenter: which cluster is meant, and the connection that reads it.
+
+It owns the choice of the cluster and the translation of settings. The commands that only plan are given
+an inventory and nothing that could move a VM.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from balancer.config import Cluster, Config, VCenter, file_problems
+from balancer.model.errors import BalancerError, InputError
+from balancer.model.snapshot import Snapshot
+from balancer.policy.problems import nearest
+
+if TYPE_CHECKING:
+    from balancer.adapters.vsphere.settings import VsphereSettings
+    from balancer.ports import Inventory
+
+
+def chosen_cluster(config: Config, wanted: str | None) -> Cluster:
+    """Return the one cluster that is meant: named as `cluster` or `vcenter/cluster`, or the only one.
+
+    Raises:
+        BalancerError: none or several fit; the message lists all.
+    """
+    every = {f"{cluster.vcenter}/{cluster.name}": cluster for cluster in config.clusters}
+    listed = ", ".join(sorted(every))
+    if wanted is None:
+        if len(every) == 1:
+            return next(iter(every.values()))
+        raise BalancerError(f"Several clusters are configured. Name one with --cluster: {listed}.")
+    fitting = [c for name, c in every.items() if wanted in (name, c.name)]
+    if len(fitting) == 1:
+        return fitting[0]
+    if fitting:
+        raise BalancerError(f"'{wanted}' is in several vCenters. Name it in full, of: {listed}.")
+    names = {name for full, c in every.items() for name in (full, c.name)}
+    question = f" ({nearest(wanted, names)})" if nearest(wanted, names) else ""
+    raise BalancerError(f"No cluster '{wanted}' is configured{question}. Configured: {listed}.")
+
+
+def read_cluster(config: Config, cluster: Cluster) -> Snapshot:
+    """Connect, read the cluster once, and log out.
+
+    Raises:
+        InputError: a file with a secret or certificate is wrong.
+        SourceError: the vCenter cannot be asked, or does not show the cluster.
+    """
+    from balancer.daemon import find_cluster
+
+    with inventory_of(config.vcenter_of(cluster)) as inventory:
+        return inventory.snapshot(find_cluster(inventory, cluster.name))
+
+
+@contextmanager
+def inventory_of(vcenter: VCenter) -> "Iterator[Inventory]":
+    """Give the reading side of a vCenter; leaving the block logs out."""
+    from balancer.adapters.vsphere.connection import connect
+
+    with connect(vsphere_settings(vcenter)) as connection:
+        yield connection.inventory
+
+
+def vsphere_settings(vcenter: VCenter) -> "VsphereSettings":
+    """Return the adapter's settings; the password is read anew at each login.
+
+    Raises:
+        InputError: the file with the user name cannot be read.
+    """
+    from balancer.adapters.vsphere.settings import VsphereSettings
+
+    return VsphereSettings(
+        name=vcenter.name,
+        host=vcenter.host,
+        port=vcenter.port,
+        username=vcenter.user(),
+        password=vcenter.password,
+        ca_file=vcenter.tls.ca_file,
+        thumbprint_sha256=vcenter.tls.thumbprint_sha256,
+        connect_timeout_s=vcenter.timeouts.connect_s,
+        read_timeout_s=vcenter.timeouts.read_s,
+        submit_timeout_s=vcenter.timeouts.submit_s,
+        page_size=vcenter.page_size,
+    )
+
+
+def require_files(config: Config, cluster: Cluster) -> None:
+    """Check the files that the cluster's vCenter needs, before anything is connected.
+
+    Raises:
+        InputError: some are missing, unreadable or empty; all are listed.
+    """
+    vcenter = config.vcenter_of(cluster)
+    problems = file_problems(config.model_copy(update={"vcenters": (vcenter,)}))
+    if problems:
+        raise InputError(f"vCenter {vcenter.name}", problems)
