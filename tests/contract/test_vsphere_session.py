@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from balancer.adapters.vsphere import VsphereSettings, connect
+from balancer.adapters.vsphere import VsphereConnection, VsphereSettings, connect
 from balancer.model.errors import (
     LoginRefused,
     SourceAnswerInvalid,
@@ -22,6 +22,7 @@ from balancer.model.plan import Priority
 from balancer.model.units import ClusterId, HostId, VmId
 from balancer.ports import ClusterRef
 from tests.support.vcenter import VCenterProcess, start_vcenter
+from tests.support.vcenter_control import wait_for
 from tests.support.vsphere import HeardRequests, SlowProxy, settings_for
 from tests.support.wire import document, host_row, vm_row, write
 
@@ -265,6 +266,32 @@ def test_closing_logs_out(server: VCenterProcess) -> None:
     read_once(settings_for(server))
     assert server.control.calls().calls["Logout"] == 1
     assert server.control.expire_sessions() == 0
+
+
+def test_closing_does_not_wait_for_a_server_that_went_silent(server: VCenterProcess) -> None:
+    with SlowProxy(server.host, server.port) as proxy:
+        vcenter = connect(settings_for(server, port=proxy.port))
+        vcenter.inventory.clusters()
+        proxy.go_silent()
+        started = time.monotonic()
+        vcenter.close()
+        assert time.monotonic() - started < 6.0
+
+
+def test_reads_work_again_after_an_outage(server: VCenterProcess) -> None:
+    with connect(settings_for(server)) as vcenter:
+        vcenter.inventory.clusters()
+        server.control.outage(0.3)
+        clusters = wait_for(
+            lambda: clusters_or_none(vcenter), lambda found: found is not None, what="the vCenter"
+        )
+        assert clusters == (CLUSTER,)
+
+
+def clusters_or_none(vcenter: VsphereConnection) -> tuple[ClusterRef, ...] | None:
+    with suppress(SourceUnreachable):
+        return vcenter.inventory.clusters()
+    return None
 
 
 def test_nothing_is_sent_before_the_first_read(server: VCenterProcess) -> None:

@@ -23,13 +23,14 @@ from balancer.adapters.vsphere.faults import fault_line
 from balancer.adapters.vsphere.observer import OK, RequestObserver
 from balancer.adapters.vsphere.settings import VsphereSettings
 from balancer.adapters.vsphere.stub import CallFailed, WatchedStub
-from balancer.adapters.vsphere.transport import tls_context
+from balancer.adapters.vsphere.transport import call_within, tls_context
 from balancer.adapters.vsphere.versions import NoCommonVersion, negotiate
 from balancer.adapters.vsphere.wording import login_refused, source_error
 from balancer.model.errors import LoginRefused, SourceAnswerInvalid, UntrustedCertificate
 from balancer.model.units import Seconds
 
 _MOST_REFUSALS = 2
+_LOGOUT_S = 3.0
 _WINDOW_S = LoginRefused.retry_after_s or 0.0
 
 
@@ -119,11 +120,14 @@ class Session:
             return self._opened
 
     def close(self) -> None:
-        """Log out. Never fails: a session that cannot be ended dies of age."""
+        """Log out, within three seconds. Never fails: a session that cannot be ended dies of age."""
         with self._lock:
             opened, self._opened = self._opened, None
         if opened is not None:
-            with contextlib.suppress(CallFailed, vmodl.MethodFault):
+            with (
+                call_within(_LOGOUT_S),
+                contextlib.suppress(CallFailed, vmodl.MethodFault),
+            ):
                 opened.sessions.Logout()
             opened.stub.retire()
 

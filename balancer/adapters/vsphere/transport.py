@@ -72,9 +72,16 @@ _CALLS = _Calls()
 
 @contextmanager
 def call_within(seconds: Seconds, *, most_bytes: int = MAX_ANSWER_BYTES) -> Iterator[None]:
-    """Bound everything that this thread does on watched sockets inside the block."""
+    """Bound everything that this thread does on watched sockets inside the block.
+
+    A block inside another ends no later than the outer one. Name resolution is the one thing that
+    cannot be bound: it ends when the system's resolver gives up.
+    """
     before = _CALLS.budget
-    _CALLS.budget = _Budget(ends_at=time.monotonic() + seconds, bytes_left=most_bytes)
+    ends_at = time.monotonic() + seconds
+    if before is not None:
+        ends_at = min(ends_at, before.ends_at)
+    _CALLS.budget = _Budget(ends_at=ends_at, bytes_left=most_bytes)
     try:
         yield
     finally:
