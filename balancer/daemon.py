@@ -174,9 +174,11 @@ class ClusterJob:
             self._daemon.run_later(self, delay_s)
 
     def missed(self) -> None:
-        """Count a cycle that could not start in time."""
+        """Count a cycle that did not start in time, as when the one before it still migrates VMs."""
         self._metrics.cycle_missed()
-        log.warning("cycle did not start in time", extra={"cluster": self.watch.key})
+        log.info(
+            "cycle skipped", extra={"cluster": self.watch.name, "vcenter": self.watch.link.name}
+        )
 
 
 class Daemon:

@@ -2,7 +2,8 @@
 
 Reads the snapshot and the journal's rows, decides what is held still until when, and stores nothing:
 the journal is the memory. The planner obeys the holds; evacuations and broken must-rules may override
-those of `Holds.vms`, nothing overrides a pin.
+those of `Holds.vms`, nothing overrides a pin. A VM whose own migration failed is pinned as well: an
+evacuation that tries it again at once would only fail again.
 """
 
 from collections import defaultdict
@@ -26,6 +27,16 @@ TARGET_WINDOW = timedelta(hours=1)
 """Two failures of a target within this time send it out."""
 
 _NOT_THE_VMS_FAULT = frozenset({FailureKind.SKIP_TARGET, FailureKind.STOP})
+
+_PINNING = frozenset(
+    {
+        FailureKind.SKIP_VM,
+        FailureKind.TRANSIENT,
+        FailureKind.CANCELLED,
+        FailureKind.UNMAPPED,
+    }
+)
+"""Failures after which another target would not help: not even an evacuation tries again at once."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,9 +63,11 @@ def holds_from(
     for found in (_budgets(known, limits, now), _failures(known, limits), _returns(known, limits)):
         for vm, hold in found.items():
             holds[vm].extend(hold)
+    own = [row for row in known if row.kind in _PINNING]
+    failing = _vm_refusals(_failures(own, limits), now)
     return Holds(
         vms=_vm_refusals(holds, now),
-        pinned=_pinned(snapshot, known),
+        pinned=MappingProxyType({**failing, **_pinned(snapshot, known)}),
         targets=_targets(snapshot, unique, limits, now),
         pairs=_pairs(snapshot, known, now),
     )

@@ -32,7 +32,11 @@ _SECRET_IN_TEXT = (
     re.compile(r"(?<=vmware_soap_session=)[^\s;]+", re.IGNORECASE),
     re.compile(r"(?<=Authorization: )\S.*", re.IGNORECASE),
 )
-_QUIET = {"uvicorn": logging.WARNING, "uvicorn.access": logging.CRITICAL}
+_QUIET = {
+    "uvicorn": logging.WARNING,
+    "uvicorn.access": logging.CRITICAL,
+    "apscheduler": logging.ERROR,
+}
 """Loggers whose everyday lines say nothing that ours do not."""
 
 _ROUTED = (

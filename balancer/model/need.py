@@ -32,7 +32,7 @@ class Holds:
     """What must not be touched now, for reasons of time and experience.
 
     `vms` stay unless an evacuation or a broken must-rule calls; `pinned` stay whatever happens
-    (a migration is running or its end is unknown); `targets` take no VM; `pairs` were found
+    (a migration is running, its end is unknown, or it failed a moment ago); `targets` take no VM; `pairs` were found
     impossible by the server or by the sequencing of an earlier try.
     """
 

@@ -217,3 +217,24 @@ def test_vms_and_hosts_that_are_gone_are_left_out() -> None:
     assert not holds.pinned
     assert not holds.targets
     assert not holds.pairs
+
+
+@pytest.mark.parametrize(
+    ("kind", "is_pinned"),
+    [
+        (FailureKind.TRANSIENT, True),
+        (FailureKind.SKIP_VM, True),
+        (FailureKind.CANCELLED, True),
+        (FailureKind.UNMAPPED, True),
+        (FailureKind.PAIR, False),
+        (FailureKind.CAPACITY, False),
+        (FailureKind.SKIP_TARGET, False),
+        (FailureKind.STOP, False),
+    ],
+    ids=lambda value: str(value),
+)
+def test_not_even_an_evacuation_tries_a_failing_vm_again_at_once(
+    kind: FailureKind, is_pinned: bool
+) -> None:
+    assert (VM in held(failed(1, ago=0.1, kind=kind)).pinned) is is_pinned
+    assert VM not in held(failed(1, ago=0.3, kind=kind)).pinned
