@@ -13,6 +13,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
 
 from balancer.model.errors import InputError, Problem
+from balancer.policy.file_access import first_bytes, is_file, is_folder
 from balancer.policy.load import DEFAULT_POLICY, load_policies
 from balancer.policy.problems import limited, nearest, shown
 from balancer.policy.strict_yaml import YamlFile, read_yaml
@@ -33,7 +34,7 @@ def _from_base(path: Path, info: ValidationInfo) -> Path:
 def _secret_path(path: Path, info: ValidationInfo) -> Path:
     """Look for a bare name among the service manager's credentials first."""
     folder = os.environ.get(CREDENTIALS_VARIABLE)
-    if folder and path.name == str(path) and (Path(folder) / path).is_file():
+    if folder and path.name == str(path) and is_file(Path(folder) / path):
         return Path(folder) / path
     return _from_base(path, info)
 
@@ -242,7 +243,7 @@ def _cluster_problems(config: Config, file: YamlFile, vcenters: set[str]) -> Ite
 def _policy_problems(config: Config, file: YamlFile) -> Iterator[Problem]:
     told: set[tuple[str, ...]] = set()
     folder = config.policy_folder
-    if folder and not folder.is_dir():
+    if folder and not is_folder(folder):
         yield Problem(where=place(file, ("policy_folder",)), found=f"there is no folder {folder}")
         return
     for index, cluster in enumerate(config.clusters):
@@ -265,7 +266,7 @@ def _policy_problems(config: Config, file: YamlFile) -> Iterator[Problem]:
 def _secret(path: Path, setting: str, vcenter: str) -> str:
     where = f"{setting} of vCenter {vcenter}"
     try:
-        content = _first_bytes(path).decode("utf-8").rstrip("\r\n")
+        content = first_bytes(path, MOST_SECRET_BYTES).decode("utf-8").rstrip("\r\n")
     except OSError as err:
         found = f"{_named(path)} cannot be read: {err.strerror or err}"
         raise InputError(where, (Problem(where=where, found=found),)) from err
@@ -278,14 +279,9 @@ def _secret(path: Path, setting: str, vcenter: str) -> str:
     return content
 
 
-def _first_bytes(path: Path) -> bytes:
-    with path.open("rb") as file:
-        return file.read(MOST_SECRET_BYTES)
-
-
 def _named(path: Path) -> str:
     """Return how a message may call a file: somebody may have put the secret where its file belongs."""
-    return f"the file {path}" if path.exists() else "the file that it names"
+    return f"the file {path}" if is_file(path) else "the file that it names"
 
 
 def _lost_files(vcenter: VCenter) -> Iterator[Problem]:
@@ -295,14 +291,14 @@ def _lost_files(vcenter: VCenter) -> Iterator[Problem]:
         except InputError as err:
             yield from err.problems
     ca_file = vcenter.tls.ca_file
-    if ca_file and not ca_file.is_file():
+    if ca_file and not is_file(ca_file):
         where = f"tls.ca_file of vCenter {vcenter.name}"
         yield Problem(where=where, found=f"there is no file {ca_file}")
 
 
 def _exposed(vcenter: VCenter) -> Iterator[Problem]:
     path = vcenter.password_file
-    if path.is_file() and path.stat().st_mode & 0o007:
+    if is_file(path) and path.stat().st_mode & 0o007:
         yield Problem(
             where=f"password_file of vCenter {vcenter.name}",
             found=f"{path} can be read or written by every account of this machine",

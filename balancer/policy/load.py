@@ -12,6 +12,7 @@ from pathlib import Path
 
 from balancer.model.errors import InputError, Problem
 from balancer.policy.document import PolicyDocument, policy_from
+from balancer.policy.file_access import files_in, is_file, is_folder
 from balancer.policy.problems import nearest, path_text
 from balancer.policy.strict_yaml import YamlFile, YamlPath, read_yaml
 from balancer.policy.typed_document import place, typed
@@ -26,7 +27,7 @@ def packaged_folder() -> Path:
     """Return the folder of the shipped policies, in an installed wheel or in a source tree."""
     package = Path(__file__).parents[1]
     installed = package / "_policies"
-    return installed if installed.is_dir() else package.parent / "policies"
+    return installed if is_folder(installed) else package.parent / "policies"
 
 
 def load_policies(
@@ -66,9 +67,7 @@ def _places(folders: Sequence[Path]) -> tuple[Path, ...]:
 
 
 def _listed(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return [path for path in sorted(folder.iterdir()) if path.suffix in _SUFFIXES]
+    return [path for path in files_in(folder) if path.suffix in _SUFFIXES]
 
 
 def _find(name: str, folders: Sequence[Path], base: Path | None) -> Path:
@@ -77,7 +76,7 @@ def _find(name: str, folders: Sequence[Path], base: Path | None) -> Path:
     for folder in _places(folders):
         for suffix in _SUFFIXES:
             path = folder / f"{name}{suffix}"
-            if path.is_file():
+            if is_file(path):
                 return path
     names = policy_names(folders)
     problem = Problem(

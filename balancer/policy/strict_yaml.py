@@ -18,6 +18,7 @@ from typing import Protocol
 import yaml
 
 from balancer.model.errors import InputError, Problem
+from balancer.policy.file_access import first_bytes
 
 MOST_BYTES = 1 << 20
 MOST_DEPTH = 32
@@ -69,8 +70,7 @@ def read_yaml(path: Path) -> YamlFile:
         InputError: the file cannot be read or is not of the accepted YAML; all problems, with places.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        content = first_bytes(path, MOST_BYTES + 1)
     except OSError as err:
         problem = Problem(where=str(path), found=f"cannot be read: {err.strerror or err}")
         raise InputError(str(path), (problem,)) from err

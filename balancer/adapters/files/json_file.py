@@ -13,6 +13,7 @@ from pathlib import Path
 from pydantic import ValidationError
 
 from balancer.model.errors import BalancerError, InputError, Problem
+from balancer.policy.file_access import first_bytes
 from balancer.policy.problems import Loc, path_text, problems_from, shown
 
 MOST_BYTES = 1 << 29
@@ -29,8 +30,7 @@ def read_bytes(path: Path) -> bytes:
         InputError: the file cannot be read or is larger than `MOST_BYTES`.
     """
     try:
-        with path.open("rb") as file:
-            content = file.read(MOST_BYTES + 1)
+        content = first_bytes(path, MOST_BYTES + 1)
     except OSError as err:
         problem = Problem(where=str(path), found=f"cannot be read: {err.strerror or err}")
         raise InputError(str(path), (problem,)) from err
