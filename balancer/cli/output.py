@@ -26,7 +26,8 @@ def emit(content: bytes, output: Path | None) -> None:
 
 def wants_color(output: Path | None) -> bool:
     """Whether colour is welcome: a terminal, no file, and `NO_COLOR` not set (see no-color.org)."""
-    return output is None and sys.stdout.isatty() and not os.environ.get("NO_COLOR")
+    is_terminal = output is None and sys.stdout.isatty() and os.environ.get("TERM") != "dumb"
+    return is_terminal and not os.environ.get("NO_COLOR")
 
 
 def columns(output: Path | None) -> int:

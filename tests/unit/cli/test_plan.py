@@ -1,4 +1,9 @@
+import contextlib
 import json
+import os
+import pty
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -80,6 +85,31 @@ def test_a_report_is_written_to_a_file(
 def test_a_piped_report_has_no_colour(capfd: pytest.CaptureFixture[str]) -> None:
     plan("--snapshot", SMALL)
     assert "\x1b" not in capfd.readouterr().out
+
+
+def shown_on_a_terminal(**environment: str) -> bytes:
+    """Return what a terminal is sent; reading it ends with an error once nobody writes any more."""
+    ours, theirs = pty.openpty()
+    keep = {key: value for key, value in os.environ.items() if key != "NO_COLOR"}
+    process = subprocess.Popen(
+        [Path(sys.executable).parent / "balancer", "plan", "--snapshot", SMALL],
+        stdout=theirs,
+        env=keep | {"TERM": "xterm"} | environment,
+    )
+    os.close(theirs)
+    parts = []
+    with contextlib.suppress(OSError):
+        while part := os.read(ours, 65_536):
+            parts.append(part)
+    os.close(ours)
+    process.wait(30)
+    return b"".join(parts)
+
+
+def test_a_terminal_gets_colour_unless_it_is_not_wanted() -> None:
+    assert b"\x1b[" in shown_on_a_terminal()
+    assert b"\x1b[" not in shown_on_a_terminal(NO_COLOR="1")
+    assert b"\x1b[" not in shown_on_a_terminal(TERM="dumb")
 
 
 @pytest.mark.parametrize(
