@@ -131,7 +131,8 @@ class VsphereInventory:
                 _merged(base.vms, new_vms, asked), (host.id for host in all_hosts), tally
             ),
         )
-        return self._completed(read, facts, tasks, rejected=tally.counts.total())
+        rejected = max(base.source.rejected_objects, tally.counts.total())
+        return self._completed(read, facts, tasks, rejected=rejected)
 
     def check(self, vm: VmId, target: HostId) -> tuple[Refusal, ...]:
         """Ask the server whether the vMotion would work; an empty tuple means that it would.
