@@ -23,7 +23,8 @@ FORBIDDEN_NAMES = {
     "misc",
 }
 
-MOST_FILE_LINES = 400
+MOST_SOURCE_LINES = 400
+MOST_TEST_LINES = 500
 MOST_FUNCTION_LINES = 60
 
 
@@ -35,8 +36,9 @@ def functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
 
 def test_no_file_is_too_long() -> None:
     lengths = {path: len(path.read_text(encoding="utf-8").splitlines()) for path in PYTHON}
+    limits = {path: MOST_SOURCE_LINES if path in SOURCES else MOST_TEST_LINES for path in PYTHON}
 
-    assert {str(p): n for p, n in lengths.items() if n > MOST_FILE_LINES} == {}
+    assert {str(path): n for path, n in lengths.items() if n > limits[path]} == {}
 
 
 def test_no_function_is_too_long() -> None:
@@ -69,20 +71,24 @@ def test_every_module_says_what_it_owns() -> None:
     assert silent == []
 
 
-def test_blind_excepts_stand_at_the_two_boundaries_only() -> None:
-    allowed = {"balancer/daemon.py"}
+def swallows(node: ast.ExceptHandler) -> bool:
+    """Whether a handler takes every error and does not raise it on after cleaning up."""
+    is_blind = node.type is None or (
+        isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"}
+    )
+    last = node.body[-1]
+    return is_blind and not (isinstance(last, ast.Raise) and last.exc is None)
+
+
+def test_errors_are_swallowed_at_the_cycle_boundary_only() -> None:
     found = {
         str(path.relative_to(ROOT))
         for path in SOURCES
         for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
-        if isinstance(node, ast.ExceptHandler)
-        and (
-            node.type is None
-            or (isinstance(node.type, ast.Name) and node.type.id in {"Exception", "BaseException"})
-        )
+        if isinstance(node, ast.ExceptHandler) and swallows(node)
     }
 
-    assert found <= allowed
+    assert found == {"balancer/daemon.py"}
 
 
 @pytest.mark.slow
