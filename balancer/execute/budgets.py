@@ -6,7 +6,7 @@ journal count as used. Pure: decides from the plan, the snapshot and the journal
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
@@ -42,19 +42,19 @@ def admit(
     bundles = make_bundles(moves, snapshot)
     bundle_of = {key: bundle for bundle in bundles for key in bundle.ids}
     admitted: set[MoveId] = set()
-    waiting: list[tuple[Refusal, int]] = []
+    waiting: list[tuple[Refusal, Bundle]] = []
     for bundle in sorted(bundles, key=lambda bundle: (not bundle.is_mandatory, bundle.place)):
         if admitted.issuperset(bundle.ids):
             continue
         wanted = with_predecessors(bundle, bundle_of, admitted)
         refusal = _mode_refusal(bundle, mode) or ledger.refusal(wanted, bundle)
         if refusal:
-            waiting.append((refusal, len(bundle.moves)))
+            waiting.append((refusal, bundle))
             continue
         ledger.spend(wanted, bundle)
         admitted.update(move.id for move in wanted)
     marked = tuple(replace(move, this_run=move.id in admitted) for move in moves)
-    return marked, _grouped(waiting)
+    return marked, _grouped(waiting, admitted)
 
 
 @dataclass(slots=True, kw_only=True)
@@ -137,8 +137,11 @@ def _mode_refusal(bundle: Bundle, mode: Mode) -> Refusal | None:
     return None
 
 
-def _grouped(waiting: Sequence[tuple[Refusal, int]]) -> tuple[Refusal, ...]:
+def _grouped(
+    waiting: Sequence[tuple[Refusal, Bundle]], admitted: Set[MoveId]
+) -> tuple[Refusal, ...]:
+    """Count the moves that wait for each reason; a later bundle may have brought some of them along."""
     counts: Counter[Refusal] = Counter()
-    for refusal, count in waiting:
-        counts[refusal] += count
-    return tuple(replace(refusal, count=count) for refusal, count in counts.items())
+    for refusal, bundle in waiting:
+        counts[refusal] += len(bundle.ids - admitted)
+    return tuple(replace(refusal, count=n) for refusal, n in counts.items() if n)

@@ -473,5 +473,7 @@ class TwinStores(RuleBasedStateMachine):
         self.folder.cleanup()
 
 
-TwinStores.TestCase.settings = settings(max_examples=25, stateful_step_count=20, deadline=None)
+TwinStores.TestCase.settings = settings(
+    max_examples=25, stateful_step_count=20, deadline=None, derandomize=True
+)
 TestTwinStores = TwinStores.TestCase

@@ -20,6 +20,7 @@ from tests.support.fakes import Script
 from tests.unit.execute.stage import Stage, demand_of, host_id, move, vm_id
 
 HOSTS, VMS = 4, 12
+LAW = settings(max_examples=120, deadline=None, derandomize=True)
 
 FAULTS = [
     "Timedout",
@@ -119,7 +120,7 @@ def apart_broken(snap: Snapshot) -> set[str]:
     return {name for name, _ in broken_pairs(snap) if name.startswith("apart")}
 
 
-@settings(max_examples=120, deadline=None)
+@LAW
 @given(stages())
 def test_no_host_cluster_or_vcenter_carries_more_migrations_than_allowed(
     setting: tuple[Stage, list[Move]],
@@ -132,7 +133,7 @@ def test_no_host_cluster_or_vcenter_carries_more_migrations_than_allowed(
     assert stage.vcenter.peak <= limits.migrations_per_vcenter
 
 
-@settings(max_examples=120, deadline=None)
+@LAW
 @given(stages())
 def test_every_call_has_its_row_every_row_its_outcome_and_no_call_is_repeated(
     setting: tuple[Stage, list[Move]],
@@ -156,7 +157,7 @@ def _check_outcome(stage: Stage, outcome: MoveOutcome) -> None:
         assert calls == 1
 
 
-@settings(max_examples=120, deadline=None)
+@LAW
 @given(stages())
 def test_no_move_starts_before_what_it_waits_for_is_on_its_target(
     setting: tuple[Stage, list[Move]],
@@ -172,7 +173,7 @@ def test_no_move_starts_before_what_it_waits_for_is_on_its_target(
             assert stage.vcenter.sent_at_s[vm_of[key]] <= stage.vcenter.sent_at_s[late.vm]
 
 
-@settings(max_examples=120, deadline=None)
+@LAW
 @given(stages())
 def test_rules_that_keep_apart_and_memory_hold_at_every_instant(
     setting: tuple[Stage, list[Move]],
@@ -208,7 +209,7 @@ def _overfull(snap: Snapshot, ceiling: float) -> set[str]:
     return {h.id for h in snap.hosts if held[h.id] > ceiling * h.usable_memory_mib + 1}
 
 
-@settings(max_examples=120, deadline=None)
+@LAW
 @given(stages())
 def test_a_group_that_stands_together_is_split_only_by_a_failed_migration(
     setting: tuple[Stage, list[Move]],
@@ -225,7 +226,7 @@ def test_a_group_that_stands_together_is_split_only_by_a_failed_migration(
             assert ends - {MoveState.DONE, None}
 
 
-@settings(max_examples=120, deadline=None)
+@LAW
 @given(st.data())
 def test_budgets_are_kept_and_what_is_admitted_is_closed_under_its_needs(
     data: st.DataObject,
