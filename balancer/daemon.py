@@ -24,8 +24,10 @@ from balancer.adapters.clock import SystemClock
 from balancer.adapters.http.app import build_app
 from balancer.adapters.http.server import HttpServer
 from balancer.adapters.store.sqlite import SqliteStore
-from balancer.adapters.vsphere import VsphereSettings, connect
+from balancer.adapters.vsphere import connect
+from balancer.adapters.vsphere.configured import settings_of
 from balancer.assess.demand import demand_of
+from balancer.collect.cluster_choice import find_cluster
 from balancer.config import Cluster, Config, VCenter
 from balancer.cycle import CycleReport, Site, run_cycle
 from balancer.execute import Tools
@@ -38,7 +40,7 @@ from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import Seconds
 from balancer.plan import PlanSettings
 from balancer.policy.types import Mode, Policy
-from balancer.ports import Clock, ClusterRef, Inventory, Migrator, Store
+from balancer.ports import Clock, Inventory, Migrator, Store
 from balancer.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -252,23 +254,6 @@ class Daemon:
                 job.missed()
 
 
-def find_cluster(inventory: Inventory, name: str) -> ClusterRef:
-    """Return the cluster of that name or id.
-
-    Raises:
-        SourceError: the vCenter has no such cluster; the message lists those that can be seen.
-    """
-    clusters = inventory.clusters()
-    for cluster in clusters:
-        if name in (cluster.name, cluster.id):
-            return cluster
-    seen = ", ".join(sorted(cluster.name for cluster in clusters)) or "none"
-    raise SourceError(
-        f"looking for cluster '{name}': the vCenter shows no cluster of that name to this account. "
-        f"It shows: {seen}. Mend the name in the configuration, or give the account the right to read it."
-    )
-
-
 def serve(config: Config) -> int:
     """Run the daemon until it is told to stop (SIGTERM, SIGINT); return the exit code.
 
@@ -303,22 +288,7 @@ def serve(config: Config) -> int:
 
 
 def _link(vcenter: VCenter, metrics: Metrics) -> Link:
-    connection = connect(
-        VsphereSettings(
-            name=vcenter.name,
-            host=vcenter.host,
-            port=vcenter.port,
-            username=vcenter.user(),
-            password=vcenter.password,
-            ca_file=vcenter.tls.ca_file,
-            thumbprint_sha256=vcenter.tls.thumbprint_sha256,
-            connect_timeout_s=vcenter.timeouts.connect_s,
-            read_timeout_s=vcenter.timeouts.read_s,
-            submit_timeout_s=vcenter.timeouts.submit_s,
-            page_size=vcenter.page_size,
-        ),
-        observer=metrics.for_vcenter(vcenter.name),
-    )
+    connection = connect(settings_of(vcenter), observer=metrics.for_vcenter(vcenter.name))
     return Link(
         name=vcenter.name,
         inventory=connection.inventory,

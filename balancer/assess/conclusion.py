@@ -9,7 +9,7 @@ from balancer.assess.state import measure
 from balancer.model.need import Need
 from balancer.model.plan import Conflict, Draft, Move, Plan, PlanStatus, Schedule, Violation
 from balancer.model.reasons import Refusal
-from balancer.model.units import Seconds, VmId
+from balancer.model.units import Seconds, VmId, percent
 from balancer.policy.types import Policy
 from balancer.rules.placement import Ground, Placement
 from balancer.rules.standing import stranded
@@ -115,7 +115,9 @@ def _stranded_vm(after: Placement, vm: VmId) -> Conflict:
 def _quiet(need: Need, policy: Policy) -> str:
     """Say why nothing is done, with the figures that decided."""
     limits = policy.thresholds
-    trigger = f"imbalance {need.imbalance:.1%}, trigger {limits.balance_trigger:.1%}"
+    trigger = (
+        f"imbalance {percent(need.imbalance, 1)}, trigger {percent(limits.balance_trigger, 1)}"
+    )
     if need.wants_relief and policy.goals.contention:
         return f"a host is above its contention threshold, but no move would help ({trigger})"
     if need.wants_balance and policy.goals.balance:

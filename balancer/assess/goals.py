@@ -1,4 +1,4 @@
-"""Which goals a snapshot is fit for: none on stale or partial facts, only the mandatory ones when hosts are lost."""
+"""Which goals facts are fit for: none when stale or partial, only the mandatory ones when hosts are lost."""
 
 from collections.abc import Sequence
 from dataclasses import replace

@@ -14,7 +14,6 @@ from balancer.model.snapshot import Snapshot
 from balancer.policy.problems import nearest
 
 if TYPE_CHECKING:
-    from balancer.adapters.vsphere.settings import VsphereSettings
     from balancer.ports import Inventory
 
 
@@ -47,7 +46,7 @@ def read_cluster(config: Config, cluster: Cluster) -> Snapshot:
         InputError: a file with a secret or certificate is wrong.
         SourceError: the vCenter cannot be asked, or does not show the cluster.
     """
-    from balancer.daemon import find_cluster
+    from balancer.collect.cluster_choice import find_cluster
 
     with inventory_of(config.vcenter_of(cluster)) as inventory:
         return inventory.snapshot(find_cluster(inventory, cluster.name))
@@ -56,33 +55,11 @@ def read_cluster(config: Config, cluster: Cluster) -> Snapshot:
 @contextmanager
 def inventory_of(vcenter: VCenter) -> "Iterator[Inventory]":
     """Give the reading side of a vCenter; leaving the block logs out."""
+    from balancer.adapters.vsphere.configured import settings_of
     from balancer.adapters.vsphere.connection import connect
 
-    with connect(vsphere_settings(vcenter)) as connection:
+    with connect(settings_of(vcenter)) as connection:
         yield connection.inventory
-
-
-def vsphere_settings(vcenter: VCenter) -> "VsphereSettings":
-    """Return the adapter's settings; the password is read anew at each login.
-
-    Raises:
-        InputError: the file with the user name cannot be read.
-    """
-    from balancer.adapters.vsphere.settings import VsphereSettings
-
-    return VsphereSettings(
-        name=vcenter.name,
-        host=vcenter.host,
-        port=vcenter.port,
-        username=vcenter.user(),
-        password=vcenter.password,
-        ca_file=vcenter.tls.ca_file,
-        thumbprint_sha256=vcenter.tls.thumbprint_sha256,
-        connect_timeout_s=vcenter.timeouts.connect_s,
-        read_timeout_s=vcenter.timeouts.read_s,
-        submit_timeout_s=vcenter.timeouts.submit_s,
-        page_size=vcenter.page_size,
-    )
 
 
 def require_files(config: Config, cluster: Cluster) -> None:

@@ -11,6 +11,7 @@ from datetime import datetime
 from balancer.model.host import Host, HostState
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
+from balancer.model.units import percent
 from balancer.model.vm import Vm
 from balancer.policy.types import Limits
 
@@ -54,11 +55,12 @@ def _judge_hosts(snapshot: Snapshot, limits: Limits) -> Refusal | None:
 
 
 def _judge_vms(snapshot: Snapshot, limits: Limits) -> Refusal | None:
-    """Refuse where too many running VMs on hosts within reach show no demand."""
+    """Refuse where too many running VMs within reach show no demand, or could not be read at all."""
     lost = {host.id for host in _lost_hosts(snapshot)}
+    unread = snapshot.source.rejected_objects
     asked = [vm for vm in snapshot.running_vms if vm.host not in lost]
-    silent = sum(1 for vm in asked if not _has_figures(vm))
-    return _partial(silent, len(asked), limits.fresh_vms_ratio, what="running VMs")
+    silent = unread + sum(1 for vm in asked if not _has_figures(vm))
+    return _partial(silent, unread + len(asked), limits.fresh_vms_ratio, what="running VMs")
 
 
 def _judge_lost(snapshot: Snapshot, limits: Limits) -> Refusal | None:
@@ -74,7 +76,9 @@ def _judge_lost(snapshot: Snapshot, limits: Limits) -> Refusal | None:
 def _partial(silent: int, asked: int, wanted_ratio: float, *, what: str) -> Refusal | None:
     if asked - silent >= wanted_ratio * asked:
         return None
-    detail = f"{silent} of {asked} {what} show no figures, wanted are {wanted_ratio:.0%} that do"
+    detail = (
+        f"{silent} of {asked} {what} show no figures, wanted are {percent(wanted_ratio)} that do"
+    )
     return Refusal.of(Reason.SNAPSHOT_PARTIAL, detail)
 
 

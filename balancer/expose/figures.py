@@ -2,14 +2,11 @@
 
 from datetime import UTC, datetime
 
-from balancer.model.units import Mib, Ratio, Seconds
+from balancer.model.units import Mib, Ratio, Seconds, percent
+
+__all__ = ["counted", "duration", "gibibytes", "listed", "moment", "percent", "points", "timestamp"]
 
 MIB_PER_GIB = 1024.0
-
-
-def percent(ratio: Ratio, digits: int = 0) -> str:
-    """Return a ratio as percent, such as `82 %`."""
-    return f"{_unsigned_zero(ratio * 100.0, digits):.{digits}f} %"
 
 
 def points(ratio: Ratio) -> str:

@@ -31,9 +31,9 @@ class Demand:
 class Holds:
     """What must not be touched now, for reasons of time and experience.
 
-    `vms` stay unless an evacuation or a broken must-rule calls; `pinned` stay whatever happens
-    (a migration is running, its end is unknown, or it failed a moment ago); `targets` take no VM; `pairs` were found
-    impossible by the server or by the sequencing of an earlier try.
+    `vms` stay unless an evacuation or a broken must-rule calls; `pinned` stay whatever happens (a
+    migration is running, its end is unknown, or it failed a moment ago); `targets` take no VM; `pairs`
+    were found impossible by the server or by the sequencing of an earlier try.
     """
 
     vms: Mapping[VmId, Refusal] = field(default_factory=lambda: NO_VM_HOLDS)

@@ -18,3 +18,9 @@ Seconds = float
 
 Ratio = float
 """A share, 0..1 unless a docstring says otherwise. Percent exists only in text for people."""
+
+
+def percent(ratio: Ratio, digits: int = 0) -> str:
+    """Return a ratio as people read it, such as `82 %`; never a negative zero."""
+    value = round(ratio * 100.0, digits)
+    return f"{value + 0.0:.{digits}f} %"

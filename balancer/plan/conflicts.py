@@ -11,7 +11,7 @@ import numpy as np
 
 from balancer.model.plan import Conflict
 from balancer.model.reasons import Reason, Refusal
-from balancer.model.units import HostId, VmId
+from balancer.model.units import HostId, VmId, percent
 from balancer.plan.desk import Desk
 from balancer.plan.problem import FOOTPRINT, Problem
 from balancer.plan.tasks import Task
@@ -214,5 +214,5 @@ def _more_memory(desk: Desk, task: Task) -> str:
     ceiling = problem.policy.thresholds.memory_ceiling
     return (
         f"free {lacking_gib:.1f} GiB on {problem.hosts[best].name}, "
-        f"or raise memory_ceiling from {ceiling:.1%} to {then:.1%}"
+        f"or raise memory_ceiling from {percent(ceiling, 1)} to {percent(then, 1)}"
     )

@@ -2,6 +2,7 @@
 
 from balancer.model.host import HostState
 from balancer.model.plan import MoveReason
+from balancer.model.units import percent
 from balancer.plan.desk import Note
 from balancer.plan.ledger import Ledger
 from balancer.plan.loadcost import LoadCost
@@ -53,9 +54,9 @@ def _load(ledger: Ledger, cost: LoadCost, vm: int, target: int) -> str:
     ratio = ledger.load[source, column] / cost.capacity[source, column]
     name, what = problem.hosts[source].name, _RESOURCE[column]
     if ratio > cost.limit[column]:
-        cause = f"{name} at {ratio:.0%} {what}, above {cost.limit[column]:.0%}"
+        cause = f"{name} at {percent(ratio)} {what}, above {percent(cost.limit[column])}"
     else:
-        cause = f"{name} at {ratio:.0%} {what}, mean {cost.mean[column]:.0%}"
+        cause = f"{name} at {percent(ratio)} {what}, mean {percent(cost.mean[column])}"
     return f"{cause}; {_arrival(ledger, cost, vm, target, column)}"
 
 
@@ -68,7 +69,7 @@ def _arrival(
     load, capacity = ledger.load[target, column], cost.capacity[target, column]
     then = load + problem.size[vm, column]
     name, what = problem.hosts[target].name, _RESOURCE[column]
-    return f"{name} goes from {load / capacity:.0%} to {then / capacity:.0%} {what}"
+    return f"{name} goes from {percent(load / capacity)} to {percent(then / capacity)} {what}"
 
 
 def _telling_column(ledger: Ledger, cost: LoadCost, vm: int) -> int:

@@ -2,6 +2,7 @@
 
 from balancer.model.host import Host
 from balancer.model.reasons import Reason, Refusal
+from balancer.model.units import percent
 from balancer.rules.placement import Candidate, Placement
 
 SLACK = 1e-6
@@ -20,11 +21,11 @@ def judge(placement: Placement, move: Candidate) -> Refusal | None:
     memory = placement.footprint_mib[target.id] + demand.footprint_mib
     if memory > limits.memory_ceiling * target.usable_memory_mib + SLACK:
         share = memory / target.usable_memory_mib
-        return _no(Reason.MEMORY_CEILING, move, f"memory would be {share:.0%} full", target)
+        return _no(Reason.MEMORY_CEILING, move, f"memory would be {percent(share)} full", target)
     cpu = placement.cpu_mhz[target.id] + demand.cpu_mhz
     if not move.is_mandatory and cpu > limits.cpu_ceiling * target.usable_cpu_mhz + SLACK:
         share = cpu / target.usable_cpu_mhz
-        return _no(Reason.CPU_CEILING, move, f"CPU demand would be {share:.0%}", target)
+        return _no(Reason.CPU_CEILING, move, f"CPU demand would be {percent(share)}", target)
     count = len(placement.present[target.id]) + 1
     if target.max_running_vms is not None and count > target.max_running_vms:
         return _no(Reason.HOST_VM_LIMIT, move, f"limit is {target.max_running_vms} VMs", target)

@@ -8,7 +8,7 @@ cannot be read is refused as unknown, the server's own check decides).
 from balancer.model.host import Host
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.vm import Vm
-from balancer.rules.placement import Candidate, Placement
+from balancer.rules.placement import Candidate, Ground, Placement
 
 
 def judge(placement: Placement, move: Candidate) -> Refusal | None:
@@ -19,13 +19,34 @@ def judge(placement: Placement, move: Candidate) -> Refusal | None:
     if source.cpu_vendor and target.cpu_vendor and source.cpu_vendor != target.cpu_vendor:
         detail = f"{source.cpu_vendor} to {target.cpu_vendor}"
         return Refusal.of(Reason.CPU_VENDOR, detail, vm=vm.id, host=target.id)
-    return _judge_mode(placement, vm, target) or _judge_features(placement, vm, target)
+    needed = needed_mode(placement.ground, vm, source)
+    if needed is not None and not features_decide(placement.ground, vm, target):
+        return _judge_mode(placement, vm, target, needed)
+    return _judge_features(placement, vm, target)
 
 
-def _judge_mode(placement: Placement, vm: Vm, target: Host) -> Refusal | None:
+def needed_mode(ground: Ground, vm: Vm, source: Host) -> str | None:
+    """Return the mode that a target must offer, None where none is known.
+
+    The VM's own EVC mode is binding. The minimum mode is binding while cluster EVC is on; without it
+    the server gives a best fit that may lie above the very host it runs on: then it needs no more than
+    that host offers. Source: `VirtualMachine.runtime.minRequiredEVCModeKey` and a report of a VM on
+    Cascade Lake that shows Ice Lake.
+    """
     needed = vm.evc_mode or vm.min_evc_mode
-    if needed is None:
-        return None
+    if needed is None or vm.evc_mode or ground.snapshot.cluster.evc_mode:
+        return needed
+    here = source.max_evc_mode
+    return here if here is not None and ground.evc.can_run(here, needed) is False else needed
+
+
+def features_decide(ground: Ground, vm: Vm, target: Host) -> bool:
+    """Whether the exact feature check stands in for the mode: EVC off on both, features of both known."""
+    off = vm.evc_mode is None and ground.snapshot.cluster.evc_mode is None
+    return off and bool(vm.cpu_features) and bool(target.cpu_features)
+
+
+def _judge_mode(placement: Placement, vm: Vm, target: Host, needed: str) -> Refusal | None:
     offered = placement.ground.snapshot.cluster.evc_mode or target.max_evc_mode
     if offered is None:
         detail = f"needs {needed}, the mode of {target.name} is not known"
@@ -37,7 +58,7 @@ def _judge_mode(placement: Placement, vm: Vm, target: Host) -> Refusal | None:
     if not runs:
         detail = f"needs {needed}, {target.name} offers {offered}"
         return Refusal.of(Reason.EVC, detail, vm=vm.id, host=target.id)
-    return None
+    return _judge_features(placement, vm, target)
 
 
 def _judge_features(placement: Placement, vm: Vm, target: Host) -> Refusal | None:

@@ -186,6 +186,32 @@ CASES = [
         target={"cpu_features": {"cpuid.avx2": "1"}},
     ),
     Case(
+        says="without EVC the features decide, not the best-fit mode",
+        reason=None,
+        vm={"min_evc_mode": "intel-icelake", "cpu_features": {"cpuid.avx2": "Bool:Min:1"}},
+        target={"max_evc_mode": "intel-skylake", "cpu_features": {"cpuid.avx2": "1"}},
+    ),
+    Case(
+        says="the VM's own EVC mode binds although the features fit",
+        reason=Reason.EVC,
+        vm={"evc_mode": "intel-icelake", "cpu_features": {"cpuid.avx2": "Bool:Min:1"}},
+        target={"max_evc_mode": "intel-skylake", "cpu_features": {"cpuid.avx2": "1"}},
+    ),
+    Case(
+        says="a minimum above its own host asks for no more than that host offers",
+        reason=None,
+        vm={"min_evc_mode": "intel-icelake"},
+        source={"max_evc_mode": "intel-cascadelake"},
+        target={"max_evc_mode": "intel-cascadelake"},
+    ),
+    Case(
+        says="a minimum above its own host still keeps it from older hosts",
+        reason=Reason.EVC,
+        vm={"min_evc_mode": "intel-icelake"},
+        source={"max_evc_mode": "intel-cascadelake"},
+        target={"max_evc_mode": "intel-skylake"},
+    ),
+    Case(
         says="a feature that is there",
         reason=None,
         vm={"cpu_features": {"cpuid.avx2": "Bool:Min:1"}},

@@ -9,7 +9,8 @@ import pytest
 
 from balancer.adapters.clock import SystemClock
 from balancer.adapters.store.memory import MemoryStore
-from balancer.daemon import ClusterJob, Daemon, Link, Watch, find_cluster
+from balancer.collect.cluster_choice import find_cluster
+from balancer.daemon import ClusterJob, Daemon, Link, Watch
 from balancer.expose.health import Health
 from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.model.errors import LoginRefused, SourceError, SourceUnreachable

@@ -88,12 +88,18 @@ class _Groups:
     hosts: Mapping[str, list[vim.HostSystem]]
 
 
+_ALWAYS_MUST = frozenset({RuleType.AFFINITY, RuleType.ANTI_AFFINITY})
+"""Rules between VMs have no must or should in the user interface, and DRS never breaks them by a move of
+its own. Their flag concerns power-on alone, so they are must-rules here whatever it says."""
+
+
 def _rules(info: _Info, groups: _Groups) -> Iterable[Rule]:
     for wire in info.rule:
         rule = _rule(wire, groups)
         if rule is not None:
             # Source: `ClusterRuleInfo`: both flags default to false.
-            yield replace(rule, enabled=bool(wire.enabled), mandatory=bool(wire.mandatory))
+            must = bool(wire.mandatory) or rule.type in _ALWAYS_MUST
+            yield replace(rule, enabled=bool(wire.enabled), mandatory=must)
 
 
 def _rule(wire: vim.cluster.RuleInfo, groups: _Groups) -> Rule | None:

@@ -231,7 +231,7 @@ def test_vms_and_hosts_that_are_gone_are_left_out() -> None:
         (FailureKind.SKIP_TARGET, False),
         (FailureKind.STOP, False),
     ],
-    ids=lambda value: str(value),
+    ids=str,
 )
 def test_not_even_an_evacuation_tries_a_failing_vm_again_at_once(
     kind: FailureKind, is_pinned: bool

@@ -1,5 +1,6 @@
 """Freshness, completeness and lost hosts: which snapshots are fit to act on."""
 
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,7 +9,7 @@ import pytest
 from balancer.collect import judge_quality
 from balancer.model.host import HostState
 from balancer.model.reasons import Reason
-from balancer.model.snapshot import Snapshot
+from balancer.model.snapshot import Snapshot, Source
 from balancer.model.vm import PowerState, Profile
 from balancer.policy.types import Limits
 from tests.support.builders import NOON, host, snapshot, vm
@@ -124,3 +125,13 @@ def test_the_refusal_names_the_hosts_that_are_lost() -> None:
 
 def test_an_empty_cluster_is_fit() -> None:
     assert reasons(snapshot([], [])) == []
+
+
+@pytest.mark.parametrize(
+    ("unread", "is_fit"), [(0, True), (1, True), (2, False)], ids=["none", "one of 20", "two of 21"]
+)
+def test_objects_that_could_not_be_read_count_as_silent(unread: int, is_fit: bool) -> None:
+    snap = snapshot([host(1)], [vm(n, 1) for n in range(19)])
+    partly = replace(snap, source=Source(rejected_objects=unread))
+
+    assert (judge_quality(partly, Limits(), now=partly.taken_at) == ()) is is_fit

@@ -44,7 +44,7 @@ def rules(*wire: Any, group: tuple[Any, ...] = ()) -> tuple[Rule, ...]:
     return read(rule=list(wire), group=list(group)).rules
 
 
-def test_rules_between_vms_are_read_with_their_flags() -> None:
+def test_rules_between_vms_are_must_rules_whatever_their_flag_says() -> None:
     together = spec.AffinityRuleSpec(name="a", enabled=True, mandatory=True, vm=[VM[1], VM[2]])
     apart = spec.AntiAffinityRuleSpec(name="b", enabled=True, mandatory=False, vm=[VM[3], VM[1]])
     assert rules(together, apart) == (
@@ -53,13 +53,14 @@ def test_rules_between_vms_are_read_with_their_flags() -> None:
             name="b",
             type=RuleType.ANTI_AFFINITY,
             vms=(VmId("vm-3"), VmId("vm-1")),
-            mandatory=False,
         ),
     )
 
 
 def test_flags_that_are_unset_are_false() -> None:
-    (rule,) = rules(spec.AffinityRuleSpec(name="a", vm=[VM[1], VM[2]]))
+    names = vim.cluster.VmHostRuleInfo(name="a", vmGroupName="vms", affineHostGroupName="hosts")
+    groups = (vim.cluster.VmGroup(name="vms", vm=[VM[1]]), vim.cluster.HostGroup(name="hosts"))
+    (rule,) = rules(names, group=groups)
     assert (rule.enabled, rule.mandatory) == (False, False)
 
 
