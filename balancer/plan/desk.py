@@ -86,6 +86,7 @@ class Desk:
         rows = np.array(movers, dtype=np.int64)
         hosts = np.arange(len(self.problem.hosts))
         each = price(self.problem, rows[:, None], self.base[rows][:, None], hosts)
+        each[np.arange(len(rows)), self.base[rows]] = 0.0
         total: Floats = each.sum(axis=0)
         return total
 
@@ -95,6 +96,11 @@ class Desk:
             if self.ledger.at[vm] != target:
                 self.notes.setdefault(int(vm), note)
         self.ledger.move([int(vm) for vm in movers], target)
+
+    def forget_the_unmoved(self) -> None:
+        """Drop the notes of VMs that stand where they stood in the snapshot."""
+        at, start = self.ledger.at, self.problem.at
+        self.notes = {vm: note for vm, note in self.notes.items() if at[vm] != start[vm]}
 
     def restore(self, at: Ints, notes: dict[int, Note]) -> None:
         """Go back to a placement and the notes of that time."""

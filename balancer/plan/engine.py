@@ -18,6 +18,7 @@ from balancer.plan.draft import write_draft
 from balancer.plan.load import level_hosts, relieve_hosts
 from balancer.plan.loadcost import load_cost
 from balancer.plan.mandatory import fulfil
+from balancer.plan.polish import Budget, polish
 from balancer.plan.problem import compile_problem
 from balancer.plan.prune import prune
 from balancer.plan.repair import repair
@@ -30,71 +31,77 @@ MOST_ROUNDS = 8
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanSettings:
-    """How to search. The same seed gives the same draft as long as the time limit is not hit."""
+    """How to search. The same settings give the same draft as long as the time limit is not hit.
+
+    `polish_windows` is how many windows of four hosts are solved exactly to save moves; 0 for none.
+    """
 
     seed: int = 0
     time_limit_s: Seconds = 10.0
+    polish_windows: int = 6
 
 
 def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
     """Plan moves for a need. Never raises for a cluster that cannot be mended: see `Draft.conflicts`."""
     if not need.demand or not need.snapshot.hosts:
         return Draft(moves=())
-    watch, deadline = Stopwatch(), time.perf_counter() + settings.time_limit_s
-    desk = Desk(compile_problem(need, policy))
-    watch.lap("compile")
-    vetoes = _vetoes(desk)
+    run = _Run(Desk(compile_problem(need, policy)), settings)
+    run.watch.lap("compile")
     stuck: list[Task] = []
     for number in range(MOST_ROUNDS):
-        stuck = _mandatory(desk, settings, deadline, watch)
-        _run_round(desk, vetoes, watch, is_first=number == 0)
-        if (desk.ledger.at == desk.base).all() or time.perf_counter() > deadline:
+        stuck = run.mandatory()
+        run.load(is_first=number == 0)
+        if (run.desk.ledger.at == run.desk.base).all() or time.perf_counter() > run.deadline:
             break
-        desk.new_round()
-    return write_draft(desk, stuck, watch)
+        run.desk.new_round()
+    return write_draft(run.desk, stuck, run.watch)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Vetoes:
-    """Aims that the assessment does not call for although the figures would."""
+class _Run:
+    """One draft in the making: the desk, what may be spent, and which aims are called for."""
 
-    relief: bool
-    balance: bool
+    def __init__(self, desk: Desk, settings: PlanSettings) -> None:
+        self.desk, self.settings = desk, settings
+        self.watch = Stopwatch()
+        self.deadline = time.perf_counter() + settings.time_limit_s
+        need, cost = desk.problem.need, load_cost(desk.ledger)
+        limits, goals = desk.problem.policy.thresholds, desk.problem.policy.goals
+        is_over = bool(cost.is_over(desk.ledger).any())
+        is_uneven = cost.imbalance(desk.ledger) > limits.balance_trigger
+        # An aim that the figures call for and the assessment does not is vetoed for all rounds.
+        self.may_relieve = goals.contention and (need.wants_relief or not is_over)
+        self.may_level = goals.balance and (need.wants_balance or not is_uneven)
 
+    def mandatory(self) -> list[Task]:
+        """Evacuate and mend must-rules; return what is stuck."""
+        stuck = fulfil(self.desk)
+        self.watch.lap("mandatory")
+        if stuck:
+            stuck = repair(self.desk, stuck, seed=self.settings.seed, deadline=self.deadline)
+            self.watch.lap("repair")
+        return stuck
 
-def _vetoes(desk: Desk) -> _Vetoes:
-    need, cost = desk.problem.need, load_cost(desk.ledger)
-    goals, trigger = desk.problem.policy.goals, desk.problem.policy.thresholds.balance_trigger
-    is_over = bool(cost.is_over(desk.ledger).any())
-    is_uneven = cost.imbalance(desk.ledger) > trigger
-    return _Vetoes(
-        relief=not goals.contention or (is_over and not need.wants_relief),
-        balance=not goals.balance or (is_uneven and not need.wants_balance),
-    )
+    def load(self, *, is_first: bool) -> None:
+        """Run the stages that are not mandatory. A later round plans as a new plan of the result would."""
+        desk, policy = self.desk, self.desk.problem.policy
+        if policy.goals.rules:
+            mend_should_rules(desk)
+            self.watch.lap("should_rules")
+        if self.may_relieve and load_cost(desk.ledger).is_over(desk.ledger).any():
+            relieve_hosts(desk)
+            self.watch.lap("contention")
+        spread = load_cost(desk.ledger).imbalance(desk.ledger)
+        wanted = is_first and desk.problem.need.wants_balance
+        if self.may_level and (wanted or spread > policy.thresholds.balance_trigger):
+            self._level(policy.thresholds.balance_target)
+        prune(desk, policy.thresholds.balance_target)
+        self.watch.lap("prune")
 
-
-def _mandatory(desk: Desk, settings: PlanSettings, deadline: float, watch: Stopwatch) -> list[Task]:
-    stuck = fulfil(desk)
-    watch.lap("mandatory")
-    if stuck:
-        stuck = repair(desk, stuck, seed=settings.seed, deadline=deadline)
-        watch.lap("repair")
-    return stuck
-
-
-def _run_round(desk: Desk, vetoes: _Vetoes, watch: Stopwatch, *, is_first: bool) -> None:
-    """Run the stages that are not mandatory. A later round plans as a new plan of the result would."""
-    policy = desk.problem.policy
-    if policy.goals.rules:
-        mend_should_rules(desk)
-        watch.lap("should_rules")
-    if not vetoes.relief and load_cost(desk.ledger).is_over(desk.ledger).any():
-        relieve_hosts(desk)
-        watch.lap("contention")
-    wanted = is_first and desk.problem.need.wants_balance
-    spread = load_cost(desk.ledger).imbalance(desk.ledger)
-    if not vetoes.balance and (wanted or spread > policy.thresholds.balance_trigger):
-        level_hosts(desk)
-        watch.lap("balance")
-    prune(desk, policy.thresholds.balance_target)
-    watch.lap("prune")
+    def _level(self, target: float) -> None:
+        level_hosts(self.desk)
+        self.watch.lap("balance")
+        budget = Budget(
+            windows=self.settings.polish_windows, seed=self.settings.seed, deadline=self.deadline
+        )
+        polish(self.desk, target, budget)
+        self.watch.lap("polish")

@@ -25,9 +25,7 @@ def prune(desk: Desk, target: float) -> None:
         ):
             continue
         desk.ledger.move(members, home)
-        for vm in members:
-            if desk.ledger.at[vm] == desk.problem.at[vm]:
-                desk.notes.pop(vm, None)
+    desk.forget_the_unmoved()
 
 
 def _dearest_first(desk: Desk) -> list[tuple[tuple[int, ...], int]]:
@@ -36,11 +34,16 @@ def _dearest_first(desk: Desk) -> list[tuple[tuple[int, ...], int]]:
     for vm in np.flatnonzero(desk.ledger.at != desk.base).tolist():
         members = desk.together(vm)
         homes = set(desk.base[list(members)].tolist())
-        if len(homes) == 1 and all(desk.notes[m].reason in _OPTIONAL for m in members):
+        if len(homes) == 1 and all(_is_optional(desk, m) for m in members):
             price = float(desk.price(members)[desk.ledger.at[vm]])
             found[members] = (price, homes.pop())
     order = sorted(found, key=lambda members: (-found[members][0], members))
     return [(members, found[members][1]) for members in order]
+
+
+def _is_optional(desk: Desk, vm: int) -> bool:
+    note = desk.notes.get(vm)
+    return note is not None and note.reason in _OPTIONAL
 
 
 def _spares(desk: Desk, cost: LoadCost, members: tuple[int, ...], home: int, target: float) -> bool:

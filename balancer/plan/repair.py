@@ -68,7 +68,7 @@ def _mend(desk: Desk, task: Task, effort: _Effort) -> None:
     size = SMALLEST_WINDOW
     while effort.spend():
         window = _window(desk, task, takers[:size], may_enter)
-        if window.reach[0].any() and _solve(desk, task, window, effort.seed):
+        if window.reach[0].any() and _solve(desk, task, window, effort):
             return
         if size >= min(len(takers), LARGEST_WINDOW):
             return
@@ -139,7 +139,7 @@ def _neighbours(desk: Desk, task: Task, hosts: Sequence[int]) -> list[tuple[int,
     return found
 
 
-def _solve(desk: Desk, task: Task, window: Window, seed: int) -> bool:
+def _solve(desk: Desk, task: Task, window: Window, effort: _Effort) -> bool:
     """Solve one window and carry the solution out; False where there is none."""
     from ortools.sat.python import cp_model  # noqa: PLC0415
 
@@ -153,7 +153,7 @@ def _solve(desk: Desk, task: Task, window: Window, seed: int) -> bool:
         if not sits(desk, window.units[unit], window.hosts[place])
     ]
     model.minimize(sum(moves))
-    solved = solve(model, seed=seed, limit=LIMIT_PER_SOLVE)
+    solved = solve(model, seed=effort.seed, limit=LIMIT_PER_SOLVE, deadline=effort.deadline)
     if solved.answer is not Answer.FOUND:
         return False
     at, notes = desk.ledger.at.copy(), dict(desk.notes)
