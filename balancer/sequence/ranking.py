@@ -15,9 +15,14 @@ _LEAST_RATE = 1e-12
 
 
 class Ranking:
-    """Ranks units; knows how many seconds of migration each host still has before it."""
+    """Ranks units; knows how many seconds of migration each host still has before it.
 
-    def __init__(self, units: Iterable[Unit]) -> None:
+    With `largest_first` the longest copies come first within each class: a large VM finds room before
+    small ones have taken it piece by piece.
+    """
+
+    def __init__(self, units: Iterable[Unit], *, largest_first: bool = False) -> None:
+        self._largest_first = largest_first
         self._work_s: defaultdict[HostId, Seconds] = defaultdict(float)
         for unit in units:
             self.add(unit)
@@ -39,7 +44,9 @@ class Ranking:
         """
         return sorted(units, key=self._rank)
 
-    def _rank(self, unit: Unit) -> tuple[int, int, float, float, str]:
+    def _rank(self, unit: Unit) -> tuple[int, float, float, float, str]:
+        if self._largest_first:
+            return unit.urgency, -unit.seconds, 0.0, 0.0, unit.key
         rate = unit.gain / max(unit.seconds, 1.0)
         octave = 0 if unit.urgency <= 0 else -floor(log2(max(rate, _LEAST_RATE)))
         critical = max(

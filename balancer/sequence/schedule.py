@@ -17,13 +17,32 @@ from balancer.sequence.dependencies import Entry, dependencies, entries_of
 from balancer.sequence.dropping import refusals_of
 from balancer.sequence.timing import start_times
 from balancer.sequence.units import Unit, units_of
-from balancer.sequence.waves import Stuck, WaveBuilder
+from balancer.sequence.waves import Manner, Stuck, WaveBuilder
 from balancer.sequence.yard import Yard
 
 MOST_ATTEMPTS = 6
 """Attempts with parking. One more without it ends the matter: then nobody is left on a parking host."""
 
+MANNERS = (
+    Manner(),
+    Manner(largest_first=True),
+    Manner(mandatory_alone=True),
+    Manner(mandatory_alone=True, largest_first=True),
+)
+"""Tried in this order while something is given up that another order might reach; the best one wins."""
+
 IDLE = Refusal.of(Reason.UNREACHABLE, "it only makes room for a move that cannot be reached")
+
+_ORDER_MATTERS = frozenset(
+    {
+        Reason.MEMORY_CEILING,
+        Reason.CPU_CEILING,
+        Reason.MEMORY_RESERVATION,
+        Reason.CPU_RESERVATION,
+        Reason.HOST_VM_LIMIT,
+        Reason.ANTI_AFFINITY,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,7 +51,7 @@ class _Attempt:
 
     waves: list[tuple[Unit, ...]]
     given_up: Mapping[VmId, Stuck]
-    mandatory_alone: bool
+    manner: Manner
 
     @property
     def loss(self) -> tuple[int, int, int]:
@@ -41,6 +60,11 @@ class _Attempt:
         mandatory = sum(len(unit.steps) for unit in lost if unit.is_mandatory)
         made = sum(len(unit.steps) for wave in self.waves for unit in wave)
         return mandatory, sum(len(unit.steps) for unit in lost), made
+
+    @property
+    def is_for_want_of_order(self) -> bool:
+        """Whether something was given up for want of room or of distance, which depend on the order."""
+        return any(stuck.refusal.reason in _ORDER_MATTERS for stuck in self.given_up.values())
 
 
 def make_schedule(need: Need, policy: Policy, draft: Draft) -> Schedule:
@@ -57,30 +81,30 @@ def make_schedule(need: Need, policy: Policy, draft: Draft) -> Schedule:
         return Schedule(moves=())
     ground = Ground(need.snapshot, policy, need.demand)
     units = units_of(ground, draft.moves)
-    best = _settle(need, policy, units, mandatory_alone=False)
+    best = _settle(need, policy, units, MANNERS[0])
+    for manner in MANNERS[1:]:
+        is_of_use = best.loss[0] > 0 or not manner.mandatory_alone
+        if best.is_for_want_of_order and is_of_use:
+            other = _settle(need, policy, units, manner)
+            best = min(best, other, key=lambda attempt: attempt.loss)
     if best.loss[0]:
-        other = _settle(need, policy, units, mandatory_alone=True)
-        best = min(best, other, key=lambda attempt: attempt.loss)
         best = _without_idle_helpers(need, policy, units, best)
     return _finish(ground, best)
 
 
-def _settle(
-    need: Need, policy: Policy, units: Sequence[Unit], *, mandatory_alone: bool
-) -> _Attempt:
+def _settle(need: Need, policy: Policy, units: Sequence[Unit], manner: Manner) -> _Attempt:
     """Repeat the attempt without the units that would be left on a parking host, until none is."""
     given_up: dict[VmId, Stuck] = {}
     for attempt in range(MOST_ATTEMPTS + 1):
         left = [unit for unit in units if unit.key not in given_up]
-        may_park = attempt < MOST_ATTEMPTS
-        builder = WaveBuilder(Yard(need, policy), left, may_park=may_park)
-        waves, stuck = builder.build(mandatory_alone=mandatory_alone)
+        how = replace(manner, may_park=attempt < MOST_ATTEMPTS)
+        waves, stuck = WaveBuilder(Yard(need, policy), left, how).build()
         stranded = {found.unit.key: found for found in stuck if found.unit.is_parked}
         if not stranded:
             break
         given_up |= stranded
     given_up |= {found.unit.key: found for found in stuck}
-    return _Attempt(waves=waves, given_up=given_up, mandatory_alone=mandatory_alone)
+    return _Attempt(waves=waves, given_up=given_up, manner=manner)
 
 
 def _without_idle_helpers(
@@ -92,7 +116,7 @@ def _without_idle_helpers(
     if not idle:
         return best
     rest = [unit for unit in units if unit.key not in idle]
-    other = _settle(need, policy, rest, mandatory_alone=best.mandatory_alone)
+    other = _settle(need, policy, rest, best.manner)
     if not other.given_up.keys() <= best.given_up.keys():
         return best
     given_up = {**other.given_up, **idle}

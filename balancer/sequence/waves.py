@@ -27,24 +27,33 @@ class Stuck:
     refusal: Refusal
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """How an attempt goes about it.
+
+    With `mandatory_alone` nothing optional begins before every mandatory unit has moved or is stuck:
+    slower, but nothing optional can take the room that a mandatory unit waits for.
+    """
+
+    mandatory_alone: bool = False
+    largest_first: bool = False
+    may_park: bool = True
+
+
 class WaveBuilder:
     """One attempt; `build` carries it out, once."""
 
-    def __init__(self, yard: Yard, units: Iterable[Unit], *, may_park: bool = True) -> None:
+    def __init__(self, yard: Yard, units: Iterable[Unit], manner: Manner) -> None:
         self._yard = yard
+        self._manner = manner
         self._pending = {unit.key: unit for unit in units}
-        self._ranking = Ranking(self._pending.values())
-        self._may_park = may_park
+        self._ranking = Ranking(self._pending.values(), largest_first=manner.largest_first)
         self._refusals: dict[str, Refusal] = {}
 
-    def build(self, *, mandatory_alone: bool = False) -> tuple[list[tuple[Unit, ...]], list[Stuck]]:
-        """Return the waves and what is stuck, both in order.
-
-        With `mandatory_alone` nothing optional begins before every mandatory unit has moved or is
-        stuck: slower, but nothing optional can take the room that a mandatory unit waits for.
-        """
+    def build(self) -> tuple[list[tuple[Unit, ...]], list[Stuck]]:
+        """Return the waves and what is stuck, both in order."""
         waves: list[tuple[Unit, ...]] = []
-        later = self._set_aside() if mandatory_alone else []
+        later = self._set_aside() if self._manner.mandatory_alone else []
         while True:
             waves += self._exhaust()
             if not later:
@@ -129,7 +138,7 @@ class WaveBuilder:
 
     def _park(self) -> bool:
         """Replace some stuck units by a hop and the rest of their way; False where none helps."""
-        if not self._may_park:
+        if not self._manner.may_park:
             return False
         hops = choose_hops(self._yard, self._ranking.order(self._pending.values()))
         for hop in hops:

@@ -51,7 +51,7 @@ def test_without_a_spare_host_a_ring_is_dropped_and_each_refusal_names_what_bloc
     assert schedule.moves == ()
     assert [refusal.vm for refusal in schedule.dropped] == [f"vm-{n + 1}" for n in range(size)]
     assert {refusal.reason for refusal in schedule.dropped} == {Reason.UNREACHABLE}
-    assert "esx2: memory would be 120% full" in schedule.dropped[0].detail
+    assert "esx2: memory would be 120" in schedule.dropped[0].detail
     assert "waits for vm2 to leave" in schedule.dropped[0].detail
 
 

@@ -16,7 +16,7 @@ from balancer.sequence import make_schedule
 from balancer.sequence.units import units_of
 from balancer.sequence.yard import Yard
 from tests.support.builders import host, rule, snapshot, vm
-from tests.unit.sequence.replay import go, need_of, scheduled
+from tests.unit.sequence.replay import WIDE, go, need_of, scheduled
 
 IDLE: dict[str, Any] = {"cpu_demand_mhz": 0.0, "memory_active_mib": 0.0}
 
@@ -189,6 +189,20 @@ def test_an_optional_arrival_is_not_overrun_by_a_mandatory_one_in_its_wave() -> 
     assert yard.begin(forced) is None
 
 
+def test_the_optional_member_of_a_mandatory_group_is_not_overrun_either() -> None:
+    together = rule("together", RuleType.AFFINITY, [2, 3])
+    vms = [vm(1, 1, cpu_demand_mhz=12_000.0), vm(2, 2, cpu_demand_mhz=12_000.0), vm(3, 2, **IDLE)]
+    hosts = [host(1, state=HostState.ENTERING_MAINTENANCE), host(2), host(3)]
+    snap = snapshot(hosts, vms, [together])
+    moves = [go(snap, 1, 3, MoveReason.EVACUATE), go(snap, 2, 3), go(snap, 3, 3, MoveReason.RULE)]
+    yard = Yard(need_of(snap), Policy(limits=WIDE))
+    forced, group = units_of(yard.ground, moves)
+    assert yard.begin(group) is None
+    refusal = yard.begin(forced)
+    assert refusal is not None
+    assert (refusal.reason, refusal.vm) == (Reason.CPU_CEILING, "vm-2")
+
+
 def test_a_vm_arrives_only_after_its_anti_affinity_mate_has_left() -> None:
     apart = rule("apart", RuleType.ANTI_AFFINITY, [1, 2])
     snap = snapshot([host(1), host(2), host(3)], [vm(1, 1, **IDLE), vm(2, 2, **IDLE)], [apart])
@@ -316,6 +330,16 @@ def test_an_evacuation_may_cost_balance() -> None:
     hosts = [host(1, state=HostState.ENTERING_MAINTENANCE), host(2), host(3)]
     snap = snapshot(hosts, [vm(1, 1, cpu_demand_mhz=9000.0), vm(2, 2), vm(3, 3)])
     assert len(scheduled(snap, [go(snap, 1, 2, MoveReason.EVACUATE)]).moves) == 1
+
+
+def test_a_large_vm_is_not_locked_out_by_a_small_one_that_may_wait() -> None:
+    """vm-1 first would leave no room on host-1 for vm-2, and vm-3 needs vm-2's place."""
+    sizes, on = {1: 8_000.0, 2: 46_000.0, 3: 46_000.0, 4: 54_000.0, 5: 38_000.0}, [3, 3, 1, 2, 3]
+    vms = [vm(n, on[n - 1], **IDLE, memory_mib=size) for n, size in sizes.items()]
+    snap = snapshot([host(1), host(2), host(3)], vms)
+    schedule = scheduled(snap, [go(snap, 1, 1), go(snap, 2, 1), go(snap, 3, 3)])
+    assert schedule.dropped == ()
+    assert [move.vm for move in schedule.moves] == ["vm-2", "vm-3", "vm-1"]
 
 
 def test_room_is_not_made_for_what_cannot_be_reached() -> None:
