@@ -27,7 +27,7 @@ WINDOW_GROWTH = 2
 
 UNITS_PER_HOST = 30
 SIZE_RATIO = 1.2
-"""Only units up to this times the size of the stuck one are asked to make room."""
+"""Only units up to this times the size of the stuck one are asked to make room, but for the last try."""
 
 MOST_SOLVES = 120
 LIMIT_PER_SOLVE = 1.0
@@ -67,10 +67,12 @@ def _mend(desk: Desk, task: Task, effort: _Effort) -> None:
     takers = _ranked(desk, task, may_enter)
     size = SMALLEST_WINDOW
     while effort.spend():
-        window = _window(desk, task, takers[:size], may_enter)
+        is_last = size >= min(len(takers), LARGEST_WINDOW)
+        hosts = tuple(sorted(takers[:size]))
+        window = _window(desk, task, hosts, may_enter, most=np.inf if is_last else SIZE_RATIO)
         if window.reach[0].any() and _solve(desk, task, window, effort):
             return
-        if size >= min(len(takers), LARGEST_WINDOW):
+        if is_last:
             return
         size += WINDOW_GROWTH
 
@@ -106,12 +108,13 @@ def _ranked(desk: Desk, task: Task, may_enter: Bools) -> list[int]:
     return ranked
 
 
-def _window(desk: Desk, task: Task, hosts: Sequence[int], may_enter: Bools) -> Window:
-    """Return the window; its first unit is what is stuck."""
-    chosen = tuple(sorted(hosts))
+def _window(
+    desk: Desk, task: Task, chosen: tuple[int, ...], may_enter: Bools, *, most: float
+) -> Window:
+    """Return the window; its first unit is what is stuck, none is larger than `most` times that."""
     units = [task.movers]
     reach = [may_enter[list(chosen)]]
-    for members in _neighbours(desk, task, chosen):
+    for members in _neighbours(desk, task, chosen, most):
         allowed = np.all(desk.allowed(members, is_mandatory=True), axis=0)[list(chosen)]
         if allowed.any():
             here = np.array([sits(desk, members, host) for host in chosen], dtype=bool)
@@ -120,10 +123,10 @@ def _window(desk: Desk, task: Task, hosts: Sequence[int], may_enter: Bools) -> W
     return Window(hosts=chosen, units=tuple(units), reach=np.array(reach), is_mandatory=True)
 
 
-def _neighbours(desk: Desk, task: Task, hosts: Sequence[int]) -> list[tuple[int, ...]]:
+def _neighbours(desk: Desk, task: Task, hosts: Sequence[int], most: float) -> list[tuple[int, ...]]:
     """Return the units on the hosts that may make room: small enough, or of a group of the stuck VMs."""
     problem = desk.problem
-    most = SIZE_RATIO * problem.size[list(task.movers), FOOTPRINT].sum()
+    largest = most * problem.size[list(task.movers), FOOTPRINT].sum()
     groups = {group for vm in task.movers for group in problem.apart_of.get(vm, ())}
     mates = {vm for group in groups for vm in problem.apart[group].members}
     found: list[tuple[int, ...]] = []
@@ -133,7 +136,7 @@ def _neighbours(desk: Desk, task: Task, hosts: Sequence[int]) -> list[tuple[int,
         whole = [u for u in units if len(u) > 1 or u[0] not in desk.family_of]
         size = {unit: float(problem.size[list(unit), FOOTPRINT].sum()) for unit in whole}
         close = [unit for unit in whole if mates & set(unit)]
-        small = [u for u in whole if size[u] <= most and u not in close]
+        small = [u for u in whole if size[u] <= largest and u not in close]
         small.sort(key=lambda unit: (-size[unit], unit))
         found += sorted(close) + small[:UNITS_PER_HOST]
     return found
