@@ -20,7 +20,8 @@ def verify(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]
     """Return what is wrong with a plan, in sentences; empty where it is sound.
 
     Checked: order and references; every move at its wave, with all others of the wave begun (so that
-    each arrival counts before any departure); no prefix of waves worse than the start.
+    each arrival counts before any departure); no prefix of waves worse than the start. While a mandatory
+    move is still to come only the laws count: room that is made for an evacuation may cost balance.
     """
     problems = _check_form(need, moves)
     if problems:
@@ -52,6 +53,7 @@ def _replay(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...
     placement = Placement(Ground(need.snapshot, policy, need.demand))
     start = standing(placement)
     mandatory = {move.vm for move in moves if move.reason.is_mandatory}
+    last_mandatory = max((move.wave for move in moves if move.reason.is_mandatory), default=0)
     for number, group in groupby(moves, key=lambda move: move.wave):
         wave = tuple(group)
         problems = _check_wave(need, placement, wave, mandatory)
@@ -60,7 +62,7 @@ def _replay(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...
         for move in wave:
             placement.finish(move.vm)
         now = standing(placement)
-        if now.is_worse_than(start):
+        if now.laws > start.laws or (number >= last_mandatory and now.is_worse_than(start)):
             return (
                 f"after wave {number} the cluster would be worse than at the start: {now}, {start}",
             )

@@ -30,11 +30,16 @@ class Standing:
     stranded_vms: int
     cost: float
 
+    @property
+    def laws(self) -> tuple[int, int, int]:
+        """Return what counts before the objective: broken rules, breaches, stranded VMs."""
+        return self.broken_rules, self.breaches, self.stranded_vms
+
     def is_worse_than(self, other: "Standing") -> bool:
         """Whether this is worse by more than rounding."""
-        mine = (self.broken_rules, self.breaches, self.stranded_vms)
-        others = (other.broken_rules, other.breaches, other.stranded_vms)
-        return mine > others or (mine == others and self.cost > other.cost + TOLERANCE)
+        if self.laws != other.laws:
+            return self.laws > other.laws
+        return self.cost > other.cost + TOLERANCE
 
 
 def standing(placement: Placement) -> Standing:

@@ -55,6 +55,10 @@ class Prospect:
             return laws > self._start_laws
         return self._cost() > self._start_cost + TOLERANCE * SHARE_OF_TOLERANCE
 
+    def is_unlawful(self) -> bool:
+        """Whether this end would be worse than the start by laws and evacuations, the cost left aside."""
+        return self._laws() > self._start_laws
+
     def excess(self) -> float:
         """Return by how much the objective is above that of the start."""
         return self._cost() - self._start_cost

@@ -1,7 +1,8 @@
 """From a draft to a schedule: attempts, what is given up and why, and the finished list of moves.
 
 The only place that decides to give something up. Every move that stays is legal in its wave, and no
-prefix of waves is worse than the start, whatever was given up.
+prefix of waves is worse than the start, whatever was given up (while mandatory moves are still to come,
+by the laws; from the last of them on, by the objective too).
 """
 
 from collections.abc import Mapping, Sequence
@@ -15,6 +16,7 @@ from balancer.policy.types import Policy
 from balancer.rules.placement import Ground
 from balancer.sequence.dependencies import Entry, dependencies, entries_of
 from balancer.sequence.dropping import refusals_of
+from balancer.sequence.prospect import Prospect
 from balancer.sequence.timing import start_times
 from balancer.sequence.units import Unit, units_of
 from balancer.sequence.waves import Manner, Stuck, WaveBuilder
@@ -28,6 +30,7 @@ MANNERS = (
     Manner(largest_first=True),
     Manner(mandatory_alone=True),
     Manner(mandatory_alone=True, largest_first=True),
+    Manner(mandatory_alone=True, cost_waits=True),
 )
 """Tried in this order while something is given up that another order might reach; the best one wins."""
 
@@ -83,13 +86,42 @@ def make_schedule(need: Need, policy: Policy, draft: Draft) -> Schedule:
     units = units_of(ground, draft.moves)
     best = _settle(need, policy, units, MANNERS[0])
     for manner in MANNERS[1:]:
-        is_of_use = best.loss[0] > 0 or not manner.mandatory_alone
-        if best.is_for_want_of_order and is_of_use:
-            other = _settle(need, policy, units, manner)
-            best = min(best, other, key=lambda attempt: attempt.loss)
+        if _may_help(manner, best):
+            best = _better(ground, best, _settle(need, policy, units, manner))
     if best.loss[0]:
         best = _without_idle_helpers(need, policy, units, best)
     return _finish(ground, best)
+
+
+def _may_help(manner: Manner, best: _Attempt) -> bool:
+    if manner.cost_waits:
+        return best.loss[0] > 0
+    is_of_use = best.loss[0] > 0 or not manner.mandatory_alone
+    return best.is_for_want_of_order and is_of_use
+
+
+def _better(ground: Ground, best: _Attempt, other: _Attempt) -> _Attempt:
+    """Return the attempt that gives less up.
+
+    One in which cost waits counts only where it gives up nothing mandatory and ends no worse: otherwise
+    the room that it makes would be a loss for nothing.
+    """
+    if other.manner.cost_waits and (other.loss[0] or _ends_worse(ground, other.waves)):
+        return best
+    return min(best, other, key=lambda attempt: attempt.loss)
+
+
+def _ends_worse(ground: Ground, waves: Sequence[Sequence[Unit]]) -> bool:
+    """Whether the cluster is worse than at the start after the last mandatory move, or later."""
+    prospect = Prospect(ground)
+    numbers = [n for n, wave in enumerate(waves) if any(unit.is_mandatory for unit in wave)]
+    last_mandatory = max(numbers, default=0)
+    for number, wave in enumerate(waves):
+        for unit in wave:
+            prospect.apply(unit)
+        if number >= last_mandatory and prospect.is_worse():
+            return True
+    return False
 
 
 def _settle(need: Need, policy: Policy, units: Sequence[Unit], manner: Manner) -> _Attempt:
@@ -98,7 +130,7 @@ def _settle(need: Need, policy: Policy, units: Sequence[Unit], manner: Manner) -
     for attempt in range(MOST_ATTEMPTS + 1):
         left = [unit for unit in units if unit.key not in given_up]
         how = replace(manner, may_park=attempt < MOST_ATTEMPTS)
-        waves, stuck = WaveBuilder(Yard(need, policy), left, how).build()
+        waves, stuck = WaveBuilder(Yard(need, policy, cost_waits=how.cost_waits), left, how).build()
         stranded = {found.unit.key: found for found in stuck if found.unit.is_parked}
         if not stranded:
             break
@@ -153,10 +185,6 @@ def _finish(ground: Ground, best: _Attempt) -> Schedule:
         dropped=refusals_of(ground.snapshot, tuple(best.given_up.values())),
         makespan_seconds=max(ends, default=0.0),
     )
-
-
-"""
-"""
 
 
 def _move(ground: Ground, entry: Entry, start_seconds: Seconds) -> Move:

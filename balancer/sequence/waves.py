@@ -32,10 +32,12 @@ class Manner:
     """How an attempt goes about it.
 
     With `mandatory_alone` nothing optional begins before every mandatory unit has moved or is stuck:
-    slower, but nothing optional can take the room that a mandatory unit waits for.
+    slower, but nothing optional can take the room that a mandatory unit waits for. With `cost_waits`
+    mandatory units may cost balance until the last of them has moved.
     """
 
     mandatory_alone: bool = False
+    cost_waits: bool = False
     largest_first: bool = False
     may_park: bool = True
 

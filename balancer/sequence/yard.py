@@ -39,10 +39,14 @@ def start_placement(ground: Ground) -> Placement:
 
 
 class Yard:
-    """State of one attempt to put units into waves."""
+    """State of one attempt to put units into waves.
 
-    def __init__(self, need: Need, policy: Policy) -> None:
+    With `cost_waits` a mandatory unit may make the load worse for a while, as one that makes room does.
+    """
+
+    def __init__(self, need: Need, policy: Policy, *, cost_waits: bool = False) -> None:
         self.need = need
+        self.cost_waits = cost_waits
         self.ground = Ground(need.snapshot, policy, need.demand)
         self.now = start_placement(self.ground)
         self.prospect = Prospect(self.ground)
@@ -57,13 +61,18 @@ class Yard:
         if refusal is not None:
             return refusal
         self.prospect.apply(unit)
-        if not may_worsen and self.prospect.is_worse():
+        if not may_worsen and self._is_loss(unit):
             self.prospect.undo(unit)
             self._stop(unit)
             return WORSE
         self.slots.take(unit)
         self.wave.append(unit)
         return None
+
+    def _is_loss(self, unit: Unit) -> bool:
+        if self.cost_waits and unit.is_mandatory:
+            return self.prospect.is_unlawful()
+        return self.prospect.is_worse()
 
     def cancel(self, unit: Unit) -> None:
         """Take `unit` out of the wave."""

@@ -69,6 +69,8 @@ def faults(need: Need, policy: Policy, schedule: Schedule) -> list[str]:
     ground = Ground(need.snapshot, policy, need.demand)
     place, ahead = placed(ground), Placement(ground)
     start = standing(ahead)
+    mandatory = [move.wave for move in schedule.moves if move.reason.is_mandatory]
+    last_mandatory = max(mandatory, default=0)
     for number, group in groupby(schedule.moves, key=lambda move: move.wave):
         wave = list(group)
         found += [f"wave {number}: {fault}" for fault in _slot_faults(need, policy, wave)]
@@ -79,7 +81,8 @@ def faults(need: Need, policy: Policy, schedule: Schedule) -> list[str]:
             place.finish(move.vm)
             ahead.move(move.vm, move.target)
         found += [f"wave {number} splits {r.name}" for r in before if _is_split(place, r)]
-        if standing(ahead).is_worse_than(start):
+        now = standing(ahead)
+        if now.laws > start.laws or (number >= last_mandatory and now.is_worse_than(start)):
             found.append(f"worse than the start after wave {number}")
     return found
 

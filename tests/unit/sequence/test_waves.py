@@ -364,3 +364,18 @@ def test_a_draft_that_does_not_fit_the_snapshot_is_an_error() -> None:
     for moves in ((move, move), (go(spread_out(3, 3), 3, 1),)):
         with pytest.raises(ValueError, match="vm-"):
             make_schedule(need_of(snap), Policy(), Draft(moves=moves))
+
+
+def test_room_for_an_evacuation_is_made_although_it_costs_balance_for_a_while() -> None:
+    big, small = {"memory_mib": 60_000.0}, {"memory_mib": 50_000.0, "cpu_demand_mhz": 9_000.0}
+    hosts = [host(1, state=HostState.ENTERING_MAINTENANCE), host(2), host(3)]
+    snap = snapshot(hosts, [vm(1, 1, **big), vm(2, 2, **small), vm(3, 3, memory_mib=20_000.0)])
+    moves = [
+        go(snap, 1, 2, reason=MoveReason.EVACUATE),
+        go(snap, 2, 3, reason=MoveReason.MAKE_ROOM),
+    ]
+
+    schedule = scheduled(snap, moves)
+
+    assert schedule.dropped == ()
+    assert [(move.vm, move.wave) for move in schedule.moves] == [("vm-2", 1), ("vm-1", 2)]
