@@ -35,13 +35,19 @@ def relieve(field: Field) -> None:
     _descend(field, RELIEF_EXPONENT, score, lambda: not field.cost.is_over(field.ledger).any())
 
 
-def level(field: Field, exponent: float, target: float) -> None:
-    """Move units until the imbalance is at most `target`, or no move is worth its price."""
+def level(field: Field, exponent: float, target: float, *, most_price: float = np.inf) -> None:
+    """Move units until the imbalance is at most `target`, or no move is worth its price.
+
+    Stops early once the moves have cost more than `most_price`: another descent was cheaper.
+    """
 
     def score(net: Floats) -> Floats:
         return np.where(net > LEAST_GAIN, net, -np.inf)
 
-    _descend(field, exponent, score, lambda: field.cost.imbalance(field.ledger) <= target)
+    def enough() -> bool:
+        return field.cost.imbalance(field.ledger) <= target or field.paid() > most_price
+
+    _descend(field, exponent, score, enough)
 
 
 def _descend(

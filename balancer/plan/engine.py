@@ -45,8 +45,7 @@ def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
     """Plan moves for a need. Never raises for a cluster that cannot be mended: see `Draft.conflicts`."""
     if not need.demand or not need.snapshot.hosts:
         return Draft(moves=())
-    run = _Run(Desk(compile_problem(need, policy)), settings)
-    run.watch.lap("compile")
+    run = _Run(need, policy, settings)
     stuck: list[Task] = []
     for number in range(MOST_ROUNDS):
         stuck = run.mandatory()
@@ -60,14 +59,14 @@ def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
 class _Run:
     """One draft in the making: the desk, what may be spent, and which aims are called for."""
 
-    def __init__(self, desk: Desk, settings: PlanSettings) -> None:
-        self.desk, self.settings = desk, settings
-        self.watch = Stopwatch()
+    def __init__(self, need: Need, policy: Policy, settings: PlanSettings) -> None:
+        self.watch, self.settings = Stopwatch(), settings
         self.deadline = time.perf_counter() + settings.time_limit_s
-        need, cost = desk.problem.need, load_cost(desk.ledger)
-        limits, goals = desk.problem.policy.thresholds, desk.problem.policy.goals
+        self.desk = desk = Desk(compile_problem(need, policy))
+        cost, limits, goals = load_cost(desk.ledger), policy.thresholds, policy.goals
         is_over = bool(cost.is_over(desk.ledger).any())
         is_uneven = cost.imbalance(desk.ledger) > limits.balance_trigger
+        self.watch.lap("compile")
         # An aim that the figures call for and the assessment does not is vetoed for all rounds.
         self.may_relieve = goals.contention and (need.wants_relief or not is_over)
         self.may_level = goals.balance and (need.wants_balance or not is_uneven)

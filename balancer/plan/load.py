@@ -1,5 +1,7 @@
 """Second and third goal: relieve contended hosts, then level all hosts, each with the cheapest moves found."""
 
+import numpy as np
+
 from balancer.model.plan import MoveReason
 from balancer.plan.descent import BALANCE_EXPONENTS, level, relieve
 from balancer.plan.desk import Desk, Note
@@ -28,10 +30,11 @@ def level_hosts(desk: Desk) -> None:
     target = desk.problem.policy.thresholds.balance_target
     start = Field(desk)
     ceiling = start.cost.total(start.ledger)
-    tries = []
-    for exponent in BALANCE_EXPONENTS:
+    tries: list[Field] = []
+    for exponent in reversed(BALANCE_EXPONENTS):
         field = start.copy()
-        level(field, exponent, target)
+        reached = [done.paid() for done in tries if _merit(done, target)[0] == 0.0]
+        level(field, exponent, target, most_price=min(reached, default=np.inf))
         tries.append(field)
     best = min(tries, key=lambda field: _merit(field, target))
     if best.cost.imbalance(best.ledger) > target:

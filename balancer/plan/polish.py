@@ -17,9 +17,10 @@ from balancer.plan.codes import Bools, Ints
 from balancer.plan.desk import Desk, Note
 from balancer.plan.field import movable
 from balancer.plan.loadcost import LEAST_GAIN, LoadCost, load_cost
+from balancer.plan.price import price
 from balancer.plan.problem import CPU
-from balancer.plan.solver import Answer, solve
-from balancer.plan.window import Seats, Window, hint, rest_on, seats_of, sits
+from balancer.plan.solver import Answer, Effort, solve
+from balancer.plan.window import Seats, Window, hint, rest_on, seats_of
 
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
@@ -66,13 +67,14 @@ def polish(desk: Desk, target: float, budget: Budget) -> None:
 
 def _places(desk: Desk, windows: int) -> list[tuple[int, ...]]:
     """Return windows: source and target of a dear move, and the hosts that most moves tie to these."""
-    moved = np.flatnonzero(desk.ledger.at != desk.base).tolist()
-    ends = {vm: (int(desk.base[vm]), int(desk.ledger.at[vm])) for vm in moved}
-    price = {vm: float(desk.price((vm,))[desk.ledger.at[vm]]) for vm in moved}
+    moved = np.flatnonzero(desk.ledger.at != desk.base)
+    prices = price(desk.problem, moved, desk.base[moved], desk.ledger.at[moved]).tolist()
+    paid = dict(zip(moved.tolist(), prices, strict=True))
+    ends = {vm: (int(desk.base[vm]), int(desk.ledger.at[vm])) for vm in paid}
     found: list[tuple[int, ...]] = []
     if windows < 1:
         return found
-    for vm in sorted(moved, key=lambda vm: (-price[vm], vm)):
+    for vm in sorted(paid, key=lambda vm: (-paid[vm], vm)):
         pair = set(ends[vm])
         ties: Counter[int] = Counter()
         for other in ends.values():
@@ -101,7 +103,8 @@ def _polish_one(desk: Desk, hosts: tuple[int, ...], target: float, budget: Budge
     model.minimize(
         sum(seat * round(float(prices[u][hosts[place]])) for (u, place), seat in seats.items())
     )
-    solved = solve(model, seed=budget.seed, limit=LIMIT_PER_SOLVE, deadline=budget.deadline)
+    effort = Effort(seed=budget.seed, limit=LIMIT_PER_SOLVE, deadline=budget.deadline)
+    solved = solve(model, effort)
     if solved.answer is not Answer.FOUND:
         return
     seated = [key for key, seat in seats.items() if solved.solver.boolean_value(seat)]
@@ -112,8 +115,11 @@ def _window(desk: Desk, hosts: tuple[int, ...]) -> Window:
     """Return the window: on each host what was moved there, and the largest of the rest."""
     units: list[tuple[int, ...]] = []
     reach: list[Bools] = []
+    candidates = movable(desk)
+    at = desk.ledger.at[[unit[0] for unit in candidates]]
     for host in hosts:
-        here = [u for u in movable(desk) if sits(desk, u, host) and not desk.should.rules_of(u)]
+        on_host = [candidates[row] for row in np.flatnonzero(at == host)]
+        here = [unit for unit in on_host if not desk.should.rules_of(unit)]
         moved = [unit for unit in here if desk.base[unit[0]] != host]
         large = sorted((u for u in here if u not in moved), key=lambda u: (-_weight(desk, u), u))
         for unit in moved + large[:UNITS_PER_HOST]:
@@ -243,8 +249,9 @@ def _keep_if_better(
 
 def _figures(desk: Desk, cost: LoadCost) -> tuple[float, float, int]:
     """Return the price of this round's moves, contention, and the number of broken should-rules."""
-    moved = np.flatnonzero(desk.ledger.at != desk.base).tolist()
-    paid = sum(float(desk.price((vm,))[desk.ledger.at[vm]]) for vm in moved)
+    moved = np.flatnonzero(desk.ledger.at != desk.base)
+    prices = price(desk.problem, moved, desk.base[moved], desk.ledger.at[moved])
+    paid = float(prices.sum())
     return paid, cost.contention(desk.ledger), desk.should.broken(desk.ledger)
 
 

@@ -29,10 +29,21 @@ class Solved:
     solver: "cp_model.CpSolver"
 
 
-def solve(model: "cp_model.CpModel", *, seed: int, limit: float, deadline: float) -> Solved:
-    """Solve a model within `limit` units of the solver's deterministic time.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Effort:
+    """What one solve may cost: seed, deterministic time, the gap at which a solution is good enough.
 
     `deadline` (of `time.perf_counter`) ends it in any case; only then does the answer depend on speed.
+    """
+
+    seed: int
+    limit: float
+    deadline: float
+    gap: float = 0.0
+
+
+def solve(model: "cp_model.CpModel", effort: Effort) -> Solved:
+    """Solve a model.
 
     A first INFEASIBLE is checked by a second solve without presolve.
     Source: google/or-tools issues 5274 and 5141 (wrong INFEASIBLE with presolve on, 9.15).
@@ -42,10 +53,11 @@ def solve(model: "cp_model.CpModel", *, seed: int, limit: float, deadline: float
     for presolve in (True, False):
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
-        solver.parameters.random_seed = seed
-        solver.parameters.max_deterministic_time = limit
+        solver.parameters.random_seed = effort.seed
+        solver.parameters.max_deterministic_time = effort.limit
+        solver.parameters.relative_gap_limit = effort.gap
         solver.parameters.cp_model_presolve = presolve
-        solver.parameters.max_time_in_seconds = max(deadline - time.perf_counter(), 0.01)
+        solver.parameters.max_time_in_seconds = max(effort.deadline - time.perf_counter(), 0.01)
         status = solver.solve(model)
         if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
             return Solved(answer=Answer.FOUND, solver=solver)

@@ -22,7 +22,7 @@ from balancer.plan.order import in_order
 from balancer.plan.price import seconds
 from balancer.plan.problem import FOOTPRINT
 from balancer.plan.should import ShouldRules
-from balancer.plan.solver import Answer, solve
+from balancer.plan.solver import Answer, Effort, solve
 from balancer.plan.units import families
 from balancer.policy import objective
 from balancer.policy.types import Policy
@@ -149,6 +149,6 @@ def test_the_solver_says_none_only_after_two_proofs(monkeypatch: pytest.MonkeyPa
         return original(self, *args)
 
     monkeypatch.setattr(cp_model.CpSolver, "solve", listening)
-    solved = solve(contradiction(), seed=0, limit=1.0, deadline=perf_counter() + 10)
+    solved = solve(contradiction(), Effort(seed=0, limit=1.0, deadline=perf_counter() + 10))
     assert solved.answer is Answer.NONE
     assert presolves == [True, False]
