@@ -1,0 +1,94 @@
+"""The daemon when vCenter says no: it keeps running, says why it is not ready, and recovers by itself."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import yaml
+
+from balancer.adapters.simulated.inventory import InventorySpec, generate
+from tests.support.stage import DaemonRun, running_daemon, wait_until, write_inventory, write_stage
+from tests.support.vcenter import VCenterProcess, start_vcenter
+
+pytestmark = [pytest.mark.wire, pytest.mark.slow]
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[VCenterProcess]:
+    cluster = generate(InventorySpec(hosts=4, vms=40, name="prod-a"), 3)
+    with start_vcenter(write_inventory(tmp_path, cluster)) as process:
+        yield process
+
+
+def observed(config: Path) -> Path:
+    """Change the configuration's cluster to observe mode."""
+    document = yaml.safe_load(config.read_text(encoding="utf-8"))
+    document["clusters"][0]["mode"] = "observe"
+    config.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return config
+
+
+def is_ready(daemon: DaemonRun) -> bool:
+    return daemon.get("/readyz").status_code == 200
+
+
+def test_a_wrong_password_is_told_and_a_mended_one_is_taken_up(
+    tmp_path: Path, server: VCenterProcess
+) -> None:
+    config = observed(write_stage(tmp_path, server, "prod-a"))
+    password = tmp_path / "password"
+    password.write_text("not the password", encoding="utf-8")
+    with running_daemon(tmp_path, config) as daemon:
+        wait_until("the refusal is logged", lambda: bool(failures(daemon)), within_s=30)
+        answer = daemon.get("/readyz")
+        assert answer.status_code == 503
+        assert "administrator" in answer.text
+        assert "not the password" not in answer.text + daemon.log_file.read_text("utf-8")
+        assert daemon.get("/healthz").status_code == 200
+        assert server.control.calls().calls["Login"] == 1
+
+        password.write_text(server.greeting.password, encoding="utf-8")
+        wait_until("the daemon is ready", lambda: is_ready(daemon), within_s=30)
+        assert daemon.metric("balancer_vcenter_up", vcenter="vc1") == 1
+        assert daemon.stop() == 0
+
+
+def failures(daemon: DaemonRun) -> list[dict[str, object]]:
+    return daemon.events("vCenter could not be asked")
+
+
+def test_a_vcenter_that_is_away_at_the_start_is_waited_for(
+    tmp_path: Path, server: VCenterProcess
+) -> None:
+    config = observed(write_stage(tmp_path, server, "prod-a"))
+    server.control.outage(6.0)
+    with running_daemon(tmp_path, config) as daemon:
+        wait_until("the outage is logged", lambda: bool(failures(daemon)), within_s=30)
+        assert not is_ready(daemon)
+        wait_until("the daemon is ready", lambda: is_ready(daemon), within_s=40)
+        assert daemon.metric("balancer_cycles_total", result="error") >= 1
+        assert daemon.stop() == 0
+
+
+def test_observing_sends_nothing_over_the_wire(tmp_path: Path, server: VCenterProcess) -> None:
+    config = observed(write_stage(tmp_path, server, "prod-a"))
+    with running_daemon(tmp_path, config) as daemon:
+        wait_until("two cycles", lambda: len(daemon.events("cycle ended")) >= 2, within_s=40)
+        assert daemon.metric("balancer_plan_moves") > 0
+        assert daemon.stop() == 0
+    assert "RelocateVM_Task" not in server.control.calls().calls
+    assert server.control.relocations() == ()
+
+
+def test_an_untrusted_certificate_stops_before_the_login(
+    tmp_path: Path, server: VCenterProcess
+) -> None:
+    config = observed(write_stage(tmp_path, server, "prod-a"))
+    document = yaml.safe_load(config.read_text(encoding="utf-8"))
+    del document["vcenters"][0]["tls"]
+    config.write_text(yaml.safe_dump(document), encoding="utf-8")
+    with running_daemon(tmp_path, config) as daemon:
+        wait_until("the refusal is logged", lambda: bool(failures(daemon)), within_s=30)
+        assert "certificate" in str(failures(daemon)[0]["error"])
+        assert daemon.stop() == 0
+    assert "Login" not in server.control.calls().calls
