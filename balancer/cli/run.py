@@ -11,7 +11,7 @@ def run(
         Path, typer.Option("--config", help="Configuration file.", show_default=False)
     ],
 ) -> None:
-    """Watch the configured clusters, plan, and act as far as each cluster's mode allows.
+    """Run the daemon: watch clusters and act as their mode allows.
 
     Serves /metrics, /healthz and /readyz. Ends with 0 within ten seconds of SIGTERM or Ctrl-C: nothing
     more is submitted, and migrations that run are left to run and settled at the next start.

