@@ -88,7 +88,7 @@ class DemoRecord:
             vm=move.vm_name,
             source=self._name(move.source),
             target=self._name(move.target),
-            reason=move.reason.value,
+            reason=move.reason.word,
             progress_percent=progress_percent,
         )
 

@@ -113,7 +113,7 @@ def _move(move: Move, snapshot: Snapshot) -> Json:
         "from_name": host_name(snapshot, move.source),
         "to": move.target,
         "to_name": host_name(snapshot, move.target),
-        "reason": move.reason.value,
+        "reason": move.reason.word,
         "why": move.why,
         "priority": move.priority.value,
         "wave": move.wave,

@@ -56,6 +56,7 @@ MOVE_REASONS: Mapping[MoveReason, str] = MappingProxyType(
     {
         MoveReason.EVACUATE: "evacuation",
         MoveReason.RULE: "rule_fix",
+        MoveReason.SHOULD_RULE: "rule_fix",
         MoveReason.CONTENTION: "balance",
         MoveReason.BALANCE: "balance",
         MoveReason.MAKE_ROOM: "evacuation",

@@ -269,7 +269,7 @@ def _move_row(move: Move, snapshot: Snapshot) -> MoveRow:
         vm=move.vm_name.strip() or move.vm,
         source=_host_name(snapshot, move.source),
         target=_host_name(snapshot, move.target),
-        reason=move.reason.value,
+        reason=move.reason.word,
         why=move.why,
         seconds=move.expected_seconds,
         memory_mib=move.memory_mib,

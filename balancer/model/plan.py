@@ -24,13 +24,19 @@ class MoveReason(StrEnum):
     """Why a VM moves."""
 
     EVACUATE = "evacuate"
-    RULE = "rule"
+    RULE = "rule"  # a broken must-rule
+    SHOULD_RULE = "should_rule"  # a broken should-rule; plan files say "rule" for both
     CONTENTION = "contention"
     BALANCE = "balance"
     MAKE_ROOM = "make_room"  # so that an evacuation or a rule repair fits
     PARKING = "parking"  # a first hop that breaks a ring of full hosts
     CONSOLIDATE = "consolidate"
     REQUESTED = "requested"
+
+    @property
+    def word(self) -> str:
+        """Return the word of plan files and reports, in which rule repairs are one kind."""
+        return MoveReason.RULE.value if self is MoveReason.SHOULD_RULE else self.value
 
     @property
     def is_mandatory(self) -> bool:

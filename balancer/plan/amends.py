@@ -101,4 +101,4 @@ def _empty_of(desk: Desk, group: Group) -> Bools:
 
 
 def _note(group: Group) -> Note:
-    return Note(reason=MoveReason.RULE, cause=group.rule.name)
+    return Note(reason=MoveReason.SHOULD_RULE, cause=group.rule.name)

@@ -20,7 +20,7 @@ def sentence(ledger: Ledger, cost: LoadCost, vm: int, target: int, note: Note) -
     match note.reason:
         case MoveReason.EVACUATE:
             return _evacuation(ledger, cost, vm, target)
-        case MoveReason.RULE:
+        case MoveReason.RULE | MoveReason.SHOULD_RULE:
             return _rule(ledger, cost, vm, target, note)
         case MoveReason.MAKE_ROOM:
             return f"makes room on {_name(ledger, vm)} {note.cause}; {_arrival(ledger, cost, vm, target)}"

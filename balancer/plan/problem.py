@@ -168,8 +168,8 @@ def _limits(hosts: Sequence[Host], policy: Policy) -> Floats:
     limits = np.full((len(hosts), COLUMNS), np.inf)
     for row, host in enumerate(hosts):
         limits[row, FOOTPRINT] = policy.thresholds.memory_ceiling * host.usable_memory_mib + SLACK
-        limits[row, CPU_RESERVED] = host.usable_cpu_mhz
-        limits[row, MEMORY_RESERVED] = host.usable_memory_mib
+        limits[row, CPU_RESERVED] = host.usable_cpu_mhz + SLACK
+        limits[row, MEMORY_RESERVED] = host.usable_memory_mib + SLACK
         if host.max_running_vms is not None:
             limits[row, COUNT] = host.max_running_vms
     return limits

@@ -146,6 +146,7 @@ class PrioritiesDocument(_Part):
 
     evacuate: Priority = Priority.HIGH
     rule: Priority = Priority.DEFAULT
+    should_rule: Priority = Priority.LOW
     contention: Priority = Priority.DEFAULT
     balance: Priority = Priority.LOW
     make_room: Priority = Priority.HIGH

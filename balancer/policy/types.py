@@ -97,6 +97,7 @@ DEFAULT_PRIORITIES: Mapping[MoveReason, Priority] = MappingProxyType(
     {
         MoveReason.EVACUATE: Priority.HIGH,
         MoveReason.RULE: Priority.DEFAULT,
+        MoveReason.SHOULD_RULE: Priority.LOW,
         MoveReason.CONTENTION: Priority.DEFAULT,
         MoveReason.BALANCE: Priority.LOW,
         MoveReason.MAKE_ROOM: Priority.HIGH,

@@ -96,6 +96,8 @@ class Placement:
         """Let a move begin: from now on the VM counts on both hosts."""
         if vm in self.heading:
             raise ValueError(f"{vm} is already on its way to {self.heading[vm]}")
+        if self.host_of[vm] == target:
+            raise ValueError(f"{vm} is on {target} already")
         self.heading[vm] = target
         self._add(vm, target)
 

@@ -360,3 +360,10 @@ def test_a_group_that_moves_as_one_is_allowed() -> None:
     where.start(VmId("vm-2"), HostId("host-2"))
 
     assert judge_move(where, Candidate(vm=VmId("vm-1"), target=HostId("host-2"))) is None
+
+
+def test_a_vm_cannot_move_to_where_it_is() -> None:
+    where = placement(snapshot([host(1), host(2)], [vm(1, 1)]))
+
+    with pytest.raises(ValueError, match="is on host-1 already"):
+        where.start(VmId("vm-1"), HostId("host-1"))

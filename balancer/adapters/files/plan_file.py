@@ -15,12 +15,23 @@ from typing_extensions import TypedDict
 
 from balancer.adapters.files.json_file import keys_given_twice, problems_of_json, read_bytes
 from balancer.model.errors import InputError, Problem
-from balancer.model.plan import MoveReason, PlanStatus, Priority
+from balancer.model.plan import PlanStatus, Priority
 from balancer.policy.problems import limited, shown
 
 Id = Annotated[str, Field(min_length=1)]
 NotNegative = Annotated[float, Field(ge=0)]
 Count = Annotated[int, Field(ge=0)]
+MoveWord = Literal[
+    "evacuate",
+    "rule",
+    "contention",
+    "balance",
+    "make_room",
+    "parking",
+    "consolidate",
+    "requested",
+]
+"""Why a VM moves, in the file's words: `MoveReason.word`."""
 
 _strict = with_config(ConfigDict(strict=True, allow_inf_nan=False))
 
@@ -90,7 +101,7 @@ MoveEntry = TypedDict(
         "vm_name": Required[str],
         "from": Required[Id],
         "to": Required[Id],
-        "reason": Required[MoveReason],
+        "reason": Required[MoveWord],
         "why": str,
         "priority": Required[Priority],
         "wave": Required[Annotated[int, Field(ge=1)]],

@@ -1,11 +1,11 @@
 import json
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
 from balancer.adapters.files import plan_file as types
-from balancer.adapters.files.plan_file import parse_plan, read_plan
+from balancer.adapters.files.plan_file import MoveWord, parse_plan, read_plan
 from balancer.model.errors import InputError
 from balancer.model.plan import MoveReason, PlanStatus, Priority
 
@@ -145,8 +145,14 @@ def test_reader_and_published_schema_have_the_same_keys(shape: tuple[Any, dict[s
 
 
 @pytest.mark.parametrize(
-    ("key", "words"), [("reason", MoveReason), ("priority", Priority)], ids=["reason", "priority"]
+    ("key", "words"),
+    [
+        ("reason", {reason.word for reason in MoveReason}),
+        ("reason", set(get_args(MoveWord))),
+        ("priority", {priority.value for priority in Priority}),
+    ],
+    ids=["reason", "reason as read", "priority"],
 )
-def test_the_words_of_the_schema_are_those_of_the_model(key: str, words: Any) -> None:
+def test_the_words_of_the_schema_are_those_of_the_model(key: str, words: set[str]) -> None:
     moves = SCHEMA["properties"]["moves"]["items"]["properties"]
-    assert set(moves[key]["enum"]) == set(words)
+    assert set(moves[key]["enum"]) == words
