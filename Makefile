@@ -7,7 +7,7 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format types imports schema clean
+.PHONY: help install demo test check format bench docs clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -47,6 +47,12 @@ check: $(DEV) ## Format, lint, types and import contracts
 format: $(DEV) ## Rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench: $(DEV) ## Print planning times and results by cluster size
+	$(BIN)/python -m tests.bench.plan_bench $(BENCH_ARGS)
+
+docs: $(DEV) ## Write the generated reference pages anew
+	$(BIN)/python -m balancer.expose.reference_pages docs/reference
 
 clean: ## Remove the virtual environment and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/vcenter/bin
