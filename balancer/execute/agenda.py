@@ -65,6 +65,11 @@ class Unit:
         return tuple(track for track in self.tracks if track.stage is Stage.WAITING)
 
     @property
+    def is_begun(self) -> bool:
+        """Whether a member was sent, so that the others must follow to keep the group together."""
+        return any(track.row for track in self.tracks)
+
+    @property
     def has_unknown(self) -> bool:
         """Whether nobody knows if a member is on its way, so that the others must not follow yet."""
         running = (track for track in self.tracks if track.stage is Stage.RUNNING)
@@ -86,6 +91,11 @@ class Agenda:
     def at(self, stage: Stage) -> tuple[Track, ...]:
         """Return the moves of one stage, in order."""
         return tuple(t for unit in self.units for t in unit.tracks if t.stage is stage)
+
+    @property
+    def is_completing(self) -> bool:
+        """Whether all that waits is the rest of groups that were begun."""
+        return all(unit.is_begun for unit in self.units if unit.waiting)
 
     def ready(self) -> tuple[Unit, ...]:
         """Return the units that wait and whose predecessors have all ended well, in order."""

@@ -44,8 +44,6 @@ def admit(
     admitted: set[MoveId] = set()
     waiting: list[tuple[Refusal, Bundle]] = []
     for bundle in sorted(bundles, key=lambda bundle: (not bundle.is_mandatory, bundle.place)):
-        if admitted.issuperset(bundle.ids):
-            continue
         wanted = with_predecessors(bundle, bundle_of, admitted)
         refusal = _mode_refusal(bundle, mode) or ledger.refusal(wanted, bundle)
         if refusal:

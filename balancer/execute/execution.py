@@ -59,18 +59,27 @@ class Execution:
         at_view_s = (self.view.taken_at - self.plan.created_at).total_seconds()
         return abs(at_view_s) + moment_s - self._seen_s
 
-    def is_too_old_at(self, moment_s: Seconds) -> bool:
-        """Whether the plan must not be acted on any more at a monotonic time (S5)."""
-        return self.plan_age_at(moment_s) > self.policy.limits.plan_age_s
+    def is_too_old_at(self, moment_s: Seconds, *, completing: bool = False) -> bool:
+        """Whether the plan must not be acted on any more at a monotonic time (S5).
 
-    def closed(self) -> Refusal | None:
-        """Return why nothing may be sent now, or None. Asked again before every single submit (S8)."""
+        The rest of a group that was begun gets the time of one migration more: a plan's age breaks
+        no rule, half a group does (S7).
+        """
+        limits = self.policy.limits
+        extra_s = limits.migration_timeout_s if completing else 0.0
+        return self.plan_age_at(moment_s) > limits.plan_age_s + extra_s
+
+    def closed(self, *, completing: bool = False) -> Refusal | None:
+        """Return why nothing may be sent now, or None. Asked again before every single submit (S8).
+
+        `completing` asks for the rest of a group that was begun.
+        """
         if self.stopped:
             return self.stopped
         refusal = self.tools.may_submit()
         if refusal:
             return refusal
-        if self.is_too_old_at(self.now_s):
+        if self.is_too_old_at(self.now_s, completing=completing):
             age_s = self.plan_age_at(self.now_s)
             return Refusal.of(Reason.PLAN_TOO_OLD, f"the plan is {age_s:.0f} s old")
         if self.record.is_behind:
@@ -128,9 +137,14 @@ class Execution:
             self._close(mate, MoveOutcome(move=mate.move, state=None, refusal=no))
         self._close(track, MoveOutcome(move=track.move, state=None, refusal=refusal))
 
-    def refuse_all(self, refusal: Refusal) -> None:
-        """Write off every move that waits."""
-        waiting = self.agenda.at(Stage.WAITING)
+    def refuse_all(self, refusal: Refusal, *, spare_begun: bool = False) -> None:
+        """Write off every move that waits, or those only that belong to no group that was begun."""
+        waiting = [
+            track
+            for unit in self.agenda.units
+            for track in unit.waiting
+            if not (spare_begun and unit.is_begun)
+        ]
         if waiting:
             facts = {"reason": str(refusal.reason), "detail": refusal.detail, "moves": len(waiting)}
             log.info("moves not sent", extra=facts)

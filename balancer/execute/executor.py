@@ -40,7 +40,7 @@ def _goes_on(run: Execution) -> bool:
         return False
     watch(run)
     run.write_off()
-    if run.closed() is None:
+    if run.closed(completing=True) is None:
         start_ready(run)
         run.write_off()
     return _has_more_to_do(run)
@@ -56,11 +56,13 @@ def _is_stopping(run: Execution) -> bool:
 
 
 def _has_more_to_do(run: Execution) -> bool:
-    closed = run.closed()
-    if closed and run.is_final(closed):
-        run.refuse_all(closed)
+    for completing in (False, True):
+        refusal = run.closed(completing=completing)
+        if refusal and run.is_final(refusal):
+            run.refuse_all(refusal, spare_begun=not completing)
     if run.agenda.at(Stage.RUNNING):
         return True
+    closed = run.closed(completing=run.agenda.is_completing)
     if closed is None:
         for track, refusal in run.agenda.stuck():
             run.refuse(track, refusal)
@@ -71,4 +73,7 @@ def _has_more_to_do(run: Execution) -> bool:
 
 def _is_worth_waiting(run: Execution, reason: Reason) -> bool:
     """Whether the connection will be tried again before the plan is too old."""
-    return reason is Reason.CONNECTION_LOST and not run.is_too_old_at(run.link.next_try_s)
+    if reason is not Reason.CONNECTION_LOST:
+        return False
+    completing = run.agenda.is_completing
+    return not run.is_too_old_at(run.link.next_try_s, completing=completing)

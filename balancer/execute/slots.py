@@ -66,5 +66,16 @@ def full(move: Move, journeys: Journeys, limits: Limits) -> Refusal | None:
     return None
 
 
+def room_for(moves: Iterable[Move], journeys: Journeys, limits: Limits) -> int:
+    """Return how many of these moves could start now, one after the other, beside `journeys`."""
+    taken = dict(journeys)
+    count = 0
+    for move in moves:
+        if full(move, taken, limits) is None:
+            taken[move.vm] = Journey(source=move.source, target=move.target)
+            count += 1
+    return count
+
+
 def _no(reason: Reason, detail: str, move: Move) -> Refusal:
     return Refusal.of(reason, detail, vm=move.vm)

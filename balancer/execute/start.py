@@ -12,7 +12,7 @@ from balancer.execute.execution import Execution, facts_of
 from balancer.execute.failures import failure_kind
 from balancer.execute.preflight import Verdict, examine, refreshed
 from balancer.execute.sight import Ending
-from balancer.execute.slots import Journeys, all_journeys, full, our_journeys
+from balancer.execute.slots import Journeys, all_journeys, full, our_journeys, room_for
 from balancer.model.errors import (
     RowOpen,
     SourceAnswerInvalid,
@@ -34,7 +34,7 @@ from balancer.model.outcome import (
 from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import Seconds
+from balancer.model.units import Seconds, VmId
 
 log = logging.getLogger(__name__)
 
@@ -52,10 +52,12 @@ def start_ready(run: Execution) -> None:
         run.stop(Reason.JOURNAL_UNAVAILABLE, str(err))
         return
     for unit in units:
-        if run.closed():
+        if run.closed(completing=True):
             return
-        if unit.waiting and run.now_s >= unit.not_before_s:
-            _try_unit(run, unit, rows)
+        if run.closed(completing=unit.is_begun) or run.now_s < unit.not_before_s:
+            continue
+        if unit.waiting and not _try_unit(run, unit, rows):
+            return
 
 
 def _note_ready(run: Execution, units: Sequence[Unit]) -> None:
@@ -64,37 +66,82 @@ def _note_ready(run: Execution, units: Sequence[Unit]) -> None:
             track.ready_s = run.now_s if track.ready_s is None else track.ready_s
 
 
-def _try_unit(run: Execution, unit: Unit, rows: Sequence[JournalRow]) -> None:
-    """Start the waiting members of one unit that slots allow, if all of them may go."""
-    if unit.has_unknown or full(unit.waiting[0].move, _ours(run, rows), run.policy.limits):
-        return
+def _try_unit(run: Execution, unit: Unit, rows: Sequence[JournalRow]) -> bool:
+    """Start the waiting members of one unit that slots allow, if all of them may go.
+
+    Return False where a group waits for slots that our own migrations hold: then nothing of lower
+    order starts either, or single moves would take one slot after the other from it.
+    """
+    if unit.has_unknown:
+        return True
+    if not _has_room(run, unit, rows):
+        return len(unit.waiting) == 1 or unit.is_begun
     verdict = _examined(run, unit, rows)
     if verdict is None:
-        return
+        return True
     if verdict.refused:
         move, refusal = verdict.refused
         run.refuse(run.agenda.tracks[move.id], refusal)
-        return
-    while unit.waiting and not _must_pause(run, unit, verdict.snapshot, rows):
+    elif _has_room(run, unit, rows, foreign=verdict.snapshot):
+        _start_members(run, unit, rows, verdict.snapshot)
+    else:
+        unit.not_before_s = run.now_s + RETRY_S
+    return True
+
+
+def _start_members(run: Execution, unit: Unit, rows: Sequence[JournalRow], fresh: Snapshot) -> None:
+    while unit.waiting:
         track = unit.waiting[0]
+        is_full = full(track.move, all_journeys(_ours(run, rows), fresh), run.policy.limits)
+        is_held = run.now_s < unit.not_before_s or run.closed(completing=unit.is_begun)
+        if is_full or is_held:
+            return
         _begin(run, unit, track)
         if track.stage is Stage.OVER or unit.has_unknown:
             return  # the others were judged as going along with it: look again
 
 
-def _must_pause(run: Execution, unit: Unit, fresh: Snapshot, rows: Sequence[JournalRow]) -> bool:
-    """Whether the next member must wait: for a slot, or because nothing may be sent any more."""
-    move, limits = unit.waiting[0].move, run.policy.limits
-    if full(move, all_journeys(_ours(run, rows), fresh), limits):
-        is_ours = full(move, _ours(run, rows), limits)
-        unit.not_before_s = run.now_s + (0.0 if is_ours else RETRY_S)
-        return True
-    return run.closed() is not None or run.now_s < unit.not_before_s
+def _has_room(
+    run: Execution, unit: Unit, rows: Sequence[JournalRow], foreign: Snapshot | None = None
+) -> bool:
+    """Whether the unit may start: as much of it as could start if nothing of this run were running.
+
+    The rest of a group that was begun takes any slot.
+    """
+    limits = run.policy.limits
+    moves = [track.move for track in unit.waiting]
+    mine = {track.row for track in run.agenda.at(Stage.RUNNING)}
+    others = our_journeys((), [row for row in rows if row.id not in mine], run.view)
+    ours = _ours(run, rows)
+    if foreign:
+        others, ours = all_journeys(others, foreign), all_journeys(ours, foreign)
+        others = {vm: j for vm, j in others.items() if vm not in _vms_of(run)}
+    fits = room_for(moves, ours, limits)
+    return fits > 0 and (unit.is_begun or fits >= room_for(moves, others, limits))
+
+
+def _vms_of(run: Execution) -> frozenset[VmId]:
+    return frozenset(track.move.vm for track in run.agenda.at(Stage.RUNNING))
 
 
 def _ours(run: Execution, rows: Sequence[JournalRow]) -> Journeys:
+    """Return what we have sent: running migrations of this run, and open rows."""
     running = [track.move for track in run.agenda.at(Stage.RUNNING)]
     return our_journeys(running, rows, run.view)
+
+
+def _promised(run: Execution, unit: Unit) -> Journeys:
+    """Return the rest of other groups that were begun: what they need on their target is theirs."""
+    return our_journeys(
+        [
+            track.move
+            for other in run.agenda.units
+            for track in other.waiting
+            if other is not unit and other.is_begun
+        ],
+        (),
+        run.view,
+    )
 
 
 def _examined(run: Execution, unit: Unit, rows: Sequence[JournalRow]) -> Verdict | None:
@@ -102,7 +149,7 @@ def _examined(run: Execution, unit: Unit, rows: Sequence[JournalRow]) -> Verdict
     moves = [track.move for track in unit.waiting]
     try:
         run.see(refreshed(run.view, moves, run.tools))
-        ours = _ours(run, rows)
+        ours = {**_promised(run, unit), **_ours(run, rows)}
         return examine(run.view, moves, ours, uuids=run.uuids, policy=run.policy, tools=run.tools)
     except SourceAnswerInvalid as err:
         refusal = Refusal.of(Reason.SERVER_CHECK, f"could not be read: {err}", vm=moves[0].vm)

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from dataclasses import replace
+from random import Random
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -10,6 +11,7 @@ from balancer.execute.budgets import admit
 from balancer.model.host import HostState
 from balancer.model.outcome import MoveOutcome, MoveState
 from balancer.model.plan import Move, MoveReason
+from balancer.model.reasons import Reason
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.policy.types import Limits, Mode, Policy
@@ -19,95 +21,92 @@ from tests.support.builders import NOON, host, rule, snapshot, vm
 from tests.support.fakes import Script
 from tests.unit.execute.stage import Stage, demand_of, host_id, move, vm_id
 
-HOSTS, VMS = 4, 12
-LAW = settings(max_examples=120, deadline=None, derandomize=True)
+HOSTS, VMS = 5, 16
+LAW = settings(max_examples=150, deadline=None, derandomize=True)
 
-FAULTS = [
-    "Timedout",
-    "TaskInProgress",
-    "CpuIncompatible",
-    "InsufficientMemoryResourcesFault",
-    "HostNotConnected",
-    "AffinityConfigured",
-    "RequestCanceled",
-    "NoPermission",
-    "BrandNewFault",
-]
-
-scripts = st.builds(
-    Script,
-    seconds=st.floats(0.1, 200),
-    queued_s=st.sampled_from([0.0, 0.0, 20.0]),
-    call_fault=st.sampled_from(["", "", "", *FAULTS]),
-    task_fault=st.sampled_from(["", "", "", *FAULTS]),
-    reply_lost=st.sampled_from([False, False, True]),
-    arrives=st.booleans(),
-    hangs=st.sampled_from([False] * 9 + [True]),
-    vanishes=st.sampled_from([False] * 4 + [True]),
-    lies=st.sampled_from([False] * 9 + [True]),
-    fails_after_switch=st.sampled_from([False] * 9 + [True]),
+TROUBLES = (
+    Script(task_fault="Timedout"),
+    Script(call_fault="TaskInProgress"),
+    Script(task_fault="HostNotConnected"),
+    Script(call_fault="CpuIncompatible"),
+    Script(task_fault="BrandNewFault"),
+    Script(task_fault="SystemError", fails_after_switch=True),
+    Script(reply_lost=True),
+    Script(reply_lost=True, arrives=False),
+    Script(vanishes=True),
+    Script(lies=True),
+    Script(hangs=True),
+    Script(queued_s=20.0),
 )
 
 
-@st.composite
-def clusters(draw: st.DrawFn) -> Snapshot:
+def make_cluster(random: Random) -> Snapshot:
     """Return a small cluster, tight in memory, with rules that may hold or not."""
-    sizes = st.sampled_from([4096.0, 16_384.0, 40_000.0])
-    machines = [
-        vm(n, on=draw(st.integers(1, HOSTS)), memory_mib=draw(sizes), uuid=f"uuid-{n}")
-        for n in range(1, VMS + 1)
-    ]
-    members = st.lists(st.integers(1, VMS), min_size=2, max_size=4, unique=True)
-    rules = [
-        rule(f"together-{n}", RuleType.AFFINITY, draw(members))
-        for n in range(draw(st.integers(0, 2)))
-    ]
-    rules += [
-        rule(f"apart-{n}", RuleType.ANTI_AFFINITY, draw(members))
-        for n in range(draw(st.integers(0, 2)))
-    ]
+    machines = []
+    for number in range(1, VMS + 1):
+        size = random.choice([4096.0, 4096.0, 16_384.0, 30_000.0])
+        on = random.randint(1, HOSTS)
+        machines.append(vm(number, on=on, memory_mib=size, uuid=f"uuid-{number}"))
+    rules = []
+    for number in range(random.randint(0, 2)):
+        home = random.choice(machines).host
+        near = [int(m.id.removeprefix("vm-")) for m in machines if m.host == home]
+        rules.append(rule(f"together-{number}", RuleType.AFFINITY, near[:3]))
+        members = random.sample(range(1, VMS + 1), k=3)
+        rules.append(rule(f"apart-{number}", RuleType.ANTI_AFFINITY, members))
     return snapshot([host(n) for n in range(1, HOSTS + 1)], machines, rules)
 
 
-@st.composite
-def moves_of(draw: st.DrawFn, base: Snapshot) -> list[Move]:
-    """Return moves of some VMs, sound or not: the executor must not rely on the planner."""
-    chosen = draw(st.lists(st.integers(1, VMS), unique=True, max_size=VMS))
+def make_moves(random: Random, base: Snapshot) -> list[Move]:
+    """Return moves of many VMs, sound or not: the executor must not rely on the planner."""
+    goals = {number: random.randint(1, HOSTS) for number in range(1, VMS + 1)}
+    waves = dict.fromkeys(goals, 1)
+    for kept in base.active_rules(RuleType.AFFINITY):
+        for one in kept.vms:
+            goals[int(one.removeprefix("vm-"))] = goals[int(kept.vms[0].removeprefix("vm-"))]
     moves: list[Move] = []
-    for number in chosen:
+    for number in random.sample(sorted(goals), k=random.randint(4, VMS)):
         source = int(base.vm_by_id[vm_id(number)].host.removeprefix("host-"))
-        target = draw(st.integers(1, HOSTS).filter(lambda n, source=source: n != source))
-        earlier = [int(m.id.removeprefix("m-")) for m in moves]
-        after = draw(st.lists(st.sampled_from(earlier), unique=True, max_size=2)) if earlier else []
-        reason = draw(st.sampled_from([MoveReason.BALANCE, MoveReason.EVACUATE]))
-        wave = 1 + max((m.wave for m in moves if m.id in {f"m-{a:03}" for a in after}), default=0)
-        gain = draw(st.floats(0, 1))
-        moves.append(move(number, source, target, after=after, reason=reason, wave=wave, gain=gain))
+        if source == goals[number]:
+            continue
+        after: list[int] = []
+        if moves and random.random() < 0.3:
+            after = [int(random.choice(moves).id.removeprefix("m-"))]
+            waves[number] = waves[after[0]] + 1
+        reason = random.choice([MoveReason.BALANCE, MoveReason.EVACUATE])
+        facts = {"after": after, "reason": reason, "wave": waves[number], "gain": random.random()}
+        moves.append(move(number, source, goals[number], **facts))
     return moves
 
 
-@st.composite
-def stages(draw: st.DrawFn) -> tuple[Stage, list[Move]]:
+def make_script(random: Random) -> Script:
+    script = random.choice(TROUBLES) if random.random() < 0.2 else Script()
+    return replace(script, seconds=random.uniform(0.5, 120))
+
+
+def make_scene(random: Random) -> tuple[Stage, list[Move]]:
     limits = Limits(
-        migrations_per_host=draw(st.integers(1, 3)),
-        migrations_per_cluster=draw(st.integers(1, 5)),
-        migrations_per_vcenter=draw(st.integers(1, 6)),
-        plan_age_s=draw(st.sampled_from([120.0, 1e5])),
+        migrations_per_host=random.randint(1, 3),
+        migrations_per_cluster=random.randint(2, 5),
+        migrations_per_vcenter=random.randint(2, 6),
+        plan_age_s=random.choice([120.0, 600.0]),
+        migration_timeout_s=200.0,
     )
-    stage = Stage(base=draw(clusters()), limits=limits)
-    stage.vcenter.scripts = {vm_id(n): draw(scripts) for n in range(1, VMS + 1)}
-    for _ in range(draw(st.integers(0, 2))):
-        begin = draw(st.floats(0, 200))
-        stage.vcenter.outages.append((begin, begin + draw(st.floats(1, 60))))
-    _let_others_act(draw, stage)
-    return stage, draw(moves_of(stage.base))
+    stage = Stage(base=make_cluster(random), limits=limits)
+    stage.tools = replace(stage.tools, poll_s=2.0)
+    stage.vcenter.scripts = {vm_id(n): make_script(random) for n in range(1, VMS + 1)}
+    if random.random() < 0.3:
+        begin = random.uniform(0, 200)
+        stage.vcenter.outages.append((begin, begin + random.uniform(1, 60)))
+    if random.random() < 0.3:
+        target = host_id(random.randint(1, HOSTS))
+        state = random.choice([HostState.ENTERING_MAINTENANCE, HostState.DISCONNECTED])
+        stage.vcenter.at(random.uniform(0, 60), lambda: stage.vcenter.put_host(target, state))
+    return stage, make_moves(random, stage.base)
 
 
-def _let_others_act(draw: st.DrawFn, stage: Stage) -> None:
-    if draw(st.booleans()):
-        target = host_id(draw(st.integers(1, HOSTS)))
-        state = draw(st.sampled_from([HostState.ENTERING_MAINTENANCE, HostState.DISCONNECTED]))
-        stage.vcenter.at(draw(st.floats(0, 60)), lambda: stage.vcenter.put_host(target, state))
+# Scenes come from a seed rather than from many small choices, which make empty scenes likely.
+scenes = st.integers(0, 10**6).map(lambda seed: make_scene(Random(seed)))
 
 
 def broken_pairs(snap: Snapshot) -> set[tuple[str, str]]:
@@ -121,7 +120,7 @@ def apart_broken(snap: Snapshot) -> set[str]:
 
 
 @LAW
-@given(stages())
+@given(scenes)
 def test_no_host_cluster_or_vcenter_carries_more_migrations_than_allowed(
     setting: tuple[Stage, list[Move]],
 ) -> None:
@@ -134,7 +133,7 @@ def test_no_host_cluster_or_vcenter_carries_more_migrations_than_allowed(
 
 
 @LAW
-@given(stages())
+@given(scenes)
 def test_every_call_has_its_row_every_row_its_outcome_and_no_call_is_repeated(
     setting: tuple[Stage, list[Move]],
 ) -> None:
@@ -158,7 +157,7 @@ def _check_outcome(stage: Stage, outcome: MoveOutcome) -> None:
 
 
 @LAW
-@given(stages())
+@given(scenes)
 def test_no_move_starts_before_what_it_waits_for_is_on_its_target(
     setting: tuple[Stage, list[Move]],
 ) -> None:
@@ -174,7 +173,7 @@ def test_no_move_starts_before_what_it_waits_for_is_on_its_target(
 
 
 @LAW
-@given(stages())
+@given(scenes)
 def test_rules_that_keep_apart_and_memory_hold_at_every_instant(
     setting: tuple[Stage, list[Move]],
 ) -> None:
@@ -210,8 +209,8 @@ def _overfull(snap: Snapshot, ceiling: float) -> set[str]:
 
 
 @LAW
-@given(stages())
-def test_a_group_that_stands_together_is_split_only_by_a_failed_migration(
+@given(scenes)
+def test_a_group_that_stands_together_is_split_only_by_what_nobody_can_foresee(
     setting: tuple[Stage, list[Move]],
 ) -> None:
     stage, moves = setting
@@ -221,22 +220,33 @@ def test_a_group_that_stands_together_is_split_only_by_a_failed_migration(
     held = {r.name for r in stage.base.rules} - {name for name, _ in broken_pairs(stage.base)}
     split = {name for name, _ in broken_pairs(stage.vcenter.truth)} & held
     for kept in stage.base.rules:
+        members = [o for o in outcomes.values() if o.move.vm in kept.vms]
         if kept.name in split:
-            ends = {o.state for o in outcomes.values() if o.move.vm in kept.vms}
-            assert ends - {MoveState.DONE, None}
+            assert any(_is_bad_luck(member) for member in members)
+
+
+def _is_bad_luck(outcome: MoveOutcome) -> bool:
+    """A migration that failed, or something that came about after the first of the group had left."""
+    if outcome.refusal:
+        return outcome.refusal.reason in UNFORESEEN
+    return outcome.state is not MoveState.DONE
+
+
+UNFORESEEN = {
+    Reason.TARGET_HOST_STATE,
+    Reason.SOURCE_HOST_STATE,
+    Reason.TARGET_FAILED_RECENTLY,
+    Reason.RUN_STOPPED,
+}
 
 
 @LAW
-@given(st.data())
+@given(scenes, st.integers(0, 6), st.integers(0, 6))
 def test_budgets_are_kept_and_what_is_admitted_is_closed_under_its_needs(
-    data: st.DataObject,
+    setting: tuple[Stage, list[Move]], load: int, mandatory: int
 ) -> None:
-    base = data.draw(clusters())
-    moves = data.draw(moves_of(base))
-    limits = Limits(
-        moves_per_run_at_most=data.draw(st.integers(0, 6)),
-        mandatory_moves_per_run=data.draw(st.integers(0, 6)),
-    )
+    base, moves = setting[0].base, setting[1]
+    limits = Limits(moves_per_run_at_most=load, mandatory_moves_per_run=mandatory)
     marked, refusals = admit(moves, base, limits, (), now=NOON, mode=Mode.AUTOMATIC)
     admitted = {m.id for m in marked if m.this_run}
     assert [replace(m, this_run=True) for m in marked] == moves

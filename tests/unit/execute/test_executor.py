@@ -10,7 +10,7 @@ from balancer.model.plan import MoveReason, Priority
 from balancer.model.reasons import Reason
 from balancer.model.rule import RuleType
 from balancer.policy.types import Limits
-from tests.support.builders import NOON, rule
+from tests.support.builders import NOON, host, rule, snapshot, vm
 from tests.support.fakes import Script
 from tests.unit.execute.stage import Stage, cluster, host_id, move, vm_id
 
@@ -198,6 +198,76 @@ def test_a_group_larger_than_the_slots_goes_on_as_slots_get_free() -> None:
     outcomes = stage.run(*(move(n, 1, 2) for n in (1, 2, 3)))
     assert {o.state for o in outcomes.values()} == {DONE}
     assert stage.vcenter.peaks[host_id(2)] == 2
+
+
+def test_a_group_that_was_begun_is_completed_even_when_the_plan_gets_old() -> None:
+    stage = together(1, 2, 3)
+    stage.policy = stage.policy.__class__(
+        limits=Limits(migrations_per_host=1, plan_age_s=120, migration_timeout_s=300)
+    )
+    stage.vcenter.default = Script(seconds=100)
+    outcomes = stage.run(*(move(n, 1, 2) for n in (1, 2, 3)), move(4, 1, 2, wave=2))
+    assert [outcomes[f"m-00{n}"].state for n in (1, 2, 3)] == [DONE] * 3
+    refusal = outcomes["m-004"].refusal
+    assert refusal
+    assert refusal.reason is Reason.PLAN_TOO_OLD
+
+
+def test_the_rest_of_a_group_is_given_up_at_last() -> None:
+    stage = together(1, 2)
+    stage.policy = stage.policy.__class__(
+        limits=Limits(migrations_per_host=1, plan_age_s=120, migration_timeout_s=300)
+    )
+    stage.vcenter.scripts[vm_id(1)] = Script(hangs=True)
+    outcomes = stage.run(move(1, 1, 2), move(2, 1, 2))
+    assert outcomes["m-001"].state is MoveState.UNKNOWN
+    assert outcomes["m-002"].refusal is not None
+    assert stage.clock.monotonic() < 430
+
+
+def test_a_group_waits_for_the_slots_to_start_as_one_and_is_not_overtaken_for_them() -> None:
+    stage = together(1, 2)
+    stage.policy = stage.policy.__class__(limits=Limits(migrations_per_host=2, plan_age_s=1e6))
+    stage.vcenter.scripts = {vm_id(3): Script(seconds=20), vm_id(4): Script(seconds=40)}
+    moves = [
+        move(3, 1, 3, gain=9.0),
+        move(4, 1, 3, gain=8.0),
+        move(1, 1, 2, gain=7.0),
+        move(2, 1, 2, gain=6.0),
+        move(5, 1, 3, gain=5.0),
+    ]
+    outcomes = stage.run(*moves)
+    assert {o.state for o in outcomes.values()} == {DONE}
+    sent_at = stage.vcenter.sent_at_s
+    assert sent_at[vm_id(1)] == sent_at[vm_id(2)] == pytest.approx(40, abs=1.5)
+    assert sent_at[vm_id(5)] > sent_at[vm_id(1)]
+
+
+def test_a_group_waits_for_our_own_migrations_even_beside_foreign_ones() -> None:
+    stage = together(1, 2)
+    stage.policy = stage.policy.__class__(limits=Limits(migrations_per_host=3, plan_age_s=1e6))
+    stage.vcenter.fly_foreign(vm_id(6), host_id(3), seconds=500)
+    stage.run(move(3, 1, 3, gain=9.0), move(1, 1, 2), move(2, 1, 2))
+    sent_at = stage.vcenter.sent_at_s
+    assert sent_at[vm_id(1)] == sent_at[vm_id(2)] >= 30
+
+
+def test_what_a_begun_group_needs_on_its_target_is_not_given_to_others() -> None:
+    big = {"memory_mib": 25_000.0, "memory_consumed_mib": 25_000.0}
+    kept = rule("together", RuleType.AFFINITY, [1, 2, 4])
+    members = [vm(n, on=1, **big) for n in (1, 2, 4)]
+    base = snapshot(
+        [host(n) for n in range(1, 5)], [*members, vm(3, on=3, **big), vm(5, on=1)], [kept]
+    )
+    stage = Stage(base=base, limits=Limits(migrations_per_host=2, plan_age_s=1e6))
+    stage.vcenter.scripts = {vm_id(1): Script(seconds=10), vm_id(2): Script(seconds=300)}
+    stage.vcenter.at(9, lambda: stage.vcenter.fly_foreign(vm_id(5), host_id(4), seconds=100))
+    group = [move(n, 1, 2, gain=9.0) for n in (1, 2, 4)]
+    outcomes = stage.run(*group, move(3, 3, 2))
+    assert [outcomes[f"m-00{n}"].state for n in (1, 2, 4)] == [DONE] * 3
+    refusal = outcomes["m-003"].refusal
+    assert refusal
+    assert refusal.reason is Reason.MEMORY_CEILING
 
 
 def test_a_group_of_which_one_may_not_go_stays_as_a_whole() -> None:
