@@ -9,6 +9,7 @@ import difflib
 import json
 import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from pydantic import ValidationError
@@ -17,8 +18,8 @@ from pydantic_core import ErrorDetails
 from balancer.model.errors import Problem
 
 Loc = tuple[int | str, ...]
-Where = Callable[[Loc, bool], str]
-"""Gives the place of a value, or of its key where the flag is set."""
+Position = tuple[int, ...]
+"""Where in a file something stands: what comes first is smaller."""
 
 KnownKeys = Callable[[Loc], Iterable[str]]
 """Gives the keys that are allowed in the mapping at a place."""
@@ -72,10 +73,38 @@ _ALLOWED_WITH: Mapping[str, tuple[str, str]] = MappingProxyType(
 )
 
 
-def problems_from(err: ValidationError, *, where: Where, known: KnownKeys) -> tuple[Problem, ...]:
-    """Return one problem for each error, in pydantic's order; at most `MOST_LISTED` are spelled out."""
-    details = err.errors(include_url=False)
-    return limited([_problem(detail, where, known) for detail in details])
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mistake:
+    """What is wrong at a path of a document, before anybody knows where in a file that path stands.
+
+    `at_key` marks what is wrong with the key itself and not with its value.
+    """
+
+    path: Loc
+    found: str
+    allowed: str = ""
+    hint: str = ""
+    at_key: bool = False
+
+
+Where = Callable[[Mistake], tuple[Position, str]]
+"""Gives the place of a mistake in its file, for sorting and in words."""
+
+
+def mistakes_from(err: ValidationError, *, known: KnownKeys) -> list[Mistake]:
+    """Return one mistake for each error, in pydantic's order."""
+    return [_mistake(detail, known) for detail in err.errors(include_url=False)]
+
+
+def in_file_order(mistakes: Iterable[Mistake], *, where: Where) -> tuple[Problem, ...]:
+    """Return each mistake once, as problems in the order of the file, at most `MOST_LISTED`."""
+    placed = [(*where(mistake), mistake) for mistake in dict.fromkeys(mistakes)]
+    placed.sort(key=lambda one: one[0])
+    problems = [
+        Problem(where=words, found=mistake.found, allowed=mistake.allowed, hint=mistake.hint)
+        for _, words, mistake in placed
+    ]
+    return limited(problems)
 
 
 def limited(problems: Sequence[Problem]) -> tuple[Problem, ...]:
@@ -104,35 +133,41 @@ def shown(value: object) -> str:
     return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
 
 
+def closest(word: str, known: Iterable[str]) -> str:
+    """Return the nearest known spelling, or nothing where none is near."""
+    close = difflib.get_close_matches(word[:MOST_SHOWN], sorted(known), n=1, cutoff=0.6)
+    return close[0] if close else ""
+
+
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return a question that offers the nearest known spelling, or nothing where none is near."""
-    close = difflib.get_close_matches(word[:MOST_SHOWN], sorted(known), n=1, cutoff=0.6)
-    return f"did you mean {close[0]!r}?" if close else ""
+    close = closest(word, known)
+    return f"did you mean {close!r}?" if close else ""
 
 
-def _problem(detail: ErrorDetails, where: Where, known: KnownKeys) -> Problem:
+def _mistake(detail: ErrorDetails, known: KnownKeys) -> Mistake:
     loc = tuple(part for part in detail["loc"] if part != "[key]")
     kind = detail["type"]
     if kind == "extra_forbidden":
-        return _unknown_key(loc, where, tuple(known(loc[:-1])))
+        return _unknown_key(loc, tuple(known(loc[:-1])))
     if kind == "missing":
-        found = f"'{loc[-1]}' is missing"
-        return Problem(where=where(loc[:-1], False), found=found, allowed="it must be given")
+        return Mistake(path=loc[:-1], found=f"'{loc[-1]}' is missing", allowed="it must be given")
     allowed = _allowed(detail)
-    return Problem(
-        where=where(loc, "[key]" in detail["loc"]),
+    return Mistake(
+        path=loc,
         found=_NOT_SHOWN if _SECRET.search(path_text(loc)) else shown(detail["input"]),
         allowed=allowed,
         hint=_hint(kind, detail["input"], allowed),
+        at_key="[key]" in detail["loc"],
     )
 
 
-def _unknown_key(loc: Loc, where: Where, keys: Sequence[str]) -> Problem:
+def _unknown_key(loc: Loc, keys: Sequence[str]) -> Mistake:
     key = str(loc[-1])
     hint = nearest(key, keys)
     allowed = "" if hint or len(keys) > 12 else ", ".join(keys)
-    return Problem(
-        where=where(loc, True), found=f"unknown key {shown(key)}", allowed=allowed, hint=hint
+    return Mistake(
+        path=loc, found=f"unknown key {shown(key)}", allowed=allowed, hint=hint, at_key=True
     )
 
 

@@ -54,13 +54,18 @@ class YamlFile:
 
     def where(self, path: YamlPath, *, at_key: bool = False) -> str:
         """Return `file:line:column` of the value (or its key), or of the nearest thing around it."""
+        position = self.position(path, at_key=at_key)
+        return f"{self.name}:{position[0]}:{position[1]}" if position else self.name
+
+    def position(self, path: YamlPath, *, at_key: bool = False) -> Position | None:
+        """Return line and column of what `where` names; None in an empty file."""
+        first, second = (self.keys, self.values) if at_key else (self.values, self.keys)
         for length in range(len(path), -1, -1):
             part = path[:length]
-            first, second = (self.keys, self.values) if at_key else (self.values, self.keys)
             position = first.get(part) or second.get(part)
             if position is not None:
-                return f"{self.name}:{position[0]}:{position[1]}"
-        return self.name
+                return position
+        return None
 
 
 def read_yaml(path: Path) -> YamlFile:

@@ -1,10 +1,12 @@
 """The joint between strict YAML and typed documents: a file in, a pydantic model or all its problems out.
 
 Configuration and policies are read through it alike. It owns neither the syntax (`strict_yaml`) nor the
-wording (`problems`), only the step that gives every problem its line.
+wording (`problems`), only the step that gives every problem its line, those of the shape and those that
+span settings together.
 """
 
 import json
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TypeVar, get_args
 
@@ -12,34 +14,57 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 from balancer.model.errors import InputError, Problem
-from balancer.policy.problems import Loc, path_text, problems_from, shown
+from balancer.policy.problems import (
+    Loc,
+    Mistake,
+    Position,
+    in_file_order,
+    mistakes_from,
+    path_text,
+    shown,
+)
 from balancer.policy.strict_yaml import YamlFile
 
 Document = TypeVar("Document", bound=BaseModel)
 
 
-def typed(file: YamlFile, model: type[Document], *, context: Path | None = None) -> Document:
+def typed(
+    file: YamlFile,
+    model: type[Document],
+    *,
+    context: Path | None = None,
+    also: Iterable[Mistake] = (),
+) -> Document:
     """Read a parsed file as `model`, without converting types (text "5" is no number).
 
-    `context` is the folder that the document's paths are relative to.
+    `context` is the folder that the document's paths are relative to. `also` are mistakes that the
+    model cannot see, found in the file's plain values; they are listed with those that it does see.
 
     Raises:
-        InputError: every problem with file, line, column and the setting's path.
+        InputError: every problem with file, line, column and the setting's path, in file order.
     """
     if not isinstance(file.data, dict):
         found = "the file is empty" if file.data is None else shown(file.data)
         raise InputError(
             file.name, (Problem(where=file.where(()), found=found, allowed="a mapping"),)
         )
+    others = list(also)
     try:
-        return model.model_validate_json(json.dumps(file.data), strict=True, context=context)
+        document = model.model_validate_json(json.dumps(file.data), strict=True, context=context)
     except ValidationError as err:
-        problems = problems_from(
-            err,
-            where=lambda loc, at_key: place(file, loc, at_key=at_key),
-            known=lambda loc: keys_of(model, loc),
-        )
-        raise InputError(file.name, problems) from err
+        mistakes = mistakes_from(err, known=lambda loc: keys_of(model, loc))
+        raise InputError(file.name, _placed(file, [*mistakes, *others])) from err
+    if others:
+        raise InputError(file.name, _placed(file, others))
+    return document
+
+
+def _placed(file: YamlFile, mistakes: Iterable[Mistake]) -> tuple[Problem, ...]:
+    def where(mistake: Mistake) -> tuple[Position, str]:
+        position = file.position(mistake.path, at_key=mistake.at_key) or ()
+        return position, place(file, mistake.path, at_key=mistake.at_key)
+
+    return in_file_order(mistakes, where=where)
 
 
 def place(file: YamlFile, loc: Loc, *, at_key: bool = False) -> str:

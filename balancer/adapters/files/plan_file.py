@@ -1,22 +1,22 @@
 """Reads plan files, version 1 of the format, and lists everything that is wrong with one.
 
-It owns the shape of the file and the checks that a shape cannot say: moves that wait for unknown
-moves, a VM that leaves a host it is not on. Whether a plan still fits its cluster is not decided here;
-writing a plan is the part of `expose`.
+It owns the shape of the file and the checks that a shape cannot say, made over the plain document so
+that they are told beside mistakes of shape: moves that wait for unknown moves, a VM that leaves a host
+it is not on. Whether a plan still fits its cluster is not decided here; writing a plan is the part of
+`expose`.
 """
 
-from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal, Required
 
-from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, ValidationError, with_config
+from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
-from balancer.adapters.files.json_file import keys_given_twice, problems_of_json, read_bytes
-from balancer.model.errors import InputError, Problem
+from balancer.adapters.files.json_file import read_as, read_bytes
 from balancer.model.plan import PlanStatus, Priority
-from balancer.policy.problems import limited, shown
+from balancer.policy.problems import Mistake, shown
+from balancer.policy.unchecked import entries, known, mapping, part, text, texts
 
 Id = Annotated[str, Field(min_length=1)]
 NotNegative = Annotated[float, Field(ge=0)]
@@ -161,6 +161,9 @@ class PlanEntry(TypedDict, total=False):
     elapsed_seconds: Required[dict[str, NotNegative]]
 
 
+_LAST_WAVE = 2**53
+_NO_MOVES = (PlanStatus.BALANCED, PlanStatus.REFUSED)
+
 PLAN_READER: TypeAdapter[PlanEntry] = TypeAdapter(PlanEntry)
 
 
@@ -175,74 +178,85 @@ def read_plan(path: Path) -> PlanEntry:
 
 def parse_plan(content: bytes, *, name: str) -> PlanEntry:
     """Parse the bytes of a plan; `name` is what messages call them. Raises as `read_plan`."""
-    try:
-        entry = PLAN_READER.validate_json(content)
-    except ValidationError as err:
-        raise InputError(name, problems_of_json(err)) from err
-    problems = [*keys_given_twice(content), *_plan_problems(entry)]
-    if problems:
-        raise InputError(name, limited(problems))
-    return entry
+    return read_as(PLAN_READER, content, name=name, check=plan_mistakes)
 
 
-def _plan_problems(plan: PlanEntry) -> Iterator[Problem]:
-    moves = plan["moves"]
-    if "total" not in plan["elapsed_seconds"]:
-        yield Problem(
-            where="elapsed_seconds", found="'total' is missing", allowed="it must be given"
+def plan_mistakes(document: object) -> Iterator[Mistake]:
+    """Yield what contradicts itself in a plan. What has not its shape is passed over."""
+    plan = mapping(document)
+    elapsed, moves = plan.get("elapsed_seconds"), plan.get("moves")
+    if isinstance(elapsed, dict) and "total" not in elapsed:
+        yield Mistake(
+            path=("elapsed_seconds",), found="'total' is missing", allowed="it must be given"
         )
-    if moves and plan["status"] in (PlanStatus.BALANCED, PlanStatus.REFUSED):
-        found = f"{len(moves)} moves in a plan whose status is '{plan['status']}'"
-        yield Problem(where="moves", found=found, allowed="no moves")
-    yield from _order_problems(moves)
-    yield from _route_problems(moves)
-    yield from _host_problems(plan)
+    if isinstance(moves, list) and moves and text(plan, "status") in _NO_MOVES:
+        found = f"{len(moves)} moves in a plan whose status is '{text(plan, 'status')}'"
+        yield Mistake(path=("moves",), found=found, allowed="no moves")
+    yield from _order_mistakes(document)
+    yield from _route_mistakes(document)
+    for state in ("before", "after"):
+        yield from _host_mistakes(part(document, state), state)
 
 
-def _order_problems(moves: Sequence[MoveEntry]) -> Iterator[Problem]:
+def _order_mistakes(plan: object) -> Iterator[Mistake]:
     wave_of: dict[str, int] = {}
-    ids = {move["id"] for move in moves}
-    for index, move in enumerate(moves):
-        if move["id"] in wave_of:
-            found = f"{shown(move['id'])} is given twice"
-            yield Problem(where=f"moves[{index}].id", found=found, allowed="each id once")
-        for before in move["after"]:
-            problem = _wait_problem(move, before, ids, wave_of)
-            if problem:
-                yield Problem(where=f"moves[{index}].after", found=problem, allowed="earlier moves")
-        wave_of[move["id"]] = move["wave"]
+    ids = known(plan, "moves")
+    for index, move in entries(plan, "moves"):
+        name = text(move, "id")
+        if name in wave_of:
+            found = f"{shown(name)} is given twice"
+            yield Mistake(path=("moves", index, "id"), found=found, allowed="each id once")
+        for before in texts(move, "after"):
+            found = _wait_mistake(before, _wave(move), ids, wave_of)
+            if found:
+                yield Mistake(path=("moves", index, "after"), found=found, allowed="earlier moves")
+        if name:
+            wave_of[name] = _wave(move)
 
 
-def _wait_problem(move: MoveEntry, before: str, ids: set[str], wave_of: dict[str, int]) -> str:
+def _wave(move: Mapping[str, object]) -> int:
+    """Return a move's wave, 0 where it has none that can be."""
+    wave = move.get("wave")
+    if not isinstance(wave, int | float) or isinstance(wave, bool):
+        return 0
+    return int(wave) if 1 <= wave <= _LAST_WAVE else 0
+
+
+def _wait_mistake(
+    before: str, wave: int, ids: frozenset[str] | None, wave_of: Mapping[str, int]
+) -> str:
+    if ids is None:
+        return ""
     if before not in ids:
         return f"there is no move {shown(before)} in the plan"
     if before not in wave_of:
         return f"{shown(before)} comes later in the plan"
-    if wave_of[before] > move["wave"]:
-        return f"{shown(before)} is in wave {wave_of[before]}, after wave {move['wave']}"
+    if wave and wave_of[before] > wave:
+        return f"{shown(before)} is in wave {wave_of[before]}, after wave {wave}"
     return ""
 
 
-def _route_problems(moves: Sequence[MoveEntry]) -> Iterator[Problem]:
+def _route_mistakes(plan: object) -> Iterator[Mistake]:
     place: dict[str, str] = {}
-    for index, move in enumerate(moves):
-        if move["from"] == move["to"]:
-            found = f"{shown(move['vm'])} would move to the host that it is on"
-            yield Problem(where=f"moves[{index}].to", found=found, allowed="another host")
-        stands = place.get(move["vm"], move["from"])
-        if stands != move["from"]:
-            found = f"{shown(move['vm'])} was moved to {shown(stands)} before"
-            yield Problem(where=f"moves[{index}].from", found=found, allowed=shown(stands))
-        place[move["vm"]] = move["to"]
+    for index, move in entries(plan, "moves"):
+        vm, source, target = text(move, "vm"), text(move, "from"), text(move, "to")
+        if source and source == target:
+            found = f"{shown(vm)} would move to the host that it is on"
+            yield Mistake(path=("moves", index, "to"), found=found, allowed="another host")
+        stands = place.get(vm, "")
+        if stands and source and stands != source:
+            found = f"{shown(vm)} was moved to {shown(stands)} before"
+            yield Mistake(path=("moves", index, "from"), found=found, allowed=shown(stands))
+        if vm:
+            place[vm] = target
 
 
-def _host_problems(plan: PlanEntry) -> Iterator[Problem]:
-    for state in ("before", "after"):
-        seen: dict[str, int] = defaultdict(int)
-        for index, host in enumerate(plan[state].get("hosts", [])):
-            seen[host["id"]] += 1
-            if seen[host["id"]] == 2:
-                found = f"{shown(host['id'])} is given twice"
-                yield Problem(
-                    where=f"{state}.hosts[{index}].id", found=found, allowed="each id once"
-                )
+def _host_mistakes(state: Mapping[str, object], name: str) -> Iterator[Mistake]:
+    seen: set[str] = set()
+    for index, host in entries(state, "hosts"):
+        host_id = text(host, "id")
+        if host_id in seen:
+            found = f"{shown(host_id)} is given twice"
+            yield Mistake(path=(name, "hosts", index, "id"), found=found, allowed="each id once")
+        if host_id:
+            seen.add(host_id)

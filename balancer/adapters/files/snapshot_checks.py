@@ -1,79 +1,84 @@
 """What a snapshot file must hold beyond its shape: ids that are unique, references that lead somewhere.
 
-Two kinds of findings: problems, which make a file useless and are listed with their JSON path, and
-warnings, which real clusters contain (rules that contradict each other) and a planner must live with.
-Pure functions over values that were already read.
+Two kinds of findings: mistakes, which make a file useless and are looked for in the plain document, so
+that they are found beside mistakes of shape; and warnings, which real clusters contain (rules that
+contradict each other) and a planner must live with. Pure functions; no document makes them raise.
 """
 
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Protocol
+from collections import Counter, defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 
-from balancer.adapters.files.snapshot_types import SnapshotEntry
 from balancer.model.errors import Problem
 from balancer.model.rule import Rule, RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
-from balancer.policy.problems import shown
+from balancer.policy.problems import Loc, Mistake, shown
+from balancer.policy.unchecked import entries, known, part, text, texts
 
 _VM_HOST = (RuleType.VM_HOST_AFFINE, RuleType.VM_HOST_ANTI_AFFINE)
 
-
-class _HasId(Protocol):
-    @property
-    def id(self) -> str: ...
+_WITH_IDS = ("hosts", "vms", "datastores", "networks", "resource_pools")
+_Ids = frozenset[str] | None
 
 
-def reference_problems(entry: SnapshotEntry) -> list[Problem]:
-    """Return ids given twice, and references to hosts and VMs that are not in the file, with places."""
-    hosts = {host.id for host in entry["hosts"]}
-    vms = {vm.id for vm in entry["vms"]}
-    found = [
-        *_twice("hosts", entry["hosts"]),
-        *_twice("vms", entry["vms"]),
-        *_twice("datastores", entry.get("datastores", ())),
-        *_twice("networks", entry.get("networks", ())),
-        *_twice("resource_pools", entry.get("resource_pools", ())),
-    ]
-    for index, vm in enumerate(entry["vms"]):
-        found += _lost(f"vms[{index}].host", [vm.host], hosts, "host", of=vm.id)
-    failover = sorted(entry["cluster"].ha.failover_hosts)
-    found += _lost("cluster.ha.failover_hosts", failover, hosts, "host")
-    for index, rule in enumerate(entry.get("rules", ())):
-        found += _rule_problems(f"rules[{index}]", rule, vms, hosts)
-    for index, flight in enumerate(entry.get("migrations_in_flight", ())):
-        place = f"migrations_in_flight[{index}]"
-        found += _lost(f"{place}.vm", [flight.vm], vms, "VM")
-        found += _lost(f"{place}.from", [flight.source], hosts, "host")
-        found += _lost(f"{place}.to", [flight.target], hosts, "host")
-    return found
+def reference_mistakes(document: object) -> Iterator[Mistake]:
+    """Yield ids given twice, and references to hosts and VMs that are not in the file.
+
+    References to a section of which no id can be read are not judged.
+    """
+    for section in _WITH_IDS:
+        yield from _given_twice(document, section)
+    hosts, vms = known(document, "hosts"), known(document, "vms")
+    for index, vm in entries(document, "vms"):
+        path = ("vms", index, "host")
+        yield from _lost(path, _named(vm, "host"), hosts, "host", of=text(vm, "id"))
+    failover = sorted(set(texts(part(part(document, "cluster"), "ha"), "failover_hosts")))
+    yield from _lost(("cluster", "ha", "failover_hosts"), failover, hosts, "host")
+    for index, rule in entries(document, "rules"):
+        yield from _rule_mistakes(("rules", index), rule, vms, hosts)
+    for index, flight in entries(document, "migrations_in_flight"):
+        place = ("migrations_in_flight", index)
+        yield from _lost((*place, "vm"), _named(flight, "vm"), vms, "VM")
+        yield from _lost((*place, "from"), _named(flight, "from"), hosts, "host")
+        yield from _lost((*place, "to"), _named(flight, "to"), hosts, "host")
 
 
-def _twice(place: str, values: Sequence[_HasId]) -> Iterator[Problem]:
+def _given_twice(document: object, section: str) -> Iterator[Mistake]:
     first: dict[str, int] = {}
-    for index, value in enumerate(values):
-        if value.id in first:
-            found = f"{shown(value.id)} is given twice, first at {place}[{first[value.id]}]"
-            yield Problem(where=f"{place}[{index}].id", found=found, allowed="each id once")
-        first.setdefault(value.id, index)
+    for index, entry in entries(document, section):
+        name = text(entry, "id")
+        if name and first.setdefault(name, index) != index:
+            found = f"{shown(name)} is given twice, first at {section}[{first[name]}]"
+            yield Mistake(path=(section, index, "id"), found=found, allowed="each id once")
+
+
+def _named(entry: Mapping[str, object], key: str) -> tuple[str, ...]:
+    name = text(entry, key)
+    return (name,) if name else ()
 
 
 def _lost(
-    place: str, ids: Iterable[str], known: Iterable[str], kind: str, *, of: str = ""
-) -> Iterator[Problem]:
+    path: Loc, ids: Iterable[str], known_ids: _Ids, kind: str, *, of: str = ""
+) -> Iterator[Mistake]:
+    if known_ids is None:
+        return
     for lost in ids:
-        if lost not in known:
+        if lost not in known_ids:
             owner = f" (of {shown(of)})" if of else ""
             found = f"there is no {kind} {shown(lost)} in the file{owner}"
-            yield Problem(where=place, found=found, allowed=f"the id of a {kind} of the file")
+            yield Mistake(path=path, found=found, allowed=f"the id of a {kind} of the file")
 
 
-def _rule_problems(place: str, rule: Rule, vms: set[VmId], hosts: set[HostId]) -> Iterator[Problem]:
-    yield from _lost(f"{place}.vms", rule.vms, vms, "VM", of=rule.name)
-    yield from _lost(f"{place}.hosts", sorted(rule.hosts), hosts, "host", of=rule.name)
-    for vm in sorted({vm for vm in rule.vms if rule.vms.count(vm) > 1}):
-        found = f"{shown(vm)} is given twice (of {shown(rule.name)})"
-        yield Problem(where=f"{place}.vms", found=found, allowed="each VM once")
+def _rule_mistakes(
+    place: Loc, rule: Mapping[str, object], vms: _Ids, hosts: _Ids
+) -> Iterator[Mistake]:
+    name, over = text(rule, "name"), texts(rule, "vms")
+    yield from _lost((*place, "vms"), over, vms, "VM", of=name)
+    yield from _lost((*place, "hosts"), sorted(set(texts(rule, "hosts"))), hosts, "host", of=name)
+    for vm, count in sorted(Counter(over).items()):
+        if count > 1:
+            found = f"{shown(vm)} is given twice (of {shown(name)})"
+            yield Mistake(path=(*place, "vms"), found=found, allowed="each VM once")
 
 
 def snapshot_warnings(snapshot: Snapshot) -> tuple[Problem, ...]:

@@ -12,19 +12,10 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from pydantic import ValidationError
-
-from balancer.adapters.files.json_file import (
-    keys_given_twice,
-    problems_of_json,
-    read_bytes,
-    write_bytes,
-)
-from balancer.adapters.files.snapshot_checks import reference_problems
+from balancer.adapters.files.json_file import read_as, read_bytes, write_bytes
+from balancer.adapters.files.snapshot_checks import reference_mistakes
 from balancer.adapters.files.snapshot_types import SNAPSHOT_READER, SNAPSHOT_SCHEMA
-from balancer.model.errors import InputError
 from balancer.model.snapshot import InFlight, Snapshot
-from balancer.policy.problems import limited
 
 _KEY_OF = {"source": "from", "target": "to"}
 _ALWAYS_WRITTEN = frozenset({"state", "power", "enabled", "mandatory"})
@@ -42,13 +33,7 @@ def read_snapshot(path: Path) -> Snapshot:
 
 def parse_snapshot(content: bytes, *, name: str) -> Snapshot:
     """Parse the bytes of a snapshot; `name` is what messages call them. Raises as `read_snapshot`."""
-    try:
-        entry = SNAPSHOT_READER.validate_json(content)
-    except ValidationError as err:
-        raise InputError(name, problems_of_json(err)) from err
-    problems = [*keys_given_twice(content), *reference_problems(entry)]
-    if problems:
-        raise InputError(name, limited(problems))
+    entry = read_as(SNAPSHOT_READER, content, name=name, check=reference_mistakes)
     fields = {key: value for key, value in entry.items() if key != "schema"}
     fields["in_flight"] = fields.pop("migrations_in_flight", ())
     return Snapshot(**fields)  # type: ignore[arg-type]  # the reader has built every field's type

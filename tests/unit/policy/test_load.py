@@ -181,11 +181,11 @@ def test_a_mistake_is_named_with_line_column_and_setting(
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     path = write(tmp_path, "p.yaml", "apiVersion: balancer/v2\nname: x\n", head="")
     assert problems_of(str(path)) == [
+        f"{path}:1:1: 'kind' is missing; allowed: it must be given",
         (
             f"{path}:1:13: apiVersion: 'balancer/v2'; allowed: 'balancer/v1'; "
             "did you mean 'balancer/v1'?"
         ),
-        f"{path}:1:1: 'kind' is missing; allowed: it must be given",
     ]
 
 

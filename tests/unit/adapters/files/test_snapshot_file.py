@@ -267,11 +267,9 @@ def test_a_file_that_is_nested_without_end_is_refused() -> None:
 
 
 def test_a_key_given_twice_is_an_error() -> None:
-    content = snapshot_bytes(builders.snapshot([builders.host(1)], []))
-    doubled = content.replace(b'"name": "esx1"', b'"name": "esx1", "state": "standby"')
-    assert problems_of(doubled) == [
-        "the object whose id is 'host-1': 'state' given twice; allowed: each key once"
-    ]
+    content = snapshot_bytes(builders.snapshot([builders.host(1), builders.host(2)], []))
+    doubled = content.replace(b'"name": "esx2"', b'"name": "esx2", "state": "standby"')
+    assert problems_of(doubled) == ["hosts[1]: 'state' given twice; allowed: each key once"]
 
 
 def test_thousands_of_problems_are_counted_beyond_the_first_200() -> None:
