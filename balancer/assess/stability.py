@@ -58,7 +58,7 @@ def holds_from(
     ends last is told.
     """
     unique = sorted({row.id: row for row in rows}.values(), key=lambda row: row.id)
-    known = [row for row in unique if row.entry.vm in snapshot.vm_by_id]
+    known = [r for r in unique if r.entry.vm in snapshot.vm_by_id and not _never_left(r)]
     holds = _residence(snapshot, known, limits)
     for found in (_budgets(known, limits, now), _failures(known, limits), _returns(known, limits)):
         for vm, hold in found.items():
@@ -71,6 +71,11 @@ def holds_from(
         targets=_targets(snapshot, unique, limits, now),
         pairs=_pairs(snapshot, known, now),
     )
+
+
+def _never_left(row: JournalRow) -> bool:
+    """Whether the call found no connection: that says nothing of the VM, and it leaves no fault."""
+    return row.state is MoveState.FAILED and not row.fault and row.submitted_at is None
 
 
 def _ended(row: JournalRow) -> datetime:

@@ -45,14 +45,17 @@ class Effort:
 def solve(model: "cp_model.CpModel", effort: Effort) -> Solved:
     """Solve a model.
 
-    A first INFEASIBLE is checked by a second solve without presolve.
-    Source: google/or-tools issues 5274 and 5141 (wrong INFEASIBLE with presolve on, 9.15).
+    A first INFEASIBLE is checked by a second solve without presolve, and signals stay with the program:
+    the solver would put the default action of SIGINT in the place of ours and so kill the process.
+    Source: google/or-tools issues 5274 and 5141 (wrong INFEASIBLE with presolve on, 9.15); the signal
+    was seen in tests/simulation/test_demo.py and is kept by tests/unit/plan/test_solver.py.
     """
     from ortools.sat.python import cp_model  # noqa: PLC0415
 
     for presolve in (True, False):
         solver = cp_model.CpSolver()
         solver.parameters.num_workers = 1
+        solver.parameters.catch_sigint_signal = False
         solver.parameters.random_seed = effort.seed
         solver.parameters.max_deterministic_time = effort.limit
         solver.parameters.relative_gap_limit = effort.gap

@@ -131,12 +131,16 @@ def aims(draw: st.DrawFn, need: Need, policy: Policy) -> dict[str, HostId]:
         if draw(st.booleans()):
             ring = [(first, place.host_of[second]), (second, place.host_of[first])]
         back = [(one, place.host_of[one]) for one, _ in ring]
-        for one, target in ring:
-            place.move(one, target)
+        put(place, ring)
         if not is_sound(place, held, takers, {one for one, _ in ring}):
-            for one, source in reversed(back):
-                place.move(one, source)
+            put(place, list(reversed(back)))
     return dict(place.host_of)
+
+
+def put(place: Placement, ring: list[tuple[Any, HostId]]) -> None:
+    for one, target in ring:
+        if place.host_of[one] != target:
+            place.move(one, target)
 
 
 def is_sound(place: Placement, held: list[Any], takers: list[HostId], moved: set[Any]) -> bool:

@@ -40,7 +40,10 @@ def row(number: int, *, ago: float, **facts: Any) -> JournalRow:
         intended_at=at,
     )
     ended_at = None if state.is_open else at
-    return JournalRow(id=number, entry=entry, state=state, kind=kind, ended_at=ended_at)
+    fault = facts.pop("fault", "Timedout" if state is MoveState.FAILED else "")
+    return JournalRow(
+        id=number, entry=entry, state=state, kind=kind, fault=fault, ended_at=ended_at
+    )
 
 
 def failed(number: int, *, ago: float, kind: FailureKind, **facts: Any) -> JournalRow:
@@ -238,3 +241,10 @@ def test_not_even_an_evacuation_tries_a_failing_vm_again_at_once(
 ) -> None:
     assert (VM in held(failed(1, ago=0.1, kind=kind)).pinned) is is_pinned
     assert VM not in held(failed(1, ago=0.3, kind=kind)).pinned
+
+
+def test_a_call_that_found_no_connection_holds_nothing() -> None:
+    holds = held(failed(1, ago=0.1, kind=FailureKind.TRANSIENT, fault=""))
+
+    assert VM not in holds.vms
+    assert VM not in holds.pinned
