@@ -39,6 +39,8 @@ def _check_form(need: Need, moves: Sequence[Move]) -> tuple[str, ...]:
             found.append(f"{move.id}: {move.vm} is not a running VM of the snapshot")
         if move.target not in need.snapshot.host_by_id:
             found.append(f"{move.id}: {move.target} is not a host of the snapshot")
+        if move.source == move.target:
+            found.append(f"{move.id} leads from {move.source} to itself")
         late = [other for other in move.after if wave_of.get(other, move.wave) >= move.wave]
         found.extend(
             f"{move.id} waits for {other}, which is not in an earlier wave" for other in late
