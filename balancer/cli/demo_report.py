@@ -90,7 +90,8 @@ def _cluster_line(first: Measured, then: Measured) -> str:
 
 
 def _moves_line(record: DemoRecord) -> str:
-    kinds = [f"{count} {reason}" for reason, count in sorted(record.done.items())]
+    done = sorted(record.done.items())
+    kinds = [f"{count} {reason.value.replace('_', '-')}" for reason, count in done]
     by_reason = f" ({', '.join(kinds)})" if kinds else ""
     return (
         f"{counted(record.done.total(), 'move')}{by_reason}, {gibibytes(record.moved_mib)} copied"
