@@ -119,8 +119,18 @@ def path_text(loc: Loc) -> str:
     """Return a path as people write it: `hosts[3].vmotion.enabled`; empty for the document itself."""
     text = ""
     for part in loc:
-        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+        text += f"[{part}]" if isinstance(part, int) else f".{_key_text(part)}"
     return text.removeprefix(".")
+
+
+def _key_text(key: str) -> str:
+    text = plain(key)
+    return text if len(text) <= MOST_SHOWN else f"{text[:MOST_SHOWN]}..."
+
+
+def plain(text: str) -> str:
+    """Return a text that somebody wrote as it is, or with its control characters spelled out."""
+    return text if text.isprintable() else repr(text)[1:-1]
 
 
 def shown(value: object) -> str:
@@ -155,7 +165,7 @@ def _mistake(detail: ErrorDetails, known: KnownKeys) -> Mistake:
     allowed = _allowed(detail)
     return Mistake(
         path=loc,
-        found=_NOT_SHOWN if _SECRET.search(path_text(loc)) else shown(detail["input"]),
+        found=_NOT_SHOWN if any(map(_SECRET.search, map(str, loc))) else shown(detail["input"]),
         allowed=allowed,
         hint=_hint(kind, detail["input"], allowed),
         at_key="[key]" in detail["loc"],

@@ -1,13 +1,16 @@
 """Whatever a file holds, it is read or refused with its problems: no other error, ever."""
 
+import json
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from balancer.cli.validation import examined
 from balancer.model.errors import InputError, Problem
+from tests.unit.adapters.files.any_json import ANY_JSON, damaged
 
 ROOT = Path(__file__).parents[3]
 GOOD = {
@@ -58,6 +61,24 @@ def test_a_damaged_file_is_read_or_refused(
     path = tmp_path_factory.getbasetemp() / Path(name).name
     path.write_bytes(mutated(GOOD[name], edits))
     assert all(problem.where and problem.found for problem in problems_of(path))
+
+
+DOCUMENTS: dict[str, object] = {name: yaml.safe_load(text) for name, text in GOOD.items()}
+
+
+@pytest.mark.parametrize("name", DOCUMENTS)
+@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@given(data=st.data())
+def test_a_file_with_any_piece_replaced_is_read_or_refused(
+    name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    document = data.draw(damaged(DOCUMENTS[name], values=ANY_JSON))
+    written = yaml.safe_dump(document) if name.endswith(".yaml") else json.dumps(document)
+    path = tmp_path_factory.getbasetemp() / Path(name).name
+    path.write_text(written)
+    lines = [str(problem) for problem in problems_of(path)]
+    assert all(line.isprintable() for line in lines)
+    assert len(lines) == len(set(lines))
 
 
 HEAD = "vcenters: [{name: v, host: h, username: u, password_file: p}]\n"

@@ -122,6 +122,12 @@ def test_what_hides_behind_a_key_given_twice_is_not_judged() -> None:
     ]
 
 
+def test_a_hostile_key_cannot_write_to_the_terminal_nor_fill_it() -> None:
+    (problem,) = plan_problems("d['elapsed_seconds'][chr(27) + '[2J' + 'x' * 999] = None")
+    assert problem.isprintable()
+    assert len(problem) < 250
+
+
 def test_a_plan_lists_words_and_references_together() -> None:
     change = """
 d['moves'][0]['wave'] = 0
