@@ -6,7 +6,7 @@ nothing. Paths are relative to the configuration file.
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -15,16 +15,18 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from balancer.model.errors import InputError, Problem
 from balancer.policy.file_access import first_bytes, is_file, is_folder
 from balancer.policy.load import DEFAULT_POLICY, load_policies
-from balancer.policy.problems import limited, nearest, shown
-from balancer.policy.strict_yaml import YamlFile, read_yaml
-from balancer.policy.typed_document import place, typed
+from balancer.policy.problems import Loc, Mistake, closest, nearest, plain, shown
+from balancer.policy.strict_yaml import read_yaml
+from balancer.policy.typed_document import typed
 from balancer.policy.types import Mode, Policy
+from balancer.policy.unchecked import entries, known, mapping, text, texts
 
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
 """Where systemd puts what `LoadCredential=` names. Source: systemd.exec(5), "CREDENTIALS"."""
 
 MOST_SECRET_BYTES = 4096
 _PIN_DIGITS = 64
+_USER_KEYS = ("username", "username_file")
 
 
 def _from_base(path: Path, info: ValidationInfo) -> Path:
@@ -39,9 +41,12 @@ def _secret_path(path: Path, info: ValidationInfo) -> Path:
     return _from_base(path, info)
 
 
+def _is_path(policy: str) -> bool:
+    return "/" in policy or policy.endswith((".yaml", ".yml"))
+
+
 def _policy_path(name: str, info: ValidationInfo) -> str:
-    is_path = "/" in name or name.endswith((".yaml", ".yml"))
-    return str(_from_base(Path(name), info)) if is_path else name
+    return str(_from_base(Path(name), info)) if _is_path(name) else name
 
 
 def _pin(text: str) -> str:
@@ -187,11 +192,7 @@ def load_config(path: Path) -> Config:
         InputError: every problem with file, line and column.
     """
     file = read_yaml(path)
-    config = typed(file, Config, context=path.parent)
-    problems = [*_cross_problems(config, file), *_policy_problems(config, file)]
-    if problems:
-        raise InputError(str(path), limited(problems))
-    return config
+    return typed(file, Config, context=path.parent, also=_cross_mistakes(file.data, path.parent))
 
 
 def file_problems(config: Config) -> tuple[Problem, ...]:
@@ -204,63 +205,80 @@ def exposed_secrets(config: Config) -> tuple[Problem, ...]:
     return tuple(problem for vcenter in config.vcenters for problem in _exposed(vcenter))
 
 
-def _cross_problems(config: Config, file: YamlFile) -> Iterator[Problem]:
+def _cross_mistakes(data: object, base: Path) -> Iterator[Mistake]:
+    """Yield what spans settings, from the plain values: found beside whatever else is wrong."""
     for key in ("vcenters", "clusters"):
-        if not getattr(config, key):
-            yield Problem(where=place(file, (key,)), found="an empty list", allowed="at least one")
+        if mapping(data).get(key) == []:
+            yield Mistake(path=(key,), found="an empty list", allowed="at least one")
     names: set[str] = set()
-    for index, vcenter in enumerate(config.vcenters):
-        if vcenter.name in names:
-            where = place(file, ("vcenters", index, "name"))
-            found = f"{shown(vcenter.name)} is given twice"
-            yield Problem(where=where, found=found, allowed="each vCenter once")
-        names.add(vcenter.name)
-        if (vcenter.username is None) == (vcenter.username_file is None):
-            where = place(file, ("vcenters", index))
-            found = "both given" if vcenter.username else "neither given"
-            yield Problem(where=where, found=found, allowed="either username or username_file")
-    yield from _cluster_problems(config, file, names)
+    for index, vcenter in entries(data, "vcenters"):
+        path, name = ("vcenters", index), text(vcenter, "name")
+        if name in names:
+            found = f"{shown(name)} is given twice"
+            yield Mistake(path=(*path, "name"), found=found, allowed="each vCenter once")
+        names |= {name} - {""}
+        found = _wrong_user(vcenter)
+        if found:
+            yield Mistake(path=path, found=found, allowed="either username or username_file")
+    yield from _cluster_mistakes(data)
+    yield from _policy_mistakes(data, base)
 
 
-def _cluster_problems(config: Config, file: YamlFile, vcenters: set[str]) -> Iterator[Problem]:
+def _wrong_user(vcenter: Mapping[str, object]) -> str:
+    given = [key for key in _USER_KEYS if vcenter.get(key) is not None]
+    if len(given) == 1 or (not given and _has_misspelt_user(vcenter)):
+        return ""
+    return "both given" if given else "neither given"
+
+
+def _has_misspelt_user(vcenter: Mapping[str, object]) -> bool:
+    """Whether an unknown key, reported as such, was most likely meant to name the user."""
+    unknown = vcenter.keys() - VCenter.model_fields.keys()
+    return any(closest(key, VCenter.model_fields) in _USER_KEYS for key in unknown)
+
+
+def _cluster_mistakes(data: object) -> Iterator[Mistake]:
+    vcenters = known(data, "vcenters", name="name")
     seen: set[tuple[str, str]] = set()
-    for index, cluster in enumerate(config.clusters):
-        if cluster.vcenter not in vcenters:
-            yield Problem(
-                where=place(file, ("clusters", index, "vcenter")),
-                found=f"there is no vCenter {shown(cluster.vcenter)}",
-                allowed=", ".join(sorted(vcenters)),
-                hint=nearest(cluster.vcenter, vcenters),
+    for index, cluster in entries(data, "clusters"):
+        path, vcenter, name = ("clusters", index), text(cluster, "vcenter"), text(cluster, "name")
+        if vcenter and vcenters is not None and vcenter not in vcenters:
+            yield Mistake(
+                path=(*path, "vcenter"),
+                found=f"there is no vCenter {shown(vcenter)}",
+                allowed=plain(", ".join(sorted(vcenters))),
+                hint=nearest(vcenter, vcenters),
             )
-        key = (cluster.vcenter, cluster.name)
-        if key in seen:
-            where = place(file, ("clusters", index, "name"))
-            found = f"{shown(cluster.name)} is given twice"
-            yield Problem(where=where, found=found, allowed="each cluster once")
-        seen.add(key)
+        if vcenter and name and (vcenter, name) in seen:
+            found = f"{shown(name)} is given twice"
+            yield Mistake(path=(*path, "name"), found=found, allowed="each cluster once")
+        seen.add((vcenter, name))
 
 
-def _policy_problems(config: Config, file: YamlFile) -> Iterator[Problem]:
+def _policy_mistakes(data: object, base: Path) -> Iterator[Mistake]:
+    """Yield what is wrong with the policies. Without their folder, only those named by path count."""
+    given = mapping(data).get("policy_folder")
+    folder = base / given if isinstance(given, str) else None
+    is_lost = given is not None and not (folder and is_folder(folder))
+    if folder and is_lost:
+        yield Mistake(path=("policy_folder",), found=f"there is no folder {plain(str(folder))}")
     told: set[tuple[str, ...]] = set()
-    folder = config.policy_folder
-    if folder and not is_folder(folder):
-        yield Problem(where=place(file, ("policy_folder",)), found=f"there is no folder {folder}")
-        return
-    for index, cluster in enumerate(config.clusters):
-        if cluster.policies in told:
+    for index, cluster in entries(data, "clusters"):
+        names = tuple(filter(None, texts(cluster, "policies"))) or (DEFAULT_POLICY,)
+        asked = tuple(name for name in names if _is_path(name) or not is_lost)
+        if not asked or asked in told:
             continue
-        told.add(cluster.policies)
+        told.add(asked)
         try:
-            config.policy_of(cluster)
+            load_policies(asked, folders=(folder,) if folder else (), base=base)
         except InputError as err:
-            where = place(file, ("clusters", index, "policies"))
-            for problem in err.problems:
-                yield Problem(
-                    where=f"{where}: {problem.where}",
-                    found=problem.found,
-                    allowed=problem.allowed,
-                    hint=problem.hint,
-                )
+            yield from _passed_on(("clusters", index, "policies"), err)
+
+
+def _passed_on(path: Loc, err: InputError) -> Iterator[Mistake]:
+    for problem in err.problems:
+        found = f"{plain(problem.where)}: {problem.found}"
+        yield Mistake(path=path, found=found, allowed=problem.allowed, hint=problem.hint)
 
 
 def _secret(path: Path, setting: str, vcenter: str) -> str:

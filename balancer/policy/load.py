@@ -13,10 +13,11 @@ from pathlib import Path
 from balancer.model.errors import InputError, Problem
 from balancer.policy.document import PolicyDocument, policy_from
 from balancer.policy.file_access import files_in, is_file, is_folder
-from balancer.policy.problems import nearest, path_text
+from balancer.policy.problems import Mistake, nearest, path_text
 from balancer.policy.strict_yaml import YamlFile, YamlPath, read_yaml
 from balancer.policy.typed_document import place, typed
 from balancer.policy.types import Limits, Policy, Thresholds
+from balancer.policy.unchecked import mapping
 
 DEFAULT_POLICY = "balanced"
 SITE_FOLDER = Path("/etc/balancer/policies")
@@ -41,19 +42,37 @@ def load_policies(
     Raises:
         InputError: every problem of every file, with file, line and column.
     """
-    merged, problems = _Merged(), list[Problem]()
     wanted = list(names_or_paths) or [DEFAULT_POLICY]
-    for name in wanted:
-        try:
-            file = read_yaml(_find(name, folders, base))
-            merged.add(file)
-            typed(file, PolicyDocument)
-        except InputError as err:
-            problems += err.problems
-    problems += merged.contradictions()
+    read = [_read(name, folders, base) for name in wanted]
+    merged = _Merged([one for one in read if isinstance(one, YamlFile)])
+    contradictions = merged.contradictions()
+    problems = [problem for one in read for problem in _problems(one, contradictions)]
     if problems:
-        raise InputError(f"policy {' + '.join(wanted)}", tuple(problems))
+        raise InputError(f"policy {' + '.join(wanted)}", tuple(dict.fromkeys(problems)))
     return policy_from(merged.document())
+
+
+def _read(name: str, folders: Sequence[Path], base: Path | None) -> YamlFile | InputError:
+    try:
+        return read_yaml(_find(name, folders, base))
+    except InputError as err:
+        return err
+
+
+def _problems(
+    read: YamlFile | InputError, contradictions: Sequence["_Contradiction"]
+) -> tuple[Problem, ...]:
+    if isinstance(read, InputError):
+        return read.problems
+    try:
+        typed(
+            read,
+            PolicyDocument,
+            also=[each.mistake for each in contradictions if each.file is read],
+        )
+    except InputError as err:
+        return err.problems
+    return ()
 
 
 def policy_names(folders: Sequence[Path] = ()) -> tuple[str, ...]:
@@ -101,6 +120,10 @@ class _Order:
     def words(self) -> str:
         return "at most" if self.holds is operator.le else "less than"
 
+    @property
+    def words_back(self) -> str:
+        return "at least" if self.holds is operator.le else "more than"
+
 
 _ORDERS = (
     _Order(section="thresholds", low="balance_target", high="balance_trigger", holds=operator.lt),
@@ -113,50 +136,65 @@ _ORDERS = (
 )
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Contradiction:
+    """Two settings that do not fit each other, told at one of them, which stands in `file`."""
+
+    file: YamlFile
+    mistake: Mistake
+
+
 class _Merged:
-    """The settings of all files so far as they are written, and the place of each."""
+    """The settings of all files as they are written, right or wrong, and the file of each."""
 
-    def __init__(self) -> None:
+    def __init__(self, files: Sequence[YamlFile]) -> None:
         self._settings: dict[str, object] = {}
-        self._places: dict[YamlPath, str] = {}
+        self._files: dict[YamlPath, YamlFile] = {}
+        for file in files:
+            self._add(file)
 
-    def add(self, file: YamlFile) -> None:
+    def _add(self, file: YamlFile) -> None:
         """Lay one file's settings over those before it."""
-        for key, value in file.data.items() if isinstance(file.data, dict) else ():
+        for key, value in mapping(file.data).items():
             section = self._settings.get(key)
-            if isinstance(value, dict) and isinstance(section, dict):
-                value = section | value  # noqa: PLW2901
+            if isinstance(section, dict):
+                value = {**section, **mapping(value)}  # noqa: PLW2901
             self._settings[key] = value
-            self._places |= {path: place(file, path) for path in file.values if path[:1] == (key,)}
+        self._files |= dict.fromkeys(file.values, file)
 
     def document(self) -> PolicyDocument:
         """Return the whole as a typed document; each file must have been read as one before."""
         return PolicyDocument.model_validate_json(json.dumps(self._settings))
 
-    def contradictions(self) -> list[Problem]:
+    def contradictions(self) -> list[_Contradiction]:
         """Return the settings that do not fit each other, defaults included."""
-        return [problem for order in _ORDERS for problem in self._contradiction(order)]
+        return [found for order in _ORDERS for found in self._contradiction(order)]
 
-    def _contradiction(self, order: _Order) -> Iterator[Problem]:
+    def _contradiction(self, order: _Order) -> Iterator[_Contradiction]:
         low, high = self._number(order, order.low), self._number(order, order.high)
         if low is None or high is None or order.holds(low, high):
             return
-        yield Problem(
-            where=self._place(order, order.low),
-            found=f"{low:g}, while {order.section}.{order.high} is {high:g}",
-            allowed=f"{order.words} {order.high}",
-            hint=f"see {self._place(order, order.high)}",
+        sides, words = [(order.low, low), (order.high, high)], order.words
+        if (order.section, order.low) not in self._files:
+            sides, words = sides[::-1], order.words_back
+        (name, value), (other, limit) = sides
+        mistake = Mistake(
+            path=(order.section, name),
+            found=f"{value:g}, while {order.section}.{other} is {limit:g}",
+            allowed=f"{words} {other}",
+            hint=f"see {self._place(order, other)}",
         )
+        yield _Contradiction(file=self._files[order.section, name], mistake=mistake)
 
     def _number(self, order: _Order, name: str) -> float | None:
         default = getattr(_DEFAULTS[order.section], name)
-        section = self._settings.get(order.section, {})
-        value = section.get(name, default) if isinstance(section, dict) else default
+        value = mapping(self._settings.get(order.section)).get(name, default)
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None
 
     def _place(self, order: _Order, name: str) -> str:
         path = (order.section, name)
-        return self._places.get(path, f"the default of {path_text(path)}")
+        file = self._files.get(path)
+        return place(file, path) if file else f"the default of {path_text(path)}"
 
 
 _DEFAULTS = {"thresholds": Thresholds(), "limits": Limits()}

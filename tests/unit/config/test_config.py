@@ -316,4 +316,4 @@ def test_a_wrong_policy_file_is_shown_with_its_own_place(tmp_path: Path) -> None
 
 def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
     text = "vcenters:\n- {nam: x, port: 0}\nclusters:\n- {interval_s: no}\nhtp: {}\n"
-    assert len(problems_of(tmp_path, text)) == 9
+    assert len(problems_of(tmp_path, text)) == 10

@@ -1,3 +1,4 @@
+import time
 from pathlib import Path
 
 import jsonschema
@@ -169,6 +170,19 @@ def test_a_misspelt_name_is_answered_with_the_nearest_and_all_others() -> None:
             "allowed: at most moves_per_run_at_most; see the default of limits.moves_per_run_at_most",
             id="at least above at most",
         ),
+        pytest.param(
+            "thresholds: {balance_trigger: 0.01}\n",
+            "3:31: thresholds.balance_trigger: 0.01, while thresholds.balance_target is 0.025; "
+            "allowed: more than balance_target; see the default of thresholds.balance_target",
+            id="trigger below the target that nobody wrote",
+        ),
+        pytest.param(
+            "limits: {moves_per_run_at_most: 1}\n",
+            "3:33: limits.moves_per_run_at_most: 1, while limits.moves_per_run_at_least is 2; "
+            "allowed: at least moves_per_run_at_least; "
+            "see the default of limits.moves_per_run_at_least",
+            id="at most below the at least that nobody wrote",
+        ),
     ],
 )
 def test_a_mistake_is_named_with_line_column_and_setting(
@@ -213,3 +227,36 @@ def test_all_problems_of_all_files_are_listed_at_once(tmp_path: Path) -> None:
     first = write(tmp_path, "a.yaml", "x: 1\ny: 2\nthresholds: {balance_target: 0.2}\n")
     second = write(tmp_path, "b.yaml", "name: [\n")
     assert len(problems_of(str(first), str(second), "nowhere")) == 5
+
+
+def test_contradictions_and_unknown_keys_of_a_file_are_told_in_its_order(tmp_path: Path) -> None:
+    body = "lim: {}\nthresholds: {balance_trigger: 0.02, balance_target: 0.3}\ngoal: {}\n"
+    path = write(tmp_path, "a.yaml", body)
+    lines = [line.split("; ")[0].removeprefix(f"{path}:") for line in problems_of(str(path))]
+    assert lines == [
+        "3:1: lim: unknown key 'lim'",
+        "4:53: thresholds.balance_target: 0.3, while thresholds.balance_trigger is 0.02",
+        "5:1: goal: unknown key 'goal'",
+    ]
+
+
+def test_a_section_that_is_none_does_not_hide_the_contradictions_of_another_file(
+    tmp_path: Path,
+) -> None:
+    first = write(tmp_path, "a.yaml", "thresholds: {balance_target: 0.2}\n")
+    second = write(tmp_path, "b.yaml", "thresholds: 5\n")
+    contradiction, shape = problems_of(str(first), str(second))
+    assert contradiction.startswith(f"{first}:3:30: thresholds.balance_target: 0.2, while")
+    assert shape == f"{second}:3:13: thresholds: 5; allowed: a mapping"
+
+
+def test_a_policy_named_twice_tells_its_problems_once(tmp_path: Path) -> None:
+    path = str(write(tmp_path, "a.yaml", "goal: {}\n"))
+    assert len(problems_of(path, path)) == 1
+
+
+def test_thousands_of_unknown_keys_are_counted_in_seconds(tmp_path: Path) -> None:
+    body = "".join(f"{n}: 1\n" for n in range(20_000))
+    path, start = str(write(tmp_path, "a.yaml", body)), time.process_time()
+    assert problems_of(path)[-1] == "and: 19800 more problems"
+    assert time.process_time() - start < 15
