@@ -110,7 +110,7 @@ def test_the_daemon_repairs_empties_and_levels_a_cluster(
             "the host is in maintenance", lambda: leaving <= eye.in_maintenance(), within_s=120
         )
         wait_until("rules hold", lambda: broken_pairs(cluster, eye.placement()) == [], within_s=60)
-        wait_until("CPU is level", lambda: spread(eye.cpu_ratios()) < trigger * 1.5, within_s=120)
+        wait_until("CPU is level", lambda: spread(eye.cpu_ratios()) < trigger, within_s=120)
         wait_until("the cluster is left alone", lambda: bool(quiet(daemon)), within_s=60)
 
         state = server.control.state()
@@ -123,6 +123,7 @@ def test_the_daemon_repairs_empties_and_levels_a_cluster(
             daemon.metric("balancer_migrations_total", outcome="succeeded") == state.totals.success
         )
         assert daemon.metric("balancer_rule_violations", enforcement="hard") == 0
+        assert 0 < daemon.metric("balancer_cluster_imbalance_combined_ratio") < trigger
         assert daemon.get("/healthz").status_code == 200
         assert daemon.get("/readyz").status_code == 200
         assert daemon.stop() == 0
