@@ -76,10 +76,7 @@ def final_placement(desk: Desk) -> Placement:
     placement = Placement(desk.problem.ground)
     for vm in desk.ledger.moved().tolist():
         placement.move(desk.problem.vms[vm].id, desk.problem.hosts[int(desk.ledger.at[vm])].id)
-    for flight in desk.problem.need.snapshot.in_flight:
-        known = flight.vm in placement.host_of and flight.target in placement.present
-        if known and placement.host_of[flight.vm] != flight.target:
-            placement.start(flight.vm, flight.target)
+    placement.begin_flights()
     return placement
 
 

@@ -19,9 +19,10 @@ from balancer.rules.standing import standing
 def verify(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
     """Return what is wrong with a plan, in sentences; empty where it is sound.
 
-    Checked: order and references; every move at its wave, with all others of the wave begun (so that
-    each arrival counts before any departure); no prefix of waves worse than the start. While a mandatory
-    move is still to come only the laws count: room that is made for an evacuation may cost balance.
+    Checked: order and references; every move at its wave, with all others of the wave and the running
+    migrations of others begun (so that each arrival counts before any departure); no prefix of waves
+    worse than the start. While a mandatory move is still to come only the laws count: room that is made
+    for an evacuation may cost balance.
     """
     problems = _check_form(need, moves)
     if problems:
@@ -52,8 +53,10 @@ def _check_form(need: Need, moves: Sequence[Move]) -> tuple[str, ...]:
 
 
 def _replay(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
-    placement = Placement(Ground(need.snapshot, policy, need.demand))
-    start = standing(placement)
+    ground = Ground(need.snapshot, policy, need.demand)
+    ahead, placement = Placement(ground), Placement(ground)
+    placement.begin_flights()
+    start = standing(ahead)
     mandatory = {move.vm for move in moves if move.reason.is_mandatory}
     last_mandatory = max((move.wave for move in moves if move.reason.is_mandatory), default=0)
     for number, group in groupby(moves, key=lambda move: move.wave):
@@ -63,7 +66,8 @@ def _replay(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...
             return problems
         for move in wave:
             placement.finish(move.vm)
-        now = standing(placement)
+            ahead.move(move.vm, move.target)
+        now = standing(ahead)
         if now.laws > start.laws or (number >= last_mandatory and now.is_worse_than(start)):
             return (
                 f"after wave {number} the cluster would be worse than at the start: {now}, {start}",

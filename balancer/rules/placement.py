@@ -115,6 +115,17 @@ class Placement:
         self.start(vm, target)
         self.finish(vm)
 
+    def begin_flights(self) -> None:
+        """Let the snapshot's running migrations be under way, where VM and target are known.
+
+        A queued one whose target cannot be told yet (source and target alike) stays where it is.
+        """
+        for flight in self.ground.snapshot.in_flight:
+            source = self.host_of.get(flight.vm)
+            is_going = flight.target in self.present and source not in (None, flight.target)
+            if is_going and flight.vm not in self.heading:
+                self.start(flight.vm, flight.target)
+
     def start_all(self, moves: Iterable[tuple[VmId, HostId]]) -> None:
         """Let several moves begin together, as a wave does."""
         for vm, target in moves:

@@ -30,11 +30,7 @@ CROWDED = Refusal.of(
 def start_placement(ground: Ground) -> Placement:
     """Return the snapshot's placement with the running migrations begun: they count on both hosts."""
     placement = Placement(ground)
-    for flight in ground.snapshot.in_flight:
-        source = placement.host_of.get(flight.vm)
-        is_going = flight.target in placement.present and source not in (None, flight.target)
-        if is_going and flight.vm not in placement.heading:
-            placement.start(flight.vm, flight.target)
+    placement.begin_flights()
     return placement
 
 

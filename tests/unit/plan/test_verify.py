@@ -11,6 +11,7 @@ from balancer.model.need import Holds, Need
 from balancer.model.plan import Move, MoveReason, Priority
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
+from balancer.model.snapshot import InFlight
 from balancer.model.units import HostId, MoveId, VmId
 from balancer.plan.verify import verify
 from balancer.policy.types import Policy
@@ -140,3 +141,25 @@ def test_a_vm_that_must_not_be_touched_is_found() -> None:
     held = replace(need, holds=Holds(pinned=MappingProxyType({VmId("vm-2"): refusal})))
 
     assert "must not be touched" in verify(held, Policy(), [move(1, 2, 1, 2)])[0]
+
+
+def test_a_member_may_follow_another_that_is_on_its_way_already() -> None:
+    together = rule("together", RuleType.AFFINITY, [1, 2, 3])
+    leaving = host(1, state=HostState.ENTERING_MAINTENANCE)
+    hosts = [leaving, host(2), host(3), host(4)]
+    need = need_of(hosts, [vm(1, 1), vm(2, 1), vm(3, 3)], [together])
+    flight = InFlight(vm=VmId("vm-1"), source=HostId("host-1"), target=HostId("host-2"))
+    flying = replace(need, snapshot=replace(need.snapshot, in_flight=(flight,)))
+    follow = move(1, 2, 1, 2, reason=MoveReason.EVACUATE)
+
+    assert verify(flying, Policy(), [follow]) == ()
+    assert "affinity" in verify(flying, Policy(), [replace(follow, target=HostId("host-4"))])[0]
+
+
+def test_memory_on_its_way_by_somebody_else_is_counted() -> None:
+    big = {"memory_mib": 60_000.0, "cpu_demand_mhz": 8_000.0}
+    need = need_of([host(1), host(2), host(3)], [vm(1, 1, **big), vm(2, 1, **big)])
+    flight = InFlight(vm=VmId("vm-1"), source=HostId("host-1"), target=HostId("host-2"))
+    flying = replace(need, snapshot=replace(need.snapshot, in_flight=(flight,)))
+
+    assert "memory_ceiling" in verify(flying, Policy(), [move(1, 2, 1, 2)])[0]
