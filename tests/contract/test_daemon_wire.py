@@ -1,5 +1,6 @@
 """The daemon when vCenter says no: it keeps running, says why it is not ready, and recovers by itself."""
 
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -92,3 +93,34 @@ def test_an_untrusted_certificate_stops_before_the_login(
         assert "certificate" in str(failures(daemon)[0]["error"])
         assert daemon.stop() == 0
     assert "Login" not in server.control.calls().calls
+
+
+def test_what_runs_at_a_stop_goes_on_and_is_settled_at_the_next_start(
+    tmp_path: Path, server: VCenterProcess
+) -> None:
+    config = write_stage(tmp_path, server, "prod-a")
+    server.control.set_migration_seconds(6.0)
+    with running_daemon(tmp_path, config) as daemon:
+        running = "balancer_migrations_in_flight"
+        wait_until("migrations run", lambda: daemon.metric(running) >= 2, within_s=40)
+        assert daemon.stop() == 0
+    left = [line for line in server.control.relocations() if line.state == "running"]
+    assert left
+    assert {state for _, state in rows(tmp_path)} >= {"submitted"}
+
+    server.control.set_migration_seconds(0.2)
+    with running_daemon(tmp_path, observed(config)) as daemon:
+        wait_until("every row is settled", lambda: settled(tmp_path), within_s=40)
+        assert daemon.stop() == 0
+    log = server.control.relocations()
+    assert {line.state for line in log} == {"success"}
+    assert sorted(vm for vm, _ in rows(tmp_path)) == sorted(line.vm for line in log)
+
+
+def rows(folder: Path) -> list[tuple[str, str]]:
+    with sqlite3.connect(folder / "journal.sqlite") as database:
+        return list(database.execute("select vm_name, state from moves order by id"))
+
+
+def settled(folder: Path) -> bool:
+    return {state for _, state in rows(folder)} == {"done"}

@@ -14,7 +14,7 @@ from balancer.model.host import Host
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.policy.types import Policy
-from tests.support.stage import running_daemon, wait_until, write_inventory, write_stage
+from tests.support.stage import DaemonRun, running_daemon, wait_until, write_inventory, write_stage
 from tests.support.vcenter import VCenterProcess, connect, start_vcenter
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(300)]
@@ -129,8 +129,8 @@ def test_the_daemon_repairs_empties_and_levels_a_cluster(
         assert daemon.stop() == 0
 
 
-def quiet(daemon: object) -> list[dict[str, object]]:
-    lines = daemon.events("cycle ended")  # type: ignore[attr-defined]
+def quiet(daemon: DaemonRun) -> list[dict[str, object]]:
+    lines = daemon.events("cycle ended")
     return [line for line in lines if line["moves_planned"] == 0]
 
 
