@@ -107,10 +107,6 @@ class Metrics:
         """Take note of the size of the journal's database."""
         self._set("store_size_bytes", float(size_bytes))
 
-    def store_failed(self) -> None:
-        """Count a read or write of the journal that failed."""
-        self._instruments.counter("balancer_store_errors_total").inc()
-
     def page(self, accept: str = "") -> tuple[bytes, str]:
         """Return the page and its content type: OpenMetrics where `accept` asks for it, else text."""
         if "application/openmetrics-text" in accept:
