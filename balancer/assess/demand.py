@@ -11,13 +11,15 @@ from types import MappingProxyType
 from balancer.model.need import Demand
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Mhz, Mib, VmId
-from balancer.model.vm import Vm
+from balancer.model.vm import Profile, Vm
 from balancer.policy.types import MemoryMetric, Policy
 
 
 def demand_of(snapshot: Snapshot, policy: Policy) -> Mapping[VmId, Demand]:
     """Return the demand of each running VM, by id in the order of the snapshot."""
-    return MappingProxyType({vm.id: _demand(vm, policy) for vm in snapshot.running_vms})
+    vms = snapshot.running_vms
+    slots = max((_slots(vm) for vm in vms), default=0)
+    return MappingProxyType({vm.id: _demand(vm, policy, slots) for vm in vms})
 
 
 def cpu_figure(vm: Vm) -> Mhz | None:
@@ -38,14 +40,41 @@ def memory_figure(vm: Vm, policy: Policy) -> Mib | None:
     return vm.memory_consumed_mib if wanted is None else wanted
 
 
-def _demand(vm: Vm, policy: Policy) -> Demand:
+def _demand(vm: Vm, policy: Policy, slots: int) -> Demand:
     cpu_mhz, memory_mib = cpu_figure(vm), memory_figure(vm, policy)
+    cpu = min(cpu_mhz or 0.0, _limit(vm.cpu_limit_mhz))
+    memory = min(vm.memory_mib if memory_mib is None else memory_mib, _limit(vm.memory_limit_mib))
+    profile = vm.profile or Profile()
     return Demand(
-        cpu_mhz=cpu_mhz or 0.0,
-        memory_mib=vm.memory_mib if memory_mib is None else memory_mib,
+        cpu_mhz=cpu,
+        memory_mib=memory,
         footprint_mib=vm.footprint_mib,
+        cpu_variance_mhz2=(vm.cpu_demand_stddev_mhz or 0.0) ** 2,
+        cpu_reserved_mhz=vm.cpu_reservation_mhz,
+        memory_reserved_mib=vm.memory_reservation_mib,
+        cpu_slots_mhz=_filled(profile.cpu_demand_mhz, cpu, _limit(vm.cpu_limit_mhz), slots),
+        memory_slots_mib=_filled(
+            profile.memory_demand_mib, memory, _limit(vm.memory_limit_mib), slots
+        ),
         is_measured=cpu_mhz is not None and memory_mib is not None,
     )
+
+
+def _slots(vm: Vm) -> int:
+    profile = vm.profile or Profile()
+    return max(len(profile.cpu_demand_mhz), len(profile.memory_demand_mib))
+
+
+def _filled(given: tuple[float, ...], mean: float, limit: float, slots: int) -> tuple[float, ...]:
+    """Return the demand in every slot of the horizon; a slot of which nothing is known has the mean."""
+    if not slots:
+        return ()
+    return (*(min(value, limit) for value in given), *[mean] * (slots - len(given)))
+
+
+def _limit(limit: float | None) -> float:
+    """Return what a VM can get at most: a limit of None is none. Source: `ResourceAllocationInfo.limit`."""
+    return float("inf") if limit is None else limit
 
 
 def _by_metric(vm: Vm, policy: Policy) -> Mib | None:

@@ -39,9 +39,9 @@ def assess(snapshot: Snapshot, policy: Policy, holds: Holds) -> Need:
 
 
 def is_contended(hosts: HostArrays, thresholds: Thresholds) -> bool:
-    """Whether some host's CPU or memory demand is above its contention threshold."""
+    """Whether some host's lasting CPU demand with its risk, or memory demand, is above its threshold."""
     limit = np.array([thresholds.cpu_contention, thresholds.memory_contention])
-    return bool((hosts.ratio > limit).any())
+    return bool((hosts.stress(thresholds) > limit).any())
 
 
 def _with_unmeasured(snapshot: Snapshot, holds: Holds) -> Mapping[VmId, Refusal]:

@@ -216,6 +216,12 @@ VM_AND_PAIR_ROWS: tuple[Row, ...] = (
         _ROOM,
     ),
     (
+        Reason.VCPU_CEILING,
+        "target would have too many vCPUs",
+        "The move would bring the target above the policy's number of vCPUs per core.",
+        _ROOM,
+    ),
+    (
         Reason.CPU_RESERVATION,
         "CPU reservation does not fit",
         "The target has less unreserved CPU than the VM's reservation.",

@@ -17,13 +17,21 @@ class Demand:
     """What one running VM asks of the host it stands on.
 
     `cpu_mhz` and `memory_mib` are what the balance is measured by; `footprint_mib` is the host memory
-    that the VM holds, what the memory ceiling is judged by and what a vMotion copies.
+    that the VM holds, what the memory ceiling is judged by and what a vMotion copies. `cpu_variance_mhz2`
+    is how much the CPU demand varies around its mean; the reservations are what the VM is guaranteed, by
+    itself and by its resource pools. `cpu_slots_mhz` and `memory_slots_mib` are the demand in each slot of
+    the horizon: as many for every VM of a need, and none where no VM has a profile.
     `is_measured` is False where a figure had to be replaced by the configured size or by nothing.
     """
 
     cpu_mhz: Mhz
     memory_mib: Mib
     footprint_mib: Mib
+    cpu_variance_mhz2: float = 0.0
+    cpu_reserved_mhz: Mhz = 0.0
+    memory_reserved_mib: Mib = 0.0
+    cpu_slots_mhz: tuple[Mhz, ...] = ()
+    memory_slots_mib: tuple[Mib, ...] = ()
     is_measured: bool = True
 
 

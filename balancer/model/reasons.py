@@ -46,6 +46,7 @@ class Reason(StrEnum):
     NETWORK = "network"
     MEMORY_CEILING = "memory_ceiling"
     CPU_CEILING = "cpu_ceiling"
+    VCPU_CEILING = "vcpu_ceiling"
     CPU_RESERVATION = "cpu_reservation"
     MEMORY_RESERVATION = "memory_reservation"
     HOST_VM_LIMIT = "host_vm_limit"

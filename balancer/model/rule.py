@@ -17,7 +17,10 @@ class RuleType(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
-    """One rule. Mandatory rules are "must", the others "should" with a weight from the policy."""
+    """One rule. Mandatory rules are "must"; a "should" costs `weight` times the policy's `soft_rule`.
+
+    vSphere's own rules know no weight: theirs is 1.
+    """
 
     name: str
     type: RuleType
@@ -25,6 +28,7 @@ class Rule:
     hosts: frozenset[HostId] = frozenset()
     enabled: bool = True
     mandatory: bool = True
+    weight: float = 1.0
 
     def allows_host(self, host: HostId) -> bool:
         """Whether a VM of this VM-host rule may run on `host` (True for rules between VMs)."""

@@ -75,6 +75,7 @@ class Vm:
     uuid: str | None = None
     power: PowerState = PowerState.ON
     cpu_demand_mhz: Mhz | None = None
+    cpu_demand_stddev_mhz: Mhz | None = None
     cpu_usage_mhz: Mhz | None = None
     cpu_ready_percent: float | None = None
     memory_active_mib: Mib | None = None

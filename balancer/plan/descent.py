@@ -11,6 +11,7 @@ import numpy as np
 from balancer.plan.codes import Floats
 from balancer.plan.field import Field
 from balancer.plan.loadcost import LEAST_GAIN
+from balancer.plan.problem import COUNT
 
 RELIEF_EXPONENT = 0.5
 BALANCE_EXPONENTS = (0.0, 0.5, 0.8)
@@ -28,11 +29,10 @@ def relieve(field: Field) -> None:
     """Move units off hosts above a contention threshold until there is none, or no move helps."""
 
     def score(net: Floats) -> Floats:
-        over = field.cost.is_over(field.ledger)[field.host]
-        relief = np.where(over, _relief(field), 0.0)
-        return np.where((net > LEAST_GAIN) & (relief > LEAST_GAIN), relief, -np.inf)
+        helps = (net > LEAST_GAIN) & (field.relief > LEAST_GAIN)
+        return np.where(helps, field.relief, -np.inf)
 
-    _descend(field, RELIEF_EXPONENT, score, lambda: not field.cost.is_over(field.ledger).any())
+    _descend(field, RELIEF_EXPONENT, score, lambda: not field.is_over.any())
 
 
 def level(field: Field, exponent: float, target: float, *, most_price: float = np.inf) -> None:
@@ -41,13 +41,28 @@ def level(field: Field, exponent: float, target: float, *, most_price: float = n
     Stops early once the moves have cost more than `most_price`: another descent was cheaper.
     """
 
-    def score(net: Floats) -> Floats:
-        return np.where(net > LEAST_GAIN, net, -np.inf)
-
     def enough() -> bool:
         return field.cost.imbalance(field.ledger) <= target or field.paid() > most_price
 
-    _descend(field, exponent, score, enough)
+    _descend(field, exponent, worthwhile, enough)
+
+
+def even_counts(field: Field, target: float) -> None:
+    """Move units from hosts with more VMs than the mean to hosts with fewer, until the counts are even."""
+    mean = field.cost.bowl.middle[:, 2]
+    while len(field) and field.cost.count_spread(field.ledger) > target:
+        count = field.ledger.load[:, COUNT]
+        entry = np.where((count < mean)[:, None], field.entry, np.inf)
+        net = np.where((count > mean)[field.host], field.exit - entry.min(axis=0), -np.inf)
+        unit = int(np.argmax(net))
+        if net[unit] <= LEAST_GAIN:
+            return
+        field.move(unit, int(np.argmin(entry[:, unit])))
+
+
+def worthwhile(net: Floats) -> Floats:
+    """Return the net gains that are more than rounding; minus infinity for the others."""
+    return np.where(net > LEAST_GAIN, net, -np.inf)
 
 
 def _descend(
@@ -59,20 +74,11 @@ def _descend(
     for step in range(1, 2 * len(field) + 1):
         if enough():
             return
-        merit = score(field.exit - field.entry.min(axis=0)) / worth
+        merit = score(field.net())
+        merit /= worth
         unit = int(np.argmax(merit))
         if not np.isfinite(merit[unit]):
             return
         field.move(unit, int(np.argmin(field.entry[:, unit])))
         if step % REBUILD_STEPS == 0:
             field.ledger = field.ledger.copy()
-
-
-def _relief(field: Field) -> Floats:
-    """Return by how much contention falls where each unit leaves its host, (U,)."""
-    load = field.ledger.load[field.host, :2]
-    left = load - field.units.size[:, :2]
-    result: Floats = field.cost.contention_of(field.host, load) - field.cost.contention_of(
-        field.host, left
-    )
-    return result

@@ -14,7 +14,7 @@ from balancer.plan.codes import Bools, Codes, Floats, Ints, first_refusal
 from balancer.plan.encode import DYNAMIC
 from balancer.plan.ledger import Ledger
 from balancer.plan.masks import Masks
-from balancer.plan.price import price
+from balancer.plan.price import price, wide_cost
 from balancer.plan.problem import Problem
 from balancer.plan.should import ShouldRules
 from balancer.plan.units import families, make_units
@@ -38,20 +38,28 @@ class Desk:
         self.families = families(problem)
         self.family_of = {vm: family for family in self.families for vm in family}
         self.notes: dict[int, Note] = {}
-        self._first = Masks(problem, problem.at)
+        self.wide_costs = wide_cost(problem)
+        self._masks: Masks | None = None
+        self.start_masks = Masks(problem, problem.at)
         self.new_round()
 
     def new_round(self) -> None:
         """Start a round from the placement as it is now."""
         self.base = self.ledger.at.copy()
-        moved = self.ledger.moved()
-        self.masks = Masks(self.problem, self.base) if len(moved) else self._first
-        self._moved_before = frozenset(moved.tolist())
+        self._moved_before = frozenset(self.ledger.moved().tolist())
+        self._masks = None if self._moved_before else self.start_masks
 
     @property
-    def start_masks(self) -> Masks:
-        """Return the static laws as they are at the snapshot."""
-        return self._first
+    def masks(self) -> Masks:
+        """Return the static laws as they are at the base of the round."""
+        if self._masks is None:
+            self._masks = Masks(self.problem, self.base, self.start_masks.tables)
+        return self._masks
+
+    @property
+    def has_target(self) -> Bools:
+        """Return which VMs the static laws let some host take for load's sake, (N,)."""
+        return self.masks.has_target()
 
     def allowed(self, vms: Sequence[int] | Ints, *, is_mandatory: bool) -> Bools:
         """Return which hosts the static laws and the holds allow to each VM, (VMs, H).
@@ -63,7 +71,7 @@ class Desk:
         allowed &= ~self.problem.pinned[np.asarray(vms, dtype=np.int64), None]
         for row, vm in enumerate(vms) if self._moved_before else ():
             if vm in self._moved_before:
-                reach = self._first.allowed([vm], is_mandatory=is_mandatory)[0]
+                reach = self.start_masks.allowed([vm], is_mandatory=is_mandatory)[0]
                 reach[self.problem.at[vm]] = True
                 allowed[row] &= reach
         return allowed
@@ -86,9 +94,18 @@ class Desk:
         rows = np.array(movers, dtype=np.int64)
         hosts = np.arange(len(self.problem.hosts))
         each = price(self.problem, rows[:, None], self.base[rows][:, None], hosts)
+        if self.wide_costs is not None:
+            each = each + self.wide_costs[rows]
         each[np.arange(len(rows)), self.base[rows]] = 0.0
         total: Floats = each.sum(axis=0)
         return total
+
+    def wide(self, movers: Sequence[int]) -> Floats:
+        """Return what the VMs cost on each host for being wider than a NUMA node, (H,)."""
+        if self.wide_costs is None:
+            return np.zeros(len(self.problem.hosts))
+        result: Floats = self.wide_costs[list(movers)].sum(axis=0)
+        return result
 
     def move(self, movers: Sequence[int] | Ints, target: int, note: Note) -> None:
         """Move VMs; the first note of a VM stands, for it says why the VM had to leave."""

@@ -2,16 +2,16 @@
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from balancer.model.plan import Draft, ProposedMove
 from balancer.model.stopwatch import Stopwatch
-from balancer.plan.codes import Floats
 from balancer.plan.conflicts import unmet
 from balancer.plan.desk import Desk
 from balancer.plan.explain import label, sentence
 from balancer.plan.ledger import Ledger
 from balancer.plan.loadcost import LoadCost, load_cost
 from balancer.plan.order import in_order
-from balancer.plan.problem import Problem
 from balancer.plan.refusals import grouped
 from balancer.plan.tasks import Task
 
@@ -28,8 +28,12 @@ def write_draft(desk: Desk, stuck: Sequence[Task], watch: Stopwatch) -> Draft:
 def _moves(desk: Desk) -> list[ProposedMove]:
     """Replay the moves; each one's gain is the difference of two neighbouring costs."""
     problem, found = desk.problem, list[ProposedMove]()
+    cost: LoadCost | None = None
+    is_total_changed = False
     for vm, target, ledger in in_order(desk):
-        cost = load_cost(ledger)
+        if cost is None or is_total_changed:
+            cost = load_cost(ledger)
+        is_total_changed = bool(problem.serving[problem.at[vm]] != problem.serving[target])
         note = desk.notes[vm]
         move = ProposedMove(
             vm=problem.vms[vm].id,
@@ -37,24 +41,27 @@ def _moves(desk: Desk) -> list[ProposedMove]:
             target=problem.hosts[target].id,
             reason=label(cost, ledger, vm, note),
             why=sentence(ledger, cost, vm, target, note),
-            gain=_gain(desk, ledger, vm, target),
+            gain=_gain(desk, cost, ledger, vm, target),
         )
         found.append(move)
     return found
 
 
-def _gain(desk: Desk, ledger: Ledger, vm: int, target: int) -> float:
-    problem, load = desk.problem, ledger.load[:, :2]
-    then = load.copy()
-    then[ledger.at[vm]] -= problem.size[vm, :2]
-    then[target] += problem.size[vm, :2]
-    mended = -float(desk.should.change(ledger, (vm,))[target])
-    before, after = (whole_cost(problem, loads) for loads in (load, then))
-    return before - after + problem.policy.prices.soft_rule * mended
+def _gain(desk: Desk, cost: LoadCost, ledger: Ledger, vm: int, target: int) -> float:
+    """Return by how much a move lowers the objective: load, and should-rules that it mends."""
+    problem, source = desk.problem, int(ledger.at[vm])
+    mended = -float(desk.should.change(ledger, (vm,))[target]) * desk.should.price
+    if not (problem.serving[source] and problem.serving[target]):
+        return _whole_gain(ledger, vm, target) + mended
+    rows, size = np.array([source, target]), problem.size[vm]
+    load = ledger.load[rows]
+    then = load + np.array([-size, size])
+    return float((cost.of(rows, load) - cost.of(rows, then)).sum()) + mended
 
 
-def whole_cost(problem: Problem, load: Floats) -> float:
-    """Return the load cost of any load (H, 2), whatever the serving hosts hold in total."""
-    total = load[problem.serving].sum(axis=0)
-    cost = LoadCost(problem.capacity, problem.serving, total, problem.policy.thresholds)
-    return float(cost.of(slice(None), load).sum())
+def _whole_gain(ledger: Ledger, vm: int, target: int) -> float:
+    """Return the same for a move that changes what the serving hosts hold in total."""
+    before = load_cost(ledger).total(ledger)
+    after = ledger.copy()
+    after.move([vm], target)
+    return before - load_cost(after).total(after)

@@ -11,19 +11,13 @@ from copy import copy
 import numpy as np
 
 from balancer.plan.codes import Bools, Floats, Ints
+from balancer.plan.crowding import crowded
 from balancer.plan.desk import Desk
-from balancer.plan.encode import anti_affinity
-from balancer.plan.loadcost import load_cost
+from balancer.plan.loadcost import EVENED, load_cost
+from balancer.plan.minima import Minima
 from balancer.plan.price import price, seconds
-from balancer.plan.problem import (
-    COUNT,
-    CPU,
-    CPU_RESERVED,
-    FOOTPRINT,
-    MEMORY,
-    MEMORY_RESERVED,
-)
-from balancer.plan.units import Units, make_units
+from balancer.plan.room import Room
+from balancer.plan.units import Units, flattened, make_units
 
 
 class Field:
@@ -31,7 +25,12 @@ class Field:
 
     `entry` (H, U) is what entering a host costs: load, price of the migration, should-rules; infinite
     where a law, a hold or a contention threshold forbids it. `exit` (U,) is what leaving the present
-    host saves, with the price already paid. A move's net gain is `exit[u] - entry[h, u]`.
+    host saves, with the price already paid; `relief` (U,) the part of it that is contention. A move's net
+    gain is `exit[u] - entry[h, u]`.
+
+    `entry` is the sum of two parts: `_load`, which changes with the two hosts of a move, and `_terms`,
+    which changes with the rules of what moved. The load part is a product: for a host that is calm it is
+    a quadratic in the unit's size, so that a row is six numbers times the units' features.
     """
 
     def __init__(self, desk: Desk) -> None:
@@ -45,19 +44,28 @@ class Field:
         self.seconds: Floats = _seconds(desk, self.units)
         self._link_of, self._price = _prices(desk, self.units)
         self._base: Ints = desk.base[[unit[0] for unit in self.units.members]]
-        self._columns: Floats = self.units.size.T.copy()
-        self._reserves = bool((self._columns[[CPU_RESERVED, MEMORY_RESERVED]] > 0).any())
-        self._unit_of = {vm: row for row, unit in enumerate(self.units.members) for vm in unit}
-        self._in_apart = self._rows(vm for group in self.problem.apart for vm in group.members)
-        self._in_should = self._rows(vm for group in self.problem.should for vm in group.members)
-        hosts = len(self.problem.hosts)
-        self._blocked: Bools = np.zeros((hosts, len(self.units)), dtype=bool)
-        self._should: Floats = np.zeros((hosts, len(self.units)))
+        price = self._price[self._link_of[self.host], np.arange(len(self.units))]
+        self._paid: Floats = np.where(self.host == self._base, 0.0, price)
+        even = self.units.size[:, list(EVENED)].T
+        self._features: Floats = np.concatenate((even, even**2))
+        self._terms: Floats = self._price[self._link_of] + _wide(desk, self.units)
+        self._blocked: Bools = np.zeros(self._terms.shape, dtype=bool)
+        self._wishes: Floats = np.zeros(self._terms.shape if desk.should.groups else (0, 0))
+        self._index()
         self._look_at_rules(self._in_apart, self._in_should)
-        self.entry: Floats = np.empty((hosts, len(self.units)))
-        self.exit: Floats = np.empty(len(self.units))
-        for host in range(hosts):
-            self._look_at_host(host)
+        self._terms[self.closed | self._blocked] = np.inf
+        self._fill()
+
+    def _fill(self) -> None:
+        self.is_over: Bools = self.cost.is_over(self.ledger)
+        self.exit: Floats = np.zeros(len(self))
+        self.relief: Floats = np.zeros(len(self))
+        self._load: Floats = np.empty(self._terms.shape)
+        for host in range(len(self._load)):
+            self._look_at_leaving(host)
+            self._look_at_entering(host)
+        self.entry: Floats = self._load + self._terms
+        self.minima = Minima(self.entry)
 
     def __len__(self) -> int:
         """Return the number of units."""
@@ -67,8 +75,25 @@ class Field:
         """Return a field of its own in the same state."""
         twin = copy(self)
         twin.ledger = self.ledger.copy()
-        for name in ("host", "entry", "exit", "_blocked", "_should"):
+        for name in (*_PER_UNIT, *_PER_PAIR, "is_over"):
             setattr(twin, name, getattr(self, name).copy())
+        twin.minima = self.minima.copy_for(twin.entry)
+        return twin
+
+    def of(self, chosen: Bools) -> "Field":
+        """Return a field of its own with the chosen units only, (U,), in the same state."""
+        twin, rows = copy(self), np.flatnonzero(chosen)
+        twin.ledger, twin.is_over = self.ledger.copy(), self.is_over.copy()
+        members = tuple(self.units.members[row] for row in rows.tolist())
+        size, source = self.units.size[rows], self.units.source[rows]
+        twin.units = Units(members=members, size=size, source=source)
+        for name in _PER_UNIT:
+            setattr(twin, name, getattr(self, name)[rows])
+        for name in (*_PER_PAIR, "closed", "_price", "_features"):
+            held = getattr(self, name)
+            setattr(twin, name, np.ascontiguousarray(held[:, rows]) if held.size else held)
+        twin._index()
+        twin.minima = Minima(twin.entry)
         return twin
 
     def move(self, unit: int, target: int) -> None:
@@ -76,27 +101,27 @@ class Field:
         source, members = int(self.host[unit]), self.units.members[unit]
         self.ledger.move(members, target)
         self.host[unit] = target
-        apart = self._rows(
-            vm
-            for mover in members
-            for group in self.problem.apart_of.get(mover, ())
-            for vm in self.problem.apart[group].members
-        )
-        should = self._rows(
-            vm
-            for number in self.desk.should.rules_of(members)
-            for vm in self.desk.should.groups[number].members
-        )
-        self._look_at_rules(apart, should)
+        is_home = target == self._base[unit]
+        self._paid[unit] = 0.0 if is_home else self._price[self._link_of[target], unit]
+        related = self._look_at_mates(members)
         for host in (source, target):
-            self._look_at_host(host)
-        related = sorted({*apart, *should})
+            self.is_over[host] = self.cost.is_over_on(host, self.ledger.load[host])
+            self._look_at_leaving(host)
+            self._look_at_entering(host)
+            np.add(self._load[host], self._terms[host], out=self.entry[host])
+            self.minima.look_at_row(host)
         if related:
-            self.entry[:, related] = self._entries(slice(None), related)
+            self.entry[:, related] = self._load[:, related] + self._terms[:, related]
+            self.minima.look_at_columns(related)
+
+    def net(self) -> Floats:
+        """Return the net gain of each unit's best move, (U,); minus infinity where none is allowed."""
+        result: Floats = self.exit - self.minima.best()
+        return result
 
     def paid(self) -> float:
         """Return the price of all moves made so far."""
-        return float(self._paid(np.arange(len(self))).sum())
+        return float(self._paid.sum())
 
     def outcome(self) -> list[tuple[tuple[int, ...], int]]:
         """Return the units that stand elsewhere than when the field was made, and where."""
@@ -105,102 +130,117 @@ class Field:
 
     def shut(self, host: int, units: Ints) -> Bools:
         """Return which units a host may not take whatever its load: static laws, holds, kept-apart groups."""
-        result: Bools = self.closed[host, units] | self._blocked[host, units]
+        result: Bools = np.isinf(self._terms[host, units])
         return result
 
     def entry_price(self, host: int, units: Ints) -> Floats:
         """Return the price of bringing units to a host, should-rules included, less what is paid."""
-        price = self._price[self._link_of[host], units] + self._should[host, units]
-        result: Floats = price - self._paid(units)
+        returns = self._base[units] == host
+        price = np.where(returns, self._price[self._link_of[host], units], 0.0)
+        result: Floats = self._terms[host, units] - price - self._paid[units]
         return result
 
     def room(self, host: int) -> Floats:
         """Return how much more a host may hold, by column: all ceilings, no contention threshold."""
-        room: Floats = self.problem.limits[host] - self.ledger.held_on(host)
-        room[CPU] = self.problem.cpu_ceiling[host] - self.ledger.held_on(host)[CPU]
-        return room
+        result: Floats = self.problem.load_limits[host] - self.ledger.held_on(host)
+        return result
+
+    def _index(self) -> None:
+        self._unit_of = {vm: row for row, unit in enumerate(self.units.members) for vm in unit}
+        self._in_apart = self._rows(vm for group in self.problem.apart for vm in group.members)
+        self._in_should = self._rows(vm for group in self.problem.should for vm in group.members)
+        self._room = Room(self.problem, self.cost, self.units.size.T.copy())
 
     def _rows(self, vms: Iterable[int]) -> list[int]:
         return sorted({self._unit_of[vm] for vm in vms if vm in self._unit_of})
 
+    def _look_at_mates(self, members: Sequence[int]) -> list[int]:
+        """Bring up to date what rules say to the units that share one with the VMs, and return these."""
+        problem, should = self.problem, self.desk.should
+        groups = (group for vm in members for group in problem.apart_of.get(vm, ()))
+        apart = self._rows(vm for group in groups for vm in problem.apart[group].members)
+        numbers = should.rules_of(members)
+        wishing = self._rows(vm for number in numbers for vm in should.groups[number].members)
+        self._look_at_rules(apart, wishing)
+        related = sorted({*apart, *wishing})
+        if related:
+            self._terms[:, related] = self._rule_terms(related)
+        return related
+
     def _look_at_rules(self, apart: Sequence[int], should: Sequence[int]) -> None:
         if apart:
-            units = make_units(self.ledger, [self.units.members[row] for row in apart])
-            self._blocked[:, apart] = anti_affinity.encode(self.ledger, units, False).T != 0
+            units = [self.units.members[row] for row in apart]
+            self._blocked[:, apart] = crowded(self.ledger, units).T
         for row in should:
             change = self.desk.should.change(self.ledger, self.units.members[row])
-            self._should[:, row] = change * self.problem.policy.prices.soft_rule
+            wish = self.desk.should.price * change
+            self._terms[:, row] += wish - self._wishes[:, row]
+            self._wishes[:, row] = wish
 
-    def _look_at_host(self, host: int) -> None:
+    def _rule_terms(self, units: list[int]) -> Floats:
+        """Return the columns of `_terms` of some units anew, (H, units)."""
+        terms = self._price[self._link_of][:, units]
+        for place, unit in enumerate(units):
+            terms[:, place] += self.desk.wide(self.units.members[unit])
+        if self._wishes.size:
+            terms += self._wishes[:, units]
+        terms[self.closed[:, units] | self._blocked[:, units]] = np.inf
+        return terms
+
+    def _look_at_leaving(self, host: int) -> None:
+        """Bring `exit` and `relief` of the units on a host up to date."""
         here = np.flatnonzero(self.host == host)
-        load = self.ledger.load[host, :2]
-        left = load - self.units.size[here, :2]
-        self.exit[here] = self.cost.of(host, load) - self.cost.of(host, left) + self._paid(here)
-        self.entry[host] = self._entries(slice(host, host + 1), slice(None))[0]
+        gain = -(self.cost.slopes(self.ledger, host, sign=-1.0) @ self._features[:, here])
+        self.relief[here] = 0.0
+        if self.is_over[host]:
+            load = self.ledger.load[host]
+            left = load - self.units.size[here]
+            relief = self.cost.contention_of(host, load) - self.cost.contention_of(host, left)
+            self.relief[here] = relief
+            gain += relief
+        self.exit[here] = gain + self._paid[here]
 
-    def _paid(self, units: Ints) -> Floats:
-        price = self._price[self._link_of[self.host[units]], units]
-        result: Floats = np.where(self.host[units] == self._base[units], 0.0, price)
-        return result
+    def _look_at_entering(self, host: int) -> None:
+        """Bring the row of `_load` of a host up to date."""
+        row, load = self._load[host], self.ledger.load[host]
+        np.matmul(self.cost.slopes(self.ledger, host, sign=1.0), self._features, out=row)
+        if self.is_over[host]:
+            row += self.cost.contention_of(host, load + self.units.size)
+            row -= self.cost.contention_of(host, load)
+        returning = np.flatnonzero((self._base == host) & (self.host != host))
+        row[returning] -= self._price[self._link_of[host], returning]
+        row[self.host == host] = np.inf
+        self._room.forbid(row, host, load)
 
-    def _entries(self, hosts: slice, units: slice | list[int]) -> Floats:
-        """Return a block of `entry`, made from the ledger, (hosts, units)."""
-        number = np.arange(len(self.problem.hosts))[hosts, None]
-        load = self.ledger.load[hosts]
-        cost = self._price[self._link_of[hosts]][:, units] + self._should[hosts][:, units]
-        for column in (CPU, MEMORY):
-            now, size = load[:, column, None], self._columns[column, units]
-            cost += self.cost.part_of(column, number, now + size)
-            cost -= self.cost.part_of(column, number, now)
-        shut = self.closed[hosts][:, units] | self._blocked[hosts][:, units]
-        shut |= self.host[units] == number
-        shut |= self._overfilled(hosts, units)
-        cost[shut] = np.inf
-        return cost
 
-    def _overfilled(self, hosts: slice, units: slice | list[int]) -> Bools:
-        """Return where a ceiling, a reservation or a contention threshold forbids to enter.
-
-        Only a host that is below a contention threshold is kept from coming above it.
-        """
-        room = self.problem.limits[hosts] - self.ledger.load[hosts] - self.problem.transit[hosts]
-        held_cpu = self.ledger.load[hosts, CPU] + self.problem.transit[hosts, CPU]
-        room[:, CPU] = self.problem.cpu_ceiling[hosts] - held_cpu
-        calm = self.cost.limit * self.cost.capacity[hosts] - self.ledger.load[hosts, :2]
-        calm[calm < 0] = np.inf
-        room[:, :2] = np.minimum(room[:, :2], calm)
-        size = self._columns[:, units]
-        full: Bools = size[CPU] > room[:, CPU, None]
-        for column in (MEMORY, FOOTPRINT, COUNT):
-            full |= size[column] > room[:, column, None]
-        if self._reserves:
-            for column in (CPU_RESERVED, MEMORY_RESERVED):
-                full |= (size[column] > 0) & (size[column] > room[:, column, None])
-        return full
+_PER_UNIT = ("host", "origin", "seconds", "exit", "relief", "_base", "_paid")
+_PER_PAIR = ("entry", "_load", "_terms", "_blocked", "_wishes")
 
 
 def movable(desk: Desk) -> list[tuple[int, ...]]:
     """Return what may move for load's sake: whole families and single VMs on serving hosts, not held."""
     problem = desk.problem
     free = ~problem.pinned & ~problem.held & problem.serving[desk.ledger.at]
-    alone = [(vm,) for vm in np.flatnonzero(free).tolist() if vm not in desk.family_of]
+    free &= desk.has_target
+    alone: list[tuple[int, ...]] = [
+        (vm,) for vm in np.flatnonzero(free).tolist() if vm not in desk.family_of
+    ]
     whole = [f for f in desk.families if free[list(f)].all() and desk.home(f) is not None]
-    return sorted(alone + whole)
+    return sorted(alone + whole) if whole else alone
 
 
 def _closed(desk: Desk, units: Units) -> Bools:
     """Return where static laws and holds forbid a unit, (H, U)."""
-    if not len(units):
-        return np.zeros((len(desk.problem.hosts), 0), dtype=bool)
-    starts = np.cumsum([0] + [len(unit) for unit in units.members[:-1]])
-    shut = ~desk.allowed(_flat(units), is_mandatory=False)
-    result: Bools = np.logical_or.reduceat(shut, starts, axis=0).T.copy()
-    return result
+    flat, starts = flattened(units.members)
+    shut = ~desk.allowed(flat, is_mandatory=False)
+    if len(flat) > len(units):
+        shut = np.logical_or.reduceat(shut, starts, axis=0)
+    return np.ascontiguousarray(shut.T)
 
 
 def _seconds(desk: Desk, units: Units) -> Floats:
     """Return the seconds of each unit's migration over its source's own link, (U,)."""
-    vms = _flat(units)
+    vms, _ = flattened(units.members)
     sources = desk.base[vms]
     return _summed(units, seconds(desk.problem, vms, sources, sources))
 
@@ -208,19 +248,24 @@ def _seconds(desk: Desk, units: Units) -> Floats:
 def _prices(desk: Desk, units: Units) -> tuple[Ints, Floats]:
     """Return the class of each host's link, (H,), and the price of each unit by class, (classes, U)."""
     _, first, link_of = np.unique(desk.problem.link_mbps, return_index=True, return_inverse=True)
-    vms = _flat(units)
+    vms, _ = flattened(units.members)
     sources = desk.base[vms]
     rows = [_summed(units, price(desk.problem, vms, sources, np.full_like(vms, h))) for h in first]
     return link_of.reshape(-1), np.array(rows).reshape(len(first), len(units))
 
 
-def _flat(units: Units) -> Ints:
-    return np.array([vm for unit in units.members for vm in unit], dtype=np.int64)
+def _wide(desk: Desk, units: Units) -> Floats:
+    """Return what each unit costs on each host for being wider than a NUMA node, (H, U) or 0."""
+    if desk.wide_costs is None:
+        return np.zeros(1)
+    flat, _ = flattened(units.members)
+    return _summed(units, desk.wide_costs[flat]).T
 
 
 def _summed(units: Units, each: Floats) -> Floats:
-    """Return the sum over each unit's members of a figure per member, (U,)."""
-    if not len(units):
-        return np.zeros(0)
-    starts = np.cumsum([0] + [len(unit) for unit in units.members[:-1]])
-    return np.add.reduceat(each, starts)
+    """Return the sum over each unit's members of figures per member, (U, ...)."""
+    _, starts = flattened(units.members)
+    if len(each) == len(units):
+        return each.astype(np.float64)
+    result: Floats = np.add.reduceat(each, starts, axis=0)
+    return result

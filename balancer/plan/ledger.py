@@ -10,13 +10,13 @@ from typing import Self
 import numpy as np
 
 from balancer.plan.codes import Floats, Ints
-from balancer.plan.problem import COLUMNS, Problem
+from balancer.plan.problem import Problem
 
 
 class Ledger:
     """The running state.
 
-    `load` (H, COLUMNS) counts each VM where it stands; `held` adds what running migrations hold on their
+    `load` (H, columns) counts each VM where it stands; `held` adds what running migrations hold on their
     targets, and is what limits are compared with. `crowd` (apart groups, H) counts members, those on
     their way on both hosts.
     """
@@ -24,8 +24,7 @@ class Ledger:
     def __init__(self, problem: Problem, at: Ints | None = None) -> None:
         self.problem = problem
         self.at: Ints = (problem.at if at is None else at).copy()
-        self.load: Floats = np.zeros((len(problem.hosts), COLUMNS))
-        np.add.at(self.load, self.at, problem.size)
+        self.load: Floats = _summed(self.at, problem.size, len(problem.hosts))
         self.crowd: Ints = np.zeros((len(problem.apart), len(problem.hosts)), dtype=np.int64)
         for vm, groups in problem.apart_of.items():
             for host in {int(self.at[vm]), self._end(vm)}:
@@ -33,7 +32,7 @@ class Ledger:
 
     @property
     def held(self) -> Floats:
-        """Return what limits are compared with, (H, COLUMNS): load and what is on its way here."""
+        """Return what limits are compared with, (H, columns): load and what is on its way here."""
         result: Floats = self.load + self.problem.transit
         return result
 
@@ -76,3 +75,9 @@ class Ledger:
     def _end(self, vm: int) -> int:
         waits = self.problem.at[vm] == self.problem.end[vm]
         return int(self.at[vm] if waits else self.problem.end[vm])
+
+
+def _summed(at: Ints, size: Floats, hosts: int) -> Floats:
+    """Return the sum of each column over the VMs of each host, (H, columns)."""
+    columns = [np.bincount(at, weights=column, minlength=hosts) for column in size.T]
+    return np.array(columns, dtype=np.float64).reshape(size.shape[1], hosts).T.copy()

@@ -3,9 +3,11 @@
 import numpy as np
 
 from balancer.model.plan import MoveReason
-from balancer.plan.descent import BALANCE_EXPONENTS, level, relieve
+from balancer.plan.codes import Bools
+from balancer.plan.descent import BALANCE_EXPONENTS, even_counts, level, relieve
 from balancer.plan.desk import Desk, Note
 from balancer.plan.field import Field
+from balancer.plan.loadcost import LEAST_GAIN, load_cost
 from balancer.plan.swaps import swap_until
 
 ANY_IMBALANCE = float("inf")
@@ -13,12 +15,16 @@ ANY_IMBALANCE = float("inf")
 
 def relieve_hosts(desk: Desk) -> None:
     """Bring hosts under their contention thresholds as far as moves help; then by exchanges."""
-    field = Field(desk)
-    ceiling = field.cost.total(field.ledger)
+    whole = Field(desk)
+    ceiling = whole.cost.total(whole.ledger)
+    field = whole.of(whole.is_over[whole.host])
     relieve(field)
-    if field.cost.is_over(field.ledger).any():
-        swap_until(field, ANY_IMBALANCE, ceiling)
-        relieve(field)
+    _keep(desk, field, MoveReason.CONTENTION)
+    if not field.is_over.any():
+        return
+    field = Field(desk)
+    swap_until(field, ANY_IMBALANCE, ceiling)
+    relieve(field)
     _keep(desk, field, MoveReason.CONTENTION)
 
 
@@ -28,8 +34,9 @@ def level_hosts(desk: Desk) -> None:
     Where none reaches it, the one that comes closest, carried on by exchanges.
     """
     target = desk.problem.policy.thresholds.balance_target
-    start = Field(desk)
-    ceiling = start.cost.total(start.ledger)
+    whole = Field(desk)
+    ceiling = whole.cost.total(whole.ledger)
+    start = whole.of(_promising(whole))
     tries: list[Field] = []
     for exponent in reversed(BALANCE_EXPONENTS):
         field = start.copy()
@@ -37,10 +44,30 @@ def level_hosts(desk: Desk) -> None:
         level(field, exponent, target, most_price=min(reached, default=np.inf))
         tries.append(field)
     best = min(tries, key=lambda field: _merit(field, target))
-    if best.cost.imbalance(best.ledger) > target:
-        swap_until(best, target, ceiling)
-        level(best, BALANCE_EXPONENTS[1], target)
     _keep(desk, best, MoveReason.BALANCE)
+    if best.cost.imbalance(best.ledger) <= target:
+        return
+    field = Field(desk)
+    level(field, BALANCE_EXPONENTS[1], target)
+    swap_until(field, target, ceiling)
+    level(field, BALANCE_EXPONENTS[1], target)
+    _keep(desk, field, MoveReason.BALANCE)
+
+
+def even_out(desk: Desk) -> None:
+    """Even out the numbers of VMs where the policy asks for it; load is the more important."""
+    thresholds = desk.problem.policy.thresholds
+    if load_cost(desk.ledger).count_spread(desk.ledger) <= thresholds.vm_count_trigger:
+        return
+    field = Field(desk)
+    even_counts(field, thresholds.vm_count_target)
+    _keep(desk, field, MoveReason.BALANCE)
+
+
+def _promising(field: Field) -> Bools:
+    """Return the units whose move would pay as things are; few others will, while hosts only get more level."""
+    result: Bools = field.net() > LEAST_GAIN
+    return result
 
 
 def _merit(field: Field, target: float) -> tuple[float, float]:

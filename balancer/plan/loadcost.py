@@ -1,80 +1,136 @@
 """The load objective, host by host: what one host's load costs, so that a move is a difference of four terms.
 
 The same figures as `policy.objective`, split into a sum over hosts. Exact while the total demand on
-serving hosts stays as it was told; moves between serving hosts never change it.
+serving hosts stays as it was told; moves between serving hosts never change it. A load is a row of the
+ledger: all columns, those of the horizon included.
 """
+
+from typing import NamedTuple
 
 import numpy as np
 
 from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.ledger import Ledger
-from balancer.policy.objective import CONTENTION_LINEAR, CONTENTION_QUADRATIC
-from balancer.policy.types import Thresholds
+from balancer.plan.problem import COLUMNS, COUNT, CPU, MEMORY, VARIANCE, Problem
+from balancer.policy.objective import (
+    CONTENTION_LINEAR,
+    CONTENTION_QUADRATIC,
+    VM_COUNT_WEIGHT,
+    count_spread,
+    lasting,
+)
 
 LEAST_GAIN = 1e-9
 """Differences of the objective below this are rounding."""
 
+EVENED = (CPU, MEMORY, COUNT)
+"""The columns of which an even share on every host is sought."""
+
+Hosts = Ints | int | slice
+
+
+class Bowl(NamedTuple):
+    """What the unevenness of each host costs: sum over the columns of `curve` x (load - `middle`)^2, (H, 3)."""
+
+    curve: Floats
+    middle: Floats
+
 
 class LoadCost:
-    """Cost of host load given the total demand `total` (2,) on the serving hosts."""
+    """Cost of host load given the total load `total` (columns,) on the serving hosts."""
 
-    def __init__(
-        self, capacity: Floats, serving: Bools, total: Floats, thresholds: Thresholds
-    ) -> None:
-        self.capacity = capacity
-        self.serving = serving
+    def __init__(self, problem: Problem, total: Floats) -> None:
+        thresholds, capacity, serving = problem.policy.thresholds, problem.capacity, problem.serving
+        self.capacity, self.serving = capacity, serving
+        self.slots, self.thresholds = problem.slots, thresholds
+        self.varies = bool(thresholds.cpu_risk and problem.size[:, VARIANCE].any())
         self.limit = np.array([thresholds.cpu_contention, thresholds.memory_contention])
         whole = capacity[serving].sum(axis=0) if serving.any() else np.ones(2)
-        self.mean = total / whole
+        self.mean = total[:2] / whole
         scarcity = float(self.mean.sum())
         self.weight = self.mean / scarcity if scarcity > 0 else np.zeros(2)
         self.share = np.where(serving[:, None], capacity / whole, 0.0)
+        count = float(total[COUNT]) if problem.policy.goals.vm_count else 0.0
+        self.bowl = self._bowl(count)
 
-    def of(self, hosts: Ints | int | slice, load: Floats) -> Floats:
-        """Return the cost of each host with the given load; (..., 2) gives (...)."""
-        return self.part_of(0, hosts, load[..., 0]) + self.part_of(1, hosts, load[..., 1])
+    def _bowl(self, count: float) -> Bowl:
+        hosts = max(int(self.serving.sum()), 1)
+        curve = np.zeros((len(self.serving), 3))
+        curve[:, :2] = self.share * self.weight / self.capacity**2
+        middle = np.column_stack((self.capacity * self.mean, np.full(len(curve), count / hosts)))
+        if count > 0.0:
+            curve[:, 2] = np.where(self.serving, VM_COUNT_WEIGHT * hosts / count**2, 0.0)
+        return Bowl(curve, middle)
 
-    def part_of(self, column: int, hosts: Ints | int | slice, load: Floats) -> Floats:
-        """Return one resource's part of `of`; `load` is of that resource alone."""
-        ratio = load / self.capacity[hosts, column]
-        over = np.maximum(ratio - self.limit[column], 0.0)
-        cost = over * (CONTENTION_LINEAR + CONTENTION_QUADRATIC * over)
-        ratio -= self.mean[column]
-        cost += self.weight[column] * ratio * ratio
-        result: Floats = cost * self.share[hosts, column]
+    def of(self, hosts: Hosts, load: Floats) -> Floats:
+        """Return the cost of each host with the given load; (..., columns) gives (...)."""
+        return self.unevenness_of(hosts, load) + self.contention_of(hosts, load)
+
+    def unevenness_of(self, hosts: Hosts, load: Floats) -> Floats:
+        """Return the part that is not contention: balance, and numbers of VMs where they count."""
+        off = load[..., list(EVENED)] - self.bowl.middle[hosts]
+        result: Floats = (self.bowl.curve[hosts] * off * off).sum(axis=-1)
         return result
 
-    def contention_of(self, hosts: Ints | int | slice, load: Floats) -> Floats:
+    def slopes(self, ledger: Ledger, host: int, *, sign: float) -> Floats:
+        """Return what a unit adds to a host's unevenness, as factors of its size and its size squared, (6,).
+
+        `sign` is 1 for a unit that arrives; of one that leaves it is -1, as its size counts then.
+        """
+        curve = self.bowl.curve[host]
+        off = ledger.load[host][list(EVENED)] - self.bowl.middle[host]
+        return np.concatenate((2.0 * sign * curve * off, curve))
+
+    def contention_of(self, hosts: Hosts, load: Floats) -> Floats:
         """Return the contention part alone."""
-        over = np.maximum(load / self.capacity[hosts] - self.limit, 0.0)
+        over = np.maximum(self.stress_of(hosts, load) - self.limit, 0.0)
         contention = over * (CONTENTION_LINEAR + CONTENTION_QUADRATIC * over)
         result: Floats = (self.share[hosts] * contention).sum(axis=-1)
         return result
 
+    def stress_of(self, hosts: Hosts, load: Floats) -> Floats:
+        """Return what contention is judged by, over capacity: lasting load and risk, (..., 2)."""
+        peak = load[..., :2]
+        if self.slots:
+            slots = load[..., COLUMNS:].reshape(*load.shape[:-1], 2, self.slots)
+            peak = lasting(np.moveaxis(slots, -1, 0), self.thresholds.peak_share)
+        if self.varies:
+            peak = peak.copy()
+            variance = np.maximum(load[..., VARIANCE], 0.0)
+            peak[..., 0] += self.thresholds.cpu_risk * np.sqrt(variance)
+        result: Floats = peak / self.capacity[hosts]
+        return result
+
     def total(self, ledger: Ledger) -> float:
-        """Return contention plus balance of a placement."""
-        return float(self.of(slice(None), ledger.load[:, :2]).sum())
+        """Return contention plus balance plus numbers of VMs of a placement."""
+        return float(self.of(slice(None), ledger.load).sum())
 
     def contention(self, ledger: Ledger) -> float:
         """Return the contention of a placement; 0 where no host is above a threshold."""
-        return float(self.contention_of(slice(None), ledger.load[:, :2]).sum())
+        return float(self.contention_of(slice(None), ledger.load).sum())
 
     def imbalance(self, ledger: Ledger) -> float:
         """Return the imbalance of a placement, a ratio (see `policy.objective`)."""
-        balance = self.total(ledger) - self.contention(ledger)
-        return float(np.sqrt(max(balance, 0.0)))
+        off = ledger.load[:, :2] - self.bowl.middle[:, :2]
+        return float(np.sqrt((self.bowl.curve[:, :2] * off * off).sum()))
+
+    def count_spread(self, ledger: Ledger) -> float:
+        """Return the relative standard deviation of the numbers of VMs on the serving hosts."""
+        return count_spread(ledger.load[self.serving, COUNT])
+
+    def is_over_on(self, host: int, load: Floats) -> bool:
+        """Whether one host with the given load is above a contention threshold; False where it serves not."""
+        return bool(self.serving[host] and (self.stress_of(host, load) > self.limit).any())
 
     def is_over(self, ledger: Ledger) -> Bools:
         """Return which serving hosts are above a contention threshold, (H,)."""
-        over = (ledger.load[:, :2] / self.capacity > self.limit).any(axis=1)
+        over = (self.stress_of(slice(None), ledger.load) > self.limit).any(axis=1)
         result: Bools = over & self.serving
         return result
 
 
 def load_cost(ledger: Ledger, *, arriving: Floats | None = None) -> LoadCost:
-    """Return the objective for a placement; `arriving` (2,) is demand that will come to serving hosts."""
+    """Return the objective for a placement; `arriving` (columns,) is load that will come to serving hosts."""
     problem = ledger.problem
-    total = ledger.load[problem.serving, :2].sum(axis=0)
-    if arriving is not None:
-        total = total + arriving
-    return LoadCost(problem.capacity, problem.serving, total, problem.policy.thresholds)
+    total = ledger.load[problem.serving].sum(axis=0)
+    return LoadCost(problem, total if arriving is None else total + arriving)

@@ -37,7 +37,7 @@ def _cost(desk: Desk) -> LoadCost:
     """Return the objective as it will be once the hosts that must be left are empty."""
     problem = desk.problem
     waiting = problem.leaving[desk.ledger.at] & ~problem.pinned
-    arriving = problem.size[waiting, :2].sum(axis=0)
+    arriving = problem.size[waiting].sum(axis=0)
     return load_cost(desk.ledger, arriving=arriving if problem.policy.goals.evacuation else None)
 
 

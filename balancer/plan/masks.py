@@ -5,26 +5,35 @@ Joins the tables of all static encoders: VMs that no static law tells apart shar
 hosts in quarantine, others may not.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
 from balancer.plan.codes import Bools, Codes, Ints, first_refusal
 from balancer.plan.encode import STATIC
+from balancer.plan.encode.table import Table
 from balancer.plan.problem import Problem
+
+LOOKS_AT_SOURCE = frozenset({"host_state", "evc"})
+"""Laws whose table depends on where the VMs stand; the others are tabulated once per problem."""
+
+TELLS_MANDATORY = frozenset({"host_state"})
+"""Laws that judge mandatory moves otherwise; the classes of VMs are the same for both."""
+
+Tables = Mapping[str, Table]
 
 
 class Masks:
     """Static refusals of every pair of VM and host, for VMs that stand at `at`."""
 
-    def __init__(self, problem: Problem, at: Ints) -> None:
+    def __init__(self, problem: Problem, at: Ints, known: "Tables | None" = None) -> None:
         self.problem = problem
         held_pairs = _held_pairs(problem)
-        self._row_of, self._codes = _join(problem, at, is_mandatory=False, lone=sorted(held_pairs))
-        again, self._mandatory_codes = _join(
-            problem, at, is_mandatory=True, lone=sorted(held_pairs)
-        )
-        assert (again == self._row_of).all(), "both variants have the same classes"
+        self.tables: Tables = _tables(problem, at, known or {})
+        self._row_of, first = _classes(list(self.tables.values()), sorted(held_pairs))
+        self._codes = _joined(self.tables, first)
+        mandatory = {law: STATIC[law](problem, at, True) for law in sorted(TELLS_MANDATORY)}
+        self._mandatory_codes = _joined({**self.tables, **mandatory}, first)
         self._open = np.ones(self._codes.shape, dtype=bool)
         self._open[:, [problem.host_at[h] for h in problem.need.holds.targets]] = False
         for vm, hosts in held_pairs.items():
@@ -38,6 +47,11 @@ class Masks:
         result: Bools = table[self._row_of[np.asarray(vms, dtype=np.int64)]]
         return result
 
+    def has_target(self) -> Bools:
+        """Return which VMs some host may take for load's sake, (N,)."""
+        result: Bools = self._takes.any(axis=1)[self._row_of]
+        return result
+
     def codes(self, vm: int) -> Codes:
         """Return the first static refusal of each host, (H,), in the order of the laws."""
         result: Codes = self._codes[self._row_of[vm]]
@@ -49,17 +63,31 @@ class Masks:
         return count.astype(np.int64), self._codes
 
 
-def _join(
-    problem: Problem, at: Ints, *, is_mandatory: bool, lone: Sequence[int]
-) -> tuple[Ints, Codes]:
-    """Return the class of each VM and the codes of each class; `lone` VMs are classes of their own."""
-    tables = [encode(problem, at, is_mandatory) for encode in STATIC.values()]
-    own = np.full(len(problem.vms), -1, dtype=np.int64)
-    own[list(lone)] = list(lone)
-    keys = np.stack([table.row_of for table in tables] + [own], axis=1)
-    _, first, row_of = np.unique(keys, axis=0, return_index=True, return_inverse=True)
-    codes = [table.codes[table.row_of[first]] for table in tables]
-    return row_of.reshape(-1), first_refusal(*codes)
+def _tables(problem: Problem, at: Ints, known: Tables) -> Tables:
+    """Return the table of each law for moves that are not mandatory, in the order of the laws."""
+    return {
+        law: encode(problem, at, False)
+        if law in LOOKS_AT_SOURCE or law not in known
+        else known[law]
+        for law, encode in STATIC.items()
+    }
+
+
+def _classes(tables: Sequence[Table], lone: Sequence[int]) -> tuple[Ints, Ints]:
+    """Return the class of each VM, and the first VM of each class; `lone` VMs are classes of their own."""
+    row_of = np.zeros(len(tables[0].row_of), dtype=np.int64)
+    own = np.zeros(len(row_of), dtype=np.int64)
+    own[list(lone)] = np.arange(1, len(lone) + 1)
+    first = np.zeros(0, dtype=np.int64)
+    for part in (*(table.row_of for table in tables), own):
+        whole = row_of * (int(part.max(initial=0)) + 1) + part
+        _, first, inverse = np.unique(whole, return_index=True, return_inverse=True)
+        row_of = inverse.reshape(-1).astype(np.int64)
+    return row_of, first.astype(np.int64)
+
+
+def _joined(tables: Tables, first: Ints) -> Codes:
+    return first_refusal(*(table.codes[table.row_of[first]] for table in tables.values()))
 
 
 def _held_pairs(problem: Problem) -> dict[int, list[int]]:

@@ -11,13 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 
 from balancer.model.plan import MoveReason
-from balancer.plan.codes import Floats
+from balancer.plan.codes import Floats, Ints
+from balancer.plan.crowding import crowded
 from balancer.plan.desk import Desk
-from balancer.plan.encode import DYNAMIC
+from balancer.plan.encode import affinity
 from balancer.plan.ledger import Ledger
 from balancer.plan.loadcost import LoadCost, load_cost
 from balancer.plan.price import price
-from balancer.plan.units import make_units
+from balancer.plan.problem import RESERVED
+from balancer.plan.units import Units, make_units
 
 _RANK = {MoveReason.RULE: 0, MoveReason.EVACUATE: 1, MoveReason.MAKE_ROOM: 2}
 
@@ -79,33 +81,38 @@ def _mandatory_order(ledger: Ledger, shifts: list[Shift]) -> Iterator[tuple[int,
 
 def _load_order(ledger: Ledger, shifts: list[Shift]) -> Iterator[tuple[int, int, Ledger]]:
     cost = load_cost(ledger)
-    left = list(shifts)
-    while left:
-        merit = _gains(ledger, cost, left) / np.array([shift.price for shift in left])
-        ranking = np.argsort(-merit, kind="stable").tolist()
-        chosen = next((row for row in ranking if _fits(ledger, left[row])), ranking[0])
-        shift = left.pop(chosen)
-        yield from _carry_out(ledger, shift)
+    units = make_units(ledger, [shift.movers for shift in shifts])
+    target = np.array([shift.target for shift in shifts], dtype=np.int64)
+    price = np.array([shift.price for shift in shifts])
+    is_left = np.ones(len(shifts), dtype=bool)
+    while is_left.any():
+        merit = np.where(is_left, _gains(ledger, cost, units, target) / price, -np.inf)
+        ranking = np.argsort(-merit, kind="stable")[: int(is_left.sum())].tolist()
+        chosen = next((row for row in ranking if _fits(ledger, shifts[row])), ranking[0])
+        is_left[chosen] = False
+        yield from _carry_out(ledger, shifts[chosen])
 
 
-def _gains(ledger: Ledger, cost: LoadCost, shifts: list[Shift]) -> Floats:
-    """Return by how much the load cost falls with each shift alone."""
-    size = make_units(ledger, [shift.movers for shift in shifts]).size[:, :2]
-    source = ledger.at[[shift.movers[0] for shift in shifts]]
-    target = np.array([shift.target for shift in shifts])
-    load = ledger.load[:, :2]
-    now = cost.of(source, load[source]) + cost.of(target, load[target])
-    then = cost.of(source, load[source] - size) + cost.of(target, load[target] + size)
-    result: Floats = now - then
+def _gains(ledger: Ledger, cost: LoadCost, units: Units, target: Ints) -> Floats:
+    """Return by how much the load cost falls with each unit's move alone."""
+    load, source = ledger.load, units.source
+    now = cost.of(slice(None), load)
+    then = cost.of(source, load[source] - units.size) + cost.of(target, load[target] + units.size)
+    result: Floats = now[source] + now[target] - then
     return result
 
 
 def _fits(ledger: Ledger, shift: Shift) -> bool:
-    unit = make_units(ledger, [shift.movers])
-    is_mandatory = shift.reason.is_mandatory
-    return not any(
-        encode(ledger, unit, is_mandatory)[0, shift.target] for encode in DYNAMIC.values()
-    )
+    """Whether the laws that look at other VMs allow the move as things are."""
+    problem, members = ledger.problem, [shift.movers]
+    unit = make_units(ledger, members)
+    size, is_mandatory = unit.size[0], shift.reason.is_mandatory
+    ceiling = problem.ceilings(is_mandatory=is_mandatory)[shift.target]
+    over = ledger.held_on(shift.target) + size > ceiling
+    over[list(RESERVED)] &= size[list(RESERVED)] > 0
+    if over.any() or crowded(ledger, members)[0, shift.target]:
+        return False
+    return not affinity.encode(ledger, unit, is_mandatory)[0, shift.target]
 
 
 def _carry_out(ledger: Ledger, shift: Shift) -> Iterator[tuple[int, int, Ledger]]:

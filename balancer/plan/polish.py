@@ -18,7 +18,6 @@ from balancer.plan.desk import Desk, Note
 from balancer.plan.field import movable
 from balancer.plan.loadcost import LEAST_GAIN, LoadCost, load_cost
 from balancer.plan.price import price
-from balancer.plan.problem import CPU
 from balancer.plan.solver import Answer, Effort, solve
 from balancer.plan.window import Seats, Window, hint, rest_on, seats_of
 
@@ -247,8 +246,8 @@ def _keep_if_better(
     desk.forget_the_unmoved()
 
 
-def _figures(desk: Desk, cost: LoadCost) -> tuple[float, float, int]:
-    """Return the price of this round's moves, contention, and the number of broken should-rules."""
+def _figures(desk: Desk, cost: LoadCost) -> tuple[float, float, float]:
+    """Return the price of this round's moves, contention, and the weight of broken should-rules."""
     moved = np.flatnonzero(desk.ledger.at != desk.base)
     prices = price(desk.problem, moved, desk.base[moved], desk.ledger.at[moved])
     paid = float(prices.sum())
@@ -259,5 +258,4 @@ def _is_overfilled(desk: Desk, before: Ints) -> bool:
     """Whether a host that got a unit is above a ceiling by exact sums."""
     problem, held = desk.problem, desk.ledger.held
     entered = np.unique(desk.ledger.at[desk.ledger.at != before])
-    over = (held[entered] > problem.limits[entered]).any()
-    return bool(over or (held[entered, CPU] > problem.cpu_ceiling[entered]).any())
+    return bool((held[entered] > problem.load_limits[entered]).any())

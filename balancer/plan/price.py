@@ -9,9 +9,12 @@ import numpy as np
 
 from balancer.model.duration import LINK_EFFICIENCY, MOST_DIRTY_RATIO, SETUP_SECONDS
 from balancer.plan.codes import Floats, Ints
-from balancer.plan.problem import FOOTPRINT, Problem
+from balancer.plan.problem import FOOTPRINT, VCPUS, Problem
 
 _MBIT_PER_MIB = 8 * 2**20 / 1e6
+
+PRICED_FOR_S = 3600.0
+"""`Prices.move_price` is what a move must gain where the load stays as it is for so long."""
 
 
 def seconds(problem: Problem, vms: Sequence[int] | Ints, sources: Ints, targets: Ints) -> Floats:
@@ -29,4 +32,22 @@ def price(problem: Problem, vms: Sequence[int] | Ints, sources: Ints, targets: I
     """Return the price of moving each VM, in units of the objective; broadcasts like `seconds`."""
     prices = problem.policy.prices
     lasting = seconds(problem, vms, sources, targets)
-    return prices.move_price * (1.0 + prices.per_second * lasting)
+    scale = prices.move_price * PRICED_FOR_S / prices.stable_s
+    return scale * (1.0 + prices.per_second * lasting)
+
+
+def wide_cost(problem: Problem) -> Floats | None:
+    """Return what it costs to place each VM on each host for being wider than a NUMA node, (N, H).
+
+    None where it costs nothing. A VM that is too wide for every serving host costs nothing anywhere: it
+    must be somewhere. Source: VMware, "Using NUMA Systems with ESXi", vSphere 8: a VM with more vCPUs or
+    memory than a node is spread over several, and reaches some of its memory more slowly.
+    """
+    vcpus, memory = problem.size[:, VCPUS], problem.configured_mib
+    nodes = problem.numa_nodes
+    if not len(vcpus) or (vcpus.max() <= nodes[:, 0].min() and memory.max() <= nodes[:, 1].min()):
+        return None
+    wide = (vcpus[:, None] > nodes[:, 0]) | (memory[:, None] > nodes[:, 1])
+    wide[wide[:, problem.serving].all(axis=1)] = False
+    result: Floats = problem.policy.prices.wide_vm * wide.astype(np.float64)
+    return result if wide.any() else None

@@ -12,20 +12,31 @@ from dataclasses import dataclass
 import numpy as np
 
 from balancer.model.host import Host
-from balancer.model.need import Need
+from balancer.model.need import Demand, Need
 from balancer.model.rule import Rule, RuleType
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import Vm
 from balancer.plan.codes import Bools, Floats, Ints
 from balancer.policy.types import Policy
-from balancer.rules.capacity import SLACK
+from balancer.rules.capacity import SLACK, most_vcpus, most_vms
 from balancer.rules.placement import Ground
 from balancer.rules.standing import LEAVING
 
-CPU, MEMORY, FOOTPRINT, CPU_RESERVED, MEMORY_RESERVED, COUNT = range(6)
-"""Columns of sizes, loads and limits: demand (MHz, MiB), held memory, reservations, number of VMs."""
+CPU, MEMORY, FOOTPRINT, CPU_RESERVED, MEMORY_RESERVED, COUNT, VCPUS, VARIANCE = range(8)
+"""Columns of sizes, loads and limits: mean demand (MHz, MiB), held memory, what is guaranteed, number of
+VMs, their vCPUs, variance of the CPU demand (MHz^2)."""
 
-COLUMNS = 6
+COLUMNS = 8
+"""The fixed columns. Those of the horizon follow: CPU demand of each slot, then memory demand of each."""
+
+LIMITED = (FOOTPRINT, CPU_RESERVED, MEMORY_RESERVED, COUNT)
+"""What has a ceiling for every move."""
+
+LIMITED_FOR_LOAD = (*LIMITED, CPU, VCPUS)
+"""What has a ceiling for moves that are not mandatory."""
+
+RESERVED = (CPU_RESERVED, MEMORY_RESERVED)
+"""What only concerns a VM that has some of it."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,11 +49,11 @@ class Group:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One cluster compiled. H hosts, N running VMs.
+    """One cluster compiled. H hosts, N running VMs, `columns` figures of each.
 
     `at` is where each VM stands, `end` where it will be (they differ for migrations that are running);
     `transit` is what those migrations hold on their targets. `limits` are the ceilings of mandatory
-    moves (CPU unlimited), `cpu_ceiling` that of all others; both include the judges' slack.
+    moves (CPU and vCPUs unlimited), `load_limits` those of all others; both include the judges' slack.
     """
 
     need: Need
@@ -53,10 +64,13 @@ class Problem:
     host_at: Mapping[HostId, int]
     vm_at: Mapping[VmId, int]
     capacity: Floats  # (H, 2) usable CPU and memory
-    limits: Floats  # (H, COLUMNS)
-    cpu_ceiling: Floats  # (H,)
-    transit: Floats  # (H, COLUMNS)
-    size: Floats  # (N, COLUMNS)
+    limits: Floats  # (H, columns)
+    load_limits: Floats  # (H, columns)
+    transit: Floats  # (H, columns)
+    size: Floats  # (N, columns)
+    configured_mib: Floats  # (N,) memory size
+    numa_nodes: Floats  # (H, 2) cores and MiB of one NUMA node; infinite where not known
+    slots: int  # of the horizon; 0 where demand is a point
     at: Ints  # (N,)
     end: Ints  # (N,)
     link_mbps: Floats  # (H,) speed of vMotion
@@ -71,6 +85,10 @@ class Problem:
     apart_of: Mapping[int, tuple[int, ...]]  # VM to its groups, likewise below
     together_of: Mapping[int, tuple[int, ...]]
 
+    def ceilings(self, *, is_mandatory: bool) -> Floats:
+        """Return the ceilings that a move is held to, (H, columns)."""
+        return self.limits if is_mandatory else self.load_limits
+
 
 def compile_problem(need: Need, policy: Policy) -> Problem:
     """Compile a need. Linear in hosts, VMs and rules."""
@@ -80,23 +98,28 @@ def compile_problem(need: Need, policy: Policy) -> Problem:
     vm_at = {vm.id: row for row, vm in enumerate(vms)}
     at = np.array([host_at[vm.host] for vm in vms], dtype=np.int64)
     end = _ends(need, at, host_at, vm_at)
-    size = _sizes(need, vms)
+    ground = Ground(snapshot, policy, need.demand)
+    size = _sizes(need, vms, ground.slots)
+    limits = _limits(hosts, policy, size.shape[1])
     serving = {host.id for host in snapshot.serving_hosts}
     apart = _groups(_rules(need, RuleType.ANTI_AFFINITY), vm_at)
     together = _groups(_rules(need, RuleType.AFFINITY), vm_at)
     return Problem(
         need=need,
         policy=policy,
-        ground=Ground(snapshot, policy, need.demand),
+        ground=ground,
         hosts=hosts,
         vms=vms,
         host_at=host_at,
         vm_at=vm_at,
         capacity=_capacity(hosts),
-        limits=_limits(hosts, policy),
-        cpu_ceiling=_capacity(hosts)[:, 0] * policy.thresholds.cpu_ceiling + SLACK,
+        limits=limits,
+        load_limits=_load_limits(hosts, policy, limits),
         transit=_transit(len(hosts), size, at, end),
         size=size,
+        configured_mib=np.array([vm.memory_mib for vm in vms], dtype=np.float64),
+        numa_nodes=np.array([_node(host) for host in hosts], dtype=np.float64).reshape(-1, 2),
+        slots=ground.slots,
         at=at,
         end=end,
         link_mbps=np.array([host.vmotion.link_mbps for host in hosts]),
@@ -145,18 +168,26 @@ def _ends(need: Need, at: Ints, host_at: Mapping[HostId, int], vm_at: Mapping[Vm
     return end
 
 
-def _sizes(need: Need, vms: Sequence[Vm]) -> Floats:
-    size = np.ones((len(vms), COLUMNS))
-    for row, vm in enumerate(vms):
-        demand = need.demand[vm.id]
-        size[row, :COUNT] = (
-            demand.cpu_mhz,
-            demand.memory_mib,
-            demand.footprint_mib,
-            vm.cpu_reservation_mhz,
-            vm.memory_reservation_mib,
-        )
-    return size
+def _sizes(need: Need, vms: Sequence[Vm], slots: int) -> Floats:
+    rows = [(*_fixed(vm, need.demand[vm.id]), *_slots(need.demand[vm.id])) for vm in vms]
+    return np.array(rows, dtype=np.float64).reshape(len(vms), COLUMNS + 2 * slots)
+
+
+def _fixed(vm: Vm, demand: Demand) -> tuple[float, ...]:
+    return (
+        demand.cpu_mhz,
+        demand.memory_mib,
+        demand.footprint_mib,
+        demand.cpu_reserved_mhz,
+        demand.memory_reserved_mib,
+        1.0,
+        float(vm.vcpus),
+        demand.cpu_variance_mhz2,
+    )
+
+
+def _slots(demand: Demand) -> tuple[float, ...]:
+    return (*demand.cpu_slots_mhz, *demand.memory_slots_mib)
 
 
 def _capacity(hosts: Sequence[Host]) -> Floats:
@@ -164,19 +195,33 @@ def _capacity(hosts: Sequence[Host]) -> Floats:
     return np.array(rows, dtype=np.float64).reshape(-1, 2)
 
 
-def _limits(hosts: Sequence[Host], policy: Policy) -> Floats:
-    limits = np.full((len(hosts), COLUMNS), np.inf)
+def _node(host: Host) -> tuple[float, float]:
+    if host.numa_nodes is None:
+        return np.inf, np.inf
+    cores = np.inf if host.cpu_cores is None else host.cpu_cores / host.numa_nodes
+    return cores, host.memory_capacity_mib / host.numa_nodes
+
+
+def _limits(hosts: Sequence[Host], policy: Policy, columns: int) -> Floats:
+    limits = np.full((len(hosts), columns), np.inf)
     for row, host in enumerate(hosts):
         limits[row, FOOTPRINT] = policy.thresholds.memory_ceiling * host.usable_memory_mib + SLACK
         limits[row, CPU_RESERVED] = host.usable_cpu_mhz + SLACK
         limits[row, MEMORY_RESERVED] = host.usable_memory_mib + SLACK
-        if host.max_running_vms is not None:
-            limits[row, COUNT] = host.max_running_vms
+        limits[row, COUNT] = most_vms(host, policy.thresholds)
+    return limits
+
+
+def _load_limits(hosts: Sequence[Host], policy: Policy, limits: Floats) -> Floats:
+    limits = limits.copy()
+    for row, host in enumerate(hosts):
+        limits[row, CPU] = policy.thresholds.cpu_ceiling * host.usable_cpu_mhz + SLACK
+        limits[row, VCPUS] = most_vcpus(host, policy.thresholds) + SLACK
     return limits
 
 
 def _transit(hosts: int, size: Floats, at: Ints, end: Ints) -> Floats:
-    transit = np.zeros((hosts, COLUMNS))
+    transit = np.zeros((hosts, size.shape[1]))
     moving = np.flatnonzero(at != end)
     np.add.at(transit, end[moving], size[moving])
     return transit

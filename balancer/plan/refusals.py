@@ -24,15 +24,13 @@ def grouped(desk: Desk) -> tuple[Refusal, ...]:
     """
     vms, pairs = Counter[Reason](), Counter[Reason]()
     count, codes = desk.start_masks.class_codes()
-    for members, row in zip(count.tolist(), codes, strict=True):
-        for code, hosts in zip(*np.unique(row, return_counts=True), strict=True):
-            if code == 0:
-                continue
-            reason = reason_of(int(code))
-            if hosts == len(row) or reason in _OF_THE_VM:
-                vms[reason] += members
-            elif reason is not Reason.ON_SOURCE_ALREADY:
-                pairs[reason] += members * int(hosts)
+    for code in np.unique(codes[codes > 0]).tolist():
+        reason, hosts = reason_of(code), (codes == code).sum(axis=1)
+        is_tied = (hosts == codes.shape[1]) | ((hosts > 0) & (reason in _OF_THE_VM))
+        vms[reason] += int(count[is_tied].sum())
+        if reason is not Reason.ON_SOURCE_ALREADY:
+            pairs[reason] += int((count * hosts)[~is_tied].sum())
+    vms, pairs = +vms, +pairs
     holds = desk.problem.need.holds
     for refusal in (*holds.vms.values(), *holds.pinned.values()):
         vms[refusal.reason] += 1

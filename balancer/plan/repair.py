@@ -15,7 +15,7 @@ from balancer.model.rule import RuleType
 from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.desk import Desk, Note
 from balancer.plan.ledger import Ledger
-from balancer.plan.problem import CPU_RESERVED, FOOTPRINT, MEMORY_RESERVED
+from balancer.plan.problem import FOOTPRINT, RESERVED
 from balancer.plan.solver import Answer, Effort, solve
 from balancer.plan.tasks import Task, is_open
 from balancer.plan.window import Window, hint, seats_of, sits
@@ -186,7 +186,7 @@ def _is_unlawful(desk: Desk, before: Ints) -> bool:
     problem, ledger = desk.problem, desk.ledger
     entered = np.unique(ledger.at[ledger.at != before])
     over = ledger.held[entered] > problem.limits[entered]
-    reserved = [CPU_RESERVED, MEMORY_RESERVED]
+    reserved = list(RESERVED)
     over[:, reserved] &= (
         ledger.held[entered][:, reserved] > Ledger(problem, before).held[entered][:, reserved]
     )

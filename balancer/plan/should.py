@@ -1,6 +1,6 @@
-"""Should-rules in the objective: each broken one costs the policy's `soft_rule`, however badly it is broken.
+"""Should-rules in the objective: each broken one costs its weight times `soft_rule`, however badly it is broken.
 
-Owns how a move changes the number of broken should-rules. Never forbids anything. VMs count where they
+Owns how a move changes the weight of the broken should-rules. Never forbids anything. VMs count where they
 stand, as in `rules.standing`.
 """
 
@@ -9,7 +9,7 @@ from collections.abc import Iterable
 import numpy as np
 
 from balancer.model.rule import RuleType
-from balancer.plan.codes import Bools, Ints
+from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.ledger import Ledger
 from balancer.plan.problem import Group, Problem, groups_of
 
@@ -21,11 +21,14 @@ class ShouldRules:
         self.groups = problem.should
         self.of = groups_of(problem.should)
         self._hosts = len(problem.hosts)
+        self.price = problem.policy.prices.soft_rule
+        self._weight = [group.rule.weight for group in problem.should]
         self._right = [_right_hosts(problem, group) for group in problem.should]
 
-    def broken(self, ledger: Ledger) -> int:
-        """Return how many should-rules a placement breaks."""
-        return sum(1 for number in range(len(self.groups)) if self.is_broken(ledger, number))
+    def broken(self, ledger: Ledger) -> float:
+        """Return the weight of the should-rules that a placement breaks."""
+        broken = (number for number in range(len(self.groups)) if self.is_broken(ledger, number))
+        return sum(self._weight[number] for number in broken)
 
     def is_broken(self, ledger: Ledger, number: int) -> bool:
         """Whether one rule is broken."""
@@ -36,17 +39,17 @@ class ShouldRules:
         """Return the rules that name any of the VMs, ascending."""
         return tuple(sorted({number for vm in members for number in self.of.get(vm, ())}))
 
-    def change(self, ledger: Ledger, members: tuple[int, ...]) -> Ints:
-        """Return by how much the number of broken rules changes if the VMs go to each host, (H,)."""
-        change = np.zeros(self._hosts, dtype=np.int64)
+    def change(self, ledger: Ledger, members: tuple[int, ...]) -> Floats:
+        """Return by how much the weight of broken rules changes if the VMs go to each host, (H,)."""
+        change = np.zeros(self._hosts)
         for number in self.rules_of(members):
             inside = self.groups[number].members
             moving = [vm for vm in members if vm in inside]
             now = self._counts(ledger, list(inside))
             rest = now - self._counts(ledger, moving)
             then = rest[None, :] + len(moving) * np.eye(self._hosts, dtype=np.int64)
-            change += (self._breach(number, then) > 0).astype(np.int64)
-            change -= int(self._breach(number, now) > 0)
+            broken = (self._breach(number, then) > 0).astype(np.int64)
+            change += self._weight[number] * (broken - int(self._breach(number, now) > 0))
         return change
 
     def _counts(self, ledger: Ledger, members: list[int]) -> Ints:

@@ -55,9 +55,9 @@ def _best(field: Field, ceiling: float) -> _Swap | None:
 
 def _pairs(field: Field) -> list[tuple[int, int]]:
     """Return pairs of hosts to look at: the costliest, each with those that deviate the other way."""
-    load, serving = field.ledger.load[:, :2], field.cost.serving
+    load, serving = field.ledger.load, field.cost.serving
     cost = np.where(serving, field.cost.of(slice(None), load), -np.inf)
-    deviation = (load / field.cost.capacity - field.cost.mean) * np.sqrt(field.cost.weight)
+    deviation = (load[:, :2] / field.cost.capacity - field.cost.mean) * np.sqrt(field.cost.weight)
     hot = [row for row in np.argsort(-cost, kind="stable")[:HOT_HOSTS].tolist() if serving[row]]
     pairs = []
     for row in hot:
@@ -73,9 +73,9 @@ def _best_of(field: Field, a: int, b: int, dip: float) -> _Swap | None:
     here, there = (np.flatnonzero(field.host == host) for host in (a, b))
     if not len(here) or not len(there):
         return None
-    size_here, size_there = field.units.size[here, :2], field.units.size[there, :2]
+    size_here, size_there = field.units.size[here], field.units.size[there]
     shift = size_here[:, None, :] - size_there[None, :, :]
-    load = field.ledger.load[:, :2]
+    load = field.ledger.load
     now = field.cost.of(a, load[a]) + field.cost.of(b, load[b])
     gain = now - field.cost.of(a, load[a] - shift) - field.cost.of(b, load[b] + shift)
     gain -= field.entry_price(b, here)[:, None] + field.entry_price(a, there)[None, :]
@@ -96,12 +96,12 @@ def _best_of(field: Field, a: int, b: int, dip: float) -> _Swap | None:
 
 def _leg(field: Field, units: Ints, target: int, dip: float) -> Bools:
     """Return which units may make the first leg: they fit as things are, and cost no more than `dip`."""
-    load, size = field.ledger.load[:, :2], field.units.size[units, :2]
+    load, size = field.ledger.load, field.units.size[units]
     source = field.host[units]
     before = field.cost.of(source, load[source]) + field.cost.of(target, load[target])
     after = field.cost.of(source, load[source] - size) + field.cost.of(target, load[target] + size)
     room = field.room(target)
-    fits = (field.units.size[units] <= room).all(axis=1)
+    fits = (size <= room).all(axis=1)
     result: Bools = fits & (after - before <= dip)
     return result
 
@@ -112,11 +112,10 @@ def _is_lawful(
     """Return which exchanges keep every law on both hosts, (units of left, units of right)."""
     (a, here), (b, there) = left, right
     lawful = ~field.shut(b, here)[:, None] & ~field.shut(a, there)[None, :]
-    whole = field.units.size[here][:, None, :] - field.units.size[there][None, :, :]
-    lawful &= (whole <= field.room(b)).all(axis=-1) & (-whole <= field.room(a)).all(axis=-1)
-    load, bound = field.ledger.load[:, :2], field.cost.limit * field.cost.capacity
+    lawful &= (shift <= field.room(b)).all(axis=-1) & (-shift <= field.room(a)).all(axis=-1)
+    load, cost = field.ledger.load, field.cost
     for host, sign in ((a, -1.0), (b, 1.0)):
-        then = load[host] + sign * shift
-        lawful &= (then <= np.maximum(bound[host], load[host])).all(axis=-1)
+        bound = np.maximum(cost.limit, cost.stress_of(host, load[host]))
+        lawful &= (cost.stress_of(host, load[host] + sign * shift) <= bound).all(axis=-1)
     result: Bools = lawful
     return result

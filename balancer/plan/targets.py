@@ -52,16 +52,16 @@ def gathering_target(
 
 def placing_cost(desk: Desk, cost: LoadCost, movers: tuple[int, ...]) -> Floats:
     """Return what having the VMs on each host costs: load, price, should-rules, last resorts, (H,)."""
-    problem, load = desk.problem, desk.ledger.load[:, :2]
+    problem, load = desk.problem, desk.ledger.load
     rows = list(movers)
-    size = problem.size[rows, :2].sum(axis=0)
+    size = problem.size[rows].sum(axis=0)
     gone = np.zeros_like(load)
-    np.add.at(gone, desk.ledger.at[rows], problem.size[rows, :2])
+    np.add.at(gone, desk.ledger.at[rows], problem.size[rows])
     everywhere = slice(None)
     result: Floats = cost.of(everywhere, load - gone + size) - cost.of(everywhere, load - gone)
     result = result + cost.of(everywhere, load - gone).sum() - cost.of(everywhere, load).sum()
     result += desk.price(movers)
-    result += problem.policy.prices.soft_rule * desk.should.change(desk.ledger, movers)
+    result += desk.should.price * desk.should.change(desk.ledger, movers)
     return result + QUARANTINE_COST * _quarantined(problem) + CROWDING_COST * _crowd(desk, movers)
 
 

@@ -2,12 +2,13 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import chain
 
 import numpy as np
 
 from balancer.plan.codes import Floats, Ints
 from balancer.plan.ledger import Ledger
-from balancer.plan.problem import COLUMNS, Problem
+from balancer.plan.problem import Problem
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -15,7 +16,7 @@ class Units:
     """U units. `source` is where the first member stands; members of `whole` units all stand there."""
 
     members: tuple[tuple[int, ...], ...]
-    size: Floats  # (U, COLUMNS), summed over the members
+    size: Floats  # (U, columns), summed over the members
     source: Ints  # (U,)
 
     def __len__(self) -> int:
@@ -25,16 +26,18 @@ class Units:
 
 def make_units(ledger: Ledger, members: Sequence[tuple[int, ...]]) -> Units:
     """Return the units of the given members, in the given order. None of them may be empty."""
-    flat = np.array([vm for unit in members for vm in unit], dtype=np.int64)
-    lengths = np.array([len(unit) for unit in members], dtype=np.int64)
-    size = np.zeros((len(members), COLUMNS))
-    if len(members):
-        starts = np.concatenate(([0], np.cumsum(lengths)[:-1]))
-        size = np.add.reduceat(ledger.problem.size[flat], starts, axis=0)
-        source = ledger.at[flat[starts]]
-    else:
-        source = np.zeros(0, dtype=np.int64)
-    return Units(members=tuple(members), size=size, source=source)
+    flat, starts = flattened(members)
+    size = ledger.problem.size[flat]
+    if len(flat) > len(members):
+        size = np.add.reduceat(size, starts, axis=0)
+    return Units(members=tuple(members), size=size, source=ledger.at[flat[starts]])
+
+
+def flattened(members: Sequence[tuple[int, ...]]) -> tuple[Ints, Ints]:
+    """Return the members of all units in one row, and where each unit begins in it."""
+    flat = np.fromiter(chain.from_iterable(members), dtype=np.int64)
+    lengths = np.fromiter(map(len, members), dtype=np.int64, count=len(members))
+    return flat, np.cumsum(lengths) - lengths
 
 
 def every_vm(ledger: Ledger) -> Units:

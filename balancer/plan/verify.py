@@ -13,7 +13,7 @@ from balancer.model.units import MoveId, VmId
 from balancer.policy.types import Policy
 from balancer.rules.judge import judge_move
 from balancer.rules.placement import Candidate, Ground, Placement
-from balancer.rules.standing import standing
+from balancer.rules.standing import Scale
 
 
 def verify(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
@@ -56,7 +56,8 @@ def _replay(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...
     ground = Ground(need.snapshot, policy, need.demand)
     ahead, placement = Placement(ground), Placement(ground)
     placement.begin_flights()
-    start = standing(ahead)
+    scale = Scale(ahead)
+    start = scale.standing()
     mandatory = {move.vm for move in moves if move.reason.is_mandatory}
     last_mandatory = max((move.wave for move in moves if move.reason.is_mandatory), default=0)
     for number, group in groupby(moves, key=lambda move: move.wave):
@@ -67,7 +68,8 @@ def _replay(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...
         for move in wave:
             placement.finish(move.vm)
             ahead.move(move.vm, move.target)
-        now = standing(ahead)
+            scale.touch(move.vm)
+        now = scale.standing()
         if now.laws > start.laws or (number >= last_mandatory and now.is_worse_than(start)):
             return (
                 f"after wave {number} the cluster would be worse than at the start: {now}, {start}",

@@ -13,14 +13,12 @@ import numpy as np
 
 from balancer.plan.codes import Bools, Floats
 from balancer.plan.desk import Desk
-from balancer.plan.problem import COUNT, CPU, CPU_RESERVED, FOOTPRINT, MEMORY_RESERVED
+from balancer.plan.problem import LIMITED, LIMITED_FOR_LOAD
 
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
 
 SCALE = 16
-
-_COLUMNS = (FOOTPRINT, CPU_RESERVED, MEMORY_RESERVED, COUNT)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,11 +81,9 @@ def _add_room(
 ) -> None:
     """Add the ceilings of one host; one that is above a ceiling already takes nobody new."""
     host = window.hosts[place]
-    rest, limits = rest_on(desk, window, host), desk.problem.limits[host].copy()
-    columns = list(_COLUMNS)
-    if not window.is_mandatory:
-        limits[CPU] = desk.problem.cpu_ceiling[host]
-        columns.append(CPU)
+    rest = rest_on(desk, window, host)
+    limits = desk.problem.ceilings(is_mandatory=window.is_mandatory)[host]
+    columns = LIMITED if window.is_mandatory else LIMITED_FOR_LOAD
     sizes = np.array([desk.problem.size[list(unit)].sum(axis=0) for unit in window.units])
     present = np.array([sits(desk, unit, host) for unit in window.units], dtype=bool)
     for column in columns:

@@ -45,6 +45,9 @@ class GoalsDocument(_Part):
         default=True, description="Relieve hosts above a contention threshold."
     )
     balance: bool = Field(default=True, description="Level the load of the hosts.")
+    vm_count: bool = Field(
+        default=False, description="Even out the number of VMs as well, load permitting."
+    )
 
 
 class ThresholdsDocument(_Part):
@@ -70,6 +73,28 @@ class ThresholdsDocument(_Part):
     balance_target: Share = Field(
         default=0.025, description="Once begun, balance is sought down to this."
     )
+    cpu_risk: Annotated[float, Field(ge=0, le=6)] = Field(
+        default=2.0,
+        description="Standard deviations of a host's CPU demand that count as contention on top of its mean.",
+    )
+    peak_share: Share = Field(
+        default=0.2,
+        description="Of forecast demand the load counts that is reached in this share of the time.",
+    )
+    vcpus_per_core: Annotated[float, Field(gt=0)] | None = Field(
+        default=None,
+        description="No move brings a host above so many vCPUs per core. Null: no limit.",
+    )
+    vms_per_host: AtLeastOne | None = Field(
+        default=None, description="No move brings a host above so many running VMs. Null: no limit."
+    )
+    vm_count_trigger: Share = Field(
+        default=0.3,
+        description="Counts are evened out when their standard deviation is above this share of the mean.",
+    )
+    vm_count_target: Share = Field(
+        default=0.2, description="Once begun, counts are evened out down to this."
+    )
 
 
 class PricesDocument(_Part):
@@ -79,7 +104,17 @@ class PricesDocument(_Part):
     per_second: Price = Field(
         default=0.05, description="How much dearer each predicted second makes a move (0.05: 5 %)."
     )
-    soft_rule: Price = Field(default=2e-3, description="Cost of a broken should-rule.")
+    soft_rule: Price = Field(
+        default=2e-3, description="Cost of a broken should-rule, times its weight."
+    )
+    stable_s: PositiveSeconds = Field(
+        default=3600.0,
+        description="How long the load is expected to stay as it is; longer: moves are worth more.",
+    )
+    wide_vm: Price = Field(
+        default=2e-5,
+        description="Cost of placing a VM wider than a NUMA node of the host where another host fits it.",
+    )
 
 
 class LimitsDocument(_Part):

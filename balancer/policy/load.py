@@ -129,6 +129,7 @@ _ORDERS = (
     _Order(section="thresholds", low="balance_target", high="balance_trigger", holds=operator.lt),
     _Order(section="thresholds", low="cpu_contention", high="cpu_ceiling", holds=operator.lt),
     _Order(section="thresholds", low="memory_contention", high="memory_ceiling", holds=operator.lt),
+    _Order(section="thresholds", low="vm_count_target", high="vm_count_trigger", holds=operator.lt),
     _Order(section="limits", low="moves_per_run_at_least", high="moves_per_run_at_most"),
     _Order(section="limits", low="migrations_per_host", high="migrations_per_cluster"),
     _Order(section="limits", low="migrations_per_cluster", high="migrations_per_vcenter"),

@@ -33,6 +33,7 @@ class Goals:
     rules: bool = True
     contention: bool = True
     balance: bool = True
+    vm_count: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -43,6 +44,12 @@ class Thresholds:
     repairs may pass the CPU ceiling, never the memory ceiling). A host above `cpu_contention` or
     `memory_contention` is relieved. Balance is sought when the imbalance exceeds `balance_trigger`,
     and then until `balance_target`: the band between the two keeps noise from moving VMs.
+
+    Contention counts `cpu_risk` standard deviations of a host's CPU demand on top of its mean. Of demand
+    that is forecast in slots it counts what lasts: the load that is reached in `peak_share` of the slots
+    (a share so small that it is less than one slot counts the worst one). `vcpus_per_core` and
+    `vms_per_host` are laws like the ceilings, None for no limit. The number of VMs is evened out when its
+    relative standard deviation over the hosts exceeds `vm_count_trigger`, and then until `vm_count_target`.
     """
 
     cpu_ceiling: Ratio = 1.0
@@ -51,6 +58,12 @@ class Thresholds:
     memory_contention: Ratio = 0.92
     balance_trigger: Ratio = 0.05
     balance_target: Ratio = 0.025
+    cpu_risk: float = 2.0
+    peak_share: Ratio = 0.2
+    vcpus_per_core: float | None = None
+    vms_per_host: int | None = None
+    vm_count_trigger: Ratio = 0.3
+    vm_count_target: Ratio = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,12 +71,16 @@ class Prices:
     """What a move costs beside what it brings.
 
     A move is priced at 1 + `per_second` x its predicted seconds, times `move_price` in units of the
-    objective; a broken should-rule costs `soft_rule`.
+    objective; a broken should-rule costs `soft_rule` times its weight. The load is expected to stay as it
+    is for `stable_s`: the longer, the more a move is worth its price, which is that of an hour. To place a
+    VM that is wider than a NUMA node of the host costs `wide_vm` where another host fits it.
     """
 
     move_price: float = 2e-6
     per_second: float = 0.05
     soft_rule: float = 2e-3
+    stable_s: Seconds = 3600.0
+    wide_vm: float = 2e-5
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

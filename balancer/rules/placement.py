@@ -13,8 +13,11 @@ from balancer.model.rule import Rule, RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Mhz, Mib, VmId
 from balancer.model.vm import Vm
-from balancer.policy.objective import HostArrays
+from balancer.policy.objective import Array, HostArrays
 from balancer.policy.types import Policy
+
+LOAD_FIGURES = ("CPU demand", "memory demand", "CPU variance", "number of VMs")
+"""Figures of a VM that add up to a host's load; those of the slots follow, all of CPU before memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +56,42 @@ class Ground:
         """Return the must-rules of one type that name `vm`."""
         return tuple(rule for rule in self.must_rules_of.get(vm, ()) if rule.type is kind)
 
+    @cached_property
+    def row_of_host(self) -> Mapping[HostId, int]:
+        """Return the place of each host in the snapshot."""
+        return {host.id: row for row, host in enumerate(self.snapshot.hosts)}
+
+    @cached_property
+    def serving_rows(self) -> list[int]:
+        """Return the places of the serving hosts."""
+        return [self.row_of_host[host.id] for host in self.snapshot.serving_hosts]
+
+    @cached_property
+    def serving_capacity(self) -> Array:
+        """Return what the serving hosts have for their VMs, (hosts, 2)."""
+        hosts = self.snapshot.serving_hosts
+        rows = [(host.usable_cpu_mhz, host.usable_memory_mib) for host in hosts]
+        return np.array(rows, dtype=np.float64).reshape(-1, 2)
+
+    @cached_property
+    def figures(self) -> Mapping[VmId, Array]:
+        """Return what each running VM adds to a host's load, a vector in the order of `LOAD_FIGURES`."""
+        rows = [(*_point(demand), *_slots(demand)) for demand in self.demand.values()]
+        return dict(zip(self.demand, np.array(rows, dtype=np.float64), strict=True))
+
+    @cached_property
+    def slots(self) -> int:
+        """Return the number of slots of the horizon, 0 where demand is a point."""
+        return len(next(iter(self.demand.values())).cpu_slots_mhz) if self.demand else 0
+
+
+def _point(demand: Demand) -> tuple[float, ...]:
+    return demand.cpu_mhz, demand.memory_mib, demand.cpu_variance_mhz2, 1.0
+
+
+def _slots(demand: Demand) -> tuple[float, ...]:
+    return (*demand.cpu_slots_mhz, *demand.memory_slots_mib)
+
 
 class Placement:
     """Where each running VM is, and where those on their way are going. Mutable, used by one caller.
@@ -70,6 +109,8 @@ class Placement:
         self.footprint_mib: dict[HostId, Mib] = dict.fromkeys(self.present, 0.0)
         self.cpu_reserved_mhz: dict[HostId, Mhz] = dict.fromkeys(self.present, 0.0)
         self.memory_reserved_mib: dict[HostId, Mib] = dict.fromkeys(self.present, 0.0)
+        self.vcpus: dict[HostId, int] = dict.fromkeys(self.present, 0)
+        self._load = np.zeros((len(self.present), len(LOAD_FIGURES) + 2 * ground.slots))
         for vm in ground.snapshot.running_vms:
             self.host_of[vm.id] = vm.host
             self._add(vm.id, vm.host)
@@ -84,13 +125,15 @@ class Placement:
 
     def host_arrays(self) -> HostArrays:
         """Return capacity and demand of the serving hosts by id; a VM on its way loads both hosts."""
-        hosts = self.ground.snapshot.serving_hosts
-        load = np.zeros((len(hosts), 2))
-        for row, host in enumerate(hosts):
-            demands = [self.ground.demand[vm] for vm in sorted(self.present[host.id])]
-            load[row] = (sum(d.cpu_mhz for d in demands), sum(d.memory_mib for d in demands))
-        capacity = np.array([(host.usable_cpu_mhz, host.usable_memory_mib) for host in hosts])
-        return HostArrays(capacity=capacity.reshape(-1, 2), load=load)
+        ground, load = self.ground, self._load[self.ground.serving_rows]
+        slots = load[:, len(LOAD_FIGURES) :].reshape(len(load), 2, ground.slots).transpose(2, 0, 1)
+        return HostArrays(
+            capacity=ground.serving_capacity,
+            load=load[:, :2],
+            cpu_variance=load[:, 2],
+            slots=slots if ground.slots else None,
+            vms=load[:, 3] if ground.policy.goals.vm_count else None,
+        )
 
     def start(self, vm: VmId, target: HostId) -> None:
         """Let a move begin: from now on the VM counts on both hosts."""
@@ -140,8 +183,10 @@ class Placement:
         self.present[host].discard(vm)
 
     def _count(self, vm: VmId, host: HostId, sign: int) -> None:
-        facts, demand = self.vm(vm), self.ground.demand[vm]
+        demand = self.ground.demand[vm]
         self.cpu_mhz[host] += sign * demand.cpu_mhz
         self.footprint_mib[host] += sign * demand.footprint_mib
-        self.cpu_reserved_mhz[host] += sign * facts.cpu_reservation_mhz
-        self.memory_reserved_mib[host] += sign * facts.memory_reservation_mib
+        self.cpu_reserved_mhz[host] += sign * demand.cpu_reserved_mhz
+        self.memory_reserved_mib[host] += sign * demand.memory_reserved_mib
+        self.vcpus[host] += sign * self.vm(vm).vcpus
+        self._load[self.ground.row_of_host[host]] += sign * self.ground.figures[vm]

@@ -3,13 +3,14 @@
 Every stage that must not make things worse compares these: planner, sequencing, independent check.
 """
 
+from collections import defaultdict
 from dataclasses import dataclass
 
 from balancer.model.host import HostState
 from balancer.model.units import VmId
 from balancer.policy.objective import load_cost
 from balancer.rules.placement import Placement
-from balancer.rules.violations import breaches, violations
+from balancer.rules.violations import breaches
 
 LEAVING = frozenset({HostState.ENTERING_MAINTENANCE, HostState.MAINTENANCE})
 """States of hosts that every movable VM must leave."""
@@ -42,19 +43,47 @@ class Standing:
         return self.cost > other.cost + TOLERANCE
 
 
+class Scale:
+    """Weighs one placement again and again while it changes; reads only the rules of VMs that were told of.
+
+    The caller moves VMs in the placement and tells `touch` of each.
+    """
+
+    def __init__(self, placement: Placement) -> None:
+        self.placement = placement
+        self._rules = placement.ground.snapshot.active_rules()
+        self._rules_of: defaultdict[VmId, list[int]] = defaultdict(list)
+        for number, rule in enumerate(self._rules):
+            for vm in rule.vms:
+                self._rules_of[vm].append(number)
+        self._breaches = [breaches(placement, rule) for rule in self._rules]
+        self._unread: set[int] = set()
+
+    def touch(self, vm: VmId) -> None:
+        """Have the rules of a VM read again."""
+        self._unread.update(self._rules_of.get(vm, ()))
+
+    def standing(self) -> Standing:
+        """Return the standing of the placement as it is now."""
+        for number in self._unread:
+            self._breaches[number] = breaches(self.placement, self._rules[number])
+        self._unread.clear()
+        read = list(zip(self._rules, self._breaches, strict=True))
+        must = [count for rule, count in read if rule.mandatory and count]
+        policy = self.placement.ground.policy
+        should = sum(rule.weight for rule, count in read if count and not rule.mandatory)
+        load = load_cost(self.placement.host_arrays(), policy.thresholds)
+        return Standing(
+            broken_rules=len(must),
+            breaches=sum(must),
+            stranded_vms=len(stranded(self.placement)),
+            cost=load + policy.prices.soft_rule * should,
+        )
+
+
 def standing(placement: Placement) -> Standing:
     """Return the standing of a placement; VMs on their way load both of their hosts."""
-    broken = violations(placement)
-    must = [violation for violation in broken if violation.mandatory]
-    rules = [rule for rule in placement.ground.snapshot.active_rules() if rule.mandatory]
-    policy = placement.ground.policy
-    should_cost = policy.prices.soft_rule * (len(broken) - len(must))
-    return Standing(
-        broken_rules=len(must),
-        breaches=sum(breaches(placement, rule) for rule in rules),
-        stranded_vms=len(stranded(placement)),
-        cost=load_cost(placement.host_arrays(), policy.thresholds) + should_cost,
-    )
+    return Scale(placement).standing()
 
 
 def stranded(placement: Placement) -> tuple[VmId, ...]:

@@ -8,7 +8,7 @@ from collections import defaultdict
 
 from balancer.model.rule import Rule
 from balancer.model.units import HostId, VmId
-from balancer.policy.objective import HostArrays, load_cost
+from balancer.policy.objective import load_cost
 from balancer.rules.placement import Ground, Placement
 from balancer.rules.standing import LEAVING, TOLERANCE
 from balancer.rules.violations import breaches
@@ -24,9 +24,6 @@ class Prospect:
     def __init__(self, ground: Ground) -> None:
         self._ground = ground
         self._placement = Placement(ground)
-        arrays = self._placement.host_arrays()
-        self._arrays = HostArrays(capacity=arrays.capacity, load=arrays.load.copy())
-        self._row = {host.id: row for row, host in enumerate(ground.snapshot.serving_hosts)}
         self._leaving = {h.id for h in ground.snapshot.hosts if h.state in LEAVING}
         self._rules = ground.snapshot.active_rules()
         self._rules_of: defaultdict[VmId, set[int]] = defaultdict(set)
@@ -64,13 +61,7 @@ class Prospect:
         return self._cost() - self._start_cost
 
     def _shift(self, step: Step, source: HostId, target: HostId) -> None:
-        demand = self._ground.demand[step.vm]
         self._placement.move(step.vm, target)
-        for host, sign in ((source, -1.0), (target, 1.0)):
-            row = self._row.get(host)
-            if row is not None:
-                self._arrays.load[row, 0] += sign * demand.cpu_mhz
-                self._arrays.load[row, 1] += sign * demand.memory_mib
         self._stranded += (target in self._leaving) - (source in self._leaving)
         self._unread |= self._rules_of.get(step.vm, set())
 
@@ -86,8 +77,11 @@ class Prospect:
     def _cost(self) -> float:
         policy = self._ground.policy
         pairs = zip(self._rules, self._offending, strict=True)
-        soft = sum(1 for rule, count in pairs if count and not rule.mandatory)
-        return load_cost(self._arrays, policy.thresholds) + policy.prices.soft_rule * soft
+        soft = sum(rule.weight for rule, count in pairs if count and not rule.mandatory)
+        return (
+            load_cost(self._placement.host_arrays(), policy.thresholds)
+            + policy.prices.soft_rule * soft
+        )
 
     def _count(self, rule: Rule) -> int:
         return breaches(self._placement, rule)

@@ -114,13 +114,13 @@ class HostLedgers:
 
     def arrive(self, move: Candidate, ancestors: int) -> set[int]:
         """Book an arrival and return the departures that it waits for."""
-        vm, demand = self._ground.snapshot.vm_by_id[move.vm], self._ground.demand[move.vm]
+        demand = self._ground.demand[move.vm]
         donors = self._memory.arrive(demand.footprint_mib, ancestors)
         donors |= self._places.arrive(1.0, ancestors)
-        if vm.memory_reservation_mib > 0.0:
-            donors |= self._memory_reserved.arrive(vm.memory_reservation_mib, ancestors)
-        if vm.cpu_reservation_mhz > 0.0:
-            donors |= self._cpu_reserved.arrive(vm.cpu_reservation_mhz, ancestors)
+        if demand.memory_reserved_mib > 0.0:
+            donors |= self._memory_reserved.arrive(demand.memory_reserved_mib, ancestors)
+        if demand.cpu_reserved_mhz > 0.0:
+            donors |= self._cpu_reserved.arrive(demand.cpu_reserved_mhz, ancestors)
         if move.is_mandatory:
             self._cpu.force(demand.cpu_mhz)
         else:
@@ -129,9 +129,9 @@ class HostLedgers:
 
     def depart(self, donor: int, vm: VmId) -> None:
         """Book what a move gives back to its source when it ends."""
-        facts, demand = self._ground.snapshot.vm_by_id[vm], self._ground.demand[vm]
+        demand = self._ground.demand[vm]
         self._memory.depart(donor, demand.footprint_mib)
         self._cpu.depart(donor, demand.cpu_mhz)
-        self._memory_reserved.depart(donor, facts.memory_reservation_mib)
-        self._cpu_reserved.depart(donor, facts.cpu_reservation_mhz)
+        self._memory_reserved.depart(donor, demand.memory_reserved_mib)
+        self._cpu_reserved.depart(donor, demand.cpu_reserved_mhz)
         self._places.depart(donor, 1.0)

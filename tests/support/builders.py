@@ -84,6 +84,8 @@ def placement(snap: Snapshot, policy: Policy | None = None) -> Placement:
             cpu_mhz=vm.cpu_demand_mhz or 0.0,
             memory_mib=vm.memory_active_mib or 0.0,
             footprint_mib=vm.footprint_mib,
+            cpu_reserved_mhz=vm.cpu_reservation_mhz,
+            memory_reserved_mib=vm.memory_reservation_mib,
         )
         for vm in snap.running_vms
     }

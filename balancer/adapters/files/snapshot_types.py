@@ -171,6 +171,7 @@ class VmEntry(TypedDict, total=False):
     vcpus: Required[AtLeastOne]
     memory_mib: Required[Positive]
     cpu_demand_mhz: NotNegative
+    cpu_demand_stddev_mhz: NotNegative
     cpu_usage_mhz: NotNegative
     cpu_ready_percent: NotNegative
     memory_active_mib: NotNegative
@@ -210,6 +211,7 @@ class RuleEntry(TypedDict, total=False):
     type: Required[RuleType]
     enabled: bool
     mandatory: bool
+    weight: NotNegative
     vms: Required[tuple[VmId, ...]]
     hosts: frozenset[HostId]
 

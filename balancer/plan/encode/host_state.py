@@ -1,30 +1,44 @@
 """Encoder of the law of host states: depends on source, target and whether the VM needs encryption."""
 
+import numpy as np
+
 from balancer.model.host import Host, HostState
 from balancer.model.reasons import Reason
 from balancer.model.vm import Encryption
-from balancer.plan.codes import CODE, Ints
-from balancer.plan.encode.table import Table, tabulate
+from balancer.plan.codes import CODE, Codes, Ints, first_refusal
+from balancer.plan.encode.table import Table
 from balancer.plan.problem import Problem
 
 
 def encode(problem: Problem, at: Ints, is_mandatory: bool) -> Table:
-    """Return the codes for VMs that stand at `at`; quarantine takes mandatory moves only."""
-    keys = [
-        (int(source), vm.encryption is Encryption.REQUIRED)
-        for source, vm in zip(at, problem.vms, strict=True)
-    ]
-    takes = [_target_code(problem, host, is_mandatory) for host in problem.hosts]
+    """Return the codes for VMs that stand at `at`; quarantine takes mandatory moves only.
 
-    def code(key: tuple[int, bool], target: int) -> int:
-        source, encrypted = key
-        if source == target:
-            return CODE[Reason.ON_SOURCE_ALREADY]
-        if not problem.hosts[source].state.gives:
-            return CODE[Reason.SOURCE_HOST_STATE]
-        return takes[target] or _link_code(problem.hosts[source], problem.hosts[target], encrypted)
+    A class is a source and whether encryption is needed: two rows for each host.
+    """
+    encrypted = [vm.encryption is Encryption.REQUIRED for vm in problem.vms]
+    codes = np.stack([_codes(problem, is_mandatory, needed) for needed in (False, True)], axis=1)
+    hosts = len(problem.hosts)
+    return Table(
+        row_of=2 * at + np.array(encrypted, dtype=np.int64),
+        codes=codes.reshape(2 * hosts, hosts),
+    )
 
-    return tabulate(keys, len(problem.hosts), code)
+
+def _codes(problem: Problem, is_mandatory: bool, is_encrypted: bool) -> Codes:
+    """Return the codes of every pair of source and target, (H, H)."""
+    hosts = problem.hosts
+    own = np.diag(np.full(len(hosts), CODE[Reason.ON_SOURCE_ALREADY], dtype=np.uint8))
+    gives = [0 if host.state.gives else CODE[Reason.SOURCE_HOST_STATE] for host in hosts]
+    takes = [_target_code(problem, host, is_mandatory) for host in hosts]
+    link = [_link_code(host, is_encrypted) for host in hosts]
+    shape = (len(hosts), len(hosts))
+    return first_refusal(
+        own,
+        np.broadcast_to(np.array(gives, dtype=np.uint8)[:, None], shape),
+        np.broadcast_to(np.array(takes, dtype=np.uint8), shape),
+        np.broadcast_to(np.array(link, dtype=np.uint8)[:, None], shape),
+        np.broadcast_to(np.array(link, dtype=np.uint8), shape),
+    )
 
 
 def _target_code(problem: Problem, target: Host, is_mandatory: bool) -> int:
@@ -37,10 +51,9 @@ def _target_code(problem: Problem, target: Host, is_mandatory: bool) -> int:
     return 0
 
 
-def _link_code(source: Host, target: Host, encrypted: bool) -> int:
-    for host in (source, target):
-        if not host.vmotion.enabled:
-            return CODE[Reason.VMOTION_DISABLED]
-        if encrypted and not host.vmotion.encrypted_supported:
-            return CODE[Reason.ENCRYPTION_UNSUPPORTED]
+def _link_code(host: Host, is_encrypted: bool) -> int:
+    if not host.vmotion.enabled:
+        return CODE[Reason.VMOTION_DISABLED]
+    if is_encrypted and not host.vmotion.encrypted_supported:
+        return CODE[Reason.ENCRYPTION_UNSUPPORTED]
     return 0

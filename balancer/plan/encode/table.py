@@ -26,7 +26,15 @@ class Table:
 
 def tabulate(keys: Sequence[Key], hosts: int, code: Callable[[Key, int], int]) -> Table:
     """Ask `code(key, host)` once per distinct key and host. Keys hold all that the law looks at."""
-    rows: dict[Key, int] = {}
-    row_of = np.array([rows.setdefault(key, len(rows)) for key in keys], dtype=np.int64)
-    codes = np.array([[code(key, host) for host in range(hosts)] for key in rows], dtype=np.uint8)
-    return Table(row_of=row_of, codes=codes.reshape(len(rows), hosts))
+    row_of, first = numbered(keys)
+    distinct = [keys[place] for place in first]
+    codes = np.array([[code(key, host) for host in range(hosts)] for key in distinct], np.uint8)
+    return Table(row_of=row_of, codes=codes.reshape(len(first), hosts))
+
+
+def numbered(keys: Sequence[Hashable]) -> tuple[Ints, list[int]]:
+    """Return the number of each key's class, in order of first occurrence, and where each first occurs."""
+    first = dict(zip(reversed(keys), range(len(keys) - 1, -1, -1), strict=True))
+    number = {key: place for place, key in enumerate(dict.fromkeys(keys))}
+    row_of = np.fromiter(map(number.__getitem__, keys), dtype=np.int64, count=len(keys))
+    return row_of, [first[key] for key in number]

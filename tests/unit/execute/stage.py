@@ -81,6 +81,8 @@ def demand_of(snap: Snapshot, policy: Policy) -> dict[VmId, Demand]:
             cpu_mhz=v.cpu_demand_mhz or 0.0,
             memory_mib=v.memory_active_mib or 0.0,
             footprint_mib=v.footprint_mib,
+            cpu_reserved_mhz=v.cpu_reservation_mhz,
+            memory_reserved_mib=v.memory_reservation_mib,
         )
         for v in snap.running_vms
     }

@@ -15,7 +15,6 @@ from balancer.model.rule import RuleType
 from balancer.model.snapshot import InFlight
 from balancer.model.units import HostId, VmId
 from balancer.plan.desk import Note
-from balancer.plan.draft import whole_cost
 from balancer.plan.field import Field
 from balancer.plan.loadcost import load_cost
 from balancer.plan.order import in_order
@@ -59,9 +58,6 @@ def test_the_objective_by_host_sums_up_to_that_of_the_policy() -> None:
     assert cost.total(desk.ledger) == pytest.approx(objective.load_cost(arrays, limits))
     assert cost.contention(desk.ledger) == pytest.approx(objective.contention_cost(arrays, limits))
     assert cost.imbalance(desk.ledger) == pytest.approx(objective.imbalance(arrays))
-    assert whole_cost(desk.problem, desk.ledger.load[:, :2]) == pytest.approx(
-        cost.total(desk.ledger)
-    )
 
 
 def test_a_field_after_many_moves_equals_a_field_made_anew() -> None:
