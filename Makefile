@@ -7,7 +7,7 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench docs clean
+.PHONY: help install demo test check format bench-plan docs clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -48,8 +48,8 @@ format: $(DEV) ## Rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
 
-bench: $(DEV) ## Print planning times and results by cluster size
-	$(BIN)/python -m tests.bench.plan_bench $(BENCH_ARGS)
+bench-plan: $(DEV) ## Measure the planner against rivals (BENCH=quick: under 3 minutes)
+	$(BIN)/python -m tests.bench.planner $(BENCH_ARGS)
 
 docs: $(DEV) ## Write the generated reference pages anew
 	$(BIN)/python -m balancer.expose.reference_pages docs/reference

@@ -1,0 +1,199 @@
+"""Hosts and VMs of a generated cluster as arrays: sizes, a balanced start, and demand that has drifted since.
+
+First step of the generators; `scenarios` bends what comes out of here and `clusters` turns it into a
+snapshot. Everything comes from one seeded generator of numbers. Memory demand is memory held: active and
+consumed memory are the same figure, so that moving a VM moves exactly what it weighs in the balance.
+"""
+
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+GIB = 1024.0
+MEMORY_CLASSES_GIB = np.array([4.0, 8.0, 16.0, 32.0, 64.0, 128.0])
+CLASS_SHARES = (0.35, 0.30, 0.20, 0.10, 0.04, 0.01)
+CPU_SIGMA = 0.6
+CPU_BY_MEMORY = 0.5
+"""CPU demand grows with the memory of a VM to this power: large VMs are large in both."""
+
+MEAN_VM_MHZ = 1500.0
+MOST_MEMORY = 0.955
+"""No host holds more of its memory than this at the start; the planners' ceiling is 0.96."""
+
+LARGEST_VM_MIB = 128 * GIB
+"""Of ordinary VMs; monsters are as large as they are told to be."""
+
+BISECTIONS = 40
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mix:
+    """What a population shall be like. Ratios are of capacity: (CPU, memory)."""
+
+    used: tuple[float, float] = (0.60, 0.70)
+    spread: tuple[float, float] = (0.081, 0.047)
+    host_kinds: tuple[tuple[float, float], ...] = ((1.0, 1.0),)
+    monsters: tuple[float, float] = (0.0, 0.0)  # per host, and their share of a host
+    whales: tuple[float, float] = (0.0, 0.0)  # likewise, of the CPU alone
+    new_hosts: int = 0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Population:
+    """H hosts and N VMs. Resources are (CPU in MHz, memory in MiB)."""
+
+    capacity: Floats  # (H, 2)
+    demand: Floats  # (N, 2)
+    at: Ints  # (N,)
+    dirty_mbps: Floats  # (N,)
+    movable: Bools  # (N,)
+    special: Bools = field(default_factory=lambda: np.zeros(0, dtype=bool))  # (N,) monsters, whales
+
+    @property
+    def load(self) -> Floats:
+        """Return the load of each host, (H, 2)."""
+        return load_of(self.demand, self.at, len(self.capacity))
+
+    @property
+    def ratio(self) -> Floats:
+        """Return load over capacity, (H, 2)."""
+        result: Floats = self.load / self.capacity
+        return result
+
+
+def load_of(demand: Floats, at: Ints, hosts: int) -> Floats:
+    """Return the summed demand on each host, (hosts, 2)."""
+    columns = [np.bincount(at, weights=demand[:, r], minlength=hosts) for r in (0, 1)]
+    return np.stack(columns, axis=1)
+
+
+def populate(hosts: int, vms: int, mix: Mix, rng: np.random.Generator) -> Population:
+    """Return a population that was balanced once and whose demand has drifted to the spread of the mix."""
+    memory = _memory(vms, rng)
+    demand = np.stack([_cpu(memory, rng), memory], axis=1)
+    capacity = _capacity(hosts, demand, mix)
+    demand, special = _with_giants(demand, capacity, mix, rng)
+    old = hosts - mix.new_hosts
+    at = balanced_start(demand, capacity[:old])
+    movable = rng.random(vms) >= 0.02
+    movable[special] = True
+    raw = Population(
+        capacity=capacity,
+        demand=demand,
+        at=at,
+        dirty_mbps=np.minimum(rng.lognormal(4.5, 1.0, vms), 2500.0),
+        movable=movable,
+        special=special,
+    )
+    return _drifted(raw, mix, old, rng)
+
+
+def balanced_start(demand: Floats, capacity: Floats) -> Ints:
+    """Return a host for each VM: largest first, each where the squares of the ratios grow least."""
+    mean = demand.sum(axis=0) / capacity.sum(axis=0)
+    share = capacity / capacity.sum(axis=0)
+    weight = mean / mean.sum()
+    load = np.zeros_like(capacity)
+    at = np.zeros(len(demand), dtype=np.int64)
+    order = np.argsort(-(demand / capacity.mean(axis=0)).sum(axis=1), kind="stable")
+    for vm in order.tolist():
+        ratio = (load + demand[vm]) / capacity
+        growth = (weight * share * (ratio**2 - (load / capacity) ** 2)).sum(axis=1)
+        host = int(np.argmin(growth))
+        at[vm] = host
+        load[host] += demand[vm]
+    return at
+
+
+def spread_of(demand: Floats, at: Ints, capacity: Floats) -> Floats:
+    """Return the capacity-weighted standard deviation of load over capacity, by resource, (2,)."""
+    load = load_of(demand, at, len(capacity))
+    share = capacity / capacity.sum(axis=0)
+    mean = load.sum(axis=0) / capacity.sum(axis=0)
+    result: Floats = np.sqrt((share * (load / capacity - mean) ** 2).sum(axis=0))
+    return result
+
+
+def _cpu(memory: Floats, rng: np.random.Generator) -> Floats:
+    cpu = rng.lognormal(0.0, CPU_SIGMA, len(memory)) * memory**CPU_BY_MEMORY
+    result: Floats = cpu * (MEAN_VM_MHZ / cpu.mean())
+    return result
+
+
+def _memory(vms: int, rng: np.random.Generator) -> Floats:
+    classes = rng.choice(MEMORY_CLASSES_GIB, size=vms, p=CLASS_SHARES)
+    result: Floats = classes * GIB * rng.uniform(0.80, 1.0, vms)
+    return result
+
+
+def _capacity(hosts: int, demand: Floats, mix: Mix) -> Floats:
+    """Return capacities such that the cluster is used as the mix says, host kinds in turn."""
+    kinds = np.array([mix.host_kinds[row % len(mix.host_kinds)] for row in range(hosts)])
+    whole = demand.sum(axis=0) / np.array(mix.used)
+    result: Floats = np.round(kinds * whole / kinds.sum(axis=0))
+    return result
+
+
+def _with_giants(
+    demand: Floats, capacity: Floats, mix: Mix, rng: np.random.Generator
+) -> tuple[Floats, Bools]:
+    """Replace some VMs by monsters and whales, scale the rest so that the total stays."""
+    hosts, vms = len(capacity), len(demand)
+    result, special = demand.copy(), np.zeros(vms, dtype=bool)
+    monsters, whales = round(hosts * mix.monsters[0]), round(hosts * mix.whales[0])
+    chosen = rng.choice(vms, size=monsters + whales, replace=False)
+    size = capacity.min(axis=0)
+    around = rng.uniform(0.95, 1.10, len(chosen))
+    result[chosen[:monsters]] = (mix.monsters[1] * around[:monsters])[:, None] * size
+    result[chosen[monsters:], 0] = mix.whales[1] * around[monsters:] * size[0]
+    special[chosen] = True
+    left = demand.sum(axis=0) - result[special].sum(axis=0)
+    result[~special] *= left / result[~special].sum(axis=0)
+    return result, special
+
+
+def _drifted(pop: Population, mix: Mix, old: int, rng: np.random.Generator) -> Population:
+    """Let demand drift by lognormal factors, as strongly as the spread of the mix needs."""
+    noise = rng.standard_normal(pop.demand.shape)
+    noise[pop.special] = 0.0
+    demand = pop.demand.copy()
+    for column in (0, 1):
+        demand[:, column] = _drifted_column(pop, mix, old, noise[:, column], column)
+    return replace(pop, demand=_fitting(demand, pop.at, pop.capacity))
+
+
+def _drifted_column(pop: Population, mix: Mix, old: int, noise: Floats, column: int) -> Floats:
+    low, high = 0.0, 4.0
+    demand: Floats = pop.demand[:, column]
+    for _ in range(BISECTIONS):
+        strength = (low + high) / 2
+        demand = _grown(pop.demand[:, column], strength * noise)
+        if column == 1:
+            demand = np.where(pop.special, demand, np.minimum(demand, LARGEST_VM_MIB))
+        wide = np.stack([demand, demand], axis=1)
+        capacity = pop.capacity[:old, [column, column]]
+        if spread_of(wide, pop.at, capacity)[0] < mix.spread[column]:
+            low = strength
+        else:
+            high = strength
+    return demand
+
+
+def _grown(demand: Floats, exponent: Floats) -> Floats:
+    grown = demand * np.exp(exponent)
+    result: Floats = grown * (demand.sum() / grown.sum())
+    return result
+
+
+def _fitting(demand: Floats, at: Ints, capacity: Floats) -> Floats:
+    """Return the demand with the memory of overfull hosts shrunk until they are full but lawful."""
+    ratio = load_of(demand, at, len(capacity))[:, 1] / capacity[:, 1]
+    shrink = np.minimum(1.0, MOST_MEMORY / np.maximum(ratio, 1e-9))
+    result = demand.copy()
+    result[:, 1] *= shrink[at]
+    return result

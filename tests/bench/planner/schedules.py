@@ -1,0 +1,131 @@
+"""The schedule table: how long a plan takes to carry out, over a bound that holds for every order."""
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from balancer.cycle import plan_snapshot
+from balancer.model.plan import Move, Plan
+from balancer.plan import PlanSettings
+from balancer.policy.types import Limits
+from tests.bench.planner.bounds import proof_of
+from tests.bench.planner.cases import Case
+from tests.bench.planner.meter import Metered, metered
+from tests.bench.planner.tables import NOTHING, number, table
+
+NO_CAP = 10**6
+SLOTS = ((8, NO_CAP), (4, NO_CAP), (8, 32), (2, 4))
+"""Migrations per host and per cluster: vCenter's own ceiling, half of it, a cluster cap, the default policy."""
+
+DEFAULT_SLOTS = SLOTS[-1]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ScheduleRow:
+    """One plan under one pair of limits. `chain_s` is the longest chain of moves that wait for others.
+
+    `chain_s` bounds this plan's own order only, not every order.
+    """
+
+    case: str
+    slots: tuple[int, int]
+    moves: int
+    waves: int
+    makespan_s: float
+    bound_s: float
+    chain_s: float
+    proof: str | None
+    sequence_s: float | None
+    took: Metered
+
+    @property
+    def ratio(self) -> float:
+        """Return makespan over bound; 1 for an empty plan."""
+        return self.makespan_s / self.bound_s if self.bound_s else 1.0
+
+    @property
+    def is_bound_by_slots(self) -> bool:
+        """Whether slots, not chains of moves, are what keeps the plan from being shorter."""
+        return self.chain_s <= self.bound_s * (1 + 1e-9)
+
+
+def run_schedule(case: Case, slots: tuple[int, int]) -> ScheduleRow:
+    """Plan a case under limits and compare its makespan with the bound."""
+    limits = replace(Limits(), migrations_per_host=slots[0], migrations_per_cluster=slots[1])
+    limits = replace(limits, migrations_per_vcenter=max(slots[1], limits.migrations_per_vcenter))
+    policy = replace(case.policy, limits=limits)
+    settings = PlanSettings(polish_windows=0)
+    plan, took = metered(lambda: plan_snapshot(case.need.snapshot, policy, settings=settings))
+    return ScheduleRow(
+        case=f"{case.scenario} {case.size}",
+        slots=slots,
+        moves=len(plan.moves),
+        waves=plan.waves,
+        makespan_s=plan.makespan_seconds,
+        bound_s=bound_of(plan.moves, slots),
+        chain_s=chain_of(plan.moves),
+        proof=proof_of(plan),
+        sequence_s=_sequence_s(plan),
+        took=took,
+    )
+
+
+def bound_of(moves: Sequence[Move], slots: tuple[int, int]) -> float:
+    """Return the longest of: one move, the work of one host over its slots, all work over the cap."""
+    work: Counter[str] = Counter()
+    for move in moves:
+        for host in (move.source, move.target):
+            work[host] += move.expected_seconds  # type: ignore[assignment]
+    longest = max((move.expected_seconds for move in moves), default=0.0)
+    busiest = max(work.values(), default=0) / slots[0]
+    return max(longest, busiest, sum(move.expected_seconds for move in moves) / slots[1])
+
+
+def chain_of(moves: Sequence[Move]) -> float:
+    """Return the seconds of the longest chain of moves each of which waits for the one before."""
+    end: dict[str, float] = {}
+    for move in moves:
+        start = max((end[other] for other in move.after if other in end), default=0.0)
+        end[move.id] = start + move.expected_seconds
+    return max(end.values(), default=0.0)
+
+
+def schedule_table(found: Sequence[ScheduleRow]) -> str:
+    """Return the table."""
+    head = (
+        "case",
+        "slots per host / cluster",
+        "moves",
+        "waves",
+        "makespan s",
+        "bound s",
+        "makespan / bound",
+        "longest chain s",
+        "binds",
+        "proved optimal",
+        "sequencing s",
+        "whole plan s",
+    )
+    return table(head, (_line(row) for row in found))
+
+
+def _line(row: ScheduleRow) -> tuple[str, ...]:
+    cap = "none" if row.slots[1] == NO_CAP else str(row.slots[1])
+    return (
+        row.case,
+        f"{row.slots[0]} / {cap}",
+        str(row.moves),
+        str(row.waves),
+        number(row.makespan_s),
+        number(row.bound_s),
+        number(row.ratio, 2),
+        number(row.chain_s),
+        "slots" if row.is_bound_by_slots else "chains",
+        NOTHING if row.proof is None else row.proof,
+        number(row.sequence_s, 3),
+        number(row.took.wall_s, 2),
+    )
+
+
+def _sequence_s(plan: Plan) -> float | None:
+    return plan.stage_seconds.get("sequence")
