@@ -16,7 +16,7 @@ from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.plan.desk import Desk
 from balancer.plan.price import seconds
-from balancer.plan.problem import FOOTPRINT, compile_problem
+from balancer.plan.problem import CPU, FOOTPRINT, compile_problem
 from balancer.policy.types import Policy
 from tests.bench.planner.population import Bools, Floats, Ints
 
@@ -101,7 +101,7 @@ def facts_of(need: Need, policy: Policy) -> Facts:
         open=optional & should & problem.serving & ~problem.held[flat[starts]][:, None],
         open_mandatory=mandatory & problem.serving,
         capacity=problem.capacity,
-        cpu_ceiling=problem.cpu_ceiling,
+        cpu_ceiling=problem.load_limits[:, CPU],
         memory_ceiling=problem.limits[:, FOOTPRINT],
         serving=problem.serving,
         leaving=problem.leaving,
