@@ -13,26 +13,27 @@ from balancer.plan.field import Field
 from balancer.plan.loadcost import LEAST_GAIN
 from balancer.plan.problem import COUNT
 
-RELIEF_EXPONENT = 0.5
-BALANCE_EXPONENTS = (0.0, 0.5, 0.8)
+RELIEF_EXPONENTS = (0.1, 0.25, 0.5, 0.8)
+BALANCE_EXPONENTS = (0.25, 0.0, 0.5)
 """Gain is divided by seconds to this power: 0 finds the fewest moves, 1 the cheapest.
 
-Measured: 0.5 relieves with 57 % of the memory that a climb on the standard deviation copies; for
-balance none is best everywhere, so that all are tried.
+Measured at 96 hosts and 10,000 VMs: 0.25 is cheapest for balance in most clusters, and none is everywhere,
+so that several are tried, the most promising first. Relief starts above 0, so that of the moves that
+relieve a host wholly the shortest is taken.
 """
 
 REBUILD_STEPS = 256
 """The running sums are made anew after so many steps, so that rounding does not add up."""
 
 
-def relieve(field: Field) -> None:
+def relieve(field: Field, exponent: float) -> None:
     """Move units off hosts above a contention threshold until there is none, or no move helps."""
 
     def score(net: Floats) -> Floats:
         helps = (net > LEAST_GAIN) & (field.relief > LEAST_GAIN)
         return np.where(helps, field.relief, -np.inf)
 
-    _descend(field, RELIEF_EXPONENT, score, lambda: not field.is_over.any())
+    _descend(field, exponent, score, lambda: not field.is_over.any())
 
 
 def level(field: Field, exponent: float, target: float, *, most_price: float = np.inf) -> None:

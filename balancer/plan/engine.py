@@ -21,6 +21,7 @@ from balancer.plan.mandatory import fulfil
 from balancer.plan.polish import Budget, polish
 from balancer.plan.problem import compile_problem
 from balancer.plan.prune import prune
+from balancer.plan.refine import Effort
 from balancer.plan.repair import repair
 from balancer.plan.tasks import Task
 from balancer.policy.types import Policy
@@ -33,12 +34,14 @@ MOST_ROUNDS = 8
 class PlanSettings:
     """How to search. The same settings give the same draft as long as the time limit is not hit.
 
-    `polish_windows` is how many windows of four hosts are solved exactly to save moves; 0 for none.
+    `polish_windows` is how many windows of four hosts are solved exactly to save moves, and
+    `refine_rounds` how often moves are taken back and made anew before that; 0 for none.
     """
 
     seed: int = 0
     time_limit_s: Seconds = 10.0
     polish_windows: int = 6
+    refine_rounds: int = 1000
 
 
 def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
@@ -97,7 +100,10 @@ class _Run:
         self.watch.lap("prune")
 
     def _level(self, target: float) -> None:
-        level_hosts(self.desk)
+        effort = Effort(
+            rounds=self.settings.refine_rounds, seed=self.settings.seed, deadline=self.deadline
+        )
+        level_hosts(self.desk, effort)
         self.watch.lap("balance")
         budget = Budget(
             windows=self.settings.polish_windows, seed=self.settings.seed, deadline=self.deadline

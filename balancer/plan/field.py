@@ -42,13 +42,15 @@ class Field:
         self.origin: Ints = self.units.source.copy()
         self.closed: Bools = _closed(desk, self.units)
         self.seconds: Floats = _seconds(desk, self.units)
-        self._link_of, self._price = _prices(desk, self.units)
-        self._base: Ints = desk.base[[unit[0] for unit in self.units.members]]
-        price = self._price[self._link_of[self.host], np.arange(len(self.units))]
-        self._paid: Floats = np.where(self.host == self._base, 0.0, price)
+        self.link_of, self.prices = _prices(desk, self.units)
+        self.base: Ints = desk.base[[unit[0] for unit in self.units.members]]
+        may_return = np.flatnonzero(_may_return(desk, self.units, self.base))
+        self.closed[self.base[may_return], may_return] = False
+        price = self.prices[self.link_of[self.host], np.arange(len(self.units))]
+        self.paid_by: Floats = np.where(self.host == self.base, 0.0, price)
         even = self.units.size[:, list(EVENED)].T
         self._features: Floats = np.concatenate((even, even**2))
-        self._terms: Floats = self._price[self._link_of] + _wide(desk, self.units)
+        self._terms: Floats = self.prices[self.link_of] + _wide(desk, self.units)
         self._blocked: Bools = np.zeros(self._terms.shape, dtype=bool)
         self._wishes: Floats = np.zeros(self._terms.shape if desk.should.groups else (0, 0))
         self._index()
@@ -89,7 +91,7 @@ class Field:
         twin.units = Units(members=members, size=size, source=source)
         for name in _PER_UNIT:
             setattr(twin, name, getattr(self, name)[rows])
-        for name in (*_PER_PAIR, "closed", "_price", "_features"):
+        for name in (*_PER_PAIR, "closed", "prices", "_features"):
             held = getattr(self, name)
             setattr(twin, name, np.ascontiguousarray(held[:, rows]) if held.size else held)
         twin._index()
@@ -101,8 +103,8 @@ class Field:
         source, members = int(self.host[unit]), self.units.members[unit]
         self.ledger.move(members, target)
         self.host[unit] = target
-        is_home = target == self._base[unit]
-        self._paid[unit] = 0.0 if is_home else self._price[self._link_of[target], unit]
+        is_home = target == self.base[unit]
+        self.paid_by[unit] = 0.0 if is_home else self.prices[self.link_of[target], unit]
         related = self._look_at_mates(members)
         for host in (source, target):
             self.is_over[host] = self.cost.is_over_on(host, self.ledger.load[host])
@@ -121,7 +123,7 @@ class Field:
 
     def paid(self) -> float:
         """Return the price of all moves made so far."""
-        return float(self._paid.sum())
+        return float(self.paid_by.sum())
 
     def outcome(self) -> list[tuple[tuple[int, ...], int]]:
         """Return the units that stand elsewhere than when the field was made, and where."""
@@ -135,9 +137,9 @@ class Field:
 
     def entry_price(self, host: int, units: Ints) -> Floats:
         """Return the price of bringing units to a host, should-rules included, less what is paid."""
-        returns = self._base[units] == host
-        price = np.where(returns, self._price[self._link_of[host], units], 0.0)
-        result: Floats = self._terms[host, units] - price - self._paid[units]
+        returns = self.base[units] == host
+        price = np.where(returns, self.prices[self.link_of[host], units], 0.0)
+        result: Floats = self._terms[host, units] - price - self.paid_by[units]
         return result
 
     def room(self, host: int) -> Floats:
@@ -179,7 +181,7 @@ class Field:
 
     def _rule_terms(self, units: list[int]) -> Floats:
         """Return the columns of `_terms` of some units anew, (H, units)."""
-        terms = self._price[self._link_of][:, units]
+        terms = self.prices[self.link_of][:, units]
         for place, unit in enumerate(units):
             terms[:, place] += self.desk.wide(self.units.members[unit])
         if self._wishes.size:
@@ -198,7 +200,7 @@ class Field:
             relief = self.cost.contention_of(host, load) - self.cost.contention_of(host, left)
             self.relief[here] = relief
             gain += relief
-        self.exit[here] = gain + self._paid[here]
+        self.exit[here] = gain + self.paid_by[here]
 
     def _look_at_entering(self, host: int) -> None:
         """Bring the row of `_load` of a host up to date."""
@@ -207,13 +209,13 @@ class Field:
         if self.is_over[host]:
             row += self.cost.contention_of(host, load + self.units.size)
             row -= self.cost.contention_of(host, load)
-        returning = np.flatnonzero((self._base == host) & (self.host != host))
-        row[returning] -= self._price[self._link_of[host], returning]
+        returning = np.flatnonzero((self.base == host) & (self.host != host))
+        row[returning] -= self.prices[self.link_of[host], returning]
         row[self.host == host] = np.inf
         self._room.forbid(row, host, load)
 
 
-_PER_UNIT = ("host", "origin", "seconds", "exit", "relief", "_base", "_paid")
+_PER_UNIT = ("host", "origin", "seconds", "exit", "relief", "base", "paid_by")
 _PER_PAIR = ("entry", "_load", "_terms", "_blocked", "_wishes")
 
 
@@ -227,6 +229,14 @@ def movable(desk: Desk) -> list[tuple[int, ...]]:
     ]
     whole = [f for f in desk.families if free[list(f)].all() and desk.home(f) is not None]
     return sorted(alone + whole) if whole else alone
+
+
+def _may_return(desk: Desk, units: Units, base: Ints) -> Bools:
+    """Return which units may go back to where the round found them: no rule and no evacuation drove them off."""
+    driven = {vm for vm, note in desk.notes.items() if note.reason.is_mandatory}
+    free = [driven.isdisjoint(unit) for unit in units.members]
+    result: Bools = np.array(free, dtype=bool) & desk.problem.serving[base]
+    return result
 
 
 def _closed(desk: Desk, units: Units) -> Bools:

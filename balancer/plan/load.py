@@ -4,32 +4,39 @@ import numpy as np
 
 from balancer.model.plan import MoveReason
 from balancer.plan.codes import Bools
-from balancer.plan.descent import BALANCE_EXPONENTS, even_counts, level, relieve
+from balancer.plan.descent import BALANCE_EXPONENTS, RELIEF_EXPONENTS, even_counts, level, relieve
 from balancer.plan.desk import Desk, Note
 from balancer.plan.field import Field
 from balancer.plan.loadcost import LEAST_GAIN, load_cost
+from balancer.plan.refine import Effort, refine
 from balancer.plan.swaps import swap_until
 
 ANY_IMBALANCE = float("inf")
 
 
 def relieve_hosts(desk: Desk) -> None:
-    """Bring hosts under their contention thresholds as far as moves help; then by exchanges."""
+    """Bring hosts under their contention thresholds as far as moves help; then by exchanges.
+
+    Of several descents the cheapest counts among those after which least contention is left.
+    """
     whole = Field(desk)
     ceiling = whole.cost.total(whole.ledger)
-    field = whole.of(whole.is_over[whole.host])
-    relieve(field)
-    _keep(desk, field, MoveReason.CONTENTION)
-    if not field.is_over.any():
+    start = whole.of(whole.is_over[whole.host])
+    tries = [start.copy() for _ in RELIEF_EXPONENTS]
+    for field, exponent in zip(tries, RELIEF_EXPONENTS, strict=True):
+        relieve(field, exponent)
+    best = min(tries, key=_strain)
+    _keep(desk, best, MoveReason.CONTENTION)
+    if not best.is_over.any():
         return
     field = Field(desk)
     swap_until(field, ANY_IMBALANCE, ceiling)
-    relieve(field)
+    relieve(field, RELIEF_EXPONENTS[0])
     _keep(desk, field, MoveReason.CONTENTION)
 
 
-def level_hosts(desk: Desk) -> None:
-    """Level the hosts to the policy's target: the cheapest of several descents that reach it.
+def level_hosts(desk: Desk, effort: Effort) -> None:
+    """Level the hosts to the policy's target: the cheapest of several descents that reach it, refined.
 
     Where none reaches it, the one that comes closest, carried on by exchanges.
     """
@@ -37,21 +44,39 @@ def level_hosts(desk: Desk) -> None:
     whole = Field(desk)
     ceiling = whole.cost.total(whole.ledger)
     start = whole.of(_promising(whole))
+    _retarget(start, target)
     tries: list[Field] = []
-    for exponent in reversed(BALANCE_EXPONENTS):
+    for exponent in BALANCE_EXPONENTS:
         field = start.copy()
         reached = [done.paid() for done in tries if _merit(done, target)[0] == 0.0]
         level(field, exponent, target, most_price=min(reached, default=np.inf))
         tries.append(field)
     best = min(tries, key=lambda field: _merit(field, target))
-    _keep(desk, best, MoveReason.BALANCE)
-    if best.cost.imbalance(best.ledger) <= target:
+    if best.cost.imbalance(best.ledger) > target:
+        _keep(desk, best, MoveReason.BALANCE)
+        best = _exchanged(desk, target, ceiling)
+    _keep(desk, refine(best, target, effort), MoveReason.BALANCE)
+
+
+def _retarget(field: Field, target: float) -> None:
+    """Let units that move anyway go elsewhere first: that costs next to nothing."""
+    moving = field.paid_by > 0.0
+    if not moving.any():
         return
+    free = field.of(moving)
+    level(free, 0.0, target)
+    rows = np.flatnonzero(moving)
+    for unit in np.flatnonzero(free.host != field.host[rows]).tolist():
+        field.move(int(rows[unit]), int(free.host[unit]))
+
+
+def _exchanged(desk: Desk, target: float, ceiling: float) -> Field:
+    """Return the field after exchanges and the single moves that these make possible."""
     field = Field(desk)
-    level(field, BALANCE_EXPONENTS[1], target)
+    level(field, BALANCE_EXPONENTS[0], target)
     swap_until(field, target, ceiling)
-    level(field, BALANCE_EXPONENTS[1], target)
-    _keep(desk, field, MoveReason.BALANCE)
+    level(field, BALANCE_EXPONENTS[0], target)
+    return field
 
 
 def even_out(desk: Desk) -> None:
@@ -66,8 +91,14 @@ def even_out(desk: Desk) -> None:
 
 def _promising(field: Field) -> Bools:
     """Return the units whose move would pay as things are; few others will, while hosts only get more level."""
-    result: Bools = field.net() > LEAST_GAIN
+    result: Bools = (field.net() > LEAST_GAIN) | (field.paid_by > 0.0)
     return result
+
+
+def _strain(field: Field) -> tuple[float, float]:
+    """Return what to minimise in relief: contention that is left, then the price paid."""
+    left = field.cost.contention(field.ledger)
+    return (left if left > LEAST_GAIN else 0.0), field.paid()
 
 
 def _merit(field: Field, target: float) -> tuple[float, float]:

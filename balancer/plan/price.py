@@ -30,10 +30,14 @@ def seconds(problem: Problem, vms: Sequence[int] | Ints, sources: Ints, targets:
 
 def price(problem: Problem, vms: Sequence[int] | Ints, sources: Ints, targets: Ints) -> Floats:
     """Return the price of moving each VM, in units of the objective; broadcasts like `seconds`."""
-    prices = problem.policy.prices
     lasting = seconds(problem, vms, sources, targets)
-    scale = prices.move_price * PRICED_FOR_S / prices.stable_s
-    return scale * (1.0 + prices.per_second * lasting)
+    return instant_price(problem) * (1.0 + problem.policy.prices.per_second * lasting)
+
+
+def instant_price(problem: Problem) -> float:
+    """Return the price of a move that takes no time."""
+    prices, hosts = problem.policy.prices, max(int(problem.serving.sum()), 1)
+    return prices.move_price * PRICED_FOR_S / prices.stable_s / hosts
 
 
 def wide_cost(problem: Problem) -> Floats | None:
@@ -49,5 +53,6 @@ def wide_cost(problem: Problem) -> Floats | None:
         return None
     wide = (vcpus[:, None] > nodes[:, 0]) | (memory[:, None] > nodes[:, 1])
     wide[wide[:, problem.serving].all(axis=1)] = False
-    result: Floats = problem.policy.prices.wide_vm * wide.astype(np.float64)
+    price = problem.policy.prices.wide_vm / max(int(problem.serving.sum()), 1)
+    result: Floats = price * wide.astype(np.float64)
     return result if wide.any() else None

@@ -15,6 +15,7 @@ from balancer.model.rule import RuleType
 from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.desk import Desk, Note
 from balancer.plan.ledger import Ledger
+from balancer.plan.price import instant_price
 from balancer.plan.problem import FOOTPRINT, RESERVED
 from balancer.plan.solver import Answer, Effort, solve
 from balancer.plan.tasks import Task, is_open
@@ -197,7 +198,7 @@ def _is_unlawful(desk: Desk, before: Ints) -> bool:
 
 def _prices(desk: Desk, unit: tuple[int, ...]) -> Floats:
     """Return the price of the unit on each host in hundredths of the price of an instant move, (H,)."""
-    scale = 100 / max(desk.problem.policy.prices.move_price, 1e-12)
+    scale = 100 / max(instant_price(desk.problem), 1e-15)
     held = HELD_PRICE if desk.problem.held[list(unit)].any() else 1
     result: Floats = np.minimum(np.round(desk.price(unit) * scale * held), 1e9)
     return result

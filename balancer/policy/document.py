@@ -98,9 +98,12 @@ class ThresholdsDocument(_Part):
 
 
 class PricesDocument(_Part):
-    """What a move costs beside what it brings, in units of the objective."""
+    """What a move costs beside what it brings; all but `soft_rule` per host, see `Prices`."""
 
-    move_price: Price = Field(default=2e-6, description="Price of a move. Higher: fewer moves.")
+    move_price: Price = Field(
+        default=3e-5,
+        description="What a move must make up for, as one host's squared deviation. Higher: fewer moves.",
+    )
     per_second: Price = Field(
         default=0.05, description="How much dearer each predicted second makes a move (0.05: 5 %)."
     )
@@ -112,7 +115,7 @@ class PricesDocument(_Part):
         description="How long the load is expected to stay as it is; longer: moves are worth more.",
     )
     wide_vm: Price = Field(
-        default=2e-5,
+        default=3e-4,
         description="Cost of placing a VM wider than a NUMA node of the host where another host fits it.",
     )
 

@@ -70,17 +70,19 @@ class Thresholds:
 class Prices:
     """What a move costs beside what it brings.
 
-    A move is priced at 1 + `per_second` x its predicted seconds, times `move_price` in units of the
-    objective; a broken should-rule costs `soft_rule` times its weight. The load is expected to stay as it
-    is for `stable_s`: the longer, the more a move is worth its price, which is that of an hour. To place a
-    VM that is wider than a NUMA node of the host costs `wide_vm` where another host fits it.
+    A move is priced at 1 + `per_second` x its predicted seconds, times `move_price`: the squared deviation
+    of one host's load that it must make up for. The objective is a mean over the hosts, so that this is
+    divided by their number: a move is worth the same in clusters of every size. A broken should-rule costs
+    `soft_rule` times its weight. The load is expected to stay as it is for `stable_s`: the longer, the more
+    a move is worth its price, which is that of an hour. To place a VM that is wider than a NUMA node of the
+    host costs `wide_vm` where another host fits it.
     """
 
-    move_price: float = 2e-6
+    move_price: float = 3e-5
     per_second: float = 0.05
     soft_rule: float = 2e-3
     stable_s: Seconds = 3600.0
-    wide_vm: float = 2e-5
+    wide_vm: float = 3e-4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
