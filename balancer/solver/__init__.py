@@ -1,0 +1,18 @@
+"""The one door to CP-SAT, for every stage that needs it. Where the solver runs is for the caller to say."""
+
+from balancer.solver.door import Answer, Effort, Job, Solved, Solver
+from balancer.solver.here import InProcess
+from balancer.solver.runner import Failure, Reply, Runner, Task
+
+__all__ = [
+    "Answer",
+    "Effort",
+    "Failure",
+    "InProcess",
+    "Job",
+    "Reply",
+    "Runner",
+    "Solved",
+    "Solver",
+    "Task",
+]
