@@ -6,7 +6,9 @@ a conflict with a name. Pure: no input or output, the clock is read for the time
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 
 from balancer.model.need import Need
 from balancer.model.plan import Draft
@@ -24,6 +26,7 @@ from balancer.plan.prune import prune
 from balancer.plan.repair import repair
 from balancer.plan.tasks import Task
 from balancer.policy.types import Policy
+from balancer.solver import InProcess, Runner, Solver
 
 MOST_ROUNDS = 8
 """Rounds until the plan of its own result is empty; two are the rule, more were never seen."""
@@ -34,18 +37,25 @@ class PlanSettings:
     """How to search. The same settings give the same draft as long as the time limit is not hit.
 
     `polish_windows` is how many windows of four hosts are solved exactly to save moves; 0 for none.
+    `open_solver` says where the solver runs: a tool, not a value, and no part of what settings are equal by.
     """
 
     seed: int = 0
     time_limit_s: Seconds = 10.0
     polish_windows: int = 6
+    open_solver: Callable[[], Runner] = field(default=InProcess, compare=False, repr=False)
 
 
 def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
     """Plan moves for a need. Never raises for a cluster that cannot be mended: see `Draft.conflicts`."""
     if not need.demand or not need.snapshot.hosts:
         return Draft(moves=())
-    run = _Run(need, policy, settings)
+    with closing(settings.open_solver()) as runner:
+        run = _Run(need, policy, settings, Solver(runner))
+        return replace(_draft(run), incidents=run.solver.incidents)
+
+
+def _draft(run: "_Run") -> Draft:
     stuck: list[Task] = []
     for number in range(MOST_ROUNDS):
         stuck = run.mandatory()
@@ -59,8 +69,8 @@ def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
 class _Run:
     """One draft in the making: the desk, what may be spent, and which aims are called for."""
 
-    def __init__(self, need: Need, policy: Policy, settings: PlanSettings) -> None:
-        self.watch, self.settings = Stopwatch(), settings
+    def __init__(self, need: Need, policy: Policy, settings: PlanSettings, solver: Solver) -> None:
+        self.watch, self.settings, self.solver = Stopwatch(), settings, solver
         self.deadline = time.perf_counter() + settings.time_limit_s
         self.desk = desk = Desk(compile_problem(need, policy))
         cost, limits, goals = load_cost(desk.ledger), policy.thresholds, policy.goals
@@ -76,7 +86,8 @@ class _Run:
         stuck = fulfil(self.desk)
         self.watch.lap("mandatory")
         if stuck:
-            stuck = repair(self.desk, stuck, seed=self.settings.seed, deadline=self.deadline)
+            seed, deadline = self.settings.seed, self.deadline
+            stuck = repair(self.desk, stuck, self.solver, seed=seed, deadline=deadline)
             self.watch.lap("repair")
         return stuck
 
@@ -100,7 +111,10 @@ class _Run:
         level_hosts(self.desk)
         self.watch.lap("balance")
         budget = Budget(
-            windows=self.settings.polish_windows, seed=self.settings.seed, deadline=self.deadline
+            solver=self.solver,
+            windows=self.settings.polish_windows,
+            seed=self.settings.seed,
+            deadline=self.deadline,
         )
         polish(self.desk, target, budget)
         self.watch.lap("polish")

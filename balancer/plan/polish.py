@@ -19,8 +19,8 @@ from balancer.plan.field import movable
 from balancer.plan.loadcost import LEAST_GAIN, LoadCost, load_cost
 from balancer.plan.price import price
 from balancer.plan.problem import CPU
-from balancer.plan.solver import Answer, Effort, solve
 from balancer.plan.window import Seats, Window, hint, rest_on, seats_of
+from balancer.solver import Answer, Effort, Solver
 
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
@@ -48,8 +48,9 @@ PRICE_SCALE = 1e9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What polishing may spend: windows, and the moment at which it stops in any case."""
+    """What polishing may spend: windows, and the moment at which it stops in any case; whom it asks."""
 
+    solver: Solver
     windows: int
     seed: int
     deadline: float
@@ -103,11 +104,13 @@ def _polish_one(desk: Desk, hosts: tuple[int, ...], target: float, budget: Budge
     model.minimize(
         sum(seat * round(float(prices[u][hosts[place]])) for (u, place), seat in seats.items())
     )
-    effort = Effort(seed=budget.seed, limit=LIMIT_PER_SOLVE, deadline=budget.deadline)
-    solved = solve(model, effort)
+    effort = Effort(
+        stage="polish", seed=budget.seed, limit=LIMIT_PER_SOLVE, deadline=budget.deadline
+    )
+    solved = budget.solver.solve(model, effort)
     if solved.answer is not Answer.FOUND:
         return
-    seated = [key for key, seat in seats.items() if solved.solver.boolean_value(seat)]
+    seated = [key for key, seat in seats.items() if solved.holds(seat)]
     _keep_if_better(desk, cost, window, seated, target)
 
 

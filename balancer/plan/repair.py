@@ -16,9 +16,9 @@ from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.desk import Desk, Note
 from balancer.plan.ledger import Ledger
 from balancer.plan.problem import CPU_RESERVED, FOOTPRINT, MEMORY_RESERVED
-from balancer.plan.solver import Answer, Effort, solve
 from balancer.plan.tasks import Task, is_open
 from balancer.plan.window import Window, hint, seats_of, sits
+from balancer.solver import Answer, Effort, Solver
 
 SMALLEST_WINDOW = 6
 LARGEST_WINDOW = 14
@@ -43,8 +43,9 @@ HELD_PRICE = 10
 
 @dataclass(slots=True, kw_only=True)
 class _Purse:
-    """What may still be spent."""
+    """What may still be spent, and whom to ask."""
 
+    solver: Solver
     seed: int
     deadline: float
     solves: int = MOST_SOLVES
@@ -57,13 +58,19 @@ class _Purse:
     def effort(self) -> Effort:
         """Return what one solve may cost."""
         return Effort(
-            seed=self.seed, limit=LIMIT_PER_SOLVE, deadline=self.deadline, gap=GOOD_ENOUGH
+            stage="repair",
+            seed=self.seed,
+            limit=LIMIT_PER_SOLVE,
+            deadline=self.deadline,
+            gap=GOOD_ENOUGH,
         )
 
 
-def repair(desk: Desk, stuck: Sequence[Task], *, seed: int, deadline: float) -> list[Task]:
+def repair(
+    desk: Desk, stuck: Sequence[Task], solver: Solver, *, seed: int, deadline: float
+) -> list[Task]:
     """Try to mend each stuck task; return those that are still open."""
-    purse = _Purse(seed=seed, deadline=deadline)
+    purse = _Purse(solver=solver, seed=seed, deadline=deadline)
     for task in stuck:
         if is_open(desk, task):
             _mend(desk, task, purse)
@@ -166,13 +173,13 @@ def _solve(desk: Desk, task: Task, window: Window, purse: _Purse) -> bool:
         if not sits(desk, window.units[unit], window.hosts[place])
     ]
     model.minimize(sum(moves))
-    solved = solve(model, purse.effort())
+    solved = purse.solver.solve(model, purse.effort())
     if solved.answer is not Answer.FOUND:
         return False
     at, notes = desk.ledger.at.copy(), dict(desk.notes)
     room = Note(reason=MoveReason.MAKE_ROOM, cause=_listed(desk, task))
     for (unit, place), seat in seats.items():
-        if solved.solver.boolean_value(seat):
+        if solved.holds(seat):
             note = task.note if unit == 0 else room
             desk.move(window.units[unit], window.hosts[place], note)
     if _is_unlawful(desk, at):
