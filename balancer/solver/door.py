@@ -112,7 +112,9 @@ class Solver:
         for row, second in zip(doubted, again, strict=True):
             solved[row] = second
             if second.answer is Answer.FOUND:
-                self._note(jobs[row], IncidentKind.WRONG_ANSWER, "denied that there is a solution")
+                self._note(
+                    jobs[row], IncidentKind.WRONG_ANSWER, "it denied that there is a solution"
+                )
         return solved
 
     def _ask(self, jobs: Sequence[Job], *, presolve: bool) -> list[Solved]:
@@ -127,12 +129,12 @@ class Solver:
         if answer.status in ("OPTIMAL", "FEASIBLE"):
             if satisfies(job.model.proto, answer.values):
                 return Solved(answer=Answer.FOUND, values=answer.values)
-            return self._failed(job, IncidentKind.WRONG_ANSWER, "broke its own model")
+            return self._failed(job, IncidentKind.WRONG_ANSWER, "its answer breaks the model")
         if answer.status in _WITHOUT_SOLUTION:
             return Solved(answer=_WITHOUT_SOLUTION[answer.status])
         if answer.status == "MODEL_INVALID":
-            return self._failed(job, IncidentKind.MODEL_REFUSED, "called the model invalid")
-        detail = f"answered with an unknown status, '{answer.status[:40]}'"
+            return self._failed(job, IncidentKind.MODEL_REFUSED, "it called the model invalid")
+        detail = f"it answered with an unknown status, '{answer.status[:40]}'"
         return self._failed(job, IncidentKind.WRONG_ANSWER, detail)
 
     def _failed(self, job: Job, kind: IncidentKind, detail: str) -> Solved:

@@ -40,7 +40,7 @@ def run(task: Task) -> Reply | Failure:
     model, parameters = cpsat.CpModelProto(), cpsat.SatParameters()
     is_read = model.parse_text_format(task.model) and parameters.parse_text_format(task.parameters)
     if not is_read:
-        return Failure(kind=IncidentKind.MODEL_REFUSED, detail="the model could not be read")
+        return Failure(kind=IncidentKind.MODEL_REFUSED, detail="it could not read the model")
     wrapper = cpsat.SolveWrapper()
     wrapper.set_parameters(parameters)
     response = wrapper.solve(model)  # type: ignore[no-untyped-call]

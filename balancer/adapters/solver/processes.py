@@ -115,7 +115,7 @@ class _Process:
             alarm.cancel()
             alarm.join()
         if self._was_given_up:
-            detail = f"did not answer within {patience_s:.0f} s and was stopped"
+            detail = f"it did not answer within {patience_s:.0f} s and was stopped"
             return Failure(kind=IncidentKind.HUNG, detail=detail)
         if not line.endswith(b"\n"):
             return Failure(kind=IncidentKind.CRASHED, detail=self._end_in_words())
@@ -163,7 +163,7 @@ def _read(line: bytes) -> Reply | Failure:
             return Reply(status=str(answer["status"]), values=tuple(values))
     except (ValueError, TypeError, KeyError):
         pass
-    return Failure(kind=IncidentKind.WRONG_ANSWER, detail="gave an answer that cannot be read")
+    return Failure(kind=IncidentKind.WRONG_ANSWER, detail="its answer cannot be read")
 
 
 def _close(pipe: IO[bytes] | None) -> None:
