@@ -2,7 +2,7 @@
 
 Owns what an answer is worth: a solution counts if it satisfies the model, an INFEASIBLE if a second solve
 without presolve repeats it, and a solver that fails costs an `Incident`, never the plan. Does no input
-or output: `Runner` says where the solver runs. Callers build their models with `cp_model` and confirm
+or output: `Runner` says where the solver runs. Callers build their models with `solver.model` and confirm
 what they make of a solution by exact figures.
 """
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from balancer.model.plan import Incident, IncidentKind
 from balancer.model.units import Seconds
@@ -18,7 +18,7 @@ from balancer.solver.check import satisfies
 from balancer.solver.runner import Failure, Reply, Runner, Task
 
 if TYPE_CHECKING:
-    from ortools.sat.python import cp_model
+    from ortools.sat.python import cp_model_helper as cpsat
 
 MOST_FAILURES = 2
 """A solver that failed so often in one draft is not asked again: each failure may cost its whole patience."""
@@ -50,7 +50,7 @@ class Solved:
     answer: Answer
     values: tuple[int, ...] = ()
 
-    def holds(self, seat: "cp_model.IntVar") -> bool:
+    def holds(self, seat: "cpsat.IntVar") -> bool:
         """Whether a boolean variable is true in the solution."""
         return bool(self.values[seat.index])
 
@@ -70,11 +70,19 @@ class Effort:
     gap: float = 0.0
 
 
+class HasProto(Protocol):
+    """A model: one of `solver.model`, or of `cp_model` where its other constraints are needed."""
+
+    @property
+    def proto(self) -> "cpsat.CpModelProto":
+        """The protocol buffer that it amounts to."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A model and what solving it may cost."""
 
-    model: "cp_model.CpModel"
+    model: "HasProto"
     effort: Effort
 
 
@@ -95,7 +103,7 @@ class Solver:
         """Let the solver be loaded beside what else is done; it is likely to be asked soon."""
         self._runner.prepare()
 
-    def solve(self, model: "cp_model.CpModel", effort: Effort) -> Solved:
+    def solve(self, model: "HasProto", effort: Effort) -> Solved:
         """Solve a model."""
         return self.solve_all([Job(model=model, effort=effort)])[0]
 
