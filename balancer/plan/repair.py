@@ -161,9 +161,9 @@ def _neighbours(desk: Desk, task: Task, hosts: Sequence[int], most: float) -> li
 
 def _solve(desk: Desk, task: Task, window: Window, purse: _Purse) -> bool:
     """Solve one window and carry the solution out; False where there is none."""
-    from ortools.sat.python import cp_model  # noqa: PLC0415
+    from balancer.solver.model import Model  # noqa: PLC0415
 
-    model = cp_model.CpModel()
+    model = Model()
     seats = seats_of(model, desk, window)
     hint(model, desk, window, seats)
     prices = [_prices(desk, unit) for unit in window.units]
