@@ -10,15 +10,14 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import Enum
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
 from balancer.model.plan import Incident, IncidentKind
 from balancer.model.units import Seconds
-from balancer.solver.check import satisfies
 from balancer.solver.runner import Failure, Reply, Runner, Task
 
 if TYPE_CHECKING:
-    from ortools.sat.python import cp_model_helper as cpsat
+    from balancer.solver.model import Model, Var
 
 MOST_FAILURES = 2
 """A solver that failed so often in one draft is not asked again: each failure may cost its whole patience."""
@@ -50,7 +49,7 @@ class Solved:
     answer: Answer
     values: tuple[int, ...] = ()
 
-    def holds(self, seat: "cpsat.IntVar") -> bool:
+    def holds(self, seat: "Var") -> bool:
         """Whether a boolean variable is true in the solution."""
         return bool(self.values[seat.index])
 
@@ -70,19 +69,11 @@ class Effort:
     gap: float = 0.0
 
 
-class HasProto(Protocol):
-    """A model: one of `solver.model`, or of `cp_model` where its other constraints are needed."""
-
-    @property
-    def proto(self) -> "cpsat.CpModelProto":
-        """The protocol buffer that it amounts to."""
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Job:
     """A model and what solving it may cost."""
 
-    model: "HasProto"
+    model: "Model"
     effort: Effort
 
 
@@ -103,7 +94,7 @@ class Solver:
         """Let the solver be loaded beside what else is done; it is likely to be asked soon."""
         self._runner.prepare()
 
-    def solve(self, model: "HasProto", effort: Effort) -> Solved:
+    def solve(self, model: "Model", effort: Effort) -> Solved:
         """Solve a model."""
         return self.solve_all([Job(model=model, effort=effort)])[0]
 
@@ -135,7 +126,7 @@ class Solver:
         if isinstance(answer, Failure):
             return self._failed(job, answer.kind, answer.detail)
         if answer.status in ("OPTIMAL", "FEASIBLE"):
-            if satisfies(job.model.proto, answer.values):
+            if job.model.accepts(answer.values):
                 return Solved(answer=Answer.FOUND, values=answer.values)
             return self._failed(job, IncidentKind.WRONG_ANSWER, "its answer breaks the model")
         if answer.status in _WITHOUT_SOLUTION:

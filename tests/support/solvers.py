@@ -4,9 +4,8 @@ import sys
 from collections.abc import Callable, Sequence
 from time import perf_counter
 
-from ortools.sat.python import cp_model
-
 from balancer.solver import Effort, Failure, Reply, Task
+from balancer.solver.model import Model
 
 PARAMETERS = "num_workers: 1 catch_sigint_signal: false"
 
@@ -72,22 +71,22 @@ def effort(*, limit: float = 1.0, within_s: float = 30.0) -> Effort:
     return Effort(stage="test", seed=0, limit=limit, deadline=perf_counter() + within_s)
 
 
-def largest(most: int) -> cp_model.CpModel:
+def largest(most: int) -> Model:
     """Return a model of one variable whose best value is `most`."""
-    model = cp_model.CpModel()
-    model.maximize(model.new_int_var(0, most, "x"))
+    model = Model()
+    model.minimize(-model.new_int_var(0, most, "x"))
     return model
 
 
-def contradiction() -> cp_model.CpModel:
+def contradiction() -> Model:
     """Return a model without a solution."""
-    model = cp_model.CpModel()
+    model = Model()
     yes = model.new_bool_var("yes")
     model.add(yes == 1)
     model.add(yes == 0)
     return model
 
 
-def task_of(model: cp_model.CpModel, *, patience_s: float = 30.0) -> Task:
+def task_of(model: Model, *, patience_s: float = 30.0) -> Task:
     """Return the task of a model, solved by one worker."""
     return Task(model=str(model.proto), parameters=PARAMETERS, patience_s=patience_s)

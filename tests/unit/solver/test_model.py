@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from collections.abc import Callable
+from itertools import product
 from typing import Any
 
 import pytest
@@ -40,6 +41,29 @@ def text_of(model: Any, call: Callable[[Any, Seats, Any], object]) -> str:
 @pytest.mark.parametrize("call", CALLS.values(), ids=CALLS.keys())
 def test_the_same_call_gives_the_same_model(call: Callable[[Any, Seats, Any], object]) -> None:
     assert text_of(Model(), call) == text_of(cp_model.CpModel(), call)
+
+
+def is_solvable(model: Model) -> bool:
+    return Solver(InProcess()).solve(model, effort()).answer is Answer.FOUND
+
+
+CONSTRAINTS = [name for name in CALLS if name != "hint" and not name.startswith("objective")]
+
+
+@pytest.mark.parametrize("name", CONSTRAINTS)
+def test_the_check_of_solutions_agrees_with_the_solver_on_every_assignment(name: str) -> None:
+    bounds = [range(2)] * 4 + [range(-3, 8)]
+    found: dict[tuple[int, ...], tuple[bool, bool]] = {}
+    for values in product(*bounds):
+        model = Model()
+        seats = [model.new_bool_var(f"x{number}") for number in range(4)]
+        CALLS[name](model, seats, number := model.new_int_var(-3, 7, "n"))
+        accepted = model.accepts(values)
+        for variable, value in zip([*seats, number], values, strict=True):
+            model.add(variable == value)
+        found[values] = (accepted, is_solvable(model))
+
+    assert [values for values, (ours, theirs) in found.items() if ours != theirs] == []
 
 
 def test_what_holds_anyway_constrains_nothing() -> None:
