@@ -108,6 +108,8 @@ class _Run:
         self.watch.lap("prune")
 
     def _level(self, target: float) -> None:
+        if self.settings.polish_windows:
+            self.solver.prepare()
         level_hosts(self.desk)
         self.watch.lap("balance")
         budget = Budget(
