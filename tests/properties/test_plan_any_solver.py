@@ -8,18 +8,33 @@ from ortools.sat.python import cp_model_helper as cpsat
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.cycle import plan_snapshot
+from balancer.model.host import HostState
 from balancer.model.plan import IncidentKind, PlanStatus
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
 from balancer.policy.types import Policy
 from balancer.solver import Failure, InProcess, Reply, Task
-from tests.properties.test_plan_evacuation import tight_clusters
+from tests.support.builders import host, snapshot, vm
 from tests.support.solvers import Scripted
 from tests.support.verdicts import broken_laws
 
 POLICY = Policy()
 SKEWED = generate(InventorySpec.sized(8, 100), 1)
 STATUSES = ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "UNKNOWN", "MODEL_INVALID", "odd")
+
+
+@st.composite
+def lacking_room(draw: st.DrawFn) -> Snapshot:
+    """Return a host to be emptied of one VM that fits nowhere unless small ones are moved aside."""
+    count = draw(st.integers(3, 5))
+    hosts = [host(1, state=HostState.ENTERING_MAINTENANCE)]
+    hosts += [host(n, memory_capacity_mib=10_000.0) for n in range(2, count + 2)]
+    vms = [vm(1, on=1, memory_mib=draw(st.sampled_from([4700.0, 5200.0, 5900.0])))]
+    for on in range(2, count + 2):
+        large, small = draw(st.sampled_from([(3500, 2000), (4000, 1500), (5000, 1000)]))
+        vms.append(vm(len(vms) + 1, on=on, memory_mib=float(large)))
+        vms.append(vm(len(vms) + 1, on=on, memory_mib=float(small)))
+    return snapshot(hosts, vms)
 
 
 def nonsense(dice: Random, task: Task) -> Reply | Failure:
@@ -50,17 +65,18 @@ def check(snap: Snapshot, answer, seed: int) -> None:
     runner = Scripted(lambda task: answer(dice, task))
     plan = plan_snapshot(snap, POLICY, settings=PlanSettings(open_solver=lambda: runner))
 
+    assert runner.tasks
     assert list(broken_laws(snap, POLICY, plan)) == []
     assert plan.status in (PlanStatus.BALANCED, PlanStatus.PLANNED, PlanStatus.DEGRADED)
 
 
-@given(snap=tight_clusters(), answer=st.sampled_from([nonsense, unasked]), seed=st.integers(0, 99))
+@given(snap=lacking_room(), answer=st.sampled_from([nonsense, unasked]), seed=st.integers(0, 99))
 @settings(max_examples=40)
 def test_making_room_with_any_answer(snap: Snapshot, answer, seed: int) -> None:
     check(snap, answer, seed)
 
 
 @given(answer=st.sampled_from([nonsense, unasked]), seed=st.integers(0, 99))
-@settings(max_examples=6)
+@settings(max_examples=4)
 def test_saving_moves_with_any_answer(answer, seed: int) -> None:
     check(SKEWED, answer, seed)
