@@ -21,7 +21,7 @@ from balancer.model.plan import IncidentKind
 from balancer.model.units import Seconds
 from balancer.solver.runner import Failure, Reply, Task
 
-COMMAND = (sys.executable, "-P", "-m", "balancer.adapters.solver.worker")
+COMMAND = (sys.executable or "python3", "-P", "-m", "balancer.adapters.solver.worker")
 
 MOST_PROCESSES = 2
 """Windows solved side by side. Each is solved by one thread, so that the answers are those of one by one."""
