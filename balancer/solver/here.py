@@ -44,4 +44,9 @@ def run(task: Task) -> Reply | Failure:
     wrapper = cpsat.SolveWrapper()
     wrapper.set_parameters(parameters)
     response = wrapper.solve(model)  # type: ignore[no-untyped-call]
-    return Reply(status=response.status.name, values=tuple(response.solution))
+    return Reply(
+        status=response.status.name,
+        values=tuple(response.solution),
+        bound=response.best_objective_bound,
+        core=tuple(response.sufficient_assumptions_for_infeasibility),
+    )

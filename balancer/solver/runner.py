@@ -23,10 +23,15 @@ class Task:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Reply:
-    """What the solver said: the name of its status, and a value per variable where it has a solution."""
+    """What the solver said: the name of its status, and a value per variable where it has a solution.
+
+    `bound` is what no solution can do better than, `core` the literals assumed that cannot hold together.
+    """
 
     status: str
     values: tuple[int, ...] = ()
+    bound: float = 0.0
+    core: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -158,9 +158,10 @@ def _read(line: bytes) -> Reply | Failure:
         answer = json.loads(line)
         if "kind" in answer:
             return Failure(kind=IncidentKind(answer["kind"]), detail=str(answer["detail"]))
-        values = answer["values"]
-        if all(type(value) is int for value in values):
-            return Reply(status=str(answer["status"]), values=tuple(values))
+        values, core = tuple(answer["values"]), tuple(answer["core"])
+        if all(type(number) is int for number in (*values, *core)):
+            bound = float(answer["bound"])
+            return Reply(status=str(answer["status"]), values=values, bound=bound, core=core)
     except (ValueError, TypeError, KeyError):
         pass
     return Failure(kind=IncidentKind.WRONG_ANSWER, detail="its answer cannot be read")

@@ -1,8 +1,10 @@
 """What an answer of the solver is worth: checked solutions, doubted proofs, failures that are kept account of."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
+from ortools.sat.python import cp_model
 
 from balancer.model.plan import Incident, IncidentKind
 from balancer.solver import Answer, Failure, InProcess, Job, Reply, Solved, Solver, Task
@@ -12,6 +14,17 @@ from tests.support.solvers import Scripted, contradiction, effort, largest
 CRASH = Failure(kind=IncidentKind.CRASHED, detail="gone")
 
 
+class Foreign:
+    """A model of the solver's own Python layer; its check says what it was made to say."""
+
+    def __init__(self, model: cp_model.CpModel, *, accepted: bool = True) -> None:
+        self.proto = model.proto
+        self._accepted = accepted
+
+    def accepts(self, values: Sequence[int]) -> bool:
+        return self._accepted
+
+
 def with_presolve(task: Task) -> bool:
     return "cp_model_presolve: true" in task.parameters
 
@@ -19,7 +32,9 @@ def with_presolve(task: Task) -> bool:
 def test_a_solution_is_found_and_carries_its_values() -> None:
     solver = Solver(InProcess())
 
-    assert solver.solve(largest(7), effort()) == Solved(answer=Answer.FOUND, values=(7,))
+    assert solver.solve(largest(7), effort()) == Solved(
+        answer=Answer.FOUND, values=(7,), bound=-7.0
+    )
     assert solver.incidents == ()
 
 
@@ -30,6 +45,29 @@ def test_none_is_said_only_after_two_proofs() -> None:
     assert solver.solve(contradiction(), effort()).answer is Answer.NONE
     assert [with_presolve(task) for task in runner.tasks] == [True, False]
     assert solver.incidents == ()
+
+
+def test_without_presolve_one_proof_is_enough_and_names_the_assumptions_that_clash() -> None:
+    model = cp_model.CpModel()
+    first, second, third = (model.new_bool_var(name) for name in ("first", "second", "third"))
+    model.add_at_most_one(first, third)
+    model.add_assumptions([first, second, third])
+    runner = Scripted(lambda task: InProcess().run_all([task])[0])
+    asked = replace(effort(), presolve=False, extra="linearization_level: 0")
+    solved = Solver(runner).solve(Foreign(model), asked)
+
+    assert (solved.answer, set(solved.core)) == (Answer.NONE, {first.index, third.index})
+    assert [with_presolve(task) for task in runner.tasks] == [False]
+    assert "linearization_level: 0" in runner.tasks[0].parameters
+
+
+def test_a_model_of_another_kind_is_checked_by_its_own_check() -> None:
+    model = cp_model.CpModel()
+    model.minimize(model.new_int_var(2, 5, "x"))
+    sound, unsound = Foreign(model), Foreign(model, accepted=False)
+
+    assert Solver(InProcess()).solve(sound, effort()).values == (2,)
+    assert Solver(InProcess()).solve(unsound, effort()).answer is Answer.UNKNOWN
 
 
 def test_a_denial_that_the_second_solve_contradicts_is_an_incident_and_the_solution_counts() -> (

@@ -27,7 +27,7 @@ def test_an_interrupt_after_a_solve_still_reaches_the_program() -> None:
 def test_each_task_has_its_own_answer() -> None:
     answers = InProcess().run_all([task_of(largest(3)), task_of(contradiction())])
 
-    assert answers == [Reply(status="OPTIMAL", values=(3,)), Reply(status="INFEASIBLE")]
+    assert answers == [Reply(status="OPTIMAL", values=(3,), bound=-3.0), Reply(status="INFEASIBLE")]
 
 
 def test_what_is_no_model_is_a_failure() -> None:

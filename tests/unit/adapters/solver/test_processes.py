@@ -8,6 +8,7 @@ import sys
 import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -96,8 +97,7 @@ def test_a_hang_ends_with_the_patience() -> None:
 
 def test_a_process_that_never_reads_does_not_block_the_sender() -> None:
     deaf = (sys.executable, "-c", "import time; time.sleep(600)")
-    huge = task_of(largest(3), patience_s=0.3)
-    huge = type(huge)(model=huge.model + " " * 10**6, parameters="", patience_s=0.3)
+    huge = replace(task_of(largest(3), patience_s=0.3), model=" " * 10**6)
     with nothing_left(), closing(SolverProcesses(deaf, start_patience_s=0.0)) as runner:
         (answer,) = runner.run_all([huge])
 
@@ -112,7 +112,9 @@ def test_a_process_that_never_reads_does_not_block_the_sender() -> None:
         pytest.param(child("print('{}', flush=True)"), id="nothing in it"),
         pytest.param(child("print('3', flush=True)"), id="a number"),
         pytest.param(
-            child('print(\'{"status": "OPTIMAL", "values": [0.5]}\', flush=True)'),
+            child(
+                'print(\'{"status": "OPTIMAL", "values": [0.5], "core": [], "bound": 0}\', flush=True)'
+            ),
             id="broken numbers",
         ),
     ],
@@ -138,7 +140,7 @@ def test_after_a_crash_the_next_task_gets_a_fresh_process(tmp_path: Path) -> Non
     script = (
         f"import os, pathlib; mark = pathlib.Path({str(mark)!r})\n"
         "if not mark.exists():\n    mark.touch()\n    os.abort()\n"
-        'print(\'{"status": "UNKNOWN", "values": []}\', flush=True); sys.stdin.readline()'
+        'print(\'{"status": "UNKNOWN", "values": [], "core": [], "bound": 0}\', flush=True); sys.stdin.readline()'
     )
     with nothing_left(), closing(SolverProcesses(child(script))) as runner:
         first, second = runner.run_all([task_of(largest(1))]), runner.run_all([task_of(largest(1))])
