@@ -49,7 +49,7 @@ def plan_of(snap: Snapshot, settings: PlanSettings) -> Plan:
 
 def with_solver(command: tuple[str, ...]) -> PlanSettings:
     def opened() -> SolverProcesses:
-        return SolverProcesses(command, start_patience_s=0.0)
+        return SolverProcesses(command)
 
     return PlanSettings(time_limit_s=2.0, open_solver=opened)
 

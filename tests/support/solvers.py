@@ -9,7 +9,7 @@ from balancer.solver.model import Model
 
 PARAMETERS = "num_workers: 1 catch_sigint_signal: false"
 
-ANSWER_LIKE = "import sys; sys.stdin.readline(); "
+READS_A_TASK = "import sys; print('ready', flush=True); sys.stdin.readline(); "
 
 
 LIE = """
@@ -17,6 +17,7 @@ import dataclasses, json, sys
 from balancer.solver.here import run
 from balancer.solver.runner import Task
 {script}
+print("ready", flush=True)
 for line in sys.stdin:
     reply = run(Task(**json.loads(line)))
     print(json.dumps(answer(dataclasses.asdict(reply))), flush=True)
@@ -25,7 +26,7 @@ for line in sys.stdin:
 
 def child(script: str) -> tuple[str, ...]:
     """Return the command of a helper process that reads a task and then runs a script instead."""
-    return (sys.executable, "-c", ANSWER_LIKE + script)
+    return (sys.executable, "-c", READS_A_TASK + script)
 
 
 SEGFAULT = child("import ctypes; ctypes.string_at(0)")

@@ -26,8 +26,8 @@ COMMAND = (sys.executable or "python3", "-P", "-m", "balancer.adapters.solver.wo
 MOST_PROCESSES = 2
 """Windows solved side by side. Each is solved by one thread, so that the answers are those of one by one."""
 
-START_PATIENCE_S = 20.0
-"""What the first task of a process may take longer: it starts in 0.2 s, on a starved machine in many."""
+START_PATIENCE_S = 10.0
+"""How long a process may take to be ready: 0.3 s on a quiet machine, on a starved one many times that."""
 
 
 class SolverProcesses:
@@ -100,25 +100,24 @@ class _Process:
             env=os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
             process_group=0,
         )
-        self._start_s = start_patience_s
+        self._start_patience_s = start_patience_s
+        self._is_ready = False
         self._was_given_up = False
 
     def ask(self, task: Task) -> Reply | Failure:
         """Send a task and wait for the answer. A process that fails is of no use afterwards."""
-        patience_s, self._start_s = task.patience_s + self._start_s, 0.0
-        alarm = threading.Timer(patience_s, self._give_up)
-        alarm.daemon = True
-        alarm.start()
-        try:
-            line = self._exchange(json.dumps(asdict(task)).encode() + b"\n")
-        finally:
-            alarm.cancel()
-            alarm.join()
+        if not self._is_ready:
+            self._is_ready = self._exchange(b"", self._start_patience_s).endswith(b"\n")
+        if not self._is_ready:
+            why = "did not get ready in time" if self._was_given_up else self._end_in_words()
+            return Failure(kind=IncidentKind.UNAVAILABLE, detail=f"its process {why}")
+        line = self._exchange(json.dumps(asdict(task)).encode() + b"\n", task.patience_s)
         if self._was_given_up:
-            detail = f"it did not answer within {patience_s:.0f} s and was stopped"
+            detail = f"it did not answer within {task.patience_s:.0f} s and was stopped"
             return Failure(kind=IncidentKind.HUNG, detail=detail)
         if not line.endswith(b"\n"):
-            return Failure(kind=IncidentKind.CRASHED, detail=self._end_in_words())
+            detail = f"its process {self._end_in_words()}"
+            return Failure(kind=IncidentKind.CRASHED, detail=detail)
         return _read(line)
 
     def end(self) -> None:
@@ -128,15 +127,25 @@ class _Process:
         for pipe in (self._popen.stdin, self._popen.stdout):
             _close(pipe)
 
-    def _exchange(self, line: bytes) -> bytes:
-        assert self._popen.stdin is not None
-        assert self._popen.stdout is not None
+    def _exchange(self, line: bytes, patience_s: Seconds) -> bytes:
+        """Write, and read a line; less than a line where the process ends or is stopped meanwhile."""
+        alarm = threading.Timer(patience_s, self._give_up)
+        alarm.daemon = True
+        alarm.start()
         try:
-            self._popen.stdin.write(line)
-            self._popen.stdin.flush()
-            return self._popen.stdout.readline()
+            return self._written_and_read(line)
         except OSError:
             return b""
+        finally:
+            alarm.cancel()
+            alarm.join()
+
+    def _written_and_read(self, line: bytes) -> bytes:
+        assert self._popen.stdin is not None
+        assert self._popen.stdout is not None
+        self._popen.stdin.write(line)
+        self._popen.stdin.flush()
+        return self._popen.stdout.readline()
 
     def _give_up(self) -> None:
         self._was_given_up = True
@@ -146,10 +155,10 @@ class _Process:
         try:
             code = self._popen.wait(timeout=1.0)
         except subprocess.TimeoutExpired:
-            return "its process stopped answering"
+            return "stopped answering"
         if code < 0:
-            return f"its process was ended by signal {-code} ({signal.strsignal(-code)})"
-        return f"its process ended with exit code {code}"
+            return f"was ended by signal {-code} ({signal.strsignal(-code)})"
+        return f"ended with exit code {code}"
 
 
 def _read(line: bytes) -> Reply | Failure:

@@ -55,7 +55,7 @@ def children() -> set[str]:
 
 
 def answer_of(command: tuple[str, ...], *, patience_s: float = 30.0) -> Reply | Failure:
-    with closing(SolverProcesses(command, start_patience_s=0.0)) as runner:
+    with closing(SolverProcesses(command)) as runner:
         return runner.run_all([task_of(largest(3), patience_s=patience_s)])[0]
 
 
@@ -96,9 +96,9 @@ def test_a_hang_ends_with_the_patience() -> None:
 
 
 def test_a_process_that_never_reads_does_not_block_the_sender() -> None:
-    deaf = (sys.executable, "-c", "import time; time.sleep(600)")
+    deaf = (sys.executable, "-c", "import time; print('ready', flush=True); time.sleep(600)")
     huge = replace(task_of(largest(3), patience_s=0.3), model=" " * 10**6)
-    with nothing_left(), closing(SolverProcesses(deaf, start_patience_s=0.0)) as runner:
+    with nothing_left(), closing(SolverProcesses(deaf)) as runner:
         (answer,) = runner.run_all([huge])
 
     assert isinstance(answer, Failure)
@@ -125,6 +125,21 @@ def test_a_garbled_answer_is_a_wrong_one(command: tuple[str, ...]) -> None:
 
     assert isinstance(answer, Failure)
     assert answer.kind is IncidentKind.WRONG_ANSWER
+
+
+@pytest.mark.parametrize(
+    ("script", "detail"),
+    [
+        pytest.param("import time; time.sleep(600)", "did not get ready in time", id="it hangs"),
+        pytest.param("raise SystemExit(1)", "ended with exit code 1", id="it ends"),
+    ],
+)
+def test_a_process_that_never_gets_ready_is_no_solver(script: str, detail: str) -> None:
+    command = (sys.executable, "-c", script)
+    with nothing_left(), closing(SolverProcesses(command, start_patience_s=1.0)) as runner:
+        (answer,) = runner.run_all([task_of(largest(3))])
+
+    assert answer == Failure(kind=IncidentKind.UNAVAILABLE, detail=f"its process {detail}")
 
 
 def test_where_no_process_can_be_started_the_failure_says_so() -> None:
