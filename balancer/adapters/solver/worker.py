@@ -16,7 +16,7 @@ from balancer.solver.here import load, run
 from balancer.solver.runner import Task
 
 MOST_ADDRESS_SPACE_BYTES = 2 * 2**30
-"""A solver that wants more fails by itself before the machine does. Windows of 420 units on 14 hosts took 0.12 GiB."""
+"""A solver that wants more fails by itself, before the machine does. 420 units on 14 hosts took 0.12 GiB."""
 
 READY = b"ready\n"
 """The first line: from here on the time that passes is the solver's."""
