@@ -6,7 +6,7 @@ neither read nor write anything else, so that a dry run differs from a real one 
 
 import logging
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from balancer.assess.conclusion import Findings, conclude
@@ -22,7 +22,7 @@ from balancer.model.events import CycleEnded, PlanMade, SnapshotTaken
 from balancer.model.fingerprint import fingerprint
 from balancer.model.need import Need
 from balancer.model.outcome import JournalRow, MoveOutcome
-from balancer.model.plan import Draft, Plan, Schedule
+from balancer.model.plan import Draft, Incident, Plan, Schedule
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.stopwatch import Stopwatch
@@ -87,6 +87,8 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
         mode=site.mode,
     )
     watch.lap("plan")
+    for told in plan.incidents:
+        log.warning("solver failed, plan goes on without it", extra=asdict(told))
     tools.events.tell(SnapshotTaken(snapshot=snapshot, state=plan.before, asked_at=asked_at))
     tools.events.tell(PlanMade(plan=plan))
     held = _why_not_executed(site, snapshot, plan)
@@ -135,8 +137,10 @@ def _find_way(
     need: Need, policy: Policy, settings: PlanSettings, watch: Stopwatch
 ) -> tuple[Draft, Schedule]:
     """Plan and sequence; where a move cannot be reached, forbid that pair and plan differently."""
+    incidents: tuple[Incident, ...] = ()
     for _ in range(PLANNING_TRIES):
         draft = make_draft(need, policy, settings)
+        incidents += draft.incidents
         watch.lap("search")
         schedule = make_schedule(need, policy, draft)
         watch.lap("sequence")
@@ -144,7 +148,7 @@ def _find_way(
         if not dead:
             break
         need = replace(need, holds=need.holds.without_pairs(dead))
-    return draft, schedule
+    return replace(draft, incidents=incidents), schedule
 
 
 def _why_not_executed(site: Site, snapshot: Snapshot, plan: Plan) -> Refusal | None:

@@ -23,6 +23,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from balancer.adapters.clock import SystemClock
 from balancer.adapters.http.app import build_app
 from balancer.adapters.http.server import HttpServer
+from balancer.adapters.solver import SolverProcesses
 from balancer.adapters.store.sqlite import SqliteStore
 from balancer.adapters.vsphere import connect
 from balancer.adapters.vsphere.configured import settings_of
@@ -304,6 +305,7 @@ def _watch(config: Config, cluster: Cluster, link: Link) -> Watch:
         mode=cluster.mode,
         policy=config.policy_of(cluster),
         interval_s=cluster.interval_s,
+        settings=PlanSettings(open_solver=SolverProcesses),
     )
 
 

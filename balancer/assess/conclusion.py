@@ -59,6 +59,7 @@ def conclude(
         refusals=(*found.unfit, *draft.refusals, *schedule.dropped, *found.waiting),
         makespan_seconds=schedule.makespan_seconds,
         stage_seconds=laps,
+        incidents=draft.incidents,
     )
 
 

@@ -70,11 +70,12 @@ def plan(
         raise typer.BadParameter("give either --config or --snapshot")
     if cluster is not None and config is None:
         raise typer.BadParameter("--cluster chooses among the clusters of --config")
+    from balancer.adapters.solver import SolverProcesses
     from balancer.cycle import plan_snapshot
     from balancer.plan import PlanSettings
 
     facts, wanted = _facts(config, cluster, snapshot, policy or [])
-    settings = PlanSettings(seed=seed, time_limit_s=time_limit)
+    settings = PlanSettings(seed=seed, time_limit_s=time_limit, open_solver=SolverProcesses)
     made = plan_snapshot(facts, wanted, settings=settings)
     emit(_rendered(made, facts, wanted, report_format, output), output)
     raise typer.Exit(_exit_code(made, detailed=detailed_exitcode))

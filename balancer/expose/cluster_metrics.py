@@ -43,7 +43,7 @@ from balancer.model.events import (
     SnapshotTaken,
 )
 from balancer.model.outcome import MoveOutcome
-from balancer.model.plan import Move, Plan, PlanStatus
+from balancer.model.plan import IncidentKind, Move, Plan, PlanStatus
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import MoveId, Seconds, VmId
 from balancer.policy.types import Mode, Policy
@@ -156,6 +156,8 @@ class ClusterMetrics:
             self._observe("plan_duration_seconds", seconds, STAGES.get(stage, OTHER))
         for refusal in plan.refusals:
             self._count("candidates_rejected_total", refusal.reason.value, by=refusal.count)
+        for incident in plan.incidents:
+            self._count("solver_incidents_total", incident.kind.value)
         if self._snapshot is not None:
             cooling = frozenset(r.vm for r in plan.refusals if r.vm and r.reason in COOLING)
             self._keep("classes", vm_class_samples(self._snapshot, cooling))
@@ -220,6 +222,8 @@ class ClusterMetrics:
         self._count("cycles_missed_total", by=0.0)
         for result in CycleResult:
             self._count("cycles_total", result, by=0.0)
+        for kind in IncidentKind:
+            self._count("solver_incidents_total", kind.value, by=0.0)
         for reason in sorted(set(MOVE_REASONS.values())):
             for outcome in Outcome:
                 self._count("migrations_total", VMOTION, reason, outcome, by=0.0)

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 
 from balancer.expose.figures import timestamp
 from balancer.expose.refusal_groups import RefusalGroup, group_refusals
-from balancer.model.plan import Conflict, HostLoad, Move, Plan, Spread, State, Violation
+from balancer.model.plan import Conflict, HostLoad, Incident, Move, Plan, Spread, State, Violation
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId
 from balancer.version import VERSION
@@ -37,15 +37,17 @@ def plan_document(plan: Plan, snapshot: Snapshot) -> Json:
     }
     if plan.reason:
         document["reason"] = plan.reason
-    return document | {
+    document |= {
         "before": _state(plan.before, snapshot),
         "after": _state(plan.after, snapshot),
         "moves": [_move(move, snapshot) for move in plan.moves],
         "makespan_seconds": number(plan.makespan_seconds),
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
         "refusals": [_refusal(group) for group in group_refusals(plan.refusals)],
-        "elapsed_seconds": _elapsed(plan.stage_seconds),
     }
+    if plan.incidents:
+        document["incidents"] = [_incident(incident) for incident in plan.incidents]
+    return document | {"elapsed_seconds": _elapsed(plan.stage_seconds)}
 
 
 def document_text(document: Mapping[str, object]) -> str:
@@ -152,6 +154,14 @@ def _refusal(group: RefusalGroup) -> Json:
     if group.detail:
         document["detail"] = group.detail
     return document | {"count": group.count}
+
+
+def _incident(incident: Incident) -> Json:
+    return {
+        "stage": incident.stage,
+        "kind": incident.kind.value,
+        "detail": incident.detail,
+    }
 
 
 def _elapsed(stages: Mapping[str, float]) -> Json:

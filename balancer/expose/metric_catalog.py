@@ -173,6 +173,11 @@ _PLAN_SPECS = (
         PLANNING_BUCKETS_S,
         "Seconds of planning by stage.",
     ),
+    _counter(
+        "solver_incidents_total",
+        (*CLUSTER, "kind"),
+        "Failures of the solver that were contained while plans were made.",
+    ),
     _gauge("plan_moves", (*CLUSTER, "reason"), "Moves in the newest plan."),
     _gauge(
         "plan_predicted_imbalance_ratio",

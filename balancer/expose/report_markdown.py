@@ -38,6 +38,7 @@ def render_markdown(plan: Plan, snapshot: Snapshot, *, policy: Policy | None = N
         [markdown_text(" ".join([view.subject + ".", view.run_note]).strip())],
         _list("Why nothing is moved", [markdown_text(gate) for gate in view.gates]),
         _list("Conflicts", [_conflict(conflict) for conflict in view.conflicts]),
+        _list("Solver failures", [markdown_text(told) for told in view.incidents]),
         _list("Rules", [_rule(row) for row in view.rules]),
         _changes(view),
         _moves(view),

@@ -55,6 +55,7 @@ def render_text(
         _section("Rules", _rule_lines(view, paper), paper),
         _section("Conflicts", _conflict_lines(view.conflicts, paper), paper),
         _section("Left out", _left_out_lines(view, paper), paper),
+        _section("Solver failures", _incident_lines(view.incidents, paper), paper),
         [f"Planned in {view.elapsed_s:.1f} s. Nothing in this plan has been done."],
     ]
     lines = [line for section in sections if section for line in (*section, "")]
@@ -172,6 +173,10 @@ def _conflict_lines(conflicts: tuple[Conflict, ...], paper: Paper) -> list[str]:
             lines += paper.wrap(f"to mend it: {conflict.relax}", "      ", "    ")
     rest = len(conflicts) - MOST_ROWS
     return [*lines, f"  and {rest:,} more; use --format json"] if rest > 0 else lines
+
+
+def _incident_lines(incidents: tuple[str, ...], paper: Paper) -> list[str]:
+    return [line for told in incidents for line in paper.wrap(told, "    ", "  ")]
 
 
 def _left_out_lines(view: ReportView, paper: Paper) -> list[str]:

@@ -14,7 +14,17 @@ from balancer.expose.reason_texts import reason_text
 from balancer.expose.refusal_groups import RefusalGroup, group_by_reason
 from balancer.expose.verdict import fixed_rules, gates, run_note, verdict
 from balancer.model.host import Host, HostState
-from balancer.model.plan import Conflict, HostLoad, Move, Plan, PlanStatus, State, Violation
+from balancer.model.plan import (
+    Conflict,
+    HostLoad,
+    Incident,
+    IncidentKind,
+    Move,
+    Plan,
+    PlanStatus,
+    State,
+    Violation,
+)
 from balancer.model.reasons import Reason
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
@@ -27,6 +37,16 @@ RULE_WORDS = {
     RuleType.VM_HOST_AFFINE: "only on its hosts",
     RuleType.VM_HOST_ANTI_AFFINE: "never on its hosts",
 }
+
+INCIDENT_WORDS = {
+    IncidentKind.CRASHED: "the solver crashed",
+    IncidentKind.HUNG: "the solver hung",
+    IncidentKind.WRONG_ANSWER: "the solver answered wrongly",
+    IncidentKind.MODEL_REFUSED: "the solver refused its task",
+    IncidentKind.UNAVAILABLE: "the solver could not be started",
+}
+
+CONTAINED = "The plan keeps what was found without it and was checked like any other."
 
 _OF_THE_CLUSTER = frozenset(
     {
@@ -124,6 +144,7 @@ class ReportView:
     rules: tuple[RuleRow, ...]
     conflicts: tuple[Conflict, ...]
     left_out: tuple[LeftOutRow, ...]
+    incidents: tuple[str, ...]
     elapsed_s: Seconds
 
     @property
@@ -155,6 +176,7 @@ def report_view(plan: Plan, snapshot: Snapshot, policy: Policy | None = None) ->
         rules=_rule_rows(plan, snapshot),
         conflicts=plan.conflicts,
         left_out=tuple(_left_out(g, snapshot) for g in group_by_reason(plan.refusals)),
+        incidents=_incident_lines(plan.incidents),
         elapsed_s=plan.stage_seconds.get("total", sum(plan.stage_seconds.values())),
     )
 
@@ -312,6 +334,11 @@ def _left_out(group: RefusalGroup, snapshot: Snapshot) -> LeftOutRow:
         vms=_vm_names(group.vms, snapshot),
         detail=group.detail,
     )
+
+
+def _incident_lines(incidents: Sequence[Incident]) -> tuple[str, ...]:
+    told = [f"{INCIDENT_WORDS[i.kind]} ({i.stage}): {i.detail}" for i in incidents]
+    return (*told, CONTAINED) if told else ()
 
 
 def _host_name(snapshot: Snapshot, host: HostId) -> str:

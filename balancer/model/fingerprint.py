@@ -38,4 +38,4 @@ def _pieces(value: object) -> Iterable[str]:
 
 @cache
 def _field_names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.init)
+    return tuple(field.name for field in fields(kind) if field.init and field.compare)

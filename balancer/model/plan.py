@@ -153,6 +153,28 @@ class Conflict:
     relax: str = ""
 
 
+class IncidentKind(StrEnum):
+    """How the solver failed while a plan was made."""
+
+    CRASHED = "crashed"  # its process ended
+    HUNG = "hung"  # it ignored its limits and was stopped
+    WRONG_ANSWER = "wrong_answer"  # what it said does not hold
+    MODEL_REFUSED = "model_refused"  # it could not make sense of what it was asked
+    UNAVAILABLE = "unavailable"  # it could not be started
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Incident:
+    """A failure of the solver that was contained: the plan is sound, but may be less good than it could be.
+
+    `stage` is the stage of planning, a key of `stage_seconds`.
+    """
+
+    stage: str
+    kind: IncidentKind
+    detail: str
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Draft:
     """What the planner hands to the sequencing: moves best first, not yet ordered in time.
@@ -164,6 +186,7 @@ class Draft:
     conflicts: tuple[Conflict, ...] = ()
     refusals: tuple[Refusal, ...] = ()
     stage_seconds: Mapping[str, Seconds] = field(default_factory=lambda: MappingProxyType({}))
+    incidents: tuple[Incident, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -193,6 +216,7 @@ class Plan:
     refusals: tuple[Refusal, ...]
     makespan_seconds: Seconds
     stage_seconds: Mapping[str, Seconds]
+    incidents: tuple[Incident, ...] = ()
 
     @property
     def admitted(self) -> tuple[Move, ...]:

@@ -6,7 +6,9 @@ a conflict with a name. Pure: no input or output, the clock is read for the time
 """
 
 import time
-from dataclasses import dataclass
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass, field, replace
 
 from balancer.model.need import Need
 from balancer.model.plan import Draft
@@ -21,10 +23,11 @@ from balancer.plan.mandatory import fulfil
 from balancer.plan.polish import Budget, polish
 from balancer.plan.problem import compile_problem
 from balancer.plan.prune import prune
-from balancer.plan.refine import Effort
+from balancer.plan.refine import Trials
 from balancer.plan.repair import repair
 from balancer.plan.tasks import Task
 from balancer.policy.types import Policy
+from balancer.solver import InProcess, Runner, Solver
 
 MOST_ROUNDS = 8
 """Rounds until the plan of its own result is empty; two are the rule, more were never seen."""
@@ -36,19 +39,26 @@ class PlanSettings:
 
     `polish_windows` is how many windows of four hosts are solved exactly to save moves, and
     `refine_rounds` how often moves are taken back and made anew before that; 0 for none.
+    `open_solver` says where the solver runs: a tool, not a value, and no part of what settings are equal by.
     """
 
     seed: int = 0
     time_limit_s: Seconds = 10.0
     polish_windows: int = 6
     refine_rounds: int = 1000
+    open_solver: Callable[[], Runner] = field(default=InProcess, compare=False, repr=False)
 
 
 def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
     """Plan moves for a need. Never raises for a cluster that cannot be mended: see `Draft.conflicts`."""
     if not need.demand or not need.snapshot.hosts:
         return Draft(moves=())
-    run = _Run(need, policy, settings)
+    with closing(settings.open_solver()) as runner:
+        run = _Run(need, policy, settings, Solver(runner))
+        return replace(_draft(run), incidents=run.solver.incidents)
+
+
+def _draft(run: "_Run") -> Draft:
     stuck: list[Task] = []
     for number in range(MOST_ROUNDS):
         stuck = run.mandatory()
@@ -62,8 +72,8 @@ def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
 class _Run:
     """One draft in the making: the desk, what may be spent, and which aims are called for."""
 
-    def __init__(self, need: Need, policy: Policy, settings: PlanSettings) -> None:
-        self.watch, self.settings = Stopwatch(), settings
+    def __init__(self, need: Need, policy: Policy, settings: PlanSettings, solver: Solver) -> None:
+        self.watch, self.settings, self.solver = Stopwatch(), settings, solver
         self.deadline = time.perf_counter() + settings.time_limit_s
         self.desk = desk = Desk(compile_problem(need, policy))
         cost, limits, goals = load_cost(desk.ledger), policy.thresholds, policy.goals
@@ -79,7 +89,8 @@ class _Run:
         stuck = fulfil(self.desk)
         self.watch.lap("mandatory")
         if stuck:
-            stuck = repair(self.desk, stuck, seed=self.settings.seed, deadline=self.deadline)
+            seed, deadline = self.settings.seed, self.deadline
+            stuck = repair(self.desk, stuck, self.solver, seed=seed, deadline=deadline)
             self.watch.lap("repair")
         return stuck
 
@@ -100,13 +111,18 @@ class _Run:
         self.watch.lap("prune")
 
     def _level(self, target: float) -> None:
-        effort = Effort(
+        if self.settings.polish_windows:
+            self.solver.prepare()
+        trials = Trials(
             rounds=self.settings.refine_rounds, seed=self.settings.seed, deadline=self.deadline
         )
-        level_hosts(self.desk, effort)
+        level_hosts(self.desk, trials)
         self.watch.lap("balance")
         budget = Budget(
-            windows=self.settings.polish_windows, seed=self.settings.seed, deadline=self.deadline
+            solver=self.solver,
+            windows=self.settings.polish_windows,
+            seed=self.settings.seed,
+            deadline=self.deadline,
         )
         polish(self.desk, target, budget)
         self.watch.lap("polish")

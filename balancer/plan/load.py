@@ -8,7 +8,7 @@ from balancer.plan.descent import BALANCE_EXPONENTS, RELIEF_EXPONENTS, even_coun
 from balancer.plan.desk import Desk, Note
 from balancer.plan.field import Field
 from balancer.plan.loadcost import LEAST_GAIN, load_cost
-from balancer.plan.refine import Effort, refine
+from balancer.plan.refine import Trials, refine
 from balancer.plan.swaps import swap_until
 
 ANY_IMBALANCE = float("inf")
@@ -35,7 +35,7 @@ def relieve_hosts(desk: Desk) -> None:
     _keep(desk, field, MoveReason.CONTENTION)
 
 
-def level_hosts(desk: Desk, effort: Effort) -> None:
+def level_hosts(desk: Desk, trials: Trials) -> None:
     """Level the hosts to the policy's target: the cheapest of several descents that reach it, refined.
 
     Where none reaches it, the one that comes closest, carried on by exchanges.
@@ -55,7 +55,7 @@ def level_hosts(desk: Desk, effort: Effort) -> None:
     if best.cost.imbalance(best.ledger) > target:
         _keep(desk, best, MoveReason.BALANCE)
         best = _exchanged(desk, target, ceiling)
-    _keep(desk, refine(best, target, effort), MoveReason.BALANCE)
+    _keep(desk, refine(best, target, trials), MoveReason.BALANCE)
 
 
 def _retarget(field: Field, target: float) -> None:

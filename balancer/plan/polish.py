@@ -18,11 +18,11 @@ from balancer.plan.desk import Desk, Note
 from balancer.plan.field import movable
 from balancer.plan.loadcost import LEAST_GAIN, LoadCost, load_cost
 from balancer.plan.price import price
-from balancer.plan.solver import Answer, Effort, solve
 from balancer.plan.window import Seats, Window, hint, rest_on, seats_of
+from balancer.solver import Answer, Effort, Solver
 
 if TYPE_CHECKING:
-    from ortools.sat.python import cp_model
+    from balancer.solver.model import Model, Var
 
 WINDOW_HOSTS = 4
 UNITS_PER_HOST = 12
@@ -47,8 +47,9 @@ PRICE_SCALE = 1e9
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Budget:
-    """What polishing may spend: windows, and the moment at which it stops in any case."""
+    """What polishing may spend: windows, and the moment at which it stops in any case; whom it asks."""
 
+    solver: Solver
     windows: int
     seed: int
     deadline: float
@@ -89,12 +90,12 @@ def _places(desk: Desk, windows: int) -> list[tuple[int, ...]]:
 
 
 def _polish_one(desk: Desk, hosts: tuple[int, ...], target: float, budget: Budget) -> None:
-    from ortools.sat.python import cp_model  # noqa: PLC0415
+    from balancer.solver.model import Model  # noqa: PLC0415
 
     window, cost = _window(desk, hosts), load_cost(desk.ledger)
     if len(window.units) < 2:
         return
-    model = cp_model.CpModel()
+    model = Model()
     seats = seats_of(model, desk, window)
     hint(model, desk, window, seats)
     _add_load(model, desk, window, seats, _Limits(cost, hosts, _slack(desk, cost, target)))
@@ -102,11 +103,13 @@ def _polish_one(desk: Desk, hosts: tuple[int, ...], target: float, budget: Budge
     model.minimize(
         sum(seat * round(float(prices[u][hosts[place]])) for (u, place), seat in seats.items())
     )
-    effort = Effort(seed=budget.seed, limit=LIMIT_PER_SOLVE, deadline=budget.deadline)
-    solved = solve(model, effort)
+    effort = Effort(
+        stage="polish", seed=budget.seed, limit=LIMIT_PER_SOLVE, deadline=budget.deadline
+    )
+    solved = budget.solver.solve(model, effort)
     if solved.answer is not Answer.FOUND:
         return
-    seated = [key for key, seat in seats.items() if solved.solver.boolean_value(seat)]
+    seated = [key for key, seat in seats.items() if solved.holds(seat)]
     _keep_if_better(desk, cost, window, seated, target)
 
 
@@ -150,9 +153,7 @@ def _reach(desk: Desk, unit: tuple[int, ...], hosts: tuple[int, ...]) -> Bools:
     return reach[list(hosts)]
 
 
-def _add_load(
-    model: "cp_model.CpModel", desk: Desk, window: Window, seats: Seats, limits: "_Limits"
-) -> None:
+def _add_load(model: "Model", desk: Desk, window: Window, seats: Seats, limits: "_Limits") -> None:
     """Let the window be no less level than now, but for the slack, and no host more contended."""
     cost, terms, budget = limits.cost, [], limits.slack * COST_SCALE / limits.steepest
     sizes = np.array([desk.problem.size[list(unit), :2].sum(axis=0) for unit in window.units])
@@ -205,9 +206,7 @@ class _Curve:
         return 2 * self.k * (load - self.middle)
 
 
-def _tangents(
-    model: "cp_model.CpModel", curve: _Curve, load: "cp_model.IntVar", span: tuple[float, float]
-) -> "cp_model.IntVar":
+def _tangents(model: "Model", curve: _Curve, load: "Var", span: tuple[float, float]) -> "Var":
     """Return a variable that is at least the curve's tangents at points across the span."""
     highest = max(curve.at(span[0]), curve.at(span[1]))
     value = model.new_int_var(0, int(highest) + 1, f"cost of {load.name}")

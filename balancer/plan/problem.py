@@ -2,7 +2,7 @@
 
 Struct of arrays over running VMs and hosts, both by id. Owns the meaning of every column; never holds
 anything that changes while moves are tried (that is `plan.ledger`). Floats throughout: MHz and MiB as
-in the model. Only the windows of `plan.solver` round to integers, to the safe side.
+in the model. Only the models of `plan.window` round to integers, to the safe side.
 """
 
 from collections import defaultdict

@@ -40,7 +40,7 @@ MOST_LEAVERS = 80
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Effort:
+class Trials:
     """Rounds to go, the seed of every choice, and the moment at which to stop in any case."""
 
     rounds: int
@@ -48,18 +48,18 @@ class Effort:
     deadline: float
 
 
-def refine(field: Field, target: float, effort: Effort) -> Field:
+def refine(field: Field, target: float, trials: Trials) -> Field:
     """Return the field with cheaper moves to an imbalance of at most `target`, or as it is.
 
     Nothing is done where the target is not reached: then there is no price to beat.
     """
     if field.cost.imbalance(field.ledger) > target or field.is_over.any():
         return field
-    search = _Search(field, target, np.random.default_rng(effort.seed))
-    for number in range(effort.rounds):
-        if time.perf_counter() > effort.deadline or not search.has_moved:
+    search = _Search(field, target, np.random.default_rng(trials.seed))
+    for number in range(trials.rounds):
+        if time.perf_counter() > trials.deadline or not search.has_moved:
             break
-        search.round(WORST_KEPT * (1.0 - number / effort.rounds))
+        search.round(WORST_KEPT * (1.0 - number / trials.rounds))
     return search.carried_out(field)
 
 

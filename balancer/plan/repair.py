@@ -17,9 +17,9 @@ from balancer.plan.desk import Desk, Note
 from balancer.plan.ledger import Ledger
 from balancer.plan.price import instant_price
 from balancer.plan.problem import FOOTPRINT, RESERVED
-from balancer.plan.solver import Answer, Effort, solve
 from balancer.plan.tasks import Task, is_open
 from balancer.plan.window import Window, hint, seats_of, sits
+from balancer.solver import Answer, Effort, Solver
 
 SMALLEST_WINDOW = 6
 LARGEST_WINDOW = 14
@@ -44,8 +44,9 @@ HELD_PRICE = 10
 
 @dataclass(slots=True, kw_only=True)
 class _Purse:
-    """What may still be spent."""
+    """What may still be spent, and whom to ask."""
 
+    solver: Solver
     seed: int
     deadline: float
     solves: int = MOST_SOLVES
@@ -58,13 +59,19 @@ class _Purse:
     def effort(self) -> Effort:
         """Return what one solve may cost."""
         return Effort(
-            seed=self.seed, limit=LIMIT_PER_SOLVE, deadline=self.deadline, gap=GOOD_ENOUGH
+            stage="repair",
+            seed=self.seed,
+            limit=LIMIT_PER_SOLVE,
+            deadline=self.deadline,
+            gap=GOOD_ENOUGH,
         )
 
 
-def repair(desk: Desk, stuck: Sequence[Task], *, seed: int, deadline: float) -> list[Task]:
+def repair(
+    desk: Desk, stuck: Sequence[Task], solver: Solver, *, seed: int, deadline: float
+) -> list[Task]:
     """Try to mend each stuck task; return those that are still open."""
-    purse = _Purse(seed=seed, deadline=deadline)
+    purse = _Purse(solver=solver, seed=seed, deadline=deadline)
     for task in stuck:
         if is_open(desk, task):
             _mend(desk, task, purse)
@@ -155,9 +162,9 @@ def _neighbours(desk: Desk, task: Task, hosts: Sequence[int], most: float) -> li
 
 def _solve(desk: Desk, task: Task, window: Window, purse: _Purse) -> bool:
     """Solve one window and carry the solution out; False where there is none."""
-    from ortools.sat.python import cp_model  # noqa: PLC0415
+    from balancer.solver.model import Model  # noqa: PLC0415
 
-    model = cp_model.CpModel()
+    model = Model()
     seats = seats_of(model, desk, window)
     hint(model, desk, window, seats)
     prices = [_prices(desk, unit) for unit in window.units]
@@ -167,13 +174,13 @@ def _solve(desk: Desk, task: Task, window: Window, purse: _Purse) -> bool:
         if not sits(desk, window.units[unit], window.hosts[place])
     ]
     model.minimize(sum(moves))
-    solved = solve(model, purse.effort())
+    solved = purse.solver.solve(model, purse.effort())
     if solved.answer is not Answer.FOUND:
         return False
     at, notes = desk.ledger.at.copy(), dict(desk.notes)
     room = Note(reason=MoveReason.MAKE_ROOM, cause=_listed(desk, task))
     for (unit, place), seat in seats.items():
-        if solved.solver.boolean_value(seat):
+        if solved.holds(seat):
             note = task.note if unit == 0 else room
             desk.move(window.units[unit], window.hosts[place], note)
     if _is_unlawful(desk, at):

@@ -16,7 +16,7 @@ from balancer.plan.desk import Desk
 from balancer.plan.problem import LIMITED, LIMITED_FOR_LOAD
 
 if TYPE_CHECKING:
-    from ortools.sat.python import cp_model
+    from balancer.solver.model import Model, Var
 
 SCALE = 16
 
@@ -34,11 +34,11 @@ class Window:
     is_mandatory: bool
 
 
-Seats = Mapping[tuple[int, int], "cp_model.IntVar"]
+Seats = Mapping[tuple[int, int], "Var"]
 """One boolean per unit and host of the window that it may be on."""
 
 
-def seats_of(model: "cp_model.CpModel", desk: Desk, window: Window) -> Seats:
+def seats_of(model: "Model", desk: Desk, window: Window) -> Seats:
     """Add the variables and every law to the model; return who may sit where."""
     seats = {
         (unit, place): model.new_bool_var(f"x{unit},{place}")
@@ -56,7 +56,7 @@ def seats_of(model: "cp_model.CpModel", desk: Desk, window: Window) -> Seats:
     return seats
 
 
-def hint(model: "cp_model.CpModel", desk: Desk, window: Window, seats: Seats) -> None:
+def hint(model: "Model", desk: Desk, window: Window, seats: Seats) -> None:
     """Tell the model the present placement as a start."""
     for (unit, place), seat in seats.items():
         model.add_hint(seat, int(sits(desk, window.units[unit], window.hosts[place])))
@@ -76,9 +76,7 @@ def rest_on(desk: Desk, window: Window, host: int) -> Floats:
     return rest
 
 
-def _add_room(
-    model: "cp_model.CpModel", desk: Desk, window: Window, seats: Seats, place: int
-) -> None:
+def _add_room(model: "Model", desk: Desk, window: Window, seats: Seats, place: int) -> None:
     """Add the ceilings of one host; one that is above a ceiling already takes nobody new."""
     host = window.hosts[place]
     rest = rest_on(desk, window, host)
@@ -100,9 +98,7 @@ def _add_room(
             model.add(sum(terms) <= room)
 
 
-def _add_groups(
-    model: "cp_model.CpModel", desk: Desk, window: Window, seats: Seats, host: int
-) -> None:
+def _add_groups(model: "Model", desk: Desk, window: Window, seats: Seats, host: int) -> None:
     """Let at most one member of each kept-apart group be on a host; a crowded host gets no other."""
     place = window.hosts.index(host)
     inside: dict[int, list[int]] = {}
@@ -127,7 +123,7 @@ def _add_groups(
             model.add_at_most_one(seats[u, place] for u in units if (u, place) in seats)
 
 
-def _keep_out(model: "cp_model.CpModel", seats: Seats, units: Sequence[int], place: int) -> None:
+def _keep_out(model: "Model", seats: Seats, units: Sequence[int], place: int) -> None:
     for unit in units:
         if (unit, place) in seats:
             model.add(seats[unit, place] == 0)

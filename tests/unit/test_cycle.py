@@ -13,7 +13,7 @@ from balancer.model.errors import PlanInvalid
 from balancer.model.events import CycleEnded, MoveEnded, PlanMade, SnapshotTaken
 from balancer.model.host import HostState
 from balancer.model.outcome import MoveState
-from balancer.model.plan import MoveReason, PlanStatus
+from balancer.model.plan import IncidentKind, MoveReason, PlanStatus
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Drs, Snapshot
@@ -21,8 +21,10 @@ from balancer.model.units import VmId
 from balancer.model.vm import Automation
 from balancer.plan import PlanSettings
 from balancer.policy.types import Limits, Mode, Policy
+from balancer.solver import Failure
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.fakes import FakeClock, RecordingEvents, ScriptedVCenter
+from tests.support.solvers import Scripted
 
 ROOMY = Policy(limits=Limits(moves_per_run_ratio=1.0, moves_per_hour_ratio=1.0))
 
@@ -34,6 +36,7 @@ class Stage:
     vcenter: ScriptedVCenter
     mode: Mode = Mode.AUTOMATIC
     policy: Policy = ROOMY
+    settings: PlanSettings = field(default_factory=PlanSettings)
     store: MemoryStore = field(default_factory=MemoryStore)
     events: RecordingEvents = field(default_factory=RecordingEvents)
     stop: Refusal | None = None
@@ -53,7 +56,7 @@ class Stage:
             cluster=self.vcenter.clusters()[0],
             policy=self.policy,
             mode=self.mode,
-            settings=PlanSettings(),
+            settings=self.settings,
             tools=tools,
         )
         return run_cycle(site, cycle_id="c1")
@@ -148,6 +151,23 @@ def test_s8_a_stop_request_keeps_a_plan_on_paper() -> None:
     assert report.held is not None
     assert report.held.reason is Reason.STOPPING
     assert not scene.vcenter.submits
+
+
+def test_a_failure_of_the_solver_is_a_warning_and_the_cycle_goes_on(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    hosts = [host(1, state=HostState.ENTERING_MAINTENANCE), host(2, memory_capacity_mib=5000.0)]
+    crash = Failure(kind=IncidentKind.CRASHED, detail="its process is gone")
+    settings = PlanSettings(open_solver=lambda: Scripted(lambda _: crash))
+    snap = snapshot(hosts, [vm(1, 1), vm(2, 2)])
+
+    report = stage(snap, settings=settings).cycle()
+
+    (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
+    assert warning.message == "solver failed, plan goes on without it"
+    assert (warning.__dict__["stage"], warning.__dict__["kind"]) == ("repair", "crashed")
+    assert [incident.kind for incident in report.plan.incidents] == [IncidentKind.CRASHED]
+    assert report.plan.status is PlanStatus.DEGRADED
 
 
 def test_stale_facts_are_refused() -> None:

@@ -14,7 +14,7 @@ from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from balancer.adapters.files.json_file import read_as, read_bytes
-from balancer.model.plan import PlanStatus, Priority
+from balancer.model.plan import IncidentKind, PlanStatus, Priority
 from balancer.policy.problems import Mistake, shown
 from balancer.policy.unchecked import entries, known, mapping, part, text, texts
 
@@ -141,6 +141,15 @@ class RefusalEntry(TypedDict, total=False):
 
 
 @_strict
+class IncidentEntry(TypedDict, total=False):
+    """Key `incidents`."""
+
+    stage: Required[str]
+    kind: Required[IncidentKind]
+    detail: str
+
+
+@_strict
 class PlanEntry(TypedDict, total=False):
     """The whole file."""
 
@@ -158,6 +167,7 @@ class PlanEntry(TypedDict, total=False):
     makespan_seconds: NotNegative
     conflicts: list[ConflictEntry]
     refusals: Required[list[RefusalEntry]]
+    incidents: list[IncidentEntry]
     elapsed_seconds: Required[dict[str, NotNegative]]
 
 

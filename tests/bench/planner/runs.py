@@ -67,7 +67,9 @@ class Row:
 def run_ours(case: Case, planner: str, *, repeats: int = 1) -> Row:
     """Run the engine in one of its three ways."""
     policy = policy_for(case.target, balance=planner != RELIEF)
-    settings = PlanSettings() if planner == OURS else PlanSettings(polish_windows=0, refine_rounds=0)
+    settings = (
+        PlanSettings() if planner == OURS else PlanSettings(polish_windows=0, refine_rounds=0)
+    )
     need = case.need if planner != RELIEF else replace(case.need, wants_balance=False)
     draft, took = metered(lambda: make_draft(need, policy, settings), repeats=repeats)
     row = _row(case, planner, took, {move.vm: move.target for move in draft.moves})

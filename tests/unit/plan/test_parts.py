@@ -1,11 +1,9 @@
-"""The planner's parts against what they stand for: prices, objective, masks, order, solver, windows."""
+"""The planner's parts against what they stand for: prices, objective, masks, order, windows."""
 
 from dataclasses import replace
-from time import perf_counter
 
 import numpy as np
 import pytest
-from ortools.sat.python import cp_model
 
 from balancer.model.duration import vmotion_seconds
 from balancer.model.host import HostState, VmotionLink
@@ -21,7 +19,6 @@ from balancer.plan.order import in_order
 from balancer.plan.price import seconds
 from balancer.plan.problem import FOOTPRINT
 from balancer.plan.should import ShouldRules
-from balancer.plan.solver import Answer, Effort, solve
 from balancer.plan.units import families
 from balancer.policy import objective
 from balancer.policy.types import Policy
@@ -126,25 +123,3 @@ def test_a_running_migration_is_charged_on_its_target() -> None:
     assert desk.problem.transit[0, FOOTPRINT] == 4096.0
     assert desk.ledger.load[1, FOOTPRINT] == 4096.0
     assert not desk.allowed([8], is_mandatory=True).any()
-
-
-def contradiction() -> cp_model.CpModel:
-    model = cp_model.CpModel()
-    yes = model.new_bool_var("yes")
-    model.add(yes == 1)
-    model.add(yes == 0)
-    return model
-
-
-def test_the_solver_says_none_only_after_two_proofs(monkeypatch: pytest.MonkeyPatch) -> None:
-    presolves = []
-    original = cp_model.CpSolver.solve
-
-    def listening(self: cp_model.CpSolver, *args: object) -> object:
-        presolves.append(self.parameters.cp_model_presolve)
-        return original(self, *args)
-
-    monkeypatch.setattr(cp_model.CpSolver, "solve", listening)
-    solved = solve(contradiction(), Effort(seed=0, limit=1.0, deadline=perf_counter() + 10))
-    assert solved.answer is Answer.NONE
-    assert presolves == [True, False]

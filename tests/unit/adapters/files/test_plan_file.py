@@ -7,7 +7,7 @@ import pytest
 from balancer.adapters.files import plan_file as types
 from balancer.adapters.files.plan_file import MoveWord, parse_plan, read_plan
 from balancer.model.errors import InputError
-from balancer.model.plan import MoveReason, PlanStatus, Priority
+from balancer.model.plan import IncidentKind, MoveReason, PlanStatus, Priority
 
 ROOT = Path(__file__).parents[4]
 SMALL = ROOT / "tests/data/small.plan.json"
@@ -126,6 +126,7 @@ SHAPES = {
     "bound": (types.BoundEntry, SCHEMA["properties"]["bound"]),
     "moves": (types.MoveEntry, SCHEMA["properties"]["moves"]["items"]),
     "conflicts": (types.ConflictEntry, SCHEMA["properties"]["conflicts"]["items"]),
+    "incidents": (types.IncidentEntry, SCHEMA["properties"]["incidents"]["items"]),
     "refusals": (types.RefusalEntry, SCHEMA["properties"]["refusals"]["items"]),
     "state": (types.StateEntry, SCHEMA["$defs"]["state"]),
     "spread": (types.SpreadEntry, SCHEMA["$defs"]["spread"]),
@@ -156,3 +157,8 @@ def test_reader_and_published_schema_have_the_same_keys(shape: tuple[Any, dict[s
 def test_the_words_of_the_schema_are_those_of_the_model(key: str, words: set[str]) -> None:
     moves = SCHEMA["properties"]["moves"]["items"]["properties"]
     assert set(moves[key]["enum"]) == words
+
+
+def test_the_kinds_of_incidents_are_those_of_the_model() -> None:
+    incidents = SCHEMA["properties"]["incidents"]["items"]["properties"]
+    assert set(incidents["kind"]["enum"]) == {kind.value for kind in IncidentKind}

@@ -1,0 +1,87 @@
+"""A solver that crashes, hangs or lies, whole plans over: made, verified, and saying what happened."""
+
+from dataclasses import replace
+
+import pytest
+
+from balancer.adapters.simulated.inventory import InventorySpec, generate
+from balancer.adapters.solver import SolverProcesses
+from balancer.cycle import plan_snapshot
+from balancer.model.host import HostState
+from balancer.model.plan import IncidentKind, Plan, PlanStatus
+from balancer.model.snapshot import Snapshot
+from balancer.plan import PlanSettings
+from balancer.policy.types import Policy
+from balancer.solver.door import MOST_FAILURES
+from tests.support.builders import host, snapshot, vm
+from tests.support.solvers import ABORT, ALL_ONES, GARBLE, HANG, SEGFAULT
+
+MISBEHAVIOURS = [
+    pytest.param(SEGFAULT, IncidentKind.CRASHED, id="segmentation fault"),
+    pytest.param(ABORT, IncidentKind.CRASHED, id="abort"),
+    pytest.param(HANG, IncidentKind.HUNG, id="hang"),
+    pytest.param(ALL_ONES, IncidentKind.WRONG_ANSWER, id="solution that breaks the model"),
+    pytest.param(GARBLE, IncidentKind.WRONG_ANSWER, id="answer that is none"),
+    pytest.param(("/nowhere",), IncidentKind.UNAVAILABLE, id="no process"),
+]
+
+SKEWED = generate(InventorySpec.sized(8, 100), 1)
+
+
+def needs_room() -> Snapshot:
+    """One host to be emptied; its VM fits nowhere unless a small one is moved aside."""
+    hosts = [
+        host(1, memory_capacity_mib=100_000.0, state=HostState.ENTERING_MAINTENANCE),
+        host(2, memory_capacity_mib=10_000.0),
+        host(3, memory_capacity_mib=10_000.0),
+    ]
+    vms = [
+        vm(1, on=1, memory_mib=6000.0),
+        vm(2, on=2, memory_mib=5000.0),
+        vm(3, on=3, memory_mib=4000.0),
+    ]
+    return snapshot(hosts, vms)
+
+
+def plan_of(snap: Snapshot, settings: PlanSettings) -> Plan:
+    return plan_snapshot(snap, Policy(), settings=settings)
+
+
+def with_solver(command: tuple[str, ...]) -> PlanSettings:
+    def opened() -> SolverProcesses:
+        return SolverProcesses(command)
+
+    return PlanSettings(time_limit_s=2.0, open_solver=opened)
+
+
+@pytest.mark.parametrize(("command", "kind"), MISBEHAVIOURS)
+def test_levelling_goes_on_without_the_solver(command: tuple[str, ...], kind: IncidentKind) -> None:
+    plan = plan_of(SKEWED, with_solver(command))
+    unpolished = plan_of(SKEWED, PlanSettings(polish_windows=0))
+
+    assert {(i.stage, i.kind) for i in plan.incidents} == {("polish", kind)}
+    assert len(plan.incidents) <= MOST_FAILURES
+    assert plan.status is PlanStatus.PLANNED
+    assert [(m.vm, m.target) for m in plan.moves] == [(m.vm, m.target) for m in unpolished.moves]
+
+
+@pytest.mark.parametrize(("command", "kind"), MISBEHAVIOURS)
+def test_what_only_the_solver_could_mend_is_named(
+    command: tuple[str, ...], kind: IncidentKind
+) -> None:
+    snap = needs_room()
+    plan = plan_of(snap, with_solver(command))
+
+    assert {(i.stage, i.kind) for i in plan.incidents} == {("repair", kind)}
+    assert plan.status is PlanStatus.DEGRADED
+    assert [conflict.kind for conflict in plan.conflicts] == ["evacuation"]
+    assert plan_of(snap, PlanSettings()).status is PlanStatus.PLANNED
+
+
+@pytest.mark.parametrize("snap", [SKEWED, needs_room()], ids=["levelling", "making room"])
+def test_a_solver_in_a_process_gives_the_plan_of_the_solver_in_this_one(snap: Snapshot) -> None:
+    beside = plan_of(snap, PlanSettings(open_solver=SolverProcesses))
+    here = plan_of(snap, PlanSettings())
+
+    assert beside.incidents == ()
+    assert replace(beside, stage_seconds={}) == replace(here, stage_seconds={})
