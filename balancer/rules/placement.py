@@ -74,6 +74,17 @@ class Placement:
             self.host_of[vm.id] = vm.host
             self._add(vm.id, vm.host)
 
+    def copy(self) -> "Placement":
+        """Return an equal placement that changes by itself; many times faster than a new count."""
+        twin = object.__new__(Placement)
+        twin.ground = self.ground
+        twin.host_of, twin.heading = dict(self.host_of), dict(self.heading)
+        twin.present = {host: set(vms) for host, vms in self.present.items()}
+        twin.cpu_mhz, twin.footprint_mib = dict(self.cpu_mhz), dict(self.footprint_mib)
+        twin.cpu_reserved_mhz = dict(self.cpu_reserved_mhz)
+        twin.memory_reserved_mib = dict(self.memory_reserved_mib)
+        return twin
+
     def vm(self, vm: VmId) -> Vm:
         """Return the VM's facts."""
         return self.ground.snapshot.vm_by_id[vm]
