@@ -13,8 +13,9 @@ from balancer.rules.placement import Ground
 from balancer.sequence.bound import makespan_bound
 from balancer.sequence.dependencies import Entry, dependencies, entries_of
 from balancer.sequence.jobs import TICKS_PER_SECOND, Shop, make_shop
-from balancer.sequence.necessity import necessity
+from balancer.sequence.necessity import Necessity, necessity
 from balancer.sequence.origin import Origin
+from balancer.sequence.proof import prove
 from balancer.sequence.timing import Press, list_schedule, makespan
 from balancer.sequence.units import Unit
 
@@ -40,6 +41,8 @@ def make_timetable(
     needs = necessity(origin, entries)
     bound = makespan_bound(shop, needs)
     starts = _best_starts(shop, bound)
+    if certify and makespan(shop, starts) > bound:
+        starts, bound = _certified(shop, needs, starts, bound)
     ticks = makespan(shop, starts)
     start_of = {
         entry.number: start / TICKS_PER_SECOND
@@ -63,6 +66,17 @@ def _best_starts(shop: Shop, bound: int) -> tuple[int, ...]:
         if makespan(shop, best) <= bound * GOOD_ENOUGH:
             break
     return best or ()
+
+
+def _certified(
+    shop: Shop, needs: Necessity, starts: tuple[int, ...], bound: int
+) -> tuple[tuple[int, ...], int]:
+    """Return the starts, or those in the order of the solver where these are over sooner, and the bound."""
+    proof = prove(shop, needs, starts, bound)
+    if proof.starts:
+        other = list_schedule(shop, order=proof.starts)
+        starts = min(starts, other, key=lambda found: makespan(shop, found))
+    return starts, proof.bound
 
 
 def _moves(
