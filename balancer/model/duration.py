@@ -1,5 +1,7 @@
 """How long a vMotion takes: memory to copy, what is dirtied meanwhile, and the links on both ends."""
 
+from math import inf
+
 from balancer.model.host import Host
 from balancer.model.units import Mib, Seconds
 
@@ -23,12 +25,33 @@ streams follows the link, so that a single copy can fill it: `VmotionLink.stream
 _BITS_PER_MIB = 8 * 2**20
 
 
+def link_mbps(host: Host) -> float:
+    """Return the payload that all copies of a host together can send or receive, in Mb/s."""
+    return host.vmotion.link_mbps * LINK_EFFICIENCY
+
+
+def streams_mbps(host: Host) -> float:
+    """Return the payload that the streams of one copy carry; no bound where they follow the link."""
+    return inf if host.vmotion.streams is None else host.vmotion.streams * STREAM_MBPS
+
+
 def copy_mbps(host: Host, sharing: int = 1) -> float:
     """Return the payload that each of `sharing` simultaneous copies gets on this host's side, in Mb/s."""
-    link_mbps = host.vmotion.link_mbps * LINK_EFFICIENCY / max(sharing, 1)
-    if host.vmotion.streams is None:
-        return link_mbps
-    return min(link_mbps, host.vmotion.streams * STREAM_MBPS)
+    return min(link_mbps(host) / max(sharing, 1), streams_mbps(host))
+
+
+def progress_mbps(bandwidth_mbps: float, dirty_rate_mbps: float) -> float:
+    """Return by how much a copy with this bandwidth gets ahead of what the guest dirties meanwhile.
+
+    Pre-copy repeats what was dirtied during the copy: a geometric series with the ratio of dirty rate to
+    bandwidth, which comes to the same as the difference of the two.
+    """
+    return bandwidth_mbps * (1.0 - min(dirty_rate_mbps / bandwidth_mbps, MOST_DIRTY_RATIO))
+
+
+def payload_mbit(memory_mib: Mib) -> float:
+    """Return memory in the unit of links."""
+    return memory_mib * _BITS_PER_MIB / 1e6
 
 
 def vmotion_seconds(
@@ -43,11 +66,8 @@ def vmotion_seconds(
     """Return the predicted seconds of one vMotion that shares the links with other copies.
 
     `sharing` copies, this one included, share the links of the source, `sharing_target` those of the
-    target (as many as on the source where not given). Pre-copy repeats what was dirtied during the copy:
-    a geometric series with the ratio of dirty rate to bandwidth. At least `SETUP_SECONDS`.
+    target (as many as on the source where not given). At least `SETUP_SECONDS`.
     """
     there = sharing if sharing_target is None else sharing_target
     bandwidth_mbps = max(min(copy_mbps(source, sharing), copy_mbps(target, there)), 1.0)
-    dirty_ratio = min(dirty_rate_mbps / bandwidth_mbps, MOST_DIRTY_RATIO)
-    first_pass_s = memory_mib * _BITS_PER_MIB / (bandwidth_mbps * 1e6)
-    return SETUP_SECONDS + first_pass_s / (1.0 - dirty_ratio)
+    return SETUP_SECONDS + payload_mbit(memory_mib) / progress_mbps(bandwidth_mbps, dirty_rate_mbps)

@@ -170,13 +170,15 @@ class Draft:
 class Schedule:
     """What the sequencing hands back: moves with wave, order and time, and what cannot be reached.
 
-    In no order can the moves be over before `makespan_bound_seconds`, if each takes as long as predicted.
+    In no order are the moves over before `makespan_bound_seconds` if each takes as long as predicted, nor
+    before `makespan_ideal_seconds` even if no two copies ever slowed each other down.
     """
 
     moves: tuple[Move, ...]
     dropped: tuple[Refusal, ...] = ()
     makespan_seconds: Seconds = 0.0
     makespan_bound_seconds: Seconds = 0.0
+    makespan_ideal_seconds: Seconds = 0.0
 
     @property
     def is_proven(self) -> bool:

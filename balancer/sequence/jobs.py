@@ -1,27 +1,72 @@
 """What the list schedule and its proof work on: jobs with a length, the slots they hold, what they wait for.
 
-Translates the entries of the waves into numbers, once per schedule. Time is in whole ticks, so that
-sums are exact and the solver sees the same figures. Decides nothing.
+Translates the entries of the waves into numbers, once per schedule. Time is in whole ticks, so that the
+list, the bound and the solver see the same figures. Decides nothing.
 """
 
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from itertools import groupby
-from math import ceil
+from math import ceil, floor
 
-from balancer.model.duration import SETUP_SECONDS, vmotion_seconds
+from balancer.model.duration import (
+    SETUP_SECONDS,
+    link_mbps,
+    payload_mbit,
+    progress_mbps,
+    streams_mbps,
+    vmotion_seconds,
+)
 from balancer.model.snapshot import InFlight
-from balancer.model.units import HostId, Seconds, VmId
 from balancer.rules.placement import Ground
 from balancer.sequence.dependencies import Entry
 from balancer.sequence.origin import Origin
 from balancer.sequence.slots import Capacities, Resource
+from balancer.sequence.units import Step
 
 TICKS_PER_SECOND = 1000
+SETUP_TICKS = int(SETUP_SECONDS * TICKS_PER_SECOND)
 
 TURN = -2
 """Urgency of the rest of a group that takes turns: once begun, it is completed before all else."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """What one entry has to send, and what it holds meanwhile.
+
+    `ticks` is how long it takes with both hosts to itself: no schedule makes it shorter. `links` are the
+    speeds of both hosts' links and `most_mbps` is what its streams carry. `claims` are resources: its
+    two hosts first, the cluster last.
+    """
+
+    ticks: int
+    mbit: float
+    dirty_mbps: float
+    links: tuple[float, float]
+    most_mbps: float
+    claims: tuple[int, ...]
+
+    @property
+    def hosts(self) -> tuple[int, int]:
+        """Return the resources that are its source and its target."""
+        return self.claims[0], self.claims[1]
+
+    def mbit_per_tick(self, at_source: int, at_target: int) -> float:
+        """Return how fast it gets ahead while so many copies share the links of its hosts."""
+        share = min(self.links[0] / at_source, self.links[1] / at_target, self.most_mbps)
+        return progress_mbps(max(share, 1.0), self.dirty_mbps) / TICKS_PER_SECOND
+
+    def pressure(self, end: int, slots: int) -> float:
+        """Return how long it keeps its source (0) or target (1) busy: its share of link or slots."""
+        return max(self.link_ticks(end), self.ticks / slots)
+
+    def link_ticks(self, end: int) -> int:
+        """Return for how long it would fill the link of its source (0) or target (1), at the least."""
+        alone = max(min(*self.links, self.most_mbps), 1.0)
+        sent = self.mbit * alone / progress_mbps(alone, self.dirty_mbps)
+        return floor(sent / max(self.links[end], 1.0) * TICKS_PER_SECOND)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -29,25 +74,25 @@ class Job:
     """Entries that start at one instant: a single one, a group, or those of a large group that fit.
 
     `after` are jobs that must have ended and `behind` jobs that must have begun before; both have
-    smaller numbers. A lower `urgency` starts first. `claims` are resources by entry.
+    smaller numbers. A lower `urgency` starts first.
     """
 
     entries: tuple[Entry, ...]
-    ticks: tuple[int, ...]
-    claims: tuple[tuple[int, ...], ...]
+    copies: tuple[Copy, ...]
     after: tuple[int, ...]
     behind: tuple[int, ...]
     urgency: int
+    ticks: int = field(init=False)
+    """How long its longest copy takes at the least."""
 
-    @property
-    def longest(self) -> int:
-        """Return the ticks of its longest entry."""
-        return max(self.ticks)
+    def __post_init__(self) -> None:
+        """Find the longest copy."""
+        object.__setattr__(self, "ticks", max(copy.ticks for copy in self.copies))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Running:
-    """A migration that runs already, for so many more ticks."""
+    """A migration that runs already, for so many more ticks. `claims` may lack a host that is not known."""
 
     ticks: int
     claims: tuple[int, ...]
@@ -55,97 +100,87 @@ class Running:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Shop:
-    """All jobs, the capacity of each resource (the last one is the cluster), and what runs already."""
+    """All jobs, the capacity of each resource (the last one is the cluster), and what runs already.
+
+    The first `hosts` resources are hosts.
+    """
 
     jobs: tuple[Job, ...]
     capacity: tuple[int, ...]
+    hosts: int
     running: tuple[Running, ...]
-    seconds: tuple[Seconds, ...]
-    """Predicted seconds of each entry, by its number."""
 
 
 def make_shop(origin: Origin, entries: Sequence[Entry], after: Sequence[Sequence[int]]) -> Shop:
-    """Return the jobs of the entries, in the order of the waves.
-
-    An entry's copy is given the share of the links that it has while its hosts are as busy as limits
-    and plan allow, so that it lasts no longer than predicted.
-    """
+    """Return the jobs of the entries, in the order of the waves."""
     ground, capacities = origin.ground, origin.capacities
-    shares = _Shares(ground, entries, capacities)
-    seconds = tuple(shares.seconds(e.step.vm, e.step.source, e.step.target) for e in entries)
     flights = ground.snapshot.in_flight
     held = [capacities.claims(entry.step) for entry in entries]
-    number_of = _numbered([*held, *map(capacities.claims_of_flight, flights)])
-    cluster = len(number_of)
-
-    def numbers(claims: Iterable[Resource]) -> tuple[int, ...]:
-        return (*(number_of[resource] for resource in claims), cluster)
-
+    flown = [capacities.claims_of_flight(flight) for flight in flights]
+    number_of = _numbered([*held, *flown])
+    copies = [
+        _copy(ground, entry.step, _numbers(number_of, claims))
+        for entry, claims in zip(entries, held, strict=True)
+    ]
     batches = list(_batches(entries, held, capacities))
     orders = _orders(batches, after, _begun_before(origin, entries))
-    urgencies = _urgencies(batches, orders)
     jobs = tuple(
         Job(
             entries=batch,
-            ticks=tuple(_ticks(seconds[entry.number]) for entry in batch),
-            claims=tuple(numbers(held[entry.number]) for entry in batch),
+            copies=tuple(copies[entry.number] for entry in batch),
             after=waits,
             behind=begun,
             urgency=urgency,
         )
-        for batch, (waits, begun), urgency in zip(batches, orders, urgencies, strict=True)
-    )
-    running = tuple(
-        Running(
-            ticks=_ticks(shares.seconds_left(flight)),
-            claims=numbers(capacities.claims_of_flight(flight)),
+        for batch, (waits, begun), urgency in zip(
+            batches, orders, _urgencies(batches, orders), strict=True
         )
-        for flight in flights
     )
-    capacity = (*(capacities.of(resource) for resource in number_of), capacities.cluster)
-    return Shop(jobs=jobs, capacity=capacity, running=running, seconds=seconds)
+    return Shop(
+        jobs=jobs,
+        capacity=(*(capacities.of(resource) for resource in number_of), capacities.cluster),
+        hosts=sum(1 for resource in number_of if not isinstance(resource, tuple)),
+        running=tuple(
+            Running(ticks=_ticks_left(ground, flight), claims=_numbers(number_of, claims))
+            for flight, claims in zip(flights, flown, strict=True)
+        ),
+    )
 
 
-def _ticks(seconds: Seconds) -> int:
-    return ceil(seconds * TICKS_PER_SECOND)
+def _numbers(number_of: Mapping[Resource, int], claims: Iterable[Resource]) -> tuple[int, ...]:
+    return (*(number_of[resource] for resource in claims), len(number_of))
 
 
-class _Shares:
-    """How many copies may share the links of a host: as many as limits allow and as there are."""
+def _copy(ground: Ground, step: Step, claims: tuple[int, ...]) -> Copy:
+    source, target = (ground.snapshot.host_by_id[host] for host in (step.source, step.target))
+    memory_mib = ground.demand[step.vm].footprint_mib
+    dirty_mbps = ground.snapshot.vm_by_id[step.vm].dirty_rate_mbps or 0.0
+    alone_s = vmotion_seconds(source, target, memory_mib, dirty_rate_mbps=dirty_mbps)
+    return Copy(
+        ticks=floor(alone_s * TICKS_PER_SECOND),
+        mbit=payload_mbit(memory_mib),
+        dirty_mbps=dirty_mbps,
+        links=(link_mbps(source), link_mbps(target)),
+        most_mbps=min(streams_mbps(source), streams_mbps(target)),
+        claims=claims,
+    )
 
-    def __init__(self, ground: Ground, entries: Iterable[Entry], capacities: Capacities) -> None:
-        self._ground = ground
-        self._capacities = capacities
-        self._copies: Counter[HostId] = Counter()
-        for entry in entries:
-            self._copies.update((entry.step.source, entry.step.target))
-        for flight in ground.snapshot.in_flight:
-            self._copies.update({flight.source, flight.target})
 
-    def seconds(self, vm: VmId, source: HostId, target: HostId) -> Seconds:
-        """Return the predicted duration of one copy."""
-        hosts, demand = self._ground.snapshot.host_by_id, self._ground.demand[vm]
-        return vmotion_seconds(
-            hosts[source],
-            hosts[target],
-            demand.footprint_mib,
-            dirty_rate_mbps=self._ground.snapshot.vm_by_id[vm].dirty_rate_mbps or 0.0,
-            sharing=self._at(source),
-            sharing_target=self._at(target),
-        )
-
-    def seconds_left(self, flight: InFlight) -> Seconds:
-        """Return what is left of a running migration's predicted duration; the least if it is overdue."""
-        snapshot = self._ground.snapshot
-        is_known = {flight.source, flight.target} <= snapshot.host_by_id.keys()
-        if not is_known or flight.vm not in self._ground.demand:
-            return SETUP_SECONDS
-        since = flight.started_at or snapshot.taken_at
-        elapsed = (snapshot.taken_at - since).total_seconds()
-        return max(self.seconds(flight.vm, flight.source, flight.target) - elapsed, SETUP_SECONDS)
-
-    def _at(self, host: HostId) -> int:
-        return min(self._copies[host], self._capacities.of(host), self._capacities.cluster)
+def _ticks_left(ground: Ground, flight: InFlight) -> int:
+    """Return what is left of a running migration as if it had its links to itself; little if overdue."""
+    snapshot = ground.snapshot
+    is_known = {flight.source, flight.target} <= snapshot.host_by_id.keys()
+    if not is_known or flight.vm not in ground.demand:
+        return SETUP_TICKS
+    since = flight.started_at or snapshot.taken_at
+    elapsed = (snapshot.taken_at - since).total_seconds()
+    whole = vmotion_seconds(
+        snapshot.host_by_id[flight.source],
+        snapshot.host_by_id[flight.target],
+        ground.demand[flight.vm].footprint_mib,
+        dirty_rate_mbps=snapshot.vm_by_id[flight.vm].dirty_rate_mbps or 0.0,
+    )
+    return max(ceil((whole - elapsed) * TICKS_PER_SECOND), SETUP_TICKS)
 
 
 def _numbered(claims: Iterable[Iterable[Resource]]) -> dict[Resource, int]:

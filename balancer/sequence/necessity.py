@@ -51,16 +51,18 @@ def necessity(origin: Origin, entries: Sequence[Entry]) -> Necessity:
     return Necessity(pairs=tuple(pairs), stores=tuple(_stores(start, entries)))
 
 
-def earliest_starts(shop: Shop, needs: Necessity) -> list[int]:
-    """Return the ticks before which no order lets each entry start. Entries of a job start together."""
-    ticks = {e.number: t for job in shop.jobs for e, t in zip(job.entries, job.ticks, strict=True)}
-    heads = [0] * len(ticks)
+def earliest_starts(shop: Shop, needs: Necessity, lengths: Sequence[int]) -> list[int]:
+    """Return the ticks before which no order lets each entry start. Entries of a job start together.
+
+    `lengths` are the ticks of each entry, by number.
+    """
+    heads = [0] * len(lengths)
     before = defaultdict(list)
     for first, then in needs.pairs:
         before[then].append(first)
     groups = _groups_of(shop)
     for _ in range(MOST_ROUNDS):
-        ends = [heads[number] + ticks[number] for number in range(len(heads))]
+        ends = [head + length for head, length in zip(heads, lengths, strict=True)]
         pushed = list(heads)
         for then, firsts in before.items():
             pushed[then] = max(pushed[then], *(ends[first] for first in firsts))
@@ -77,15 +79,14 @@ def earliest_starts(shop: Shop, needs: Necessity) -> list[int]:
     return heads
 
 
-def least_afterwards(shop: Shop, needs: Necessity) -> list[int]:
+def least_afterwards(needs: Necessity, lengths: Sequence[int]) -> list[int]:
     """Return the ticks that pass in every order between the end of each entry and the end of all."""
-    ticks = {e.number: t for job in shop.jobs for e, t in zip(job.entries, job.ticks, strict=True)}
-    tails = [0] * len(ticks)
+    tails = [0] * len(lengths)
     links = [*needs.pairs, *_indispensable(needs.stores)]
     for _ in range(MOST_ROUNDS):
         pushed = list(tails)
         for first, then in links:
-            pushed[first] = max(pushed[first], tails[then] + ticks[then])
+            pushed[first] = max(pushed[first], tails[then] + lengths[then])
         if pushed == tails:
             break
         tails = pushed

@@ -5,13 +5,18 @@ valid for all legal orders, and its solution is an order to try, not yet a sched
 which takes most of a second, so it is asked only where somebody wants a certificate.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import TYPE_CHECKING
 
 from balancer.sequence.jobs import Job, Shop
-from balancer.sequence.necessity import Necessity, Store, earliest_starts, least_afterwards
+from balancer.sequence.necessity import (
+    Necessity,
+    Store,
+    earliest_starts,
+    least_afterwards,
+)
+from balancer.sequence.timing import Timing
 
 if TYPE_CHECKING:
     from ortools.sat.python import cp_model
@@ -34,8 +39,10 @@ class Proof:
     starts: tuple[int, ...] = ()
 
 
-def prove(shop: Shop, needs: Necessity, starts: Sequence[int], bound: int) -> Proof:
-    """Try to prove that nothing is over before the schedule with `starts`. `bound` is known already.
+def prove(shop: Shop, needs: Necessity, timing: Timing, bound: int) -> Proof:
+    """Try to prove that nothing is over before `timing` is, if each entry takes as long as it does there.
+
+    `bound` is known already.
 
     Deterministic: one worker, a fixed seed, a limit in deterministic time.
     """
@@ -43,7 +50,7 @@ def prove(shop: Shop, needs: Necessity, starts: Sequence[int], bound: int) -> Pr
         return Proof(bound=bound)
     from ortools.sat.python import cp_model  # noqa: PLC0415
 
-    intervals = _Intervals(shop, needs, starts, bound)
+    intervals = _Intervals(shop, needs, timing, bound)
     solver = cp_model.CpSolver()
     solver.parameters.num_workers = 1
     solver.parameters.random_seed = 0
@@ -62,25 +69,20 @@ def prove(shop: Shop, needs: Necessity, starts: Sequence[int], bound: int) -> Pr
 class _Intervals:
     """The model: a start for each job, a fixed interval for each entry, and what they must leave each other."""
 
-    def __init__(self, shop: Shop, needs: Necessity, starts: Sequence[int], bound: int) -> None:
+    def __init__(self, shop: Shop, needs: Necessity, timing: Timing, bound: int) -> None:
         from ortools.sat.python import cp_model  # noqa: PLC0415
 
         self.model = cp_model.CpModel()
         self._shop = shop
-        self._heads = earliest_starts(shop, needs)
-        self._tails = least_afterwards(shop, needs)
-        pairs = zip(shop.jobs, starts, strict=True)
-        self._most = max((start + job.longest for job, start in pairs), default=0)
+        self._ticks = timing.lengths(shop)
+        self._heads = earliest_starts(shop, needs, self._ticks)
+        self._tails = least_afterwards(needs, self._ticks)
+        self._most = timing.makespan
         self.starts = [self._start(job) for job in shop.jobs]
         self._begin = {
             entry.number: start
             for job, start in zip(shop.jobs, self.starts, strict=True)
             for entry in job.entries
-        }
-        self._ticks = {
-            entry.number: ticks
-            for job in shop.jobs
-            for entry, ticks in zip(job.entries, job.ticks, strict=True)
         }
         self._add_makespan(bound)
         self._add_slots()
@@ -89,17 +91,14 @@ class _Intervals:
         for store in needs.stores:
             if store.free >= 0.0:
                 self._add_store(store)
-        for start, hint in zip(self.starts, starts, strict=True):
+        for start, hint in zip(self.starts, timing.starts, strict=True):
             self.model.add_hint(start, hint)
 
     def _start(self, job: Job) -> "cp_model.IntVar":
         """Return the start of one job, in the window that heads and tails leave it."""
         numbers = [entry.number for entry in job.entries]
         earliest = max(self._heads[number] for number in numbers)
-        latest = min(
-            self._most - ticks - self._tails[number]
-            for number, ticks in zip(numbers, job.ticks, strict=True)
-        )
+        latest = min(self._most - self._ticks[number] - self._tails[number] for number in numbers)
         return self.model.new_int_var(earliest, latest, "")
 
     def _add_makespan(self, bound: int) -> None:
@@ -117,11 +116,10 @@ class _Intervals:
                 if len(using[resource]) < self._shop.capacity[resource]:
                     using[resource].append(held)
         for job in self._shop.jobs:
-            for entry, ticks, claims in zip(job.entries, job.ticks, job.claims, strict=True):
-                interval = self.model.new_fixed_size_interval_var(
-                    self._begin[entry.number], ticks, ""
-                )
-                for resource in claims:
+            for entry, copy in zip(job.entries, job.copies, strict=True):
+                begin, ticks = self._begin[entry.number], self._ticks[entry.number]
+                interval = self.model.new_fixed_size_interval_var(begin, ticks, "")
+                for resource in copy.claims:
                     using[resource].append(interval)
         for intervals, slots in zip(using, self._shop.capacity, strict=True):
             if len(intervals) > slots:

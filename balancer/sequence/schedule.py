@@ -98,6 +98,7 @@ def make_schedule(need: Need, policy: Policy, draft: Draft, *, certify: bool = F
         dropped=refusals_of(need.snapshot, tuple(best.given_up.values())),
         makespan_seconds=timetable.makespan_seconds,
         makespan_bound_seconds=timetable.bound_seconds,
+        makespan_ideal_seconds=timetable.ideal_seconds,
     )
 
 

@@ -1,26 +1,26 @@
 """From waves to the finished list of moves: what each waits for, when it starts, how good that is.
 
-Tries several rules of the list schedule and keeps the one that is over first; the solver is asked only
+Tries several manners of the list schedule and keeps the one that is over first; the solver is asked only
 where the caller wants a certificate. Changes neither waves nor what a move waits for.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from balancer.model.plan import Move
 from balancer.model.units import MoveId, Seconds
 from balancer.rules.placement import Ground
-from balancer.sequence.bound import makespan_bound
+from balancer.sequence.bound import ideal_bound, makespan_bound
 from balancer.sequence.dependencies import Entry, dependencies, entries_of
 from balancer.sequence.jobs import TICKS_PER_SECOND, Shop, make_shop
 from balancer.sequence.necessity import Necessity, necessity
 from balancer.sequence.origin import Origin
 from balancer.sequence.proof import prove
-from balancer.sequence.timing import Press, list_schedule, makespan
+from balancer.sequence.timing import MANNERS, Timing, list_schedule
 from balancer.sequence.units import Unit
 
-GOOD_ENOUGH = 1.01
-"""Makespan over bound at which no further rule is tried."""
+GOOD_ENOUGH = 1.005
+"""Makespan over the ideal at which no further manner is tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,74 +30,90 @@ class Timetable:
     moves: tuple[Move, ...]
     makespan_seconds: Seconds
     bound_seconds: Seconds
+    ideal_seconds: Seconds
 
 
 def make_timetable(
     origin: Origin, waves: Sequence[Sequence[Unit]], *, certify: bool = False
 ) -> Timetable:
     """Return the moves of the waves with their times. `certify` asks the solver, see `proof`."""
+    if not waves:
+        return Timetable(moves=(), makespan_seconds=0.0, bound_seconds=0.0, ideal_seconds=0.0)
     entries, after = entries_of(waves), dependencies(origin, waves)
     shop = make_shop(origin, entries, after)
     needs = necessity(origin, entries)
-    bound = makespan_bound(shop, needs)
-    starts = _best_starts(shop, bound)
-    if certify and makespan(shop, starts) > bound:
-        starts, bound = _certified(shop, needs, starts, bound)
-    ticks = makespan(shop, starts)
-    start_of = {
-        entry.number: start / TICKS_PER_SECOND
-        for job, start in zip(shop.jobs, starts, strict=True)
-        for entry in job.entries
-    }
+    ideal = ideal_bound(shop, needs)
+    timing = _best_timing(shop, ideal)
+    bound = max(ideal, makespan_bound(shop, needs, timing.lengths(shop)))
+    if certify and timing.makespan > bound:
+        timing, bound = _certified(shop, needs, timing, bound)
     return Timetable(
-        moves=_moves(origin.ground, entries, after, [start_of[e.number] for e in entries], shop),
-        makespan_seconds=ticks / TICKS_PER_SECOND,
+        moves=_moves(origin.ground, entries, after, _spans(shop, timing)),
+        makespan_seconds=timing.makespan / TICKS_PER_SECOND,
         bound_seconds=bound / TICKS_PER_SECOND,
+        ideal_seconds=ideal / TICKS_PER_SECOND,
     )
 
 
-def _best_starts(shop: Shop, bound: int) -> tuple[int, ...]:
-    """Return the starts by the rule that is over first; by the first of them where several are."""
-    best: tuple[int, ...] | None = None
-    for press in Press:
-        starts = list_schedule(shop, press)
-        if best is None or makespan(shop, starts) < makespan(shop, best):
-            best = starts
-        if makespan(shop, best) <= bound * GOOD_ENOUGH:
+def _best_timing(shop: Shop, ideal: int) -> Timing:
+    """Return the timing by the manner that is over first; by the first of them where several are.
+
+    Where the cluster's slots are enough for all, the manners differ in nothing.
+    """
+    best = list_schedule(shop, MANNERS[0])
+    for manner in MANNERS[1:]:
+        if best.makespan <= ideal * GOOD_ENOUGH or len(best.ends) <= shop.capacity[-1]:
             break
-    return best or ()
+        best = min(best, list_schedule(shop, manner), key=lambda timing: timing.makespan)
+    return best
 
 
-def _certified(
-    shop: Shop, needs: Necessity, starts: tuple[int, ...], bound: int
-) -> tuple[tuple[int, ...], int]:
-    """Return the starts, or those in the order of the solver where these are over sooner, and the bound."""
-    proof = prove(shop, needs, starts, bound)
-    if proof.starts:
-        other = list_schedule(shop, order=proof.starts)
-        starts = min(starts, other, key=lambda found: makespan(shop, found))
-    return starts, proof.bound
+def _certified(shop: Shop, needs: Necessity, timing: Timing, bound: int) -> tuple[Timing, int]:
+    """Return the timing, or that in the order of the solver where it is over sooner, and the bound."""
+    proof = prove(shop, needs, timing, bound)
+    if not proof.starts:
+        return timing, bound
+    other = list_schedule(shop, order=proof.starts)
+    if other.makespan >= timing.makespan:
+        return timing, proof.bound
+    again = makespan_bound(shop, needs, other.lengths(shop))
+    return (
+        (other, again)
+        if again == other.makespan
+        else (other, prove(shop, needs, other, again).bound)
+    )
+
+
+def _spans(shop: Shop, timing: Timing) -> dict[int, tuple[Seconds, Seconds]]:
+    """Return start and length of each entry, in seconds, by its number."""
+    return {
+        entry.number: (
+            start / TICKS_PER_SECOND,
+            (timing.ends[entry.number] - start) / TICKS_PER_SECOND,
+        )
+        for job, start in zip(shop.jobs, timing.starts, strict=True)
+        for entry in job.entries
+    }
 
 
 def _moves(
     ground: Ground,
     entries: Sequence[Entry],
     after: Sequence[Sequence[int]],
-    starts: Sequence[Seconds],
-    shop: Shop,
+    spans: Mapping[int, tuple[Seconds, Seconds]],
 ) -> tuple[Move, ...]:
-    ordered = sorted(entries, key=lambda e: (e.wave, starts[e.number], e.number))
+    ordered = sorted(entries, key=lambda e: (e.wave, spans[e.number][0], e.number))
     place = {entry.number: place for place, entry in enumerate(ordered, start=1)}
     moves = []
     for entry in ordered:
         waits = sorted(place[number] for number in after[entry.number])
-        move = _move(ground, entry, starts[entry.number], shop.seconds[entry.number])
+        move = _move(ground, entry, spans[entry.number])
         names = tuple(MoveId(f"m{number}") for number in waits)
         moves.append(replace(move, id=MoveId(f"m{place[entry.number]}"), after=names))
     return tuple(moves)
 
 
-def _move(ground: Ground, entry: Entry, start_s: Seconds, expected_s: Seconds) -> Move:
+def _move(ground: Ground, entry: Entry, span: tuple[Seconds, Seconds]) -> Move:
     """Return the entry as a move of the plan, still without its id and without what it waits for."""
     step, vm = entry.step, ground.snapshot.vm_by_id[entry.step.vm]
     return Move(
@@ -111,8 +127,8 @@ def _move(ground: Ground, entry: Entry, start_s: Seconds, expected_s: Seconds) -
         priority=ground.policy.priorities[step.reason],
         wave=entry.wave,
         after=(),
-        start_seconds=start_s,
-        expected_seconds=expected_s,
+        start_seconds=span[0],
+        expected_seconds=span[1],
         memory_mib=ground.demand[step.vm].footprint_mib,
         gain=step.gain,
     )

@@ -1,8 +1,9 @@
-"""When each job is expected to start: an event-driven list schedule under the limits.
+"""When each job is expected to start and to end: an event-driven list schedule under the limits.
 
-At every instant the most pressing of the jobs that may start is started, whichever wave it belongs to:
-what it waits for is in its `after`. A forecast for people and the order in which the executor asks; the
-executor goes by what really happens. Decides nothing about waves.
+At every instant the most pressing of the jobs that may start is started, whichever wave it belongs to;
+what it waits for is in its `after`. Copies that run at the same time share the links of their hosts. A
+forecast for people and the order in which the executor asks; the executor goes by what really happens.
+Decides nothing about waves.
 
 Source: among rules of list scheduling, "critical host first" came within 8 % of the bound where slots
 bind; arrival order took up to 1.58 and shortest-first up to 1.65 times as long.
@@ -10,13 +11,13 @@ bind; arrival order took up to 1.58 and shortest-first up to 1.65 times as long.
 
 from collections import Counter
 from collections.abc import Sequence
-from enum import Enum, auto
-from heapq import heappop, heappush
+from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
-from balancer.sequence.jobs import Job, Shop
+from balancer.sequence.jobs import TURN, Job, Shop
+from balancer.sequence.links import Links
 
 Ints = npt.NDArray[np.int64]
 Floats = npt.NDArray[np.float64]
@@ -26,72 +27,94 @@ ALWAYS_FREE = 2**40
 """Slots of the resource that pads the lists of claims."""
 
 
-class Press(Enum):
-    """What makes a job pressing, within its class of urgency."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manner:
+    """What makes a job pressing: its class of urgency, then most work left on the busier of its hosts.
 
-    WORK_OR_CHAIN = auto()  # most work left on its busiest host, or the longest chain behind it
-    CHAIN = auto()  # the longest chain behind it
-    WORK = auto()  # most work left on both of its hosts together
-    LENGTH = auto()  # the longest copy
+    With `apart`, jobs go first whose hosts take part in fewer other migrations, before all urgency: two
+    copies of one host only slow each other down, while another pair of hosts would use the slot in full.
+    With `by_chain` the longest chain of jobs that wait for it counts where it is longer than the work.
+    """
+
+    apart: bool = True
+    by_chain: bool = True
+
+
+MANNERS = (Manner(), Manner(by_chain=False), Manner(apart=False))
+"""Tried in this order, the first one that ends first is taken."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Timing:
+    """Starts by job and ends by entry, in ticks."""
+
+    starts: tuple[int, ...]
+    ends: tuple[int, ...]
+
+    @property
+    def makespan(self) -> int:
+        """Return the ticks at which the last move has ended."""
+        return max(self.ends, default=0)
+
+    def lengths(self, shop: Shop) -> tuple[int, ...]:
+        """Return how long each entry takes, by number, given what shares its links meanwhile."""
+        starts = [
+            start for job, start in zip(shop.jobs, self.starts, strict=True) for _ in job.entries
+        ]
+        return tuple(end - start for start, end in zip(starts, self.ends, strict=True))
 
 
 def list_schedule(
-    shop: Shop, press: Press = Press.WORK_OR_CHAIN, order: Sequence[int] | None = None
-) -> tuple[int, ...]:
-    """Return the start of each job in ticks. With `order` (a rank for each job) lower ranks go first.
+    shop: Shop, manner: Manner = MANNERS[0], order: Sequence[int] | None = None
+) -> Timing:
+    """Return when each job starts and each entry ends. With `order`, by job, lower figures go first.
 
     Every job starts once: `after` and `behind` name smaller numbers, and no job is above the limits.
     Ties by length, then by number. O(jobs) steps, each over the jobs that are ready.
     """
-    floor = _Floor(shop, press, order)
+    floor = _Floor(shop, manner, order)
     while floor.has_waiting:
         job = floor.pick()
         if job is None:
             floor.advance()
         else:
             floor.start(job)
-    return tuple(floor.starts)
-
-
-def makespan(shop: Shop, starts: Sequence[int]) -> int:
-    """Return the ticks at which the last job has ended."""
-    ends = [start + job.longest for job, start in zip(shop.jobs, starts, strict=True)]
-    return max(ends, default=0)
+    return floor.finish()
 
 
 def chain_ticks(jobs: Sequence[Job]) -> list[int]:
-    """Return for each job how long it and the longest chain of jobs that wait for it take."""
+    """Return for each job how long it and the longest chain of jobs that wait for it take at the least."""
     behind_it = [0] * len(jobs)
     total = [0] * len(jobs)
     for number in reversed(range(len(jobs))):
-        total[number] = jobs[number].longest + behind_it[number]
+        total[number] = jobs[number].ticks + behind_it[number]
         for other in jobs[number].after:
             behind_it[other] = max(behind_it[other], total[number])
     return total
 
 
 class _Floor:
-    """Simulated time: what runs, when it ends, which slots it holds. Mutable, of one schedule."""
+    """Simulated time: what waits, what is ready, which slots are free. Mutable, of one schedule."""
 
-    def __init__(self, shop: Shop, press: Press, order: Sequence[int] | None) -> None:
+    def __init__(self, shop: Shop, manner: Manner, order: Sequence[int] | None) -> None:
         jobs = shop.jobs
-        self.starts = [0] * len(jobs)
-        self._shop, self._press, self._now = shop, press, 0
-        self._events: list[tuple[int, int, int]] = []
-        self._held: list[tuple[int, ...]] = []
+        self._shop, self._manner = shop, manner
+        self._links = Links(shop)
+        self._starts = [0] * len(jobs)
+        self._ends = [0] * sum(len(job.entries) for job in jobs)
         self._blockers = [len(job.after) + len(job.behind) for job in jobs]
         self._ready = {n for n, blockers in enumerate(self._blockers) if not blockers}
         self._waiting = len(jobs)
         self._on_end, self._on_begin = _followers(jobs)
-        self._running_entries = [len(job.entries) for job in jobs]
+        self._running_copies = [len(job.copies) for job in jobs]
         self._index_claims()
         self._urgency = np.array([job.urgency for job in jobs], dtype=np.int64)
-        self._longest = np.array([job.longest for job in jobs], dtype=np.int64)
+        self._longest = np.array([job.ticks for job in jobs], dtype=np.int64)
         self._chain = np.array(chain_ticks(jobs), dtype=np.float64)
-        self._order = None if order is None else np.asarray(order, dtype=np.int64)
+        self._order = None if order is None else np.array(order, dtype=np.float64)
         self._groups = {n for n, job in enumerate(jobs) if len(job.entries) > 1}
         for flight in shop.running:
-            self._hold(-1, flight.ticks, flight.claims)
+            self._take(flight.claims)
 
     @property
     def has_waiting(self) -> bool:
@@ -109,43 +132,41 @@ class _Floor:
             fits &= self._leaves_room(ready, fits, pressure)
         return self._most_pressing(ready[fits], pressure[fits])
 
-    def _most_pressing(self, jobs: Ints, pressure: Floats) -> int | None:
-        if not jobs.size:
-            return None
-        urgency = self._urgency[jobs]
-        is_first = urgency == urgency.min()
-        is_first &= pressure == pressure[is_first].max()
-        pressing = jobs[is_first]
-        return int(pressing[np.argmax(self._longest[pressing])])
-
     def start(self, job: int) -> None:
         """Start the job now."""
         facts = self._shop.jobs[job]
-        self.starts[job] = self._now
+        self._starts[job] = self._links.now
         self._ready.discard(job)
         self._waiting -= 1
-        for ticks, claims in zip(facts.ticks, facts.claims, strict=True):
-            self._hold(job, ticks, claims)
-            for resource in claims[:-1]:
-                self._load[resource] -= ticks / self._shop.capacity[resource]
+        for entry, copy in zip(facts.entries, facts.copies, strict=True):
+            self._links.begin(copy, (job, entry.number))
+            self._take(copy.claims)
+            for end, host in enumerate(copy.hosts):
+                self._load[host] -= copy.pressure(end, self._shop.capacity[host])
         self._unblock(self._on_begin[job])
 
     def advance(self) -> None:
         """Go to the next instant at which something ends, and end all that ends then."""
-        self._now = self._events[0][0]
-        while self._events and self._events[0][0] == self._now:
-            _, number, job = heappop(self._events)
-            for resource in self._held[number]:
-                self._free[resource] += 1
-            if job >= 0:
-                self._running_entries[job] -= 1
-                if not self._running_entries[job]:
-                    self._unblock(self._on_end[job])
+        for key, claims in self._links.advance():
+            self._free[list(claims)] += 1
+            if key is None:
+                continue
+            job, entry = key
+            self._ends[entry] = self._links.now
+            self._running_copies[job] -= 1
+            if not self._running_copies[job]:
+                self._unblock(self._on_end[job])
+
+    def finish(self) -> Timing:
+        """Let all that runs end and return the times."""
+        while self._links.is_busy:
+            self.advance()
+        return Timing(starts=tuple(self._starts), ends=tuple(self._ends))
 
     def _index_claims(self) -> None:
         """Lay out the claims as two tables (jobs, most claims of a job): resource, and how often."""
         jobs, capacity = self._shop.jobs, self._shop.capacity
-        counted = [Counter(r for claims in job.claims for r in claims) for job in jobs]
+        counted = [Counter(r for copy in job.copies for r in copy.claims) for job in jobs]
         width = max((len(counts) for counts in counted), default=1)
         padding = len(capacity)
         self._cluster = padding - 1
@@ -153,29 +174,37 @@ class _Floor:
         self._claims = np.full((len(jobs), width), padding, dtype=np.int64)
         self._counts = np.zeros((len(jobs), width), dtype=np.int64)
         self._load = np.zeros(padding + 1)
+        self._slots = self._free.copy()
+        self._is_host = np.arange(padding + 1) < self._shop.hosts
         for row, counts in enumerate(counted):
             self._claims[row, : len(counts)] = list(counts)
             self._counts[row, : len(counts)] = list(counts.values())
         for job in jobs:
-            for ticks, claims in zip(job.ticks, job.claims, strict=True):
-                for resource in claims[:-1]:
-                    self._load[resource] += ticks / capacity[resource]
+            for copy in job.copies:
+                for end, host in enumerate(copy.hosts):
+                    self._load[host] += copy.pressure(end, capacity[host])
+
+    def _most_pressing(self, jobs: Ints, pressure: Floats) -> int | None:
+        if not jobs.size:
+            return None
+        urgency = self._urgency[jobs]
+        if self._manner.apart and self._order is None and urgency.min() > TURN:
+            busy = (self._slots - self._free) * self._is_host
+            taken = busy[self._claims[jobs]].max(axis=1)
+            is_first = taken == taken.min()
+            is_first &= urgency == urgency[is_first].min()
+        else:
+            is_first = urgency == urgency.min()
+        is_first &= pressure == pressure[is_first].max()
+        pressing = jobs[is_first]
+        return int(pressing[np.argmax(self._longest[pressing])])
 
     def _pressure(self, jobs: Ints) -> Floats:
         if self._order is not None:
-            ranked: Floats = -self._order[jobs].astype(np.float64)
+            ranked: Floats = -self._order[jobs]
             return ranked
-        work: Floats = self._load[self._claims[jobs]]
-        match self._press:
-            case Press.CHAIN:
-                result: Floats = self._chain[jobs]
-            case Press.WORK:
-                result = work.sum(axis=1)
-            case Press.LENGTH:
-                result = self._longest[jobs].astype(np.float64)
-            case Press.WORK_OR_CHAIN:
-                result = np.maximum(work.max(axis=1), self._chain[jobs])
-        return result
+        work: Floats = self._load[self._claims[jobs]].max(axis=1)
+        return np.maximum(work, self._chain[jobs]) if self._manner.by_chain else work
 
     def _leaves_room(self, ready: Ints, fits: Bools, pressure: Floats) -> Bools:
         """Return which ready jobs take no slot that a more pressing group is waiting for.
@@ -195,11 +224,8 @@ class _Floor:
             leaves &= ~(takes.any(axis=1) & is_less)
         return leaves
 
-    def _hold(self, job: int, ticks: int, claims: tuple[int, ...]) -> None:
-        heappush(self._events, (self._now + ticks, len(self._held), job))
-        self._held.append(claims)
-        for resource in claims:
-            self._free[resource] -= 1
+    def _take(self, claims: Sequence[int]) -> None:
+        self._free[list(claims)] -= 1
 
     def _unblock(self, jobs: Sequence[int]) -> None:
         for job in jobs:
