@@ -71,8 +71,13 @@ class Placement:
         self.cpu_reserved_mhz: dict[HostId, Mhz] = dict.fromkeys(self.present, 0.0)
         self.memory_reserved_mib: dict[HostId, Mib] = dict.fromkeys(self.present, 0.0)
         for vm in ground.snapshot.running_vms:
-            self.host_of[vm.id] = vm.host
-            self._add(vm.id, vm.host)
+            demand, host = ground.demand[vm.id], vm.host
+            self.host_of[vm.id] = host
+            self.present[host].add(vm.id)
+            self.cpu_mhz[host] += demand.cpu_mhz
+            self.footprint_mib[host] += demand.footprint_mib
+            self.cpu_reserved_mhz[host] += vm.cpu_reservation_mhz
+            self.memory_reserved_mib[host] += vm.memory_reservation_mib
 
     def copy(self) -> "Placement":
         """Return an equal placement that changes by itself; many times faster than a new count."""

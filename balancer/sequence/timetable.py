@@ -19,7 +19,7 @@ from balancer.sequence.proof import prove
 from balancer.sequence.timing import MANNERS, Timing, list_schedule
 from balancer.sequence.units import Unit
 
-GOOD_ENOUGH = 1.005
+GOOD_ENOUGH = 1.02
 """Makespan over the ideal at which no further manner is tried."""
 
 

@@ -126,10 +126,13 @@ class _Floor:
         if not self._ready or self._free[self._cluster] <= 0:
             return None
         ready = np.array(sorted(self._ready), dtype=np.int64)
-        fits: Bools = np.all(self._free[self._claims[ready]] >= self._counts[ready], axis=1)
+        fits: Bools = (self._free[self._claims[ready]] >= self._counts[ready]).min(axis=1)
         pressure = self._pressure(ready)
-        if self._groups & self._ready:
-            fits &= self._leaves_room(ready, fits, pressure)
+        best = self._most_pressing(ready[fits], pressure[fits])
+        waiting = [group for group in self._groups & self._ready if not fits[ready == group].any()]
+        if best is None or not waiting:
+            return best
+        fits &= self._leaves_room(ready, pressure, sorted(waiting))
         return self._most_pressing(ready[fits], pressure[fits])
 
     def start(self, job: int) -> None:
@@ -206,22 +209,21 @@ class _Floor:
         work: Floats = self._load[self._claims[jobs]].max(axis=1)
         return np.maximum(work, self._chain[jobs]) if self._manner.by_chain else work
 
-    def _leaves_room(self, ready: Ints, fits: Bools, pressure: Floats) -> Bools:
+    def _leaves_room(self, ready: Ints, pressure: Floats, waiting: Sequence[int]) -> Bools:
         """Return which ready jobs take no slot that a more pressing group is waiting for.
 
         Single moves would take one slot after the other from it; the executor lets none pass either.
         """
         leaves: Bools = np.ones(len(ready), dtype=bool)
         urgency = self._urgency[ready]
-        for place in np.flatnonzero(~fits):
-            group = int(ready[place])
-            if group not in self._groups:
-                continue
-            claims, counts = self._claims[group], self._counts[group]
-            takes: Bools = np.isin(self._claims[ready], claims[self._free[claims] < counts])
+        for group in waiting:
+            place = int(np.searchsorted(ready, group))
             is_less = urgency > urgency[place]
             is_less |= (urgency == urgency[place]) & (pressure <= pressure[place])
-            leaves &= ~(takes.any(axis=1) & is_less)
+            claims = self._claims[group]
+            lacking = np.zeros(len(self._free), dtype=bool)
+            lacking[claims[self._free[claims] < self._counts[group]]] = True
+            leaves &= ~(is_less & lacking[self._claims[ready]].any(axis=1))
         return leaves
 
     def _take(self, claims: Sequence[int]) -> None:
