@@ -47,11 +47,11 @@ class Copy:
     links: tuple[float, float]
     most_mbps: float
     claims: tuple[int, ...]
+    hosts: tuple[int, int] = field(init=False)
 
-    @property
-    def hosts(self) -> tuple[int, int]:
-        """Return the resources that are its source and its target."""
-        return self.claims[0], self.claims[1]
+    def __post_init__(self) -> None:
+        """Name its source and its target."""
+        object.__setattr__(self, "hosts", self.claims[:2])
 
     def mbit_per_tick(self, at_source: int, at_target: int) -> float:
         """Return how fast it gets ahead while so many copies share the links of its hosts."""

@@ -16,11 +16,14 @@ from balancer.sequence.jobs import TICKS_PER_SECOND, Shop, make_shop
 from balancer.sequence.necessity import Necessity, necessity
 from balancer.sequence.origin import Origin
 from balancer.sequence.proof import prove
-from balancer.sequence.timing import MANNERS, Timing, list_schedule
+from balancer.sequence.timing import APART, TOGETHER, Timing, list_schedule
 from balancer.sequence.units import Unit
 
 GOOD_ENOUGH = 1.02
-"""Makespan over the ideal at which no further manner is tried."""
+"""Makespan over the ideal at which no other manner is tried."""
+
+FEW = 250
+"""Moves up to which another manner is tried."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,16 +59,16 @@ def make_timetable(
 
 
 def _best_timing(shop: Shop, ideal: int) -> Timing:
-    """Return the timing by the manner that is over first; by the first of them where several are.
+    """Return the timing in the manner that is over first.
 
-    Where the cluster's slots are enough for all, the manners differ in nothing.
+    Where the cluster's slots are enough for all, the manners differ in nothing; where the first comes
+    near the ideal, or moves are many, the other is not worth its time.
     """
-    best = list_schedule(shop, MANNERS[0])
-    for manner in MANNERS[1:]:
-        if best.makespan <= ideal * GOOD_ENOUGH or len(best.ends) <= shop.capacity[-1]:
-            break
-        best = min(best, list_schedule(shop, manner), key=lambda timing: timing.makespan)
-    return best
+    best = list_schedule(shop, APART)
+    is_good = best.makespan <= ideal * GOOD_ENOUGH
+    if is_good or not shop.capacity[-1] < len(best.ends) <= FEW:
+        return best
+    return min(best, list_schedule(shop, TOGETHER), key=lambda timing: timing.makespan)
 
 
 def _certified(shop: Shop, needs: Necessity, timing: Timing, bound: int) -> tuple[Timing, int]:

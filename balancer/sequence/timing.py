@@ -12,19 +12,13 @@ bind; arrival order took up to 1.58 and shortest-first up to 1.65 times as long.
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-
-import numpy as np
-import numpy.typing as npt
+from heapq import heappop, heappush
 
 from balancer.sequence.jobs import TURN, Job, Shop
 from balancer.sequence.links import Links
 
-Ints = npt.NDArray[np.int64]
-Floats = npt.NDArray[np.float64]
-Bools = npt.NDArray[np.bool_]
-
-ALWAYS_FREE = 2**40
-"""Slots of the resource that pads the lists of claims."""
+_Key = tuple[int, int, float, int, int]
+"""Migrations on its hosts, urgency, pressure and length (both negative), number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,15 +27,14 @@ class Manner:
 
     With `apart`, jobs go first whose hosts take part in fewer other migrations, before all urgency: two
     copies of one host only slow each other down, while another pair of hosts would use the slot in full.
-    With `by_chain` the longest chain of jobs that wait for it counts where it is longer than the work.
+    The longest chain of jobs that wait for it counts where it is longer than that work.
     """
 
     apart: bool = True
-    by_chain: bool = True
 
 
-MANNERS = (Manner(), Manner(by_chain=False), Manner(apart=False))
-"""Tried in this order, the first one that ends first is taken."""
+APART = Manner()
+TOGETHER = Manner(apart=False)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +57,11 @@ class Timing:
         return tuple(end - start for start, end in zip(starts, self.ends, strict=True))
 
 
-def list_schedule(
-    shop: Shop, manner: Manner = MANNERS[0], order: Sequence[int] | None = None
-) -> Timing:
+def list_schedule(shop: Shop, manner: Manner = APART, order: Sequence[int] | None = None) -> Timing:
     """Return when each job starts and each entry ends. With `order`, by job, lower figures go first.
 
     Every job starts once: `after` and `behind` name smaller numbers, and no job is above the limits.
-    Ties by length, then by number. O(jobs) steps, each over the jobs that are ready.
+    Ties by length, then by number.
     """
     floor = _Floor(shop, manner, order)
     while floor.has_waiting:
@@ -94,25 +85,39 @@ def chain_ticks(jobs: Sequence[Job]) -> list[int]:
 
 
 class _Floor:
-    """Simulated time: what waits, what is ready, which slots are free. Mutable, of one schedule."""
+    """Simulated time: what waits, what is ready, which slots are free. Mutable, of one schedule.
+
+    The ready jobs stand in a heap. While time stands still a job only becomes less pressing, as others
+    start on its hosts, so the top is asked anew and put back where it has changed; what an end makes
+    more pressing, or able, is pushed once more.
+    """
 
     def __init__(self, shop: Shop, manner: Manner, order: Sequence[int] | None) -> None:
         jobs = shop.jobs
-        self._shop, self._manner = shop, manner
+        self._jobs, self._manner, self._order = jobs, manner, order
         self._links = Links(shop)
         self._starts = [0] * len(jobs)
         self._ends = [0] * sum(len(job.entries) for job in jobs)
-        self._blockers = [len(job.after) + len(job.behind) for job in jobs]
-        self._ready = {n for n, blockers in enumerate(self._blockers) if not blockers}
-        self._waiting = len(jobs)
+        self._free = list(shop.capacity)
+        self._capacity = shop.capacity
+        self._needs = [
+            tuple(Counter(r for copy in job.copies for r in copy.claims).items()) for job in jobs
+        ]
+        self._hosts = [tuple({h: None for c in job.copies for h in c.hosts}) for job in jobs]
+        self._busy = [0] * len(shop.capacity)
+        self._load = _loads(shop)
+        self._chain = chain_ticks(jobs)
+        self._using = _users(shop)
         self._on_end, self._on_begin = _followers(jobs)
+        self._blockers = [len(job.after) + len(job.behind) for job in jobs]
         self._running_copies = [len(job.copies) for job in jobs]
-        self._index_claims()
-        self._urgency = np.array([job.urgency for job in jobs], dtype=np.int64)
-        self._longest = np.array([job.ticks for job in jobs], dtype=np.int64)
-        self._chain = np.array(chain_ticks(jobs), dtype=np.float64)
-        self._order = None if order is None else np.array(order, dtype=np.float64)
-        self._groups = {n for n, job in enumerate(jobs) if len(job.entries) > 1}
+        self._waiting = len(jobs)
+        self._ready: set[int] = set()
+        self._queue: list[_Key] = []
+        self._held_back: set[int] = set()
+        for number, blockers in enumerate(self._blockers):
+            if not blockers:
+                self._make_ready(number)
         for flight in shop.running:
             self._take(flight.claims)
 
@@ -123,21 +128,21 @@ class _Floor:
 
     def pick(self) -> int | None:
         """Return the most pressing job that may start now, None where none may."""
-        if not self._ready or self._free[self._cluster] <= 0:
-            return None
-        ready = np.array(sorted(self._ready), dtype=np.int64)
-        fits: Bools = (self._free[self._claims[ready]] >= self._counts[ready]).min(axis=1)
-        pressure = self._pressure(ready)
-        best = self._most_pressing(ready[fits], pressure[fits])
-        waiting = [group for group in self._groups & self._ready if not fits[ready == group].any()]
-        if best is None or not waiting:
-            return best
-        fits &= self._leaves_room(ready, pressure, sorted(waiting))
-        return self._most_pressing(ready[fits], pressure[fits])
+        while self._queue and self._free[-1] > 0:
+            key = heappop(self._queue)
+            job = key[-1]
+            if job not in self._ready or job in self._held_back:
+                continue
+            now = self._key(job)
+            if now != key:
+                heappush(self._queue, now)
+            elif self._fits(job) and not self._is_held_back(now):
+                return job
+        return None
 
     def start(self, job: int) -> None:
         """Start the job now."""
-        facts = self._shop.jobs[job]
+        facts = self._jobs[job]
         self._starts[job] = self._links.now
         self._ready.discard(job)
         self._waiting -= 1
@@ -145,13 +150,17 @@ class _Floor:
             self._links.begin(copy, (job, entry.number))
             self._take(copy.claims)
             for end, host in enumerate(copy.hosts):
-                self._load[host] -= copy.pressure(end, self._shop.capacity[host])
+                self._load[host] -= copy.pressure(end, self._capacity[host])
         self._unblock(self._on_begin[job])
+        if self._held_back:
+            self._put_back()
 
     def advance(self) -> None:
         """Go to the next instant at which something ends, and end all that ends then."""
+        freed: set[int] = set()
         for key, claims in self._links.advance():
-            self._free[list(claims)] += 1
+            freed.update(claims[:-1] if key else claims)
+            self._give_back(claims)
             if key is None:
                 continue
             job, entry = key
@@ -159,6 +168,10 @@ class _Floor:
             self._running_copies[job] -= 1
             if not self._running_copies[job]:
                 self._unblock(self._on_end[job])
+        again = {job for resource in freed for job in self._using[resource]} & self._ready
+        for job in sorted(again - self._held_back):
+            heappush(self._queue, self._key(job))
+        self._put_back()
 
     def finish(self) -> Timing:
         """Let all that runs end and return the times."""
@@ -166,74 +179,90 @@ class _Floor:
             self.advance()
         return Timing(starts=tuple(self._starts), ends=tuple(self._ends))
 
-    def _index_claims(self) -> None:
-        """Lay out the claims as two tables (jobs, most claims of a job): resource, and how often."""
-        jobs, capacity = self._shop.jobs, self._shop.capacity
-        counted = [Counter(r for copy in job.copies for r in copy.claims) for job in jobs]
-        width = max((len(counts) for counts in counted), default=1)
-        padding = len(capacity)
-        self._cluster = padding - 1
-        self._free = np.array([*capacity, ALWAYS_FREE], dtype=np.int64)
-        self._claims = np.full((len(jobs), width), padding, dtype=np.int64)
-        self._counts = np.zeros((len(jobs), width), dtype=np.int64)
-        self._load = np.zeros(padding + 1)
-        self._slots = self._free.copy()
-        self._is_host = np.arange(padding + 1) < self._shop.hosts
-        for row, counts in enumerate(counted):
-            self._claims[row, : len(counts)] = list(counts)
-            self._counts[row, : len(counts)] = list(counts.values())
-        for job in jobs:
-            for copy in job.copies:
-                for end, host in enumerate(copy.hosts):
-                    self._load[host] += copy.pressure(end, capacity[host])
-
-    def _most_pressing(self, jobs: Ints, pressure: Floats) -> int | None:
-        if not jobs.size:
-            return None
-        urgency = self._urgency[jobs]
-        if self._manner.apart and self._order is None and urgency.min() > TURN:
-            busy = (self._slots - self._free) * self._is_host
-            taken = busy[self._claims[jobs]].max(axis=1)
-            is_first = taken == taken.min()
-            is_first &= urgency == urgency[is_first].min()
-        else:
-            is_first = urgency == urgency.min()
-        is_first &= pressure == pressure[is_first].max()
-        pressing = jobs[is_first]
-        return int(pressing[np.argmax(self._longest[pressing])])
-
-    def _pressure(self, jobs: Ints) -> Floats:
+    def _key(self, job: int) -> _Key:
+        """Return the place of a job in the queue as things stand; the lowest key is the most pressing."""
+        facts = self._jobs[job]
         if self._order is not None:
-            ranked: Floats = -self._order[jobs]
-            return ranked
-        work: Floats = self._load[self._claims[jobs]].max(axis=1)
-        return np.maximum(work, self._chain[jobs]) if self._manner.by_chain else work
+            return 0, facts.urgency, self._order[job], -facts.ticks, job
+        busy, work, counts, loads = 0, 0.0, self._busy, self._load
+        for host in self._hosts[job]:
+            busy = max(busy, counts[host])
+            work = max(work, loads[host])
+        if not self._manner.apart:
+            busy = 0
+        elif facts.urgency == TURN:
+            busy = -1
+        return busy, facts.urgency, -max(work, self._chain[job]), -facts.ticks, job
 
-    def _leaves_room(self, ready: Ints, pressure: Floats, waiting: Sequence[int]) -> Bools:
-        """Return which ready jobs take no slot that a more pressing group is waiting for.
+    def _fits(self, job: int) -> bool:
+        """Whether all its slots are free. A group that finds too few holds back what is less pressing."""
+        free = self._free
+        for resource, count in self._needs[job]:
+            if free[resource] < count:
+                if len(self._jobs[job].copies) > 1:
+                    self._held_back.add(job)
+                return False
+        return True
+
+    def _is_held_back(self, key: _Key) -> bool:
+        """Whether the job would take a slot that a more pressing group is waiting for.
 
         Single moves would take one slot after the other from it; the executor lets none pass either.
         """
-        leaves: Bools = np.ones(len(ready), dtype=bool)
-        urgency = self._urgency[ready]
-        for group in waiting:
-            place = int(np.searchsorted(ready, group))
-            is_less = urgency > urgency[place]
-            is_less |= (urgency == urgency[place]) & (pressure <= pressure[place])
-            claims = self._claims[group]
-            lacking = np.zeros(len(self._free), dtype=bool)
-            lacking[claims[self._free[claims] < self._counts[group]]] = True
-            leaves &= ~(is_less & lacking[self._claims[ready]].any(axis=1))
-        return leaves
+        job = key[-1]
+        for group in self._held_back:
+            if len(self._jobs[group].copies) == 1 or self._key(group)[1:] > key[1:]:
+                continue
+            lacking = {r for r, count in self._needs[group] if self._free[r] < count}
+            if any(resource in lacking for resource, _ in self._needs[job]):
+                self._held_back.add(job)
+                return True
+        return False
+
+    def _put_back(self) -> None:
+        """Ask again for the groups that found too few slots, and what was held back for them."""
+        for job in sorted(self._held_back):
+            heappush(self._queue, self._key(job))
+        self._held_back.clear()
 
     def _take(self, claims: Sequence[int]) -> None:
-        self._free[list(claims)] -= 1
+        for resource in claims:
+            self._free[resource] -= 1
+            self._busy[resource] += 1
+
+    def _give_back(self, claims: Sequence[int]) -> None:
+        for resource in claims:
+            self._free[resource] += 1
+            self._busy[resource] -= 1
+
+    def _make_ready(self, job: int) -> None:
+        self._ready.add(job)
+        heappush(self._queue, self._key(job))
 
     def _unblock(self, jobs: Sequence[int]) -> None:
         for job in jobs:
             self._blockers[job] -= 1
             if not self._blockers[job]:
-                self._ready.add(job)
+                self._make_ready(job)
+
+
+def _loads(shop: Shop) -> list[float]:
+    """Return for each resource how long what is to be done keeps it busy; 0 for all but hosts."""
+    loads = [0.0] * len(shop.capacity)
+    for job in shop.jobs:
+        for copy in job.copies:
+            for end, host in enumerate(copy.hosts):
+                loads[host] += copy.pressure(end, shop.capacity[host])
+    return loads
+
+
+def _users(shop: Shop) -> list[list[int]]:
+    """Return for each resource but the cluster the jobs that claim it."""
+    users: list[list[int]] = [[] for _ in shop.capacity]
+    for number, job in enumerate(shop.jobs):
+        for resource in {r for copy in job.copies for r in copy.claims[:-1]}:
+            users[resource].append(number)
+    return users
 
 
 def _followers(jobs: Sequence[Job]) -> tuple[list[list[int]], list[list[int]]]:
