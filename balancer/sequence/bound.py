@@ -43,13 +43,13 @@ def makespan_bound(shop: Shop, needs: Necessity, lengths: Sequence[int]) -> int:
             for resource in copy.claims:
                 work[resource].append(tasks[entry.number])
     busy = (
-        _least_for(tasks, slots, [flight for flight in shop.running if resource in flight.claims])
+        least_for(tasks, slots, [flight for flight in shop.running if resource in flight.claims])
         for resource, (tasks, slots) in enumerate(zip(work, shop.capacity, strict=True))
     )
     return max(*map(sum, tasks), *busy)
 
 
-def _least_for(tasks: Sequence[Task], slots: int, running: Sequence[Running]) -> int:
+def least_for(tasks: Sequence[Task], slots: int, running: Sequence[Running]) -> int:
     """Return the least ticks until one resource has done its tasks (head, ticks, tail)."""
     if not tasks:
         return 0

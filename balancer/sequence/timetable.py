@@ -50,6 +50,7 @@ def make_timetable(
     bound = max(ideal, makespan_bound(shop, needs, timing.lengths(shop)))
     if certify and timing.makespan > bound:
         timing, bound = _certified(shop, needs, timing, bound)
+        bound = max(ideal, bound)
     return Timetable(
         moves=_moves(origin.ground, entries, after, _spans(shop, timing)),
         makespan_seconds=timing.makespan / TICKS_PER_SECOND,
@@ -79,12 +80,7 @@ def _certified(shop: Shop, needs: Necessity, timing: Timing, bound: int) -> tupl
     other = list_schedule(shop, order=proof.starts)
     if other.makespan >= timing.makespan:
         return timing, proof.bound
-    again = makespan_bound(shop, needs, other.lengths(shop))
-    return (
-        (other, again)
-        if again == other.makespan
-        else (other, prove(shop, needs, other, again).bound)
-    )
+    return other, makespan_bound(shop, needs, other.lengths(shop))
 
 
 def _spans(shop: Shop, timing: Timing) -> dict[int, tuple[Seconds, Seconds]]:
