@@ -66,6 +66,7 @@ class Slots:
     def __init__(self, snapshot: Snapshot, capacities: Capacities) -> None:
         flights = snapshot.in_flight
         self.capacities = capacities
+        self._claims_of: dict[Unit, Counter[Resource]] = {}
         self._foreign = Counter(chain.from_iterable(map(capacities.claims_of_flight, flights)))
         self._foreign_total = len(flights)
         self.clear()
@@ -130,4 +131,8 @@ class Slots:
         )
 
     def _claims(self, unit: Unit) -> Counter[Resource]:
-        return Counter(chain.from_iterable(map(self.capacities.claims, unit.steps)))
+        """Return how often the unit claims each resource; remembered, as it is asked in every wave."""
+        if unit not in self._claims_of:
+            claims = chain.from_iterable(map(self.capacities.claims, unit.steps))
+            self._claims_of[unit] = Counter(claims)
+        return self._claims_of[unit]

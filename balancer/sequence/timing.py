@@ -106,7 +106,7 @@ class _Floor:
         self._hosts = [tuple({h: None for c in job.copies for h in c.hosts}) for job in jobs]
         self._busy = [0] * len(shop.capacity)
         self._load = _loads(shop)
-        self._chain = chain_ticks(jobs)
+        self._chain = [float(ticks) for ticks in chain_ticks(jobs)]
         self._using = _users(shop)
         self._on_end, self._on_begin = _followers(jobs)
         self._blockers = [len(job.after) + len(job.behind) for job in jobs]
@@ -115,6 +115,7 @@ class _Floor:
         self._ready: set[int] = set()
         self._queue: list[_Key] = []
         self._held_back: set[int] = set()
+        self._groups = {number for number, job in enumerate(jobs) if len(job.copies) > 1}
         for number, blockers in enumerate(self._blockers):
             if not blockers:
                 self._make_ready(number)
@@ -133,10 +134,13 @@ class _Floor:
             job = key[-1]
             if job not in self._ready or job in self._held_back:
                 continue
+            if not self._fits(job):
+                self._held_back.update({job} & self._groups)
+                continue
             now = self._key(job)
             if now != key:
                 heappush(self._queue, now)
-            elif self._fits(job) and not self._is_held_back(now):
+            elif not self._is_held_back(now):
                 return job
         return None
 
@@ -170,7 +174,8 @@ class _Floor:
                 self._unblock(self._on_end[job])
         again = {job for resource in freed for job in self._using[resource]} & self._ready
         for job in sorted(again - self._held_back):
-            heappush(self._queue, self._key(job))
+            if job in self._groups or self._fits(job):
+                heappush(self._queue, self._key(job))
         self._put_back()
 
     def finish(self) -> Timing:
@@ -184,7 +189,7 @@ class _Floor:
         facts = self._jobs[job]
         if self._order is not None:
             return 0, facts.urgency, self._order[job], -facts.ticks, job
-        busy, work, counts, loads = 0, 0.0, self._busy, self._load
+        busy, work, counts, loads = 0, self._chain[job], self._busy, self._load
         for host in self._hosts[job]:
             busy = max(busy, counts[host])
             work = max(work, loads[host])
@@ -192,17 +197,12 @@ class _Floor:
             busy = 0
         elif facts.urgency == TURN:
             busy = -1
-        return busy, facts.urgency, -max(work, self._chain[job]), -facts.ticks, job
+        return busy, facts.urgency, -work, -facts.ticks, job
 
     def _fits(self, job: int) -> bool:
-        """Whether all its slots are free. A group that finds too few holds back what is less pressing."""
+        """Whether all its slots are free. One that finds too few is asked again when some are given back."""
         free = self._free
-        for resource, count in self._needs[job]:
-            if free[resource] < count:
-                if len(self._jobs[job].copies) > 1:
-                    self._held_back.add(job)
-                return False
-        return True
+        return not any(free[resource] < count for resource, count in self._needs[job])
 
     def _is_held_back(self, key: _Key) -> bool:
         """Whether the job would take a slot that a more pressing group is waiting for.
@@ -211,7 +211,7 @@ class _Floor:
         """
         job = key[-1]
         for group in self._held_back:
-            if len(self._jobs[group].copies) == 1 or self._key(group)[1:] > key[1:]:
+            if group not in self._groups or self._key(group)[1:] > key[1:]:
                 continue
             lacking = {r for r, count in self._needs[group] if self._free[r] < count}
             if any(resource in lacking for resource, _ in self._needs[job]):

@@ -194,6 +194,16 @@ def test_a_schedule_that_keeps_its_times_is_legal_and_within_limits_at_every_ins
     assert clock_faults(need, policy, schedule) == []
 
 
+@law(60)
+@given(cases())
+def test_a_certified_schedule_is_as_legal_and_never_slower(case: Case) -> None:
+    need, policy, draft = case
+    certified = make_schedule(need, policy, draft, certify=True)
+    assert clock_faults(need, policy, certified) == []
+    assert certified.makespan_seconds <= scheduled(case).makespan_seconds
+    assert verify(need, policy, certified.moves) == ()
+
+
 @law(150)
 @given(cases())
 def test_the_independent_check_of_plans_finds_nothing(case: Case) -> None:
