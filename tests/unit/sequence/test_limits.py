@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from balancer.model.ceilings import host_migrations
-from balancer.model.host import VmotionLink
+from balancer.model.host import HostState, VmotionLink
 from balancer.model.plan import Move, MoveReason, Schedule
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import InFlight
@@ -114,20 +114,45 @@ def test_a_large_group_takes_turns_and_lets_nothing_pass_before_it_is_complete()
 
 
 def test_single_moves_do_not_starve_a_more_urgent_group_of_its_slots() -> None:
+    """The group waits for vm-9 to leave host-1; meanwhile others hold the two slots of host-0."""
     together = rule("together", RuleType.AFFINITY, [1, 2])
-    sizes = {n: 4096.0 + 512.0 * n for n in range(3, 13)}
-    vms = [vm(1, 0, **IDLE, memory_mib=60_000.0), vm(2, 0, **IDLE)]
-    vms += [vm(n, 0, **IDLE, memory_mib=size) for n, size in list(sizes.items())[:4]]
-    vms += [vm(13, 1, **IDLE, memory_mib=50_000.0)]
-    snap = snapshot([host(n) for n in range(7)], vms, [together])
-    # the group needs the room that vm-13 gives back; meanwhile two of the single moves run
-    moves = [go(snap, n, 1, MoveReason.RULE) for n in (1, 2)] + [go(snap, 13, 6, MoveReason.RULE)]
-    moves += [go(snap, n, n - 1, gain=1e-6) for n in list(sizes)[:4]]
+    vms = [vm(1, 0, **IDLE, memory_mib=20_000.0), vm(2, 0, **IDLE)]
+    vms += [vm(n, 0, **IDLE, memory_mib=8_000.0 + 500.0 * n) for n in range(3, 9)]
+    vms.append(vm(9, 1, **IDLE, memory_mib=8_000.0))
+    hosts = [host(n) for n in range(10)]
+    hosts[1] = host(1, memory_capacity_mib=30_000.0)
+    snap = snapshot(hosts, vms, [together])
+    moves = [go(snap, n, 1, MoveReason.RULE) for n in (1, 2)]
+    moves += [go(snap, 9, 9, MoveReason.RULE), *(go(snap, n, n - 1) for n in range(3, 9))]
     limits = Limits(migrations_per_host=2, migrations_per_cluster=8)
     schedule = scheduled(snap, moves, limits)
-    first = min(move.start_seconds for move in group_of(schedule, 1, 2))
-    room_at = ended(group_of(schedule, 13)[0])
-    begun_meanwhile = [
-        move for move in group_of(schedule, *sizes) if room_at < move.start_seconds < first
+    group_at = group_of(schedule, 1)[0].start_seconds
+    room_at = ended(group_of(schedule, 9)[0])
+    starts = [move.start_seconds for move in group_of(schedule, *range(3, 9))]
+    assert not [at for at in starts if room_at <= at < group_at]
+    assert max(starts) > group_at
+
+
+def test_a_mandatory_move_does_not_strain_a_cpu_before_an_optional_one_that_comes_first_there() -> (
+    None
+):
+    """vm-4 has the second slot when vm-1 could go already, although the waves have vm-3 before both."""
+    apart = rule("apart", RuleType.ANTI_AFFINITY, [1, 2])
+    vms = [
+        vm(1, 1, **IDLE | {"cpu_demand_mhz": 15_000.0}),
+        vm(2, 3, **IDLE),
+        vm(3, 2, **IDLE | {"cpu_demand_mhz": 6_000.0}),
+        vm(4, 5, **IDLE, memory_mib=60_000.0),
+        vm(5, 2, **IDLE | {"cpu_demand_mhz": 9_000.0}),
     ]
-    assert begun_meanwhile == []
+    leaving = host(1, state=HostState.ENTERING_MAINTENANCE)
+    snap = snapshot([leaving, *(host(n) for n in range(2, 7))], vms, [apart])
+    moves = [
+        go(snap, 1, 3, MoveReason.EVACUATE),
+        go(snap, 2, 4, MoveReason.MAKE_ROOM),
+        go(snap, 3, 3, gain=0.02),
+        go(snap, 4, 6, gain=1e-6),
+    ]
+    schedule = scheduled(snap, moves, Limits(migrations_per_cluster=2))
+    start_of = {move.vm: move.start_seconds for move in schedule.moves}
+    assert start_of["vm-4"] == 0.0 < start_of["vm-3"] <= start_of["vm-1"]
