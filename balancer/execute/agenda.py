@@ -137,16 +137,20 @@ class Agenda:
 
 
 def make_agenda(moves: Sequence[Move], rules: Sequence[Rule]) -> Agenda:
-    """Put the admitted moves in order: mandatory first, then by wave, gain per second, and id.
+    """Put the admitted moves in the order in which the plan expects them to start.
+
+    Among those that it expects at one time: mandatory first, then by wave, gain per second, and id. The
+    schedule has urgency in it already, and keeps copies of one host apart where slots are scarce; asking
+    in another order would undo that.
 
     `rules` are the enabled must-rules that keep VMs together: members that move in one wave form a unit.
     """
     urgent = _urgent(moves)
 
-    def order(track: Track) -> tuple[bool, int, float, MoveId]:
+    def order(track: Track) -> tuple[Seconds, bool, int, float, MoveId]:
         move = track.move
         rate = move.gain / max(move.expected_seconds, 1.0)
-        return (move.id not in urgent, move.wave, -rate, move.id)
+        return (move.start_seconds, move.id not in urgent, move.wave, -rate, move.id)
 
     tracks = {move.id: Track(move=move) for move in moves}
     groups = [tuple(sorted(group, key=order)) for group in _groups(tracks.values(), rules)]

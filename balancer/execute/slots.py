@@ -3,13 +3,14 @@
 Counts every VM once, whoever moves it: migrations of this run, open rows of the journal (earlier runs,
 other clusters, unknown ends), and foreign migrations that the snapshot shows. Pure.
 
-Source: vCenter queues what is above its own limits (8 vMotions per host); a queued task hides its start,
-so that our limits stay below.
+Source: vCenter queues what is above its own limits (`model.ceilings`); a queued task hides its start, so
+that nothing is sent that would wait there.
 """
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
+from balancer.model.ceilings import SLOW_NETWORK_MIGRATIONS, host_migrations
 from balancer.model.outcome import JournalRow
 from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
@@ -52,8 +53,11 @@ def all_journeys(ours: Journeys, snapshot: Snapshot) -> Journeys:
     return shown | dict(ours)
 
 
-def full(move: Move, journeys: Journeys, limits: Limits) -> Refusal | None:
-    """Return which limit one more migration would pass, or None where it fits."""
+def full(move: Move, journeys: Journeys, limits: Limits, snapshot: Snapshot) -> Refusal | None:
+    """Return which limit one more migration would pass, or None where it fits.
+
+    `snapshot` tells what vCenter's own limits are on each host.
+    """
     if len(journeys) >= limits.migrations_per_vcenter:
         return _no(Reason.CLUSTER_SLOTS, f"{len(journeys)} migrations run in the vCenter", move)
     here = [journey for journey in journeys.values() if journey.is_here]
@@ -61,17 +65,23 @@ def full(move: Move, journeys: Journeys, limits: Limits) -> Refusal | None:
         return _no(Reason.CLUSTER_SLOTS, f"{len(here)} migrations run in the cluster", move)
     for host in (move.source, move.target):
         busy = sum(1 for journey in here if host in (journey.source, journey.target))
-        if busy >= limits.migrations_per_host:
+        if busy >= min(limits.migrations_per_host, _ceiling(host, snapshot)):
             return _no(Reason.HOST_SLOTS, f"{host} takes part in {busy} migrations", move)
     return None
 
 
-def room_for(moves: Iterable[Move], journeys: Journeys, limits: Limits) -> int:
+def _ceiling(host: HostId, snapshot: Snapshot) -> int:
+    """Return vCenter's own limit; that of a slow network where the host is gone from the snapshot."""
+    facts = snapshot.host_by_id.get(host)
+    return SLOW_NETWORK_MIGRATIONS if facts is None else host_migrations(facts)
+
+
+def room_for(moves: Iterable[Move], journeys: Journeys, limits: Limits, snapshot: Snapshot) -> int:
     """Return how many of these moves could start now, one after the other, beside `journeys`."""
     taken = dict(journeys)
     count = 0
     for move in moves:
-        if full(move, taken, limits) is None:
+        if full(move, taken, limits, snapshot) is None:
             taken[move.vm] = Journey(source=move.source, target=move.target)
             count += 1
     return count

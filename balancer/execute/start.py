@@ -92,7 +92,8 @@ def _try_unit(run: Execution, unit: Unit, rows: Sequence[JournalRow]) -> bool:
 def _start_members(run: Execution, unit: Unit, rows: Sequence[JournalRow], fresh: Snapshot) -> None:
     while unit.waiting:
         track = unit.waiting[0]
-        is_full = full(track.move, all_journeys(_ours(run, rows), fresh), run.policy.limits)
+        journeys = all_journeys(_ours(run, rows), fresh)
+        is_full = full(track.move, journeys, run.policy.limits, run.view)
         is_held = run.now_s < unit.not_before_s or run.closed(completing=unit.is_begun)
         if is_full or is_held:
             return
@@ -116,8 +117,8 @@ def _has_room(
     if foreign:
         others, ours = all_journeys(others, foreign), all_journeys(ours, foreign)
         others = {vm: j for vm, j in others.items() if vm not in _vms_of(run)}
-    fits = room_for(moves, ours, limits)
-    return fits > 0 and (unit.is_begun or fits >= room_for(moves, others, limits))
+    fits = room_for(moves, ours, limits, run.view)
+    return fits > 0 and (unit.is_begun or fits >= room_for(moves, others, limits, run.view))
 
 
 def _vms_of(run: Execution) -> frozenset[VmId]:

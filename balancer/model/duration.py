@@ -1,5 +1,7 @@
 """How long a vMotion takes: memory to copy, what is dirtied meanwhile, and the links on both ends."""
 
+from math import inf
+
 from balancer.model.host import Host
 from balancer.model.units import Mib, Seconds
 
@@ -12,19 +14,60 @@ LINK_EFFICIENCY = 0.75
 MOST_DIRTY_RATIO = 0.8
 """Above this share of the bandwidth the guest is slowed down until the copy converges (vSphere 5+)."""
 
+STREAM_MBPS = 15_000.0
+"""Most that one stream of a copy carries: a thread on one core.
+
+Source: Broadcom KB 323379 and nielshagoort.com, "Auto-tuning vMotion streams" (2021): about 15 Gb/s per
+stream; one vmkernel adapter on 40 GbE reached 18 Gb/s, two 28, three 36. From 7.0 U2 on the number of
+streams follows the link, so that a single copy can fill it: `VmotionLink.streams` of None.
+"""
+
 _BITS_PER_MIB = 8 * 2**20
 
 
-def vmotion_seconds(
-    source: Host, target: Host, memory_mib: Mib, *, dirty_rate_mbps: float = 0.0, sharing: int = 1
-) -> Seconds:
-    """Return the predicted seconds of one vMotion when `sharing` copies share the slower host's links.
+def link_mbps(host: Host) -> float:
+    """Return the payload that all copies of a host together can send or receive, in Mb/s."""
+    return host.vmotion.link_mbps * LINK_EFFICIENCY
 
-    Pre-copy repeats what was dirtied during the copy: a geometric series with the ratio of dirty rate
-    to bandwidth. At least `SETUP_SECONDS`.
+
+def streams_mbps(host: Host) -> float:
+    """Return the payload that the streams of one copy carry; no bound where they follow the link."""
+    return inf if host.vmotion.streams is None else host.vmotion.streams * STREAM_MBPS
+
+
+def copy_mbps(host: Host, sharing: int = 1) -> float:
+    """Return the payload that each of `sharing` simultaneous copies gets on this host's side, in Mb/s."""
+    return min(link_mbps(host) / max(sharing, 1), streams_mbps(host))
+
+
+def progress_mbps(bandwidth_mbps: float, dirty_rate_mbps: float) -> float:
+    """Return by how much a copy with this bandwidth gets ahead of what the guest dirties meanwhile.
+
+    Pre-copy repeats what was dirtied during the copy: a geometric series with the ratio of dirty rate to
+    bandwidth, which comes to the same as the difference of the two.
     """
-    link_mbps = min(source.vmotion.link_mbps, target.vmotion.link_mbps)
-    bandwidth_mbps = max(link_mbps * LINK_EFFICIENCY / max(sharing, 1), 1.0)
-    dirty_ratio = min(dirty_rate_mbps / bandwidth_mbps, MOST_DIRTY_RATIO)
-    first_pass_s = memory_mib * _BITS_PER_MIB / (bandwidth_mbps * 1e6)
-    return SETUP_SECONDS + first_pass_s / (1.0 - dirty_ratio)
+    return bandwidth_mbps * (1.0 - min(dirty_rate_mbps / bandwidth_mbps, MOST_DIRTY_RATIO))
+
+
+def payload_mbit(memory_mib: Mib) -> float:
+    """Return memory in the unit of links."""
+    return memory_mib * _BITS_PER_MIB / 1e6
+
+
+def vmotion_seconds(
+    source: Host,
+    target: Host,
+    memory_mib: Mib,
+    *,
+    dirty_rate_mbps: float = 0.0,
+    sharing: int = 1,
+    sharing_target: int | None = None,
+) -> Seconds:
+    """Return the predicted seconds of one vMotion that shares the links with other copies.
+
+    `sharing` copies, this one included, share the links of the source, `sharing_target` those of the
+    target (as many as on the source where not given). At least `SETUP_SECONDS`.
+    """
+    there = sharing if sharing_target is None else sharing_target
+    bandwidth_mbps = max(min(copy_mbps(source, sharing), copy_mbps(target, there)), 1.0)
+    return SETUP_SECONDS + payload_mbit(memory_mib) / progress_mbps(bandwidth_mbps, dirty_rate_mbps)

@@ -45,11 +45,15 @@ _TAKES = frozenset({HostState.CONNECTED, HostState.QUARANTINE})
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VmotionLink:
-    """The vMotion side of a host: enabled, speed of all links behind it, encrypted vMotion."""
+    """The vMotion side of a host: enabled, speed of all links behind it, encrypted vMotion.
+
+    `streams` is the number of streams of one copy where it is fixed; None where it follows the link.
+    """
 
     enabled: bool = True
     link_mbps: float = 10_000.0
     encrypted_supported: bool = True
+    streams: int | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -191,11 +191,29 @@ class Draft:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Schedule:
-    """What the sequencing hands back: moves with wave, order and time, and what cannot be reached."""
+    """What the sequencing hands back: moves with wave, order and time, and what cannot be reached.
+
+    In no order are the moves over before `makespan_bound_seconds` if each takes as long as predicted, nor
+    before `makespan_ideal_seconds` even if no two copies ever slowed each other down.
+    """
 
     moves: tuple[Move, ...]
     dropped: tuple[Refusal, ...] = ()
     makespan_seconds: Seconds = 0.0
+    makespan_bound_seconds: Seconds = 0.0
+    makespan_ideal_seconds: Seconds = 0.0
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether no order of the moves is over sooner: the makespan meets its bound."""
+        return self.makespan_seconds <= self.makespan_bound_seconds
+
+    @property
+    def makespan_ratio(self) -> float:
+        """Return the expected length over the least possible one, at least 1.0; 1.0 without moves."""
+        if not self.makespan_bound_seconds:
+            return 1.0
+        return max(self.makespan_seconds / self.makespan_bound_seconds, 1.0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from balancer.model.duration import LINK_EFFICIENCY, copy_mbps
 from balancer.model.host import Host
 from balancer.model.need import Demand, Need
 from balancer.model.rule import Rule, RuleType
@@ -73,7 +74,7 @@ class Problem:
     slots: int  # of the horizon; 0 where demand is a point
     at: Ints  # (N,)
     end: Ints  # (N,)
-    link_mbps: Floats  # (H,) speed of vMotion
+    link_mbps: Floats  # (H,) speed of vMotion, as far as a single copy can use it
     dirty_mbps: Floats  # (N,)
     serving: Bools  # (H,) balance and contention are measured over these
     leaving: Bools  # (H,) to be emptied
@@ -122,7 +123,7 @@ def compile_problem(need: Need, policy: Policy) -> Problem:
         slots=ground.slots,
         at=at,
         end=end,
-        link_mbps=np.array([host.vmotion.link_mbps for host in hosts]),
+        link_mbps=np.array([copy_mbps(host) for host in hosts]) / LINK_EFFICIENCY,
         dirty_mbps=np.array([vm.dirty_rate_mbps or 0.0 for vm in vms]),
         serving=np.array([host.id in serving for host in hosts], dtype=bool),
         leaving=np.array([host.state in LEAVING for host in hosts], dtype=bool),

@@ -112,8 +112,25 @@ class Placement:
         self.vcpus: dict[HostId, int] = dict.fromkeys(self.present, 0)
         self._load = np.zeros((len(self.present), len(LOAD_FIGURES) + 2 * ground.slots))
         for vm in ground.snapshot.running_vms:
-            self.host_of[vm.id] = vm.host
-            self._add(vm.id, vm.host)
+            demand, host = ground.demand[vm.id], vm.host
+            self.host_of[vm.id] = host
+            self.present[host].add(vm.id)
+            self.cpu_mhz[host] += demand.cpu_mhz
+            self.footprint_mib[host] += demand.footprint_mib
+            self.cpu_reserved_mhz[host] += vm.cpu_reservation_mhz
+            self.memory_reserved_mib[host] += vm.memory_reservation_mib
+
+    def copy(self) -> "Placement":
+        """Return an equal placement that changes by itself; many times faster than a new count."""
+        twin = object.__new__(Placement)
+        twin.ground = self.ground
+        twin.host_of, twin.heading = dict(self.host_of), dict(self.heading)
+        twin.present = {host: set(vms) for host, vms in self.present.items()}
+        twin.cpu_mhz, twin.footprint_mib = dict(self.cpu_mhz), dict(self.footprint_mib)
+        twin.cpu_reserved_mhz = dict(self.cpu_reserved_mhz)
+        twin.memory_reserved_mib = dict(self.memory_reserved_mib)
+        twin.vcpus, twin._load = dict(self.vcpus), self._load.copy()
+        return twin
 
     def vm(self, vm: VmId) -> Vm:
         """Return the VM's facts."""

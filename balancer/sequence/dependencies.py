@@ -13,10 +13,10 @@ from itertools import groupby
 
 from balancer.model.rule import RuleType
 from balancer.model.units import HostId, VmId
-from balancer.rules.placement import Ground
+from balancer.sequence.origin import Origin
 from balancer.sequence.tokens import HostLedgers
 from balancer.sequence.units import Step, Unit
-from balancer.sequence.yard import shares_target, start_placement
+from balancer.sequence.yard import shares_target
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -39,10 +39,10 @@ def entries_of(waves: Sequence[Sequence[Unit]]) -> list[Entry]:
     return found
 
 
-def dependencies(ground: Ground, waves: Sequence[Sequence[Unit]]) -> list[tuple[int, ...]]:
+def dependencies(origin: Origin, waves: Sequence[Sequence[Unit]]) -> list[tuple[int, ...]]:
     """Return for each entry the numbers of those it waits for, ascending, without implied ones."""
     entries = entries_of(waves)
-    reader = _Reader(ground, entries)
+    reader = _Reader(origin, entries)
     for _, wave in groupby(entries, key=lambda entry: entry.wave):
         units = [tuple(unit) for _, unit in groupby(wave, key=lambda entry: id(entry.unit))]
         reader.read(units)
@@ -52,10 +52,10 @@ def dependencies(ground: Ground, waves: Sequence[Sequence[Unit]]) -> list[tuple[
 class _Reader:
     """Replays the waves and books who needs whom. Mutable, used by `dependencies` alone."""
 
-    def __init__(self, ground: Ground, entries: Sequence[Entry]) -> None:
+    def __init__(self, origin: Origin, entries: Sequence[Entry]) -> None:
         self.after: list[tuple[int, ...]] = []
-        self._ground = ground
-        self._placement = start_placement(ground)
+        self._ground = origin.ground
+        self._placement = origin.start.copy()
         touched = {host for e in entries for host in (e.step.source, e.step.target)}
         self._ledgers = {host: HostLedgers(self._placement, host) for host in sorted(touched)}
         self._ancestors: list[int] = []

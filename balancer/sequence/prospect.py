@@ -9,9 +9,9 @@ from collections import defaultdict
 from balancer.model.rule import Rule
 from balancer.model.units import HostId, VmId
 from balancer.policy.objective import load_cost
-from balancer.rules.placement import Ground, Placement
 from balancer.rules.standing import LEAVING, TOLERANCE
 from balancer.rules.violations import breaches
+from balancer.sequence.origin import Origin
 from balancer.sequence.units import Step, Unit
 
 SHARE_OF_TOLERANCE = 0.5
@@ -21,9 +21,9 @@ SHARE_OF_TOLERANCE = 0.5
 class Prospect:
     """The placement at the end of the wave. Migrations that were running before are left where they are."""
 
-    def __init__(self, ground: Ground) -> None:
-        self._ground = ground
-        self._placement = Placement(ground)
+    def __init__(self, origin: Origin) -> None:
+        ground = self._ground = origin.ground
+        self._placement = origin.settled.copy()
         self._leaving = {h.id for h in ground.snapshot.hosts if h.state in LEAVING}
         self._rules = ground.snapshot.active_rules()
         self._rules_of: defaultdict[VmId, set[int]] = defaultdict(set)

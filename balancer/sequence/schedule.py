@@ -9,15 +9,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from balancer.model.need import Need
-from balancer.model.plan import Draft, Move, MoveReason, Schedule
+from balancer.model.plan import Draft, MoveReason, Schedule
 from balancer.model.reasons import Reason, Refusal
-from balancer.model.units import MoveId, Seconds, VmId
+from balancer.model.units import VmId
 from balancer.policy.types import Policy
-from balancer.rules.placement import Ground
-from balancer.sequence.dependencies import Entry, dependencies, entries_of
+from balancer.sequence.dependencies import dependencies, entries_of
 from balancer.sequence.dropping import refusals_of
+from balancer.sequence.origin import Origin
 from balancer.sequence.prospect import Prospect
-from balancer.sequence.timing import start_times
+from balancer.sequence.timetable import make_timetable
 from balancer.sequence.units import Unit, units_of
 from balancer.sequence.waves import Manner, Stuck, WaveBuilder
 from balancer.sequence.yard import Yard
@@ -70,27 +70,36 @@ class _Attempt:
         return any(stuck.refusal.reason in _ORDER_MATTERS for stuck in self.given_up.values())
 
 
-def make_schedule(need: Need, policy: Policy, draft: Draft) -> Schedule:
+def make_schedule(need: Need, policy: Policy, draft: Draft, *, certify: bool = False) -> Schedule:
     """Return the draft's moves in waves, with order, times and parking hops, and what was dropped.
 
     Pure and deterministic. Waves obey every law at every instant and the limits on simultaneous
     migrations (an affinity group larger than a limit has a wave of its own); after no wave is the
-    cluster worse than at the start. Moves are listed wave by wave, within a wave by expected start.
+    cluster worse than at the start. Moves are listed wave by wave, within a wave by expected start; one
+    of a later wave may be expected to start before one of an earlier wave that it does not wait for.
+    With `certify` a solver tries to prove that the moves cannot be over sooner, or to make them so.
 
     Raises:
         ValueError: the draft moves a VM twice, or one that does not run where the move begins.
     """
     if not draft.moves:
         return Schedule(moves=())
-    ground = Ground(need.snapshot, policy, need.demand)
-    units = units_of(ground, draft.moves)
-    best = _settle(need, policy, units, MANNERS[0])
+    origin = Origin(need, policy)
+    units = units_of(origin.ground, draft.moves)
+    best = _settle(origin, units, MANNERS[0])
     for manner in MANNERS[1:]:
         if _may_help(manner, best):
-            best = _better(ground, best, _settle(need, policy, units, manner))
+            best = _better(origin, best, _settle(origin, units, manner))
     if best.loss[0]:
-        best = _without_idle_helpers(need, policy, units, best)
-    return _finish(ground, best)
+        best = _without_idle_helpers(origin, units, best)
+    timetable = make_timetable(origin, best.waves, certify=certify)
+    return Schedule(
+        moves=timetable.moves,
+        dropped=refusals_of(need.snapshot, tuple(best.given_up.values())),
+        makespan_seconds=timetable.makespan_seconds,
+        makespan_bound_seconds=timetable.bound_seconds,
+        makespan_ideal_seconds=timetable.ideal_seconds,
+    )
 
 
 def _may_help(manner: Manner, best: _Attempt) -> bool:
@@ -100,20 +109,20 @@ def _may_help(manner: Manner, best: _Attempt) -> bool:
     return best.is_for_want_of_order and is_of_use
 
 
-def _better(ground: Ground, best: _Attempt, other: _Attempt) -> _Attempt:
+def _better(origin: Origin, best: _Attempt, other: _Attempt) -> _Attempt:
     """Return the attempt that gives less up.
 
     One in which cost waits counts only where it gives up nothing mandatory and ends no worse: otherwise
     the room that it makes would be a loss for nothing.
     """
-    if other.manner.cost_waits and (other.loss[0] or _ends_worse(ground, other.waves)):
+    if other.manner.cost_waits and (other.loss[0] or _ends_worse(origin, other.waves)):
         return best
     return min(best, other, key=lambda attempt: attempt.loss)
 
 
-def _ends_worse(ground: Ground, waves: Sequence[Sequence[Unit]]) -> bool:
+def _ends_worse(origin: Origin, waves: Sequence[Sequence[Unit]]) -> bool:
     """Whether the cluster is worse than at the start after the last mandatory move, or later."""
-    prospect = Prospect(ground)
+    prospect = Prospect(origin)
     numbers = [n for n, wave in enumerate(waves) if any(unit.is_mandatory for unit in wave)]
     last_mandatory = max(numbers, default=0)
     for number, wave in enumerate(waves):
@@ -124,13 +133,13 @@ def _ends_worse(ground: Ground, waves: Sequence[Sequence[Unit]]) -> bool:
     return False
 
 
-def _settle(need: Need, policy: Policy, units: Sequence[Unit], manner: Manner) -> _Attempt:
+def _settle(origin: Origin, units: Sequence[Unit], manner: Manner) -> _Attempt:
     """Repeat the attempt without the units that would be left on a parking host, until none is."""
     given_up: dict[VmId, Stuck] = {}
     for attempt in range(MOST_ATTEMPTS + 1):
         left = [unit for unit in units if unit.key not in given_up]
         how = replace(manner, may_park=attempt < MOST_ATTEMPTS)
-        waves, stuck = WaveBuilder(Yard(need, policy, cost_waits=how.cost_waits), left, how).build()
+        waves, stuck = WaveBuilder(Yard(origin, cost_waits=how.cost_waits), left, how).build()
         stranded = {found.unit.key: found for found in stuck if found.unit.is_parked}
         if not stranded:
             break
@@ -139,26 +148,23 @@ def _settle(need: Need, policy: Policy, units: Sequence[Unit], manner: Manner) -
     return _Attempt(waves=waves, given_up=given_up, manner=manner)
 
 
-def _without_idle_helpers(
-    need: Need, policy: Policy, units: Sequence[Unit], best: _Attempt
-) -> _Attempt:
+def _without_idle_helpers(origin: Origin, units: Sequence[Unit], best: _Attempt) -> _Attempt:
     """Give up moves that only make room for something that was given up; keep all else as it is."""
-    ground = Ground(need.snapshot, policy, need.demand)
-    idle = _idle_helpers(ground, best.waves)
+    idle = _idle_helpers(origin, best.waves)
     if not idle:
         return best
     rest = [unit for unit in units if unit.key not in idle]
-    other = _settle(need, policy, rest, best.manner)
+    other = _settle(origin, rest, best.manner)
     if not other.given_up.keys() <= best.given_up.keys():
         return best
     given_up = {**other.given_up, **idle}
     leaner = replace(other, given_up=given_up)
-    return _without_idle_helpers(need, policy, rest, leaner)
+    return _without_idle_helpers(origin, rest, leaner)
 
 
-def _idle_helpers(ground: Ground, waves: Sequence[Sequence[Unit]]) -> dict[VmId, Stuck]:
+def _idle_helpers(origin: Origin, waves: Sequence[Sequence[Unit]]) -> dict[VmId, Stuck]:
     """Return the units that make room and that no other move waits for."""
-    entries, after = entries_of(waves), dependencies(ground, waves)
+    entries, after = entries_of(waves), dependencies(origin, waves)
     used = {entries[number].unit.key for numbers in after for number in numbers}
     idle = {}
     for entry in entries:
@@ -166,43 +172,3 @@ def _idle_helpers(ground: Ground, waves: Sequence[Sequence[Unit]]) -> dict[VmId,
         if is_helper and entry.unit.key not in used:
             idle[entry.unit.key] = Stuck(unit=entry.unit, refusal=IDLE)
     return idle
-
-
-def _finish(ground: Ground, best: _Attempt) -> Schedule:
-    entries, after = entries_of(best.waves), dependencies(ground, best.waves)
-    starts = start_times(ground, entries, after)
-    ordered = sorted(entries, key=lambda e: (e.wave, starts[e.number], e.number))
-    place = {entry.number: place for place, entry in enumerate(ordered, start=1)}
-    moves = []
-    for entry in ordered:
-        waits = sorted(place[number] for number in after[entry.number])
-        move = _move(ground, entry, starts[entry.number])
-        names = tuple(MoveId(f"m{number}") for number in waits)
-        moves.append(replace(move, id=MoveId(f"m{place[entry.number]}"), after=names))
-    ends = [move.start_seconds + move.expected_seconds for move in moves]
-    return Schedule(
-        moves=tuple(moves),
-        dropped=refusals_of(ground.snapshot, tuple(best.given_up.values())),
-        makespan_seconds=max(ends, default=0.0),
-    )
-
-
-def _move(ground: Ground, entry: Entry, start_seconds: Seconds) -> Move:
-    """Return the entry as a move of the plan, still without its id and without what it waits for."""
-    step, vm = entry.step, ground.snapshot.vm_by_id[entry.step.vm]
-    return Move(
-        id=MoveId(""),
-        vm=step.vm,
-        vm_name=vm.name,
-        source=step.source,
-        target=step.target,
-        reason=step.reason,
-        why=step.why,
-        priority=ground.policy.priorities[step.reason],
-        wave=entry.wave,
-        after=(),
-        start_seconds=start_seconds,
-        expected_seconds=step.seconds,
-        memory_mib=ground.demand[step.vm].footprint_mib,
-        gain=step.gain,
-    )

@@ -5,7 +5,7 @@ starts; a unit that is parked is replaced by a hop, whose `then` is the rest of 
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from balancer.model.duration import vmotion_seconds
 from balancer.model.plan import MoveReason, ProposedMove
@@ -50,32 +50,33 @@ class Unit:
     steps: tuple[Step, ...]
     is_parked: bool = False
     then: "Unit | None" = None
+    urgency: int = field(init=False)
+    """The class of the most urgent step; lower starts first."""
+    is_mandatory: bool = field(init=False)
+    """Whether a step serves an evacuation or a must-rule."""
+    seconds: Seconds = field(init=False)
+    """The seconds of all steps together, as the ranking estimates them."""
+    gain: float = field(init=False)
+    """What the steps bring together, in units of the objective."""
 
-    @property
-    def urgency(self) -> int:
-        """Return the class of the unit's most urgent step; lower starts first."""
-        return min(
-            0 if step.reason.is_mandatory else _CLASS_OF.get(step.reason, 2) for step in self.steps
-        )
+    def __post_init__(self) -> None:
+        """Sum up the steps, once: ranking asks for it again and again."""
+        put = object.__setattr__
+        put(self, "urgency", min(map(_class_of, self.steps)))
+        put(self, "is_mandatory", any(step.candidate.is_mandatory for step in self.steps))
+        put(self, "seconds", sum(step.seconds for step in self.steps))
+        put(self, "gain", sum(step.gain for step in self.steps))
 
-    @property
-    def is_mandatory(self) -> bool:
-        """Whether a step serves an evacuation or a must-rule."""
-        return any(step.candidate.is_mandatory for step in self.steps)
 
-    @property
-    def seconds(self) -> Seconds:
-        """Return the seconds of all steps together."""
-        return sum(step.seconds for step in self.steps)
-
-    @property
-    def gain(self) -> float:
-        """Return what the steps bring together, in units of the objective."""
-        return sum(step.gain for step in self.steps)
+def _class_of(step: Step) -> int:
+    return 0 if step.reason.is_mandatory else _CLASS_OF.get(step.reason, 2)
 
 
 def step_seconds(ground: Ground, vm: VmId, source: HostId, target: HostId) -> Seconds:
-    """Return the predicted duration while as many copies share the link as the host limit allows."""
+    """Return the duration while as many copies share the link as the host limit allows.
+
+    An estimate to rank by, before it is known how many copies each host takes part in.
+    """
     hosts, demand = ground.snapshot.host_by_id, ground.demand[vm]
     return vmotion_seconds(
         hosts[source],

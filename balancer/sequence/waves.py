@@ -63,7 +63,7 @@ class WaveBuilder:
             for unit in later:
                 self._enter(unit)
             later = []
-        ordered = self._ranking.order(self._pending.values())
+        ordered = self._ranking.in_order()
         return waves, [Stuck(unit=u, refusal=self._refusals[u.key]) for u in ordered]
 
     def _set_aside(self) -> list[Unit]:
@@ -100,7 +100,7 @@ class WaveBuilder:
     def _fill(self) -> bool:
         """Begin every unit that may, best first, until the cluster's slots are taken."""
         self._refusals.clear()
-        for unit in self._ranking.order(self._pending.values()):
+        for unit in self._ranking.in_order():
             if self._yard.slots.is_full:
                 break
             refusal = self._yard.begin(unit)
@@ -110,8 +110,9 @@ class WaveBuilder:
 
     def _combine(self) -> bool:
         """Begin units that would each be a loss, but not together."""
-        ranked = self._ranking.order(self._pending.values())
-        losing = [unit for unit in ranked if self._refusals.get(unit.key) is WORSE]
+        losing = [
+            unit for unit in self._ranking.in_order() if self._refusals.get(unit.key) is WORSE
+        ]
         return any(self._grow(first, losing) for first in losing[:COMBINE_FIRST])
 
     def _grow(self, first: Unit, losing: list[Unit]) -> bool:
@@ -142,7 +143,7 @@ class WaveBuilder:
         """Replace some stuck units by a hop and the rest of their way; False where none helps."""
         if not self._manner.may_park:
             return False
-        hops = choose_hops(self._yard, self._ranking.order(self._pending.values()))
+        hops = choose_hops(self._yard, list(self._ranking.in_order()))
         for hop in hops:
             self._leave(self._pending[hop.key])
             self._enter(hop)

@@ -4,14 +4,13 @@ Every answer comes from the judges in `rules`, with all moves of the wave begun,
 counts before any departure. Mutable and of one attempt; never leaves this package. Chooses nothing.
 """
 
-from balancer.model.need import Need
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import Rule, RuleType
 from balancer.model.units import HostId, VmId
-from balancer.policy.types import Policy
 from balancer.rules.judge import ALL_LAWS
 from balancer.rules.law import Law
-from balancer.rules.placement import Candidate, Ground, Placement
+from balancer.rules.placement import Candidate, Placement
+from balancer.sequence.origin import Origin
 from balancer.sequence.prospect import Prospect
 from balancer.sequence.slots import Slots
 from balancer.sequence.units import Step, Unit
@@ -27,26 +26,19 @@ CROWDED = Refusal.of(
 )
 
 
-def start_placement(ground: Ground) -> Placement:
-    """Return the snapshot's placement with the running migrations begun: they count on both hosts."""
-    placement = Placement(ground)
-    placement.begin_flights()
-    return placement
-
-
 class Yard:
     """State of one attempt to put units into waves.
 
     With `cost_waits` a mandatory unit may make the load worse for a while, as one that makes room does.
     """
 
-    def __init__(self, need: Need, policy: Policy, *, cost_waits: bool = False) -> None:
-        self.need = need
+    def __init__(self, origin: Origin, *, cost_waits: bool = False) -> None:
+        self.need = origin.need
         self.cost_waits = cost_waits
-        self.ground = Ground(need.snapshot, policy, need.demand)
-        self.now = start_placement(self.ground)
-        self.prospect = Prospect(self.ground)
-        self.slots = Slots(need.snapshot, policy.limits)
+        self.ground = origin.ground
+        self.now = origin.start.copy()
+        self.prospect = Prospect(origin)
+        self.slots = Slots(origin.need.snapshot, origin.capacities)
         self.wave: list[Unit] = []
         self._flying = frozenset(self.now.heading)
         self._static: dict[tuple[VmId, HostId, HostId], Refusal | None] = {}

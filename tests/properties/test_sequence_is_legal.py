@@ -19,7 +19,9 @@ from balancer.rules.placement import Ground, Placement
 from balancer.rules.violations import offenders
 from balancer.sequence import make_schedule
 from tests.support.builders import host, rule, snapshot, vm
-from tests.unit.sequence.replay import faults, need_of, stream
+from tests.unit.sequence.clock import clock_faults
+from tests.unit.sequence.replay import faults, stream
+from tests.unit.sequence.support import need_of
 
 HOST_MIB = 100_000.0
 SIZES = (4_000.0, 16_000.0, 30_000.0, 46_000.0)
@@ -179,6 +181,27 @@ def law(examples: int) -> Callable[[Any], Any]:
 def test_every_wave_is_legal_at_every_instant_and_no_prefix_is_worse(case: Case) -> None:
     need, policy, _ = case
     assert faults(need, policy, scheduled(case)) == []
+
+
+@law(250)
+@given(cases())
+def test_a_schedule_that_keeps_its_times_is_legal_and_within_limits_at_every_instant(
+    case: Case,
+) -> None:
+    need, policy, _ = case
+    schedule = scheduled(case)
+    event("proven" if schedule.is_proven else "not proven")
+    assert clock_faults(need, policy, schedule) == []
+
+
+@law(60)
+@given(cases())
+def test_a_certified_schedule_is_as_legal_and_never_slower(case: Case) -> None:
+    need, policy, draft = case
+    certified = make_schedule(need, policy, draft, certify=True)
+    assert clock_faults(need, policy, certified) == []
+    assert certified.makespan_seconds <= scheduled(case).makespan_seconds
+    assert verify(need, policy, certified.moves) == ()
 
 
 @law(150)

@@ -51,13 +51,13 @@ def with_solver(command: tuple[str, ...]) -> PlanSettings:
     def opened() -> SolverProcesses:
         return SolverProcesses(command)
 
-    return PlanSettings(time_limit_s=2.0, open_solver=opened)
+    return PlanSettings(time_limit_s=3.0, refine_rounds=0, open_solver=opened)
 
 
 @pytest.mark.parametrize(("command", "kind"), MISBEHAVIOURS)
 def test_levelling_goes_on_without_the_solver(command: tuple[str, ...], kind: IncidentKind) -> None:
     plan = plan_of(SKEWED, with_solver(command))
-    unpolished = plan_of(SKEWED, PlanSettings(polish_windows=0))
+    unpolished = plan_of(SKEWED, PlanSettings(polish_windows=0, refine_rounds=0))
 
     assert {(i.stage, i.kind) for i in plan.incidents} == {("polish", kind)}
     assert len(plan.incidents) <= MOST_FAILURES

@@ -123,6 +123,7 @@ class VmotionEntry(TypedDict, total=False):
     enabled: bool
     link_mbps: Positive
     encrypted_supported: bool
+    streams: AtLeastOne | None
 
 
 @_strict

@@ -32,6 +32,7 @@ HOST = (
     "summary.quickStats.overallCpuUsage",  # MHz; never notifies, hence polled
     "summary.quickStats.overallMemoryUsage",  # MiB
     "summary.maxEVCModeKey",
+    "summary.config.product.version",
     "summary.config.vmotionEnabled",
     "capability.vmotionSupported",
     "capability.encryptedVMotionSupported",

@@ -12,6 +12,9 @@ from pyVmomi import vim
 from balancer.adapters.vsphere.facts import Facts
 from balancer.model.host import VmotionLink
 
+_STREAMS_SCALE_FROM = (7, 0, 2)
+"""7.0 U2. Source: vSphere 7.0 documentation, and nielshagoort.com, "Auto-tuning vMotion streams" (2021)."""
+
 _NETWORK = "config.network."
 _NET_CONFIG = "config.virtualNicManagerInfo.netConfig"
 
@@ -33,7 +36,19 @@ def vmotion_from(facts: Facts) -> VmotionLink:
         enabled=is_on and is_supported and speed != 0,
         link_mbps=speed or VmotionLink().link_mbps,
         encrypted_supported=bool(is_encrypted),
+        streams=_streams(facts, len(selected)),
     )
+
+
+def _streams(facts: Facts, adapters: int) -> int | None:
+    """Return one stream for each adapter on hosts too old to scale them, None on newer ones.
+
+    Where the version is not told the host counts as new: the older ones are out of support.
+    """
+    version = facts.text("summary.config.product.version") or ""
+    parts = tuple(int(part) for part in version.split(".")[:3] if part.isdigit())
+    is_old = len(parts) == 3 and parts < _STREAMS_SCALE_FROM
+    return max(adapters, 1) if is_old else None
 
 
 def _selected(facts: Facts) -> tuple[vim.host.VirtualNic, ...]:

@@ -1,10 +1,13 @@
 """The executor's straight path: order, dependencies, slots, events, journal, and when it returns."""
 
 import logging
+from dataclasses import replace
 
 import pytest
 
+from balancer.model.ceilings import SLOW_NETWORK_MIGRATIONS
 from balancer.model.events import MoveEnded, MoveProgressed, MoveStarted
+from balancer.model.host import VmotionLink
 from balancer.model.outcome import MoveState
 from balancer.model.plan import MoveReason, Priority
 from balancer.model.reasons import Reason
@@ -107,7 +110,27 @@ def test_every_log_line_of_a_move_carries_its_id(caplog: pytest.LogCaptureFixtur
 # order and dependencies
 
 
-def test_mandatory_moves_start_first_then_waves_then_the_best_gain_per_second() -> None:
+def test_moves_start_in_the_order_in_which_the_plan_expects_them_to() -> None:
+    stage = Stage(limits=Limits(migrations_per_host=1, migrations_per_cluster=1, plan_age_s=1e6))
+    stage.run(
+        move(1, 1, 2, start_seconds=60.0, reason=MoveReason.EVACUATE),
+        move(2, 1, 3, start_seconds=30.0, gain=9.0),
+        move(3, 1, 2, start_seconds=0.0, wave=2, gain=0.0),
+    )
+    assert sent(stage) == ["vm-3", "vm-2", "vm-1"]
+
+
+def test_no_more_is_sent_than_vcenter_itself_runs_on_a_slow_network() -> None:
+    slow = VmotionLink(link_mbps=1000.0)
+    base = cluster(vms=6)
+    base = replace(base, hosts=tuple(replace(one, vmotion=slow) for one in base.hosts))
+    stage = Stage(base=base)
+    stage.run(*(move(n, 1, 2 + n % 2) for n in range(1, 7)))
+    first = [row for row in stage.rows if row.entry.intended_at == stage.rows[0].entry.intended_at]
+    assert len(first) == SLOW_NETWORK_MIGRATIONS
+
+
+def test_of_those_expected_at_one_time_mandatory_ones_start_first_then_by_wave_and_gain() -> None:
     stage = Stage(limits=Limits(migrations_per_host=1, migrations_per_cluster=1, plan_age_s=1e6))
     stage.run(
         move(1, 1, 2, wave=2, gain=1.0),

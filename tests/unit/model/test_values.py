@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import pytest
 
-from balancer.model.duration import SETUP_SECONDS, vmotion_seconds
+from balancer.model.duration import SETUP_SECONDS, copy_mbps, vmotion_seconds
 from balancer.model.fingerprint import fingerprint
 from balancer.model.host import HostState, VmotionLink
 from balancer.model.snapshot import Drs, Ha
@@ -74,3 +74,35 @@ def test_copying_takes_longer_over_a_shared_slow_or_busy_link() -> None:
     assert vmotion_seconds(fast, fast, 16_384.0, sharing=2) > plain
     assert vmotion_seconds(fast, fast, 16_384.0, dirty_rate_mbps=2000.0) > plain
     assert vmotion_seconds(fast, fast, 16_384.0, dirty_rate_mbps=1e9) < 6 * plain
+
+
+@pytest.mark.parametrize(
+    ("source", "target", "bits_per_s"),
+    [
+        pytest.param({}, {}, 7.5e9, id="a single copy has the whole link"),
+        pytest.param({"sharing": 3}, {}, 2.5e9, id="the share of the busier end decides: source"),
+        pytest.param({"sharing": 1}, {"sharing_target": 2}, 3.75e9, id="target"),
+    ],
+)
+def test_copies_share_the_links_of_each_end(
+    source: dict[str, int], target: dict[str, int], bits_per_s: float
+) -> None:
+    expected = SETUP_SECONDS + 10_000 * 8 * 2**20 / bits_per_s
+    seconds = vmotion_seconds(host(1), host(2), 10_000.0, **source, **target)
+    assert seconds == pytest.approx(expected)
+
+
+@pytest.mark.parametrize(
+    ("streams", "sharing", "mbps"),
+    [
+        pytest.param(None, 1, 75_000.0, id="streams that follow the link fill it"),
+        pytest.param(1, 1, 15_000.0, id="one stream is one core's worth"),
+        pytest.param(2, 1, 30_000.0, id="two are twice as much"),
+        pytest.param(1, 8, 9375.0, id="eight copies fill the link with one stream each"),
+    ],
+)
+def test_a_fixed_number_of_streams_bounds_a_single_copy(
+    streams: int | None, sharing: int, mbps: float
+) -> None:
+    fast = host(1, vmotion=VmotionLink(link_mbps=100_000.0, streams=streams))
+    assert copy_mbps(fast, sharing) == pytest.approx(mbps)

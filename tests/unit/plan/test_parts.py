@@ -33,7 +33,7 @@ UNEVEN = snapshot(
 
 def test_predicted_seconds_are_those_of_the_model() -> None:
     slow = host(1, vmotion=VmotionLink(link_mbps=1000.0))
-    fast = host(2, vmotion=VmotionLink(link_mbps=25_000.0))
+    fast = host(2, vmotion=VmotionLink(link_mbps=25_000.0, streams=1))
     vms = [vm(1, on=1, dirty_rate_mbps=200.0), vm(2, on=2, memory_mib=64_000.0)]
     desk = desk_of(snapshot([slow, fast], vms))
     for row, source, target in ((0, slow, fast), (1, fast, slow), (1, fast, fast)):

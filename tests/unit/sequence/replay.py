@@ -7,60 +7,16 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from itertools import groupby
 from random import Random
-from typing import Any
 
-from balancer.model.need import Holds, Need
-from balancer.model.plan import Draft, Move, MoveReason, ProposedMove, Schedule
+from balancer.model.need import Need
+from balancer.model.plan import Move, Schedule
 from balancer.model.rule import Rule, RuleType
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import HostId, VmId
-from balancer.policy.types import Limits, Policy
+from balancer.policy.types import Policy
 from balancer.rules import Candidate, Placement, judge_move
 from balancer.rules.placement import Ground
 from balancer.rules.standing import standing
 from balancer.rules.violations import offenders
-from balancer.sequence import make_schedule
-from tests.support.builders import placement
-
-WIDE = Limits(migrations_per_host=8, migrations_per_cluster=32, migrations_per_vcenter=64)
-
-
-def need_of(snap: Snapshot, holds: Holds | None = None) -> Need:
-    """Return the need of a snapshot with demand as it stands in the snapshot."""
-    return Need(
-        snapshot=snap,
-        demand=placement(snap).ground.demand,
-        holds=holds or Holds(),
-        imbalance=0.1,
-        wants_balance=True,
-        wants_relief=False,
-    )
-
-
-def go(
-    snap: Snapshot, number: int, to: int, reason: MoveReason = MoveReason.BALANCE, **facts: Any
-) -> ProposedMove:
-    """Return the proposal to move vm-`number` from where it is to host-`to`."""
-    vm = VmId(f"vm-{number}")
-    defaults: dict[str, Any] = {"why": "because", "gain": 0.001}
-    return ProposedMove(
-        vm=vm,
-        source=snap.vm_by_id[vm].host,
-        target=HostId(f"host-{to}"),
-        reason=reason,
-        **(defaults | facts),
-    )
-
-
-def scheduled(
-    snap: Snapshot, moves: Sequence[ProposedMove], limits: Limits = WIDE, **facts: Any
-) -> Schedule:
-    """Return the schedule of `moves`, after having replayed it: a wrong one fails the test here."""
-    policy = Policy(limits=limits, **facts.pop("policy", {}))
-    need = need_of(snap, **facts)
-    schedule = make_schedule(need, policy, Draft(moves=tuple(moves)))
-    assert faults(need, policy, schedule) == []
-    return schedule
 
 
 def faults(need: Need, policy: Policy, schedule: Schedule) -> list[str]:
@@ -74,7 +30,7 @@ def faults(need: Need, policy: Policy, schedule: Schedule) -> list[str]:
     for number, group in groupby(schedule.moves, key=lambda move: move.wave):
         wave = list(group)
         found += [f"wave {number}: {fault}" for fault in _slot_faults(need, policy, wave)]
-        before = _held(place)
+        before = held_rules(place)
         place.start_all((move.vm, move.target) for move in wave)
         found += [f"wave {number}: {fault}" for fault in instant_faults(place, wave, before)]
         for move in wave:
@@ -106,9 +62,9 @@ def _form_faults(schedule: Schedule) -> list[str]:
             for o in move.after
             if wave_of.get(o, 10**9) >= move.wave
         ]
-    starts = [move.start_seconds for move in schedule.moves]
+    starts = [(move.wave, move.start_seconds) for move in schedule.moves]
     if starts != sorted(starts):
-        found.append("ids are not in the order of starts")
+        found.append("ids are not in the order of waves and starts")
     waves = sorted({move.wave for move in schedule.moves})
     if waves != list(range(1, len(waves) + 1)):
         found.append(f"waves are numbered {waves}")
@@ -137,7 +93,8 @@ def is_one_group(snap: Snapshot, wave: Sequence[Move]) -> bool:
     return tied == moving
 
 
-def _held(place: Placement) -> list[Rule]:
+def held_rules(place: Placement) -> list[Rule]:
+    """Return the must-rules that hold now."""
     rules = place.ground.snapshot.active_rules()
     return [rule for rule in rules if rule.mandatory and not offenders(place, rule)]
 
@@ -175,7 +132,7 @@ def stream(
     """
     random = Random(seed)
     place = placed(Ground(need.snapshot, policy, need.demand))
-    waiting = [list(group) for group in _together(need.snapshot, schedule)]
+    waiting = [list(group) for group in together(need.snapshot, schedule)]
     running: list[Move] = []
     ended: set[str] = set()
     mandatory = {move.vm for move in schedule.moves if move.reason.is_mandatory}
@@ -184,7 +141,7 @@ def stream(
         if ready and (not running or random.random() < 0.6):
             group = random.choice(ready)
             waiting.remove(group)
-            held = _held(place)
+            held = held_rules(place)
             place.start_all((move.vm, move.target) for move in group)
             running += group
             for move in group:
@@ -210,7 +167,7 @@ def judged(place: Placement, move: Move, *, is_mandatory: bool) -> str:
     return "" if refusal is None else f"{move.id}: {refusal}"
 
 
-def _together(snap: Snapshot, schedule: Schedule) -> list[list[Move]]:
+def together(snap: Snapshot, schedule: Schedule) -> list[list[Move]]:
     """Return the moves grouped by wave and by common must-affinity rule."""
     groups: list[list[Move]] = []
     for move in schedule.moves:

@@ -12,7 +12,7 @@ from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
 from tests.support.builders import host, rule, snapshot, vm
-from tests.unit.sequence.replay import go, scheduled
+from tests.unit.sequence.support import go, scheduled
 
 BIG: dict[str, Any] = {"memory_mib": 60_000.0, "cpu_demand_mhz": 0.0, "memory_active_mib": 0.0}
 

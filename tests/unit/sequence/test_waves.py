@@ -13,10 +13,11 @@ from balancer.model.snapshot import InFlight, Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.policy.types import Limits, Policy, Thresholds
 from balancer.sequence import make_schedule
+from balancer.sequence.origin import Origin
 from balancer.sequence.units import units_of
 from balancer.sequence.yard import Yard
 from tests.support.builders import host, rule, snapshot, vm
-from tests.unit.sequence.replay import WIDE, go, need_of, scheduled
+from tests.unit.sequence.support import WIDE, go, need_of, scheduled
 
 IDLE: dict[str, Any] = {"cpu_demand_mhz": 0.0, "memory_active_mib": 0.0}
 
@@ -177,7 +178,7 @@ def test_a_mandatory_move_may_pass_the_cpu_ceiling_and_waits_for_nobody() -> Non
 def test_an_optional_arrival_is_not_overrun_by_a_mandatory_one_in_its_wave() -> None:
     vms = [vm(1, 1, cpu_demand_mhz=12_000.0), vm(2, 2, cpu_demand_mhz=12_000.0)]
     snap = snapshot([host(1, state=HostState.ENTERING_MAINTENANCE), host(2), host(3)], vms)
-    yard = Yard(need_of(snap), Policy())
+    yard = Yard(Origin(need_of(snap), Policy()))
     forced, optional = units_of(
         yard.ground, [go(snap, 1, 3, MoveReason.EVACUATE), go(snap, 2, 3, MoveReason.CONTENTION)]
     )
@@ -195,7 +196,7 @@ def test_the_optional_member_of_a_mandatory_group_is_not_overrun_either() -> Non
     hosts = [host(1, state=HostState.ENTERING_MAINTENANCE), host(2), host(3)]
     snap = snapshot(hosts, vms, [together])
     moves = [go(snap, 1, 3, MoveReason.EVACUATE), go(snap, 2, 3), go(snap, 3, 3, MoveReason.RULE)]
-    yard = Yard(need_of(snap), Policy(limits=WIDE))
+    yard = Yard(Origin(need_of(snap), Policy(limits=WIDE)))
     forced, group = units_of(yard.ground, moves)
     assert yard.begin(group) is None
     refusal = yard.begin(forced)

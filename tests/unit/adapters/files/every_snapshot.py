@@ -57,6 +57,7 @@ def _hosts(id_: HostId) -> st.SearchStrategy[Host]:
             enabled=st.booleans(),
             link_mbps=_sizes,
             encrypted_supported=st.booleans(),
+            streams=st.none() | st.integers(1, 8),
         ),
         max_running_vms=st.none() | st.integers(0, 1024),
         datastores=st.none() | _words,

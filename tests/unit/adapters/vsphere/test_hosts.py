@@ -224,6 +224,24 @@ def test_the_speed_is_that_of_all_links_behind_the_selected_adapters(
     assert (link.enabled, link.link_mbps) == expected
 
 
+@pytest.mark.parametrize(
+    ("version", "selected", "expected"),
+    [
+        ("6.7.0", ["vmk1"], 1),
+        ("7.0.1", ["vmk0", "vmk1"], 2),
+        ("7.0.2", ["vmk1"], None),
+        ("8.0.3", ["vmk1"], None),
+        ("", ["vmk1"], None),
+        ("7.0-beta", ["vmk1"], None),
+    ],
+)
+def test_a_host_too_old_to_scale_streams_has_one_for_each_vmotion_adapter(
+    version: str, selected: list[str], expected: int | None
+) -> None:
+    facts = network(selected, SPEEDS) | {"summary__config__product__version": version}
+    assert vmotion_from(host_facts(**facts)).streams == expected
+
+
 def test_a_distributed_switch_is_followed_by_its_uuid() -> None:
     port = vim.dvs.PortConnection(switchUuid="50 1a", portgroupKey="dvportgroup-3")
     proxy = vim.host.HostProxySwitch(

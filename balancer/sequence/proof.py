@@ -1,0 +1,142 @@
+"""The certificate of a schedule: an exact model of intervals that proves it, betters it, or narrows the gap.
+
+Knows only what holds in every order of the jobs (`necessity`), not the `after` of the waves: its bound is
+valid for all legal orders, and its solution is an order to try, not yet a schedule. Loads the solver,
+which takes most of a second, so it is asked only where somebody wants a certificate.
+"""
+
+from dataclasses import dataclass
+from math import ceil, floor
+from typing import TYPE_CHECKING
+
+from balancer.sequence.jobs import Job, Shop
+from balancer.sequence.necessity import (
+    Necessity,
+    Store,
+    earliest_starts,
+    least_afterwards,
+)
+from balancer.sequence.timing import Timing
+
+if TYPE_CHECKING:
+    from ortools.sat.python import cp_model
+
+MOST_JOBS = 250
+"""Above this nothing is asked: where so many moves bind, they bind by slots, and the bound is near."""
+
+EFFORT = 0.2
+"""Deterministic time of the solver: some tenths of a second on a present-day core.
+
+Where chains bind it needs a fraction of that; where slots bind ten times as much changes nothing.
+"""
+
+AT_MOST_S = 10.0
+"""Wall time after which the solver is stopped whatever it says. Never reached but on a stalled machine."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Proof:
+    """The bound in ticks, and the starts of a relaxed solution, by job; none where none was found."""
+
+    bound: int
+    starts: tuple[int, ...] = ()
+
+
+def prove(shop: Shop, needs: Necessity, timing: Timing, bound: int) -> Proof:
+    """Try to prove that nothing is over before `timing` is, if each entry takes as long as it does there.
+
+    `bound` is known already.
+
+    Deterministic: one worker, a fixed seed, a limit in deterministic time.
+    """
+    if len(shop.jobs) > MOST_JOBS:
+        return Proof(bound=bound)
+    from ortools.sat.python import cp_model  # noqa: PLC0415
+
+    intervals = _Intervals(shop, needs, timing, bound)
+    solver = cp_model.CpSolver()
+    solver.parameters.num_workers = 1
+    solver.parameters.random_seed = 0
+    solver.parameters.catch_sigint_signal = False
+    solver.parameters.max_deterministic_time = EFFORT
+    solver.parameters.max_time_in_seconds = AT_MOST_S
+    status = solver.solve(intervals.model)
+    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+        return Proof(bound=bound)
+    return Proof(
+        bound=max(bound, ceil(solver.best_objective_bound - 1e-6)),
+        starts=tuple(solver.value(start) for start in intervals.starts),
+    )
+
+
+class _Intervals:
+    """The model: a start for each job, a fixed interval for each entry, and what they must leave each other."""
+
+    def __init__(self, shop: Shop, needs: Necessity, timing: Timing, bound: int) -> None:
+        from ortools.sat.python import cp_model  # noqa: PLC0415
+
+        self.model = cp_model.CpModel()
+        self._shop = shop
+        self._ticks = timing.lengths(shop)
+        self._heads = earliest_starts(shop, needs, self._ticks)
+        self._tails = least_afterwards(needs, self._ticks)
+        self._most = timing.makespan
+        self.starts = [self._start(job) for job in shop.jobs]
+        self._begin = {
+            entry.number: start
+            for job, start in zip(shop.jobs, self.starts, strict=True)
+            for entry in job.entries
+        }
+        self._add_makespan(bound)
+        self._add_slots()
+        for first, then in needs.pairs:
+            self.model.add(self._begin[then] >= self._begin[first] + self._ticks[first])
+        for store in needs.stores:
+            if store.free >= 0.0:
+                self._add_store(store)
+        for start, hint in zip(self.starts, timing.starts, strict=True):
+            self.model.add_hint(start, hint)
+
+    def _start(self, job: Job) -> "cp_model.IntVar":
+        """Return the start of one job, in the window that heads and tails leave it."""
+        numbers = [entry.number for entry in job.entries]
+        earliest = max(self._heads[number] for number in numbers)
+        latest = min(self._most - self._ticks[number] - self._tails[number] for number in numbers)
+        return self.model.new_int_var(earliest, latest, "")
+
+    def _add_makespan(self, bound: int) -> None:
+        end = self.model.new_int_var(bound, self._most, "")
+        for number, start in self._begin.items():
+            self.model.add(end >= start + self._ticks[number] + self._tails[number])
+        self.model.minimize(end)
+
+    def _add_slots(self) -> None:
+        """Let no resource carry more intervals than it has slots; running migrations hold theirs first."""
+        using: list[list[cp_model.IntervalVar]] = [[] for _ in self._shop.capacity]
+        for running in self._shop.running:
+            held = self.model.new_fixed_size_interval_var(0, running.ticks, "")
+            for resource in running.claims:
+                if len(using[resource]) < self._shop.capacity[resource]:
+                    using[resource].append(held)
+        for job in self._shop.jobs:
+            for entry, copy in zip(job.entries, job.copies, strict=True):
+                begin, ticks = self._begin[entry.number], self._ticks[entry.number]
+                interval = self.model.new_fixed_size_interval_var(begin, ticks, "")
+                for resource in copy.claims:
+                    using[resource].append(interval)
+        for intervals, slots in zip(using, self._shop.capacity, strict=True):
+            if len(intervals) > slots:
+                self.model.add_cumulative(intervals, [1] * len(intervals), slots)
+
+    def _add_store(self, store: Store) -> None:
+        """Let the arrivals begun less the departures ended fit; rounded in favour of what fits."""
+        times: list[cp_model.LinearExprT] = []
+        changes: list[int] = []
+        for number, amount in store.arrivals:
+            times.append(self._begin[number])
+            changes.append(floor(amount))
+        for number, amount in store.departures:
+            times.append(self._begin[number] + self._ticks[number])
+            changes.append(-ceil(amount))
+        least = sum(change for change in changes if change < 0)
+        self.model.add_reservoir_constraint(times, changes, least, ceil(store.free))

@@ -1,0 +1,220 @@
+"""How good a schedule is: bounds that hold, and the solver's certificate against an exhaustive search."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from itertools import combinations
+from random import Random
+from typing import Any
+
+import pytest
+
+from balancer.model.duration import SETUP_SECONDS, vmotion_seconds
+from balancer.model.plan import Draft, MoveReason, ProposedMove, Schedule
+from balancer.model.snapshot import Snapshot
+from balancer.policy.types import Limits, Policy
+from balancer.sequence import make_schedule
+from balancer.sequence.bound import least_for
+from balancer.sequence.jobs import Running
+from tests.support.builders import host, snapshot, vm
+from tests.unit.sequence.support import go, need_of, scheduled
+
+IDLE: dict[str, Any] = {"cpu_demand_mhz": 0.0, "memory_active_mib": 0.0}
+ROOM_MIB = 96_000.0
+
+
+def alone_s(memory_mib: float) -> float:
+    return vmotion_seconds(host(1), host(2), memory_mib)
+
+
+def to_the_tick(seconds: float) -> Any:
+    return pytest.approx(seconds, abs=0.01)
+
+
+def test_one_move_takes_as_long_as_its_copy_and_that_is_proven() -> None:
+    snap = snapshot([host(1), host(2)], [vm(1, 1, **IDLE)])
+    schedule = scheduled(snap, [go(snap, 1, 2)])
+    assert schedule.makespan_bound_seconds == to_the_tick(alone_s(4096.0))
+    assert (schedule.is_proven, schedule.makespan_ratio) == (True, 1.0)
+
+
+def test_all_copies_of_a_host_have_to_go_through_its_link_however_many_run_at_once() -> None:
+    snap = snapshot([host(n) for n in range(4)], [vm(n, 0, **IDLE) for n in (1, 2, 3)])
+    schedule = scheduled(snap, [go(snap, n, n) for n in (1, 2, 3)])
+    link_s = 3 * (alone_s(4096.0) - SETUP_SECONDS)
+    assert schedule.makespan_ideal_seconds == to_the_tick(SETUP_SECONDS + link_s)
+    assert schedule.is_proven
+
+
+def test_a_host_with_one_slot_does_its_work_one_by_one() -> None:
+    snap = snapshot([host(n) for n in range(4)], [vm(n, 0, **IDLE) for n in (1, 2, 3)])
+    limits = Limits(migrations_per_host=1)
+    schedule = scheduled(snap, [go(snap, n, n) for n in (1, 2, 3)], limits)
+    assert schedule.makespan_ideal_seconds == to_the_tick(3 * alone_s(4096.0))
+    assert schedule.is_proven
+
+
+def test_an_arrival_without_room_cannot_begin_before_enough_has_left() -> None:
+    sizes = {1: 90_000.0, 2: 60_000.0, 3: 60_000.0}
+    vms = [vm(n, n, **IDLE, memory_mib=size) for n, size in sizes.items()]
+    snap = snapshot([host(n) for n in (1, 2, 3, 4)], vms)
+    schedule = scheduled(snap, [go(snap, 1, 2), go(snap, 2, 3), go(snap, 3, 4)])
+    chain_s = 2 * alone_s(60_000.0) + alone_s(90_000.0)
+    assert schedule.makespan_ideal_seconds == to_the_tick(chain_s)
+    assert schedule.is_proven
+
+
+def test_a_parked_vm_goes_there_before_it_goes_on() -> None:
+    big = IDLE | {"memory_mib": 60_000.0}
+    snap = snapshot([host(n) for n in (1, 2, 3)], [vm(n, n, **big) for n in (1, 2)])
+    schedule = scheduled(snap, [go(snap, 1, 2), go(snap, 2, 1)])
+    assert len(schedule.moves) == 3
+    assert schedule.makespan_bound_seconds == to_the_tick(3 * alone_s(60_000.0))
+    assert schedule.is_proven
+
+
+@pytest.mark.parametrize(
+    ("tasks", "slots", "running", "least"),
+    [
+        pytest.param([(0, 5, 0), (0, 3, 0)], 1, [], 8, id="the work over its slots"),
+        pytest.param([(0, 4, 0), (0, 4, 0), (0, 4, 0)], 2, [], 8, id="two of three share a slot"),
+        pytest.param([(0, 3, 0), (0, 3, 0)], 1, [2], 8, id="what runs already goes first"),
+        pytest.param([(0, 3, 0), (0, 3, 0)], 2, [100], 6, id="but only on its own slot"),
+        pytest.param([(9, 2, 0), (9, 2, 0)], 1, [], 13, id="nothing before the earliest start"),
+        pytest.param([(0, 2, 7), (0, 2, 9)], 1, [], 11, id="and what must come after"),
+    ],
+)
+def test_the_least_time_of_one_resource(
+    tasks: list[tuple[int, int, int]], slots: int, running: list[int], least: int
+) -> None:
+    flights = [Running(ticks=ticks, claims=(0,)) for ticks in running]
+    assert least_for(tasks, slots, flights) == least
+
+
+@dataclass(frozen=True)
+class Step:
+    """A move of the exhaustive search: how long, how large, from where to where."""
+
+    seconds: float
+    size: float
+    source: str
+    target: str
+
+
+class Search:
+    """Every way to start moves at the instants at which something ends; keeps the shortest."""
+
+    def __init__(self, steps: list[Step], free: dict[str, float], limits: Limits) -> None:
+        self.steps, self.limits = steps, limits
+        self.best = float("inf")
+        self._go(0.0, free, frozenset(range(len(steps))), {})
+
+    def _go(
+        self, now: float, free: dict[str, float], left: frozenset[int], ends: dict[int, float]
+    ) -> None:
+        if max([now, *ends.values()]) >= self.best:
+            return
+        if not left:
+            self.best = max([now, *ends.values()])
+            return
+        for group in self._groups(free, left, ends):
+            room = dict(free)
+            for number in group:
+                room[self.steps[number].target] -= self.steps[number].size
+            running = ends | {number: now + self.steps[number].seconds for number in group}
+            if not running:
+                continue
+            then = min(running.values())
+            over = {number for number, end in running.items() if end <= then + 1e-9}
+            for number in over:
+                room[self.steps[number].source] += self.steps[number].size
+            rest = {number: end for number, end in running.items() if number not in over}
+            self._go(then, room, left - set(group), rest)
+
+    def _groups(
+        self, free: dict[str, float], left: frozenset[int], ends: dict[int, float]
+    ) -> Iterator[tuple[int, ...]]:
+        for count in range(len(left), -1, -1):
+            for group in combinations(sorted(left), count):
+                if self._fits(free, [*ends, *group], group):
+                    yield group
+
+    def _fits(self, free: dict[str, float], running: list[int], group: tuple[int, ...]) -> bool:
+        if len(running) > self.limits.migrations_per_cluster:
+            return False
+        ends = [h for n in running for h in (self.steps[n].source, self.steps[n].target)]
+        if any(ends.count(one) > self.limits.migrations_per_host for one in set(ends)):
+            return False
+        need: dict[str, float] = {}
+        for number in group:
+            step = self.steps[number]
+            need[step.target] = need.get(step.target, 0.0) + step.size
+        return all(size <= free[one] + 1e-6 for one, size in need.items())
+
+
+def puzzle(seed: int) -> tuple[Snapshot, list[ProposedMove], Limits]:
+    """Return four rather full hosts and up to five moves that are legal in the order of the list."""
+    random = Random(seed)
+    free = dict.fromkeys(range(4), ROOM_MIB)
+    vms = []
+    for number in range(9):
+        at, size = random.randrange(4), random.choice((16_000.0, 24_000.0, 40_000.0))
+        if free[at] >= size:
+            free[at] -= size
+            vms.append(vm(number, at, **IDLE, memory_mib=size))
+    moves: list[tuple[int, int]] = []
+    for one in random.sample(vms, len(vms)):
+        number, at = int(one.id.removeprefix("vm-")), int(one.host.removeprefix("host-"))
+        takers = [n for n in free if n != at and free[n] >= one.memory_mib]
+        if takers and len(moves) < 5:
+            to = random.choice(takers)
+            free[at], free[to] = free[at] + one.memory_mib, free[to] - one.memory_mib
+            moves.append((number, to))
+    snap = snapshot([host(n) for n in range(4)], vms)
+    limits = Limits(migrations_per_host=random.choice((1, 2, 8)), migrations_per_cluster=3)
+    return snap, [go(snap, n, to, MoveReason.RULE) for n, to in moves], limits
+
+
+def shortest(snap: Snapshot, schedule: Schedule, limits: Limits) -> float:
+    """Return the least makespan of the schedule's moves, each as long as it is predicted."""
+    free = {one.id: ROOM_MIB for one in snap.hosts}
+    for one in snap.vms:
+        free[one.host] -= one.memory_mib
+    steps = [Step(m.expected_seconds, m.memory_mib, m.source, m.target) for m in schedule.moves]
+    return Search(steps, free, limits).best
+
+
+def certified(snap: Snapshot, moves: list[ProposedMove], limits: Limits) -> Schedule:
+    return make_schedule(
+        need_of(snap), Policy(limits=limits), Draft(moves=tuple(moves)), certify=True
+    )
+
+
+SEEDS = range(40)
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_the_bound_and_the_certificate_agree_with_an_exhaustive_search(seed: int) -> None:
+    snap, moves, limits = puzzle(seed)
+    schedule = scheduled(snap, moves, limits)
+    least = shortest(snap, schedule, limits)
+    assert schedule.makespan_bound_seconds <= least + 0.01
+    proof = certified(snap, moves, limits)
+    assert proof.makespan_seconds <= schedule.makespan_seconds
+    assert proof.makespan_bound_seconds <= shortest(snap, proof, limits) + 0.01
+    if proof.makespan_seconds == schedule.makespan_seconds:
+        assert proof.makespan_bound_seconds == pytest.approx(least, abs=0.01)
+        assert proof.is_proven == (least >= schedule.makespan_seconds - 0.0005)
+
+
+def test_the_exhaustive_search_meets_proofs_that_only_the_solver_gives() -> None:
+    won = 0
+    for seed in SEEDS:
+        snap, moves, limits = puzzle(seed)
+        quick, proof = scheduled(snap, moves, limits), certified(snap, moves, limits)
+        won += proof.makespan_bound_seconds > quick.makespan_bound_seconds + 0.01
+    assert won >= 5
+
+
+def test_the_certificate_is_the_same_every_time() -> None:
+    snap, moves, limits = puzzle(3)
+    assert certified(snap, moves, limits) == certified(snap, moves, limits)
