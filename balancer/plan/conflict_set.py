@@ -129,31 +129,38 @@ def find_set(facts: Facts, task: Task, patience: Patience) -> ConflictSet:
     close = Oracle(ask(facts, task, vms), patience)
     wide = Oracle(ask(facts, task, np.arange(len(facts.size))), patience)
     if close.placing(close.question.members) is False:
-        return _explain(close, (wide, close), Finding.CONTRADICTION)
+        return _explain(close, wide, Finding.CONTRADICTION)
     found = wide.placing(wide.question.members)
     if found is False:
-        return _explain(wide, (wide,), Finding.CONTRADICTION)
+        return _explain(wide, wide, Finding.CONTRADICTION)
     if found is not None:
         return ConflictSet(finding=Finding.POSSIBLE)
     still = Oracle(ask(facts, task, vms, others_stay=True), patience)
     if still.placing(still.question.members) is False:
-        return _explain(still, (still,), Finding.AS_THEY_STAND)
+        return _explain(still, still, Finding.AS_THEY_STAND)
     return ConflictSet(finding=Finding.UNKNOWN)
 
 
-def _explain(oracle: Oracle, judges: Sequence[Oracle], finding: Finding) -> ConflictSet:
-    """Return the smallest set of a contradictory question; the first judge that can tells what mends it."""
+def _explain(oracle: Oracle, judge: Oracle, finding: Finding) -> ConflictSet:
+    """Return the smallest set of a contradictory question.
+
+    `judge` asks about more VMs where there are more: by it every member must be needed, and what mends
+    the conflict must leave a placement. Where it cannot tell, what `oracle` says is taken.
+    """
     members, is_smallest = smallest(oracle, oracle.question.members)
-    if not oracle.confirms(members):
+    if judge is not oracle:
+        members, is_smallest = smallest(judge, members)
+    if not (oracle.confirms(members) and judge.confirms(members)):
         return ConflictSet(finding=Finding.UNKNOWN)
-    remedy = next((r for j in judges if (r := _remedy(j, members)).at is not None), None)
-    remedy = remedy or Remedy(lift=_cheapest_first(oracle, members)[:1])
+    remedy = _remedy(judge, members)
+    if remedy.at is None and judge is not oracle:
+        remedy = _remedy(oracle, members)
     return ConflictSet(
         finding=finding,
         question=oracle.question,
         members=tuple(sorted(members)),
         is_smallest=is_smallest,
-        remedy=remedy,
+        remedy=remedy if remedy.lift else Remedy(lift=_cheapest_first(oracle, members)[:1]),
     )
 
 
