@@ -22,7 +22,11 @@ MOST_PAIRS = 50_000
 """Pairs of VM and host that a model may have; with ten times as many nothing is found in useful time."""
 
 LIMIT_PER_SOLVE = 0.2
-"""In the solver's deterministic time, about seconds."""
+"""In the solver's deterministic time, about seconds.
+
+The linear relaxation is off: eight VMs for seven hosts beside 35 tied ones were refuted in 0.01 s and 8
+conflicts without it, in 1.3 s and 7,000 conflicts with it. What it is good at, `conflict_board` counts.
+"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +80,7 @@ class Model:
         solver.parameters.catch_sigint_signal = False
         solver.parameters.random_seed = self.seed
         solver.parameters.cp_model_presolve = False
+        solver.parameters.linearization_level = 0
         solver.parameters.max_deterministic_time = LIMIT_PER_SOLVE
         solver.parameters.max_time_in_seconds = max(self.deadline - time.perf_counter(), 0.01)
         return solver

@@ -6,12 +6,12 @@ though it might not go there, and what the draft leaves broken elsewhere need no
 be made worse. Never searches; `plan.conflict_search` and `plan.conflict_model` do.
 """
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 
-from balancer.model.rule import RuleType
+from balancer.model.rule import Rule, RuleType
 from balancer.model.vm import Encryption
 from balancer.plan.codes import Bools, Ints
 from balancer.plan.conflict_member import REACH_LAWS, ROOMS, Kind, Member, drop_key
@@ -31,6 +31,9 @@ class Ban:
 
     rows: Ints
     hosts: Ints
+
+
+NO_BAN = Ban(rows=np.zeros(0, dtype=np.int64), hosts=np.zeros(0, dtype=np.int64))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,11 +72,20 @@ class Question:
     fixed: Ints  # (H, R)
     lacking: Ints  # (H, R) what the stuck VMs lack on each host as the draft has it; negative where they fit
     is_entered: Bools  # (H,)
+    closed: Ints  # (V, H) how many members forbid each pair
     members: tuple[Member, ...]
 
     def allowed(self, active: Sequence[Member]) -> Bools:
         """Return which hosts the active members leave to each VM, groups and rooms aside, (V, H)."""
-        result = np.ones((len(self.vms), len(self.room)), dtype=bool)
+        if 2 * len(active) > len(self.members):
+            left = self.closed.copy()
+            for member in set(self.members) - set(active):
+                ban = self.bans.get(member)
+                if ban is not None:
+                    left[ban.rows, ban.hosts] -= 1
+            result: Bools = left == 0
+            return result
+        result = np.ones(self.closed.shape, dtype=bool)
         for member in active:
             ban = self.bans.get(member)
             if ban is not None:
@@ -109,6 +121,15 @@ class Facts:
         self.room = _rooms(problem)
         self.held = np.zeros_like(self.room)
         np.add.at(self.held, self.draft, self.size)
+        self._right: dict[int, list[bool]] = {}
+        self.shared: Question | None = None
+
+    def right_hosts(self, rule: Rule) -> list[bool]:
+        """Return which hosts a VM-host rule allows."""
+        number = self.number[id(rule)]
+        if number not in self._right:
+            self._right[number] = [rule.allows_host(host.id) for host in self.problem.hosts]
+        return self._right[number]
 
     def _barred(self, law: str) -> Bools:
         """Return the hosts that one law closes to each VM, its own host left out, (N, H)."""
@@ -173,6 +194,14 @@ def close_to(facts: Facts, task: Task) -> Ints:
     return np.array(sorted(chosen), dtype=np.int64)
 
 
+def near(facts: Facts, task: Task) -> Ints:
+    """Return the VMs close to the task, and those on the hosts that all the stuck VMs may go to."""
+    allowed = facts.desk.start_masks.allowed(task.movers, is_mandatory=True)
+    inside: Bools = np.logical_and.reduce(allowed)[facts.draft]
+    inside[close_to(facts, task)] = True
+    return np.flatnonzero(inside)
+
+
 def ask(facts: Facts, task: Task, vms: Ints, *, others_stay: bool = False) -> Question:
     """Return the question of one task over some VMs.
 
@@ -201,10 +230,47 @@ def ask(facts: Facts, task: Task, vms: Ints, *, others_stay: bool = False) -> Qu
         size=size,
         room=facts.room,
         fixed=fixed,
-        lacking=facts.held + facts.size[list(task.movers)].sum(axis=0) - facts.room,
+        lacking=_lacking(facts, task),
         is_entered=is_entered,
-        members=tuple(sorted({*bans, *apart, *together, *rooms}, key=drop_key)),
+        closed=_closed(bans, len(vms), len(facts.room)),
+        members=_in_order({*bans, *apart, *together, *rooms}),
     )
+
+
+def ask_all(facts: Facts, task: Task) -> Question:
+    """Return the question of one task over all VMs. What evacuations have in common is worked out once."""
+    if task.rule is not None:
+        return ask(facts, task, np.arange(len(facts.size)))
+    if facts.shared is None:
+        nobody = replace(task, movers=())
+        facts.shared = ask(facts, nobody, np.arange(len(facts.size)))
+    base, bans = facts.shared, dict(facts.shared.bans)
+    closed = base.closed.copy()
+    for vm in task.movers:
+        host = int(facts.end[vm])
+        if facts.problem.leaving[host] and facts.problem.leaving[facts.draft[vm]]:
+            member = Member(kind=Kind.HOST, at=host)
+            ban = bans.get(member, NO_BAN)
+            bans[member] = Ban(rows=np.append(ban.rows, vm), hosts=np.append(ban.hosts, host))
+            closed[vm, host] += 1
+    members = base.members if len(bans) == len(base.bans) else _in_order({*base.members, *bans})
+    return replace(
+        base,
+        movers=np.array(task.movers, dtype=np.int64),
+        bans=bans,
+        closed=closed,
+        members=members,
+        lacking=_lacking(facts, task),
+    )
+
+
+def _in_order(members: Iterable[Member]) -> tuple[Member, ...]:
+    return tuple(sorted(members, key=drop_key))
+
+
+def _lacking(facts: Facts, task: Task) -> Ints:
+    result: Ints = facts.held + facts.size[list(task.movers)].sum(axis=0) - facts.room
+    return result
 
 
 def _rest(facts: Facts, vms: Ints, *, others_stay: bool) -> tuple[Ints, Bools]:
@@ -222,8 +288,7 @@ def _bans(facts: Facts, task: Task, vms: Ints) -> dict[Member, Ban]:
     start, hosts = facts.end[vms], np.arange(len(facts.room))
     elsewhere = start[:, None] != hosts
     for host in hosts.tolist():
-        closed = _closed_by_host(facts, task, vms, host, elsewhere)
-        _put(bans, Member(kind=Kind.HOST, at=host), closed)
+        bans[Member(kind=Kind.HOST, at=host)] = _closed_by_host(facts, task, vms, host)
     for row in np.flatnonzero(facts.tied[vms]).tolist():
         at = np.flatnonzero(elsewhere[row])
         bans[Member(kind=Kind.TIE, at=int(vms[row]))] = Ban(rows=np.full(len(at), row), hosts=at)
@@ -237,26 +302,32 @@ def _bans(facts: Facts, task: Task, vms: Ints) -> dict[Member, Ban]:
     return {member: ban for member, ban in bans.items() if len(ban.rows)}
 
 
-def _put(bans: dict[Member, Ban], member: Member, closed: Bools) -> None:
-    rows, hosts = np.nonzero(closed)
-    if len(rows):
-        bans[member] = Ban(rows=rows, hosts=hosts)
+def _closed(bans: Mapping[Member, Ban], vms: int, hosts: int) -> Ints:
+    closed = np.zeros((vms, hosts), dtype=np.int64)
+    for ban in bans.values():
+        closed[ban.rows, ban.hosts] += 1
+    return closed
 
 
-def _closed_by_host(facts: Facts, task: Task, vms: Ints, host: int, elsewhere: Bools) -> Bools:
-    """Return the pairs that a host's state closes: to enter it, to stay on it, to leave it, (V, H)."""
-    problem = facts.problem
-    closed = np.zeros_like(elsewhere)
+def _closed_by_host(facts: Facts, task: Task, vms: Ints, host: int) -> Ban:
+    """Return the pairs that a host's state closes: to enter it, to stay on it, to leave it."""
+    problem, start = facts.problem, facts.end[vms]
+    here = start == host
+    shut = np.zeros(len(vms), dtype=bool)
     if not facts.takes[host]:
-        closed[:, host] = elsewhere[:, host]
-    here = ~elsewhere[:, host]
-    if not facts.gives[host]:
-        closed |= here[:, None] & elsewhere
+        shut |= ~here
     if problem.leaving[host]:
         has_left = ~problem.leaving[facts.draft[vms]]
-        must = has_left | (np.isin(vms, task.movers) if task.rule is None else False)
-        closed[:, host] |= here & must
-    return closed
+        is_own = np.isin(vms, task.movers) if task.rule is None else np.zeros_like(here)
+        shut |= here & (has_left | is_own)
+    rows = np.flatnonzero(shut)
+    hosts = np.full(len(rows), host)
+    if not facts.gives[host]:
+        others = np.delete(np.arange(len(facts.room)), host)
+        stay = np.flatnonzero(here)
+        rows = np.concatenate([rows, np.repeat(stay, len(others))])
+        hosts = np.concatenate([hosts, np.tile(others, len(stay))])
+    return Ban(rows=rows, hosts=hosts)
 
 
 def _add_host_rules(bans: dict[Member, Ban], facts: Facts, task: Task, vms: Ints) -> None:
@@ -266,7 +337,7 @@ def _add_host_rules(bans: dict[Member, Ban], facts: Facts, task: Task, vms: Ints
         is_own = task.rule is RuleType.VM_HOST_AFFINE and vm in task.movers
         for rule in problem.ground.must_rules_of.get(problem.vms[vm].id, ()):
             member = Member(kind=Kind.RULE, at=facts.number[id(rule)])
-            right = [rule.allows_host(host.id) for host in problem.hosts]
+            right = facts.right_hosts(rule)
             may_stay = not is_own and not right[int(facts.draft[vm])]
             for host, is_right in enumerate(right):
                 if not is_right and not (may_stay and host == int(facts.end[vm])):

@@ -6,7 +6,7 @@ found to. Deterministic as long as the time limit is not hit.
 """
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from enum import Enum
 
@@ -16,8 +16,8 @@ from balancer.plan.codes import Ints
 from balancer.plan.conflict_cost import cost
 from balancer.plan.conflict_member import Member
 from balancer.plan.conflict_model import MOST_PAIRS, Model
-from balancer.plan.conflict_question import Facts, Question, ask, close_to
-from balancer.plan.conflict_search import placing
+from balancer.plan.conflict_question import Facts, Question, ask, ask_all, close_to, near
+from balancer.plan.conflict_search import MOST_STEPS, obeys, placing
 from balancer.plan.tasks import Task
 
 MOST_SOLVES = 150
@@ -25,6 +25,12 @@ MOST_SOLVES = 150
 
 MOST_MODELS = 3
 """Solver models of a draft. Many stuck VMs mostly have one cause, and the first few have told it."""
+
+MOST_NEAR = 300
+"""VMs up to which the hosts that the stuck VMs may go to are asked about before the whole cluster is."""
+
+MOST_ONE_BY_ONE = 8
+"""Fewer members than this are not tried to be left out in blocks."""
 
 MOST_CHANGES = 3
 """How many members are lifted at most to mend a conflict; beyond that it is left at the first."""
@@ -83,27 +89,55 @@ class Patience:
 
 
 class Oracle:
-    """Says of any members of one question whether they can hold together; remembers nothing but the model."""
+    """Says of any members of one question whether they can hold together, and remembers what it said."""
 
-    def __init__(self, question: Question, patience: Patience) -> None:
-        self.question, self._patience = question, patience
+    def __init__(
+        self, question: Question, patience: Patience, inner: "Oracle | None" = None
+    ) -> None:
+        self.question, self._patience, self._inner = question, patience, inner
         self._model: Model | None = None
-        self.solves = 0
-        self.last_core: tuple[Member, ...] | None = None
+        self._said: dict[frozenset[Member], Ints | bool | None] = {}
+        self._solves = 0
+        self._core: tuple[Member, ...] | None = None
 
     def placing(self, active: Sequence[Member]) -> Ints | bool | None:
         """Return a placement (V,) under the active members, False where there is none, None if unknown."""
-        self.last_core = None
-        found = placing(self.question, active)
-        if found is not None:
+        key = frozenset(active)
+        if key not in self._said:
+            self._said[key] = self._answer(active)
+        return self._said[key]
+
+    def core(self, members: Sequence[Member]) -> Sequence[Member] | None:
+        """Return the contradictory part of the members that the solver named last, if it is confirmed."""
+        core = self._core
+        return core if core and set(core) <= set(members) and self.placing(core) is False else None
+
+    def _answer(self, active: Sequence[Member]) -> Ints | bool | None:
+        found = self._from_inner(active)
+        if found is None:
+            # Where the search gave up once it would mostly do so again: then the model is asked at once.
+            steps = MOST_STEPS if self._model is None else 0
+            found = placing(self.question, active, most_steps=steps)
+        model = self._whole_model() if found is None else None
+        if model is None or self._solves >= MOST_SOLVES or self._patience.is_over:
             return found
-        model = self._whole_model()
-        if model is None or self.solves >= MOST_SOLVES or self._patience.is_over:
-            return None
-        self.solves += 1
+        self._solves += 1
         verdict = model.solve(active)
-        self.last_core = verdict.core
+        self._core = verdict.core or self._core
         return False if verdict.core is not None else verdict.at
+
+    def _from_inner(self, active: Sequence[Member]) -> Ints | bool | None:
+        """Return the answer of a question about fewer VMs, where it is one for all: all others as drafted."""
+        if self._inner is None:
+            return None
+        question = self._inner.question
+        known = set(question.members)
+        found = self._inner.placing([member for member in active if member in known])
+        if not isinstance(found, np.ndarray):
+            return found
+        at = self.question.draft.copy()
+        at[np.searchsorted(self.question.vms, question.vms)] = found
+        return at if obeys(self.question, active, at) else None
 
     def confirms(self, members: Sequence[Member]) -> bool:
         """Whether a model made anew, if one was needed at all, finds the members contradictory again."""
@@ -124,21 +158,44 @@ class Oracle:
 
 
 def find_set(facts: Facts, task: Task, patience: Patience) -> ConflictSet:
-    """Return what is known about a stuck task, with the smallest contradiction where there is one."""
-    vms = close_to(facts, task)
-    close = Oracle(ask(facts, task, vms), patience)
-    wide = Oracle(ask(facts, task, np.arange(len(facts.size))), patience)
-    if close.placing(close.question.members) is False:
-        return _explain(close, wide, Finding.CONTRADICTION)
-    found = wide.placing(wide.question.members)
-    if found is False:
-        return _explain(wide, wide, Finding.CONTRADICTION)
-    if found is not None:
+    """Return what is known about a stuck task, with the smallest contradiction where there is one.
+
+    Each question but the last is about more VMs than the one before. The first leave out what those
+    outside hold, so that a "no" is one for any placement; where the whole cluster gives no answer, the
+    last question leaves all others where they are.
+    """
+    found: Ints | bool | None = None
+    for oracle in _growing(facts, task, patience):
+        found = oracle.placing(oracle.question.members)
+        if found is False:
+            judge = _over_all(facts, task, patience, oracle)
+            return _explain(oracle, judge, Finding.CONTRADICTION)
+    if found is not None and len(oracle.question.vms) == len(facts.size):
         return ConflictSet(finding=Finding.POSSIBLE)
-    still = Oracle(ask(facts, task, vms, others_stay=True), patience)
+    still = Oracle(ask(facts, task, close_to(facts, task), others_stay=True), patience)
     if still.placing(still.question.members) is False:
         return _explain(still, still, Finding.AS_THEY_STAND)
     return ConflictSet(finding=Finding.UNKNOWN)
+
+
+def _growing(facts: Facts, task: Task, patience: Patience) -> Iterator[Oracle]:
+    """Yield oracles over more and more VMs, none twice; over all of them last, unless time is up."""
+    oracle = Oracle(ask(facts, task, close_to(facts, task)), patience)
+    yield oracle
+    around = near(facts, task)
+    if len(oracle.question.vms) < len(around) <= MOST_NEAR:
+        oracle = Oracle(ask(facts, task, around), patience, oracle)
+        yield oracle
+    whole = _over_all(facts, task, patience, oracle)
+    if whole is not oracle:
+        yield whole
+
+
+def _over_all(facts: Facts, task: Task, patience: Patience, inner: Oracle) -> Oracle:
+    """Return the oracle over all VMs; the one at hand where it asks about all, or where time is up."""
+    if len(inner.question.vms) == len(facts.size) or patience.is_over:
+        return inner
+    return Oracle(ask_all(facts, task), patience, inner)
 
 
 def _explain(oracle: Oracle, judge: Oracle, finding: Finding) -> ConflictSet:
@@ -149,7 +206,8 @@ def _explain(oracle: Oracle, judge: Oracle, finding: Finding) -> ConflictSet:
     """
     members, is_smallest = smallest(oracle, oracle.question.members)
     if judge is not oracle:
-        members, is_smallest = smallest(judge, members)
+        kept, is_smallest = _drop(judge, list(members), 1)
+        members = tuple(kept)
     if not (oracle.confirms(members) and judge.confirms(members)):
         return ConflictSet(finding=Finding.UNKNOWN)
     remedy = _remedy(judge, members)
@@ -165,23 +223,19 @@ def _explain(oracle: Oracle, judge: Oracle, finding: Finding) -> ConflictSet:
 
 
 def smallest(oracle: Oracle, members: Sequence[Member]) -> tuple[tuple[Member, ...], bool]:
-    """Leave out members, in blocks first, while the rest is contradictory; whether each one left is needed.
+    """Leave out members while the rest is contradictory; whether each one left is needed.
 
-    `members` must be contradictory and in the order in which they are to be left out.
+    `members` must be contradictory and in the order in which they are to be left out. In blocks first,
+    as most of them mostly have no part in it; where the solver named a part, one by one.
     """
-    kept = list(_from_core(oracle, members))
-    block = len(kept) // 2
+    core = oracle.core(members)
+    kept = list(members if core is None else core)
+    block = 1 if core is not None or len(kept) < MOST_ONE_BY_ONE else len(kept) // 2
     while block > 1:
         kept, _ = _drop(oracle, kept, block)
         block = min(block, len(kept)) // 2
     kept, is_smallest = _drop(oracle, kept, 1)
     return tuple(kept), is_smallest
-
-
-def _from_core(oracle: Oracle, members: Sequence[Member]) -> Sequence[Member]:
-    """Return the solver's core where it is confirmed, else all members."""
-    core = oracle.last_core
-    return core if core is not None and oracle.placing(core) is False else members
 
 
 def _drop(oracle: Oracle, kept: list[Member], block: int) -> tuple[list[Member], bool]:
@@ -203,14 +257,23 @@ def _remedy(oracle: Oracle, members: Sequence[Member]) -> Remedy:
 
     Where lifting one of the set is never enough there is another set; then the cheapest of each in turn.
     """
-    whole, best, is_only = oracle.question.members, Remedy(), True
+    best, is_only = Remedy(), True
     for member in _cheapest_first(oracle, members):
-        found = oracle.placing([other for other in whole if other != member])
+        found = _without(oracle, members, member)
         is_only = is_only and found is not False
         if isinstance(found, np.ndarray) and best.at is None:
             best = Remedy(lift=(member,), question=oracle.question, at=found)
     best = best if best.at is not None else _several(oracle, members)
     return replace(best, is_only=is_only)
+
+
+def _without(oracle: Oracle, members: Sequence[Member], lifted: Member) -> Ints | bool | None:
+    """Ask about all members but one. What showed that the set needs it may do for all others as well."""
+    rest = [other for other in oracle.question.members if other != lifted]
+    found = oracle.placing([other for other in members if other != lifted])
+    if isinstance(found, np.ndarray) and obeys(oracle.question, rest, found):
+        return found
+    return oracle.placing(rest)
 
 
 def _several(oracle: Oracle, members: Sequence[Member]) -> Remedy:
