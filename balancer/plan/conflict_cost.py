@@ -79,6 +79,11 @@ def change_of(question: Question, member: Member) -> Change:
             return Change.KEEP_HOST if is_own else Change.ADD_HOST
 
 
+def gives_up(question: Question, member: Member) -> bool:
+    """Whether lifting a member would be to give up the aim, and so no way to reach it."""
+    return change_of(question, member) is Change.KEEP_HOST
+
+
 def cost(question: Question, member: Member) -> tuple[int, int, Member]:
     """Return the place of a member in the order of costs; of several rooms the least lacking one first."""
     lacking = 0

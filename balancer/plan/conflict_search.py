@@ -36,6 +36,15 @@ def placing(
     return _Search(board).run(most_steps) if len(board.first) <= MOST_UNITS else None
 
 
+def is_refuted(question: Question) -> bool:
+    """Whether counting and matching alone show that no placement obeys all members."""
+    each = question.allowed(question.members)
+    if not each.any(axis=1).all():
+        return True
+    board = set_up(question, question.members, each)
+    return board is None or not could_be(board)
+
+
 def obeys(question: Question, active: Sequence[Member], at: Ints) -> bool:
     """Whether a placement (V,) obeys all active members."""
     is_allowed = question.allowed(active)[np.arange(len(at)), at].all()

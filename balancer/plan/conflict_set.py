@@ -12,12 +12,13 @@ from enum import Enum
 
 import numpy as np
 
+from balancer.model.rule import RuleType
 from balancer.plan.codes import Ints
-from balancer.plan.conflict_cost import cost
-from balancer.plan.conflict_member import Member
+from balancer.plan.conflict_cost import cost, gives_up
+from balancer.plan.conflict_member import Kind, Member
 from balancer.plan.conflict_model import MOST_PAIRS, Model
 from balancer.plan.conflict_question import Facts, Question, ask, ask_all, close_to, near
-from balancer.plan.conflict_search import MOST_STEPS, obeys, placing
+from balancer.plan.conflict_search import MOST_STEPS, is_refuted, obeys, placing
 from balancer.plan.tasks import Task
 
 MOST_SOLVES = 150
@@ -178,6 +179,35 @@ def find_set(facts: Facts, task: Task, patience: Patience) -> ConflictSet:
     return ConflictSet(finding=Finding.UNKNOWN)
 
 
+def is_hopeless(facts: Facts, task: Task) -> bool:
+    """Whether it is plain, without a solver, that no placement of any VMs does a task."""
+    question = ask(facts, task, close_to(facts, task))
+    if placing(question, question.members) is False:
+        return True
+    is_small = len(facts.size) * len(facts.room) <= MOST_PAIRS
+    return is_small and is_refuted(ask_all(facts, task))
+
+
+def carries_over(facts: Facts, earlier: Task, found: ConflictSet, task: Task) -> bool:
+    """Whether what was found for an earlier task holds for this one without being asked again.
+
+    Two members of one kept-apart group ask the same question. And where hosts and rooms alone stand
+    against a VM's leaving a host, they stand against a larger one as well: if that one found a place,
+    the smaller one could have it.
+    """
+    if task.rule is not None:
+        is_alike = task.rule is earlier.rule and task.note.cause == earlier.note.cause
+        return is_alike and task.rule is RuleType.ANTI_AFFINITY
+    if earlier.rule is not None or not found.members or len(task.movers) != len(earlier.movers):
+        return False
+    (old, *more), (new, *_rest) = earlier.movers, task.movers
+    if more or facts.tied[new] or facts.end[old] != facts.end[new]:
+        return False
+    own = [m for m in found.members if m.kind in (Kind.TIE, Kind.REACH) and m.at == old]
+    has_rules = any(member.kind is Kind.RULE for member in found.members)
+    return not own and not has_rules and bool((facts.size[new] >= facts.size[old]).all())
+
+
 def _growing(facts: Facts, task: Task, patience: Patience) -> Iterator[Oracle]:
     """Yield oracles over more and more VMs, none twice; over all of them last, unless time is up."""
     oracle = Oracle(ask(facts, task, close_to(facts, task)), patience)
@@ -256,15 +286,22 @@ def _remedy(oracle: Oracle, members: Sequence[Member]) -> Remedy:
     """Return the cheapest members whose lifting leaves a placement, and that placement.
 
     Where lifting one of the set is never enough there is another set; then the cheapest of each in turn.
+    To give up the aim itself is the last resort.
     """
-    best, is_only = Remedy(), True
+    best, last, is_only = Remedy(), Remedy(), True
     for member in _cheapest_first(oracle, members):
         found = _without(oracle, members, member)
         is_only = is_only and found is not False
-        if isinstance(found, np.ndarray) and best.at is None:
-            best = Remedy(lift=(member,), question=oracle.question, at=found)
-    best = best if best.at is not None else _several(oracle, members)
-    return replace(best, is_only=is_only)
+        if not isinstance(found, np.ndarray) or best.at is not None:
+            continue
+        remedy = Remedy(lift=(member,), question=oracle.question, at=found)
+        if gives_up(oracle.question, member):
+            last = remedy
+        else:
+            best = remedy
+    if best.at is None:
+        best = _several(oracle, members)
+    return replace(best if best.at is not None else last, is_only=is_only)
 
 
 def _without(oracle: Oracle, members: Sequence[Member], lifted: Member) -> Ints | bool | None:
@@ -279,7 +316,10 @@ def _without(oracle: Oracle, members: Sequence[Member], lifted: Member) -> Ints 
 def _several(oracle: Oracle, members: Sequence[Member]) -> Remedy:
     whole, lifted = oracle.question.members, list[Member]()
     for _ in range(MOST_CHANGES):
-        lifted.append(_cheapest_first(oracle, members)[0])
+        kept = [m for m in _cheapest_first(oracle, members) if not gives_up(oracle.question, m)]
+        if not kept:
+            break
+        lifted.append(kept[0])
         rest = [member for member in whole if member not in lifted]
         found = oracle.placing(rest)
         if isinstance(found, np.ndarray):

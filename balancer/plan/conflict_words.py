@@ -143,12 +143,15 @@ def _against(facts: Facts, tasks: Sequence[Task], sets: Sequence[ConflictSet]) -
     question = next(q for found in sets if (q := found.question) is not None)
     of = {kind: [m for m in members if m.kind is kind] for kind in Kind}
     problem = facts.problem
+    movers = [problem.vms[vm].name for task in tasks for vm in task.movers]
     return [
         *(_rule_words(facts, sets, m, tasks) for m in of[Kind.RULE]),
         *_host_words(problem, [problem.hosts[m.at] for m in of[Kind.HOST]]),
         *_room_words(problem, question, of[Kind.ROOM]),
-        *_grouped((tie_words(problem, m.at), problem.vms[m.at].name) for m in of[Kind.TIE]),
-        *_reach_words(problem, sets, of[Kind.REACH]),
+        *_grouped(
+            [(tie_words(problem, m.at), problem.vms[m.at].name) for m in of[Kind.TIE]], movers
+        ),
+        *_grouped(_reach_pairs(problem, sets, of[Kind.REACH]), movers),
     ]
 
 
@@ -253,16 +256,13 @@ def tie_words(problem: Problem, vm: int) -> str:
     return f"DRS override {Automation(facts.automation).value}"
 
 
-def _reach_words(
+def _reach_pairs(
     problem: Problem, sets: Sequence[ConflictSet], members: Sequence[Member]
-) -> list[str]:
-    return list(
-        _grouped(
-            (f"{reach_words(member)} on {_barred(problem, sets, member)}", name)
-            for member in members
-            for name in [problem.vms[member.at].name]
-        )
-    )
+) -> list[tuple[str, str]]:
+    return [
+        (f"{reach_words(m)} on {_barred(problem, sets, m)}", problem.vms[m.at].name)
+        for m in members
+    ]
 
 
 def reach_words(member: Member) -> str:
@@ -276,12 +276,15 @@ def _barred(problem: Problem, sets: Sequence[ConflictSet], member: Member) -> st
     return listed([problem.hosts[host].name for host in hosts])
 
 
-def _grouped(pairs: Iterable[tuple[str, str]]) -> list[str]:
-    """Return "names: words" for each of the words."""
+def _grouped(pairs: Iterable[tuple[str, str]], movers: Sequence[str]) -> list[str]:
+    """Return "names: words" for each of the words; the names of all stuck VMs are not said again."""
     found: dict[str, list[str]] = {}
     for words, name in pairs:
         found.setdefault(words, []).append(name)
-    return [f"{listed(names)}: {words}" for words, names in found.items()]
+    return [
+        f"{'all of them' if len(names) > 1 and set(names) == set(movers) else listed(names)}: {words}"
+        for words, names in found.items()
+    ]
 
 
 def _them(rows: Sequence[int]) -> str:

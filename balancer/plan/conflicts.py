@@ -18,7 +18,7 @@ from balancer.model.units import HostId, Seconds, VmId, percent
 from balancer.plan.conflict_member import Kind, Member
 from balancer.plan.conflict_mend import mend
 from balancer.plan.conflict_question import Facts
-from balancer.plan.conflict_set import ConflictSet, Finding, Patience, find_set
+from balancer.plan.conflict_set import ConflictSet, Finding, Patience, carries_over, find_set
 from balancer.plan.conflict_words import listed, reach_words, rows_of, sentence, tie_words, wish
 from balancer.plan.desk import Desk
 from balancer.plan.problem import FOOTPRINT, Problem
@@ -75,18 +75,25 @@ def unmet(
     """
     placement, facts = final_placement(desk), Facts(desk)
     patience = Patience(seed=seed, deadline=time.perf_counter() + limit_s)
-    told: list[_Told] = []
+    sets = _sets(facts, stuck, patience)
     refusals: list[Refusal] = []
-    for task in stuck:
+    alike: dict[tuple[object, ...], list[_Told]] = {}
+    for task, found in zip(stuck, sets, strict=True):
         reasons = why_not(placement, desk.problem, task.movers)
         main = _main(reasons)
         refusals.extend(_refusal(desk, vm, reasons, main) for vm in task.movers)
-        found = find_set(facts, task, patience)
-        told.append(_Told(task=task, reasons=reasons, main=main, found=found))
-    alike: dict[tuple[object, ...], list[_Told]] = {}
-    for one in told:
+        one = _Told(task=task, reasons=reasons, main=main, found=found)
         alike.setdefault(_key(facts, one), []).append(one)
     return tuple(_conflict(desk, facts, group) for group in alike.values()), tuple(refusals)
+
+
+def _sets(facts: Facts, stuck: Sequence[Task], patience: Patience) -> list[ConflictSet]:
+    """Return what is known of each task; the last first, for what stops a small VM stops a large one."""
+    known: list[tuple[Task, ConflictSet]] = []
+    for task in reversed(stuck):
+        earlier = (found for other, found in known if carries_over(facts, other, found, task))
+        known.append((task, next(earlier, None) or find_set(facts, task, patience)))
+    return [found for _task, found in reversed(known)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
