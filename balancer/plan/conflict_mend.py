@@ -84,6 +84,9 @@ def mend(facts: Facts, tasks: Sequence[Task], sets: Sequence[ConflictSet]) -> st
 
 
 def _loosen(case: _Case) -> str:
+    """Rules between VMs are must-rules whatever their flag says, so that only switching them off helps."""
+    if case.rule.type in (RuleType.AFFINITY, RuleType.ANTI_AFFINITY):
+        return f"disable rule '{case.rule.name}'"
     return f"make rule '{case.rule.name}' a should-rule"
 
 

@@ -171,8 +171,9 @@ def find_set(facts: Facts, task: Task, patience: Patience) -> ConflictSet:
         if found is False:
             judge = _over_all(facts, task, patience, oracle)
             return _explain(oracle, judge, Finding.CONTRADICTION)
-    if found is not None and len(oracle.question.vms) == len(facts.size):
-        return ConflictSet(finding=Finding.POSSIBLE)
+    if isinstance(found, np.ndarray) and len(oracle.question.vms) == len(facts.size):
+        way = Remedy(question=oracle.question, at=found)
+        return ConflictSet(finding=Finding.POSSIBLE, remedy=way)
     still = Oracle(ask(facts, task, close_to(facts, task), others_stay=True), patience)
     if still.placing(still.question.members) is False:
         return _explain(still, still, Finding.AS_THEY_STAND)

@@ -65,6 +65,17 @@ def sentence(facts: Facts, tasks: Sequence[Task], sets: Sequence[ConflictSet]) -
     return text + _standing(facts, tasks[0])
 
 
+def displaced(facts: Facts, task: Task, found: ConflictSet) -> str:
+    """Return which other VMs would have to move for the placement that was found, in brackets."""
+    question, at = found.remedy.question, found.remedy.at
+    if question is None or at is None:
+        return ""
+    rows = [int(vm) for vm in question.vms[at != question.draft] if vm not in task.movers]
+    if not rows:
+        return ""
+    return f" (it would take moving {listed([facts.problem.vms[vm].name for vm in rows])} as well)"
+
+
 def _nothing_left(facts: Facts, task: Task) -> str:
     """Return what stands against a wish where only itself does."""
     if task.rule in (RuleType.VM_HOST_AFFINE, RuleType.VM_HOST_ANTI_AFFINE):

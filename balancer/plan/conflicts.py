@@ -1,7 +1,8 @@
 """What cannot be met, in words: which VM or rule, what stands in the way, and the cheapest change.
 
-Asks the judges themselves for the reasons, on the placement that the draft leads to, so that a person
-reads the same words here as in a refused move.
+Owns what becomes of the stuck tasks of a draft: alike ones are told as one conflict. Where no smallest
+set of contradicting laws was found, the judges themselves are asked for reasons, on the placement that
+the draft leads to, so that a person reads the same words as in a refused move.
 """
 
 import time
@@ -19,7 +20,15 @@ from balancer.plan.conflict_member import Kind, Member
 from balancer.plan.conflict_mend import mend
 from balancer.plan.conflict_question import Facts
 from balancer.plan.conflict_set import ConflictSet, Finding, Patience, carries_over, find_set
-from balancer.plan.conflict_words import listed, reach_words, rows_of, sentence, tie_words, wish
+from balancer.plan.conflict_words import (
+    displaced,
+    listed,
+    reach_words,
+    rows_of,
+    sentence,
+    tie_words,
+    wish,
+)
 from balancer.plan.desk import Desk
 from balancer.plan.problem import FOOTPRINT, Problem
 from balancer.plan.tasks import Task
@@ -28,7 +37,8 @@ from balancer.rules.placement import Candidate, Placement
 from balancer.rules.violations import violations
 
 LIMIT_S: Seconds = 4.0
-"""Time for all explanations of one draft. Measured: one takes 5 ms, one over 32 hosts of 1,000 VMs about 1 s."""
+"""Time for all explanations of one draft; what is left then is asked about its own VMs only. See
+`docs/understand/conflicts.md` for what they take."""
 
 WORDS = {
     Reason.MEMORY_CEILING: "memory is full",
@@ -231,6 +241,7 @@ def _words(desk: Desk, facts: Facts, group: Sequence[_Told]) -> tuple[str, str]:
     ending = "whether any placement would do was not determined"
     if sets[0].finding is Finding.POSSIBLE:
         ending = "a placement that obeys every law exists, but no way to it was found"
+        ending += displaced(facts, first.task, sets[0])
     message = f"{wish(facts, tasks)}: {_obstacles(first.reasons)}; {ending}"
     names = listed([desk.problem.vms[vm].name for task in tasks for vm in task.movers])
     return message, _relaxation(desk, first.task, names, first.main)

@@ -58,7 +58,8 @@ def test_a_placement_that_exists_is_not_called_a_contradiction() -> None:
     (conflict,), _refusals = unmet(desk, fulfil(desk))
     assert conflict.message == (
         "vm1 cannot leave esx1, which is to be empty: memory is full on 2 hosts; "
-        "a placement that obeys every law exists, but no way to it was found"
+        "a placement that obeys every law exists, but no way to it was found "
+        "(it would take moving vm2 as well)"
     )
 
 

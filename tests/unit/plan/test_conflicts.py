@@ -54,8 +54,7 @@ CASES = [
         "4 VMs for 3 hosts; vm3 and vm4 share esx1",
         rules=("web apart",),
         vms=("vm-1", "vm-2", "vm-3", "vm-4"),
-        relax="make rule 'web apart' a should-rule, "
-        "or bring in one more host that may take its VMs",
+        relax="disable rule 'web apart', or bring in one more host that may take its VMs",
     ),
     Case(
         says="a group whose hosts another rule makes too few",
@@ -154,7 +153,7 @@ CASES = [
         rules=("together", "apart"),
         vms=("vm-1", "vm-2"),
         hosts=("host-1", "host-2"),
-        relax="make rule 'together' a should-rule",
+        relax="disable rule 'together'",
     ),
     Case(
         says="a VM that must be on a host and off it",
@@ -191,8 +190,7 @@ CASES = [
         rules=("all apart",),
         vms=("vm-1", "vm-2", "vm-3"),
         hosts=("host-2",),
-        relax="make rule 'all apart' a should-rule, "
-        "or bring in one more host that may take its VMs",
+        relax="disable rule 'all apart', or bring in one more host that may take its VMs",
     ),
     Case(
         says="a rule that keeps every VM together on hosts that are too small",
@@ -207,7 +205,7 @@ CASES = [
         rules=("all together",),
         vms=("vm-1", "vm-2", "vm-3"),
         hosts=("host-1", "host-2"),
-        relax="make rule 'all together' a should-rule",
+        relax="disable rule 'all together'",
     ),
     Case(
         says="a datastore that is nowhere else",
