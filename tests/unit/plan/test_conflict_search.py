@@ -63,6 +63,19 @@ def test_a_placement_that_exists_is_not_called_a_contradiction() -> None:
     )
 
 
+def test_a_rule_that_is_broken_elsewhere_is_no_part_of_it() -> None:
+    hosts = [host(1, state=ENTERING), *(host(n, memory_capacity_mib=10_000.0) for n in (2, 3))]
+    sizes = {1: 6000.0, 2: 5000.0, 3: 4500.0}
+    vms = [vm(n, on=n, memory_mib=size) for n, size in sizes.items()]
+    vms += [vm(n, on=2 + n % 2, memory_mib=10.0) for n in (10, 11, 12)]
+    crowd = rule("apart", RuleType.ANTI_AFFINITY, [10, 11, 12])
+    desk = desk_of(snapshot(hosts, vms, [crowd]))
+    conflicts, _refusals = unmet(desk, fulfil(desk))
+    told = {conflict.kind: conflict.message for conflict in conflicts}
+    assert "a placement that obeys every law exists" in told["evacuation"]
+    assert told["rule"].startswith("vm10, vm11 and vm12 cannot all be kept apart (rule 'apart')")
+
+
 def test_two_causes_need_two_changes_and_the_sentence_says_that_there_are_more() -> None:
     elsewhere = frozenset({"ds-9"})
     hosts = [host(1, state=ENTERING), host(2, datastores=elsewhere, networks=elsewhere)]
