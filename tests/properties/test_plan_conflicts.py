@@ -106,7 +106,7 @@ def stuck_of(snap: Snapshot) -> Iterator[Stuck]:
 
 
 @given(snap=SNAPSHOTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_conflict_is_infeasible_and_feasible_without_any_one_of_its_members(
     snap: Snapshot,
 ) -> None:
@@ -123,7 +123,7 @@ def test_a_conflict_is_infeasible_and_feasible_without_any_one_of_its_members(
 
 
 @given(snap=SNAPSHOTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_lifting_what_the_change_names_leaves_a_placement_of_all_vms(snap: Snapshot) -> None:
     for stuck in stuck_of(snap):
         found = stuck.explained()
@@ -135,7 +135,7 @@ def test_lifting_what_the_change_names_leaves_a_placement_of_all_vms(snap: Snaps
 
 
 @given(snap=SNAPSHOTS)
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_placement_is_said_to_exist_exactly_where_one_does(snap: Snapshot) -> None:
     for stuck in stuck_of(snap):
         found = stuck.explained()
@@ -144,7 +144,7 @@ def test_a_placement_is_said_to_exist_exactly_where_one_does(snap: Snapshot) -> 
 
 
 @given(snap=SNAPSHOTS, data=st.data())
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_solver_and_search_agree_on_any_of_the_members(snap: Snapshot, data: st.DataObject) -> None:
     for stuck in stuck_of(snap):
         others_stay = data.draw(st.booleans())
@@ -166,7 +166,7 @@ def test_solver_and_search_agree_on_any_of_the_members(snap: Snapshot, data: st.
 
 
 @given(snap=SNAPSHOTS)
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=40, deadline=None)
 def test_the_same_task_gets_the_same_explanation(snap: Snapshot) -> None:
     first = [stuck.explained() for stuck in stuck_of(snap)]
     second = [stuck.explained() for stuck in stuck_of(snap)]

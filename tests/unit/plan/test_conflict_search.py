@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from balancer.model.host import HostState
+from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.vm import Blocker
 from balancer.plan.conflict_cost import ORDER, Change
@@ -12,7 +13,7 @@ from balancer.plan.conflict_question import Facts
 from balancer.plan.conflict_set import Finding, Patience, find_set
 from balancer.plan.conflicts import unmet
 from balancer.plan.mandatory import fulfil
-from tests.support.builders import host, snapshot, vm
+from tests.support.builders import host, rule, snapshot, vm
 from tests.unit.plan.support import desk_of, draft_of
 
 ENTERING = HostState.ENTERING_MAINTENANCE
