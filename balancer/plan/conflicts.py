@@ -1,17 +1,34 @@
 """What cannot be met, in words: which VM or rule, what stands in the way, and the cheapest change.
 
-Asks the judges themselves for the reasons, on the placement that the draft leads to, so that a person
-reads the same words here as in a refused move.
+Owns what becomes of the stuck tasks of a draft: alike ones are told as one conflict. Where no smallest
+set of contradicting laws was found, the judges themselves are asked for reasons, on the placement that
+the draft leads to, so that a person reads the same words as in a refused move.
 """
 
+import time
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 
 from balancer.model.plan import Conflict
 from balancer.model.reasons import Reason, Refusal
-from balancer.model.units import HostId, VmId, percent
+from balancer.model.rule import RuleType
+from balancer.model.units import HostId, Seconds, VmId, percent
+from balancer.plan.conflict_member import Kind, Member
+from balancer.plan.conflict_mend import mend
+from balancer.plan.conflict_question import Facts
+from balancer.plan.conflict_set import ConflictSet, Finding, Patience, carries_over, find_set
+from balancer.plan.conflict_words import (
+    displaced,
+    listed,
+    reach_words,
+    rows_of,
+    sentence,
+    tie_words,
+    wish,
+)
 from balancer.plan.desk import Desk
 from balancer.plan.problem import FOOTPRINT, Problem
 from balancer.plan.tasks import Task
@@ -19,8 +36,9 @@ from balancer.rules.judge import judge_move
 from balancer.rules.placement import Candidate, Placement
 from balancer.rules.violations import violations
 
-NAMED = 8
-"""How many names a sentence lists before it says how many more there are."""
+LIMIT_S: Seconds = 4.0
+"""Time for all explanations of one draft; what is left then is asked about its own VMs only. See
+`docs/understand/conflicts.md` for what they take."""
 
 WORDS = {
     Reason.MEMORY_CEILING: "memory is full",
@@ -58,17 +76,58 @@ RELAXATIONS = {
 }
 
 
-def unmet(desk: Desk, stuck: Sequence[Task]) -> tuple[tuple[Conflict, ...], tuple[Refusal, ...]]:
-    """Return one conflict per task that stays open, and one refusal per VM of it."""
-    placement = final_placement(desk)
-    conflicts: list[Conflict] = []
+def unmet(
+    desk: Desk, stuck: Sequence[Task], *, seed: int = 0, limit_s: Seconds = LIMIT_S
+) -> tuple[tuple[Conflict, ...], tuple[Refusal, ...]]:
+    """Return what stays open as conflicts, alike ones as one, and one refusal per stuck VM.
+
+    Searches for the smallest contradiction behind each task; after `limit_s` the rest is told without.
+    """
+    placement, facts = final_placement(desk), Facts(desk)
+    patience = Patience(seed=seed, deadline=time.perf_counter() + limit_s)
+    sets = _sets(facts, stuck, patience)
     refusals: list[Refusal] = []
-    for task in stuck:
+    alike: dict[tuple[object, ...], list[_Told]] = {}
+    for task, found in zip(stuck, sets, strict=True):
         reasons = why_not(placement, desk.problem, task.movers)
         main = _main(reasons)
-        conflicts.append(_conflict(desk.problem, desk, task, reasons, main))
         refusals.extend(_refusal(desk, vm, reasons, main) for vm in task.movers)
-    return tuple(conflicts), tuple(refusals)
+        one = _Told(task=task, reasons=reasons, main=main, found=found)
+        alike.setdefault(_key(facts, one), []).append(one)
+    return tuple(_conflict(desk, facts, group) for group in alike.values()), tuple(refusals)
+
+
+def _sets(facts: Facts, stuck: Sequence[Task], patience: Patience) -> list[ConflictSet]:
+    """Return what is known of each task; the last first, for what stops a small VM stops a large one."""
+    known: list[tuple[Task, ConflictSet]] = []
+    for task in reversed(stuck):
+        earlier = (found for other, found in known if carries_over(facts, other, found, task))
+        known.append((task, next(earlier, None) or find_set(facts, task, patience)))
+    return [found for _task, found in reversed(known)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Told:
+    """A stuck task, what the judges say of each host, and what the search for its cause came to."""
+
+    task: Task
+    reasons: Mapping[HostId, Refusal]
+    main: Refusal | None
+    found: ConflictSet
+
+
+def _key(facts: Facts, one: _Told) -> tuple[object, ...]:
+    """Return what tasks must have in common to be told as one: the same set, but for what holds each VM."""
+    task, found = one.task, one.found
+    about = (task.rule, task.note.cause if task.rule else "", found.finding)
+    if not found.members:
+        return (*about, frozenset(facts.draft[list(task.movers)].tolist()), _obstacles(one.reasons))
+    own = [m for m in found.members if m.kind in (Kind.TIE, Kind.REACH) and m.at in task.movers]
+    shared = frozenset(found.members) - frozenset(own)
+    holding = frozenset(
+        tie_words(facts.problem, m.at) if m.kind is Kind.TIE else reach_words(m) for m in own
+    )
+    return (*about, shared, holding, len(found.remedy.lift))
 
 
 def final_placement(desk: Desk) -> Placement:
@@ -118,7 +177,7 @@ def _judge_together(placement: Placement, vms: list[VmId], target: HostId) -> Re
     return refusal
 
 
-def _main(reasons: dict[HostId, Refusal]) -> Refusal | None:
+def _main(reasons: Mapping[HostId, Refusal]) -> Refusal | None:
     """Return a refusal of the most frequent reason, hosts that take no VM at all counting last."""
     shut = {Reason.TARGET_HOST_STATE, Reason.FAILOVER_HOST, Reason.ON_SOURCE_ALREADY}
     count = Counter(refusal.reason for refusal in reasons.values())
@@ -128,12 +187,14 @@ def _main(reasons: dict[HostId, Refusal]) -> Refusal | None:
     return next(reasons[host] for host in sorted(reasons) if reasons[host].reason is best)
 
 
-def _refusal(desk: Desk, vm: int, reasons: dict[HostId, Refusal], main: Refusal | None) -> Refusal:
+def _refusal(
+    desk: Desk, vm: int, reasons: Mapping[HostId, Refusal], main: Refusal | None
+) -> Refusal:
     reason = main.reason if main else Reason.NO_TARGET
     return Refusal.of(reason, _obstacles(reasons), vm=desk.problem.vms[vm].id)
 
 
-def _obstacles(reasons: dict[HostId, Refusal]) -> str:
+def _obstacles(reasons: Mapping[HostId, Refusal]) -> str:
     """Return what stands in the way, with the number of hosts: "memory is full on 3 hosts"."""
     details = {refusal.detail for refusal in reasons.values() if not refusal.host}
     if len(details) == 1:
@@ -149,39 +210,69 @@ def _obstacles(reasons: dict[HostId, Refusal]) -> str:
     return "; ".join(words) or "no way was found that keeps every law at every step"
 
 
-def _conflict(
-    problem: Problem, desk: Desk, task: Task, reasons: dict[HostId, Refusal], main: Refusal | None
-) -> Conflict:
-    names = _listed([problem.vms[vm].name for vm in task.movers])
-    hosts = sorted({problem.hosts[int(desk.ledger.at[vm])].id for vm in task.movers})
-    where = _listed([problem.need.snapshot.host_by_id[host].name for host in hosts])
-    rules = _open_rules(desk, task)
-    wish = f"{names} cannot leave {where}, which is to be empty"
-    if task.rule:
-        wish = f"rule '{task.note.cause}' stays broken by {names} on {where}"
+def _conflict(desk: Desk, facts: Facts, group: Sequence[_Told]) -> Conflict:
+    """Return one conflict for tasks that are alike."""
+    problem = desk.problem
+    tasks, sets = [one.task for one in group], [one.found for one in group]
+    members = {member for found in sets for member in found.members}
+    movers = {vm for task in tasks for vm in task.movers}
+    held = {m.at for m in members if m.kind in (Kind.TIE, Kind.REACH)}
+    at = {int(desk.ledger.at[vm]) for vm in movers}
+    message, relax = _words(desk, facts, group)
     return Conflict(
-        kind="rule" if task.rule else "evacuation",
-        message=f"{wish}: {_obstacles(reasons)}",
-        rules=rules,
-        vms=tuple(problem.vms[vm].id for vm in task.movers),
-        hosts=tuple(hosts),
-        relax=_relaxation(desk, task, names, main),
+        kind="rule" if tasks[0].rule else "evacuation",
+        message=message,
+        rules=_rules(desk, tasks, members),
+        vms=tuple(problem.vms[vm].id for vm in sorted(movers | held | _kept(facts, sets))),
+        hosts=tuple(
+            problem.hosts[host].id
+            for host in sorted({m.at for m in members if m.kind in (Kind.HOST, Kind.ROOM)} | at)
+        ),
+        relax=relax,
     )
 
 
-def _open_rules(desk: Desk, task: Task) -> tuple[str, ...]:
-    """Return the must-rules that stay broken by the task's VMs, the one that it is about first."""
-    if task.rule is None:
-        return ()
-    ids = {desk.problem.vms[vm].id for vm in task.movers}
-    placement = final_placement(desk)
-    broken = [v.rule for v in violations(placement) if v.mandatory and ids & set(v.vms)]
-    return tuple(dict.fromkeys([task.note.cause, *broken]))
+def _words(desk: Desk, facts: Facts, group: Sequence[_Told]) -> tuple[str, str]:
+    """Return message and change."""
+    tasks, sets = [one.task for one in group], [one.found for one in group]
+    if sets[0].members:
+        return sentence(facts, tasks, sets), mend(facts, tasks, sets)
+    first = group[0]
+    ending = "whether any placement would do was not determined"
+    if sets[0].finding is Finding.POSSIBLE:
+        ending = "a placement that obeys every law exists, but no way to it was found"
+        ending += displaced(facts, first.task, sets[0])
+    message = f"{wish(facts, tasks)}: {_obstacles(first.reasons)}; {ending}"
+    names = listed([desk.problem.vms[vm].name for task in tasks for vm in task.movers])
+    return message, _relaxation(desk, first.task, names, first.main)
 
 
-def _listed(names: Sequence[str]) -> str:
-    more = f" and {len(names) - NAMED} more" if len(names) > NAMED else ""
-    return ", ".join(names[:NAMED]) + more
+def _kept(facts: Facts, sets: Sequence[ConflictSet]) -> set[int]:
+    """Return the VMs that the rules of the sets name, of the VMs that were asked about."""
+    return {
+        vm
+        for found in sets
+        for member in found.members
+        if member.kind is Kind.RULE
+        for vm in rows_of([found], member)
+    }
+
+
+def _rules(desk: Desk, tasks: Sequence[Task], members: Iterable[Member]) -> tuple[str, ...]:
+    """Return the rules of the set, the broken one first, and what else of its kind the VMs break."""
+    named = [
+        desk.problem.need.snapshot.rules[m.at].name for m in sorted(members) if m.kind is Kind.RULE
+    ]
+    own = [task.note.cause for task in tasks if task.rule]
+    also = _open_rules(desk, tasks) if not named or tasks[0].rule is RuleType.AFFINITY else ()
+    return tuple(dict.fromkeys([*own, *named, *also]))
+
+
+def _open_rules(desk: Desk, tasks: Sequence[Task]) -> tuple[str, ...]:
+    """Return the must-rules that stay broken by VMs of broken rules."""
+    ids = {desk.problem.vms[vm].id for task in tasks if task.rule for vm in task.movers}
+    broken = violations(final_placement(desk)) if ids else ()
+    return tuple(v.rule for v in broken if v.mandatory and ids & set(v.vms))
 
 
 def _relaxation(desk: Desk, task: Task, names: str, main: Refusal | None) -> str:

@@ -13,6 +13,8 @@ import numpy as np
 from balancer.model.plan import MoveReason
 from balancer.model.rule import RuleType
 from balancer.plan.codes import Bools, Floats, Ints
+from balancer.plan.conflict_question import Facts
+from balancer.plan.conflict_set import is_hopeless
 from balancer.plan.desk import Desk, Note
 from balancer.plan.ledger import Ledger
 from balancer.plan.price import instant_price
@@ -70,9 +72,13 @@ class _Purse:
 def repair(
     desk: Desk, stuck: Sequence[Task], solver: Solver, *, seed: int, deadline: float
 ) -> list[Task]:
-    """Try to mend each stuck task; return those that are still open."""
+    """Try to mend each stuck task; return those that are still open.
+
+    What plainly contradicts itself is not tried: that would cost the loading of the solver for nothing.
+    """
     purse = _Purse(solver=solver, seed=seed, deadline=deadline)
-    for task in stuck:
+    facts = Facts(desk)
+    for task in [task for task in stuck if not is_hopeless(facts, task)]:
         if is_open(desk, task):
             _mend(desk, task, purse)
     return [task for task in stuck if is_open(desk, task)]

@@ -55,7 +55,7 @@ def test_a_vm_that_fits_nowhere_gets_the_ceiling_at_which_it_would() -> None:
         [vm(1, on=1, memory_mib=6000.0), vm(2, on=2, memory_mib=5000.0)],
     )
     (conflict,) = draft_of(snap).conflicts
-    assert "memory is full on 1 host" in conflict.message
+    assert "memory is full on esx2" in conflict.message
     assert conflict.relax == "free 1.4 GiB on esx2, or raise memory_ceiling from 96.0 % to 110.0 %"
 
 
@@ -156,7 +156,7 @@ def test_rules_that_contradict_each_other_end_in_conflicts_not_in_moves() -> Non
     rules = [rule("together", RuleType.AFFINITY, [1, 2]), apart(1, 2)]
     draft = draft_of(snapshot([host(1), host(2)], [vm(1, on=1), vm(2, on=2)], rules))
     assert draft.moves == ()
-    assert draft.conflicts[0].rules == ("together",)
+    assert draft.conflicts[0].rules == ("together", "web apart")
 
 
 def test_failover_hosts_take_nothing() -> None:
@@ -164,7 +164,7 @@ def test_failover_hosts_take_nothing() -> None:
     spare = {"ha": Ha(failover_hosts=frozenset({HostId("host-2")}))}
     draft = draft_of(snapshot(hosts, [vm(1, on=1)], cluster=spare))
     assert draft.moves == ()
-    assert "the host is kept free for HA" in draft.conflicts[0].message
+    assert "esx2 is kept free for HA" in draft.conflicts[0].message
 
 
 def test_goals_that_are_off_leave_hosts_and_rules_as_they_are() -> None:
