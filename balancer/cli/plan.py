@@ -3,6 +3,7 @@
 It holds no client that could move a VM, and writes nothing but its report.
 """
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,6 +58,10 @@ def plan(
     time_limit: Annotated[
         float, typer.Option("--time-limit", metavar="S", min=0.1, help="Seconds for the solver.")
     ] = 10.0,
+    certify: Annotated[
+        bool,
+        typer.Option("--certify", help="Add lower bounds: what no plan for this cluster can beat."),
+    ] = False,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="End with 2 where changes are proposed.")
     ] = False,
@@ -76,6 +81,7 @@ def plan(
     facts, wanted = _facts(config, cluster, snapshot, policy or [])
     settings = PlanSettings(seed=seed, time_limit_s=time_limit)
     made = plan_snapshot(facts, wanted, settings=settings)
+    made = _certified(made, facts, wanted) if certify else made
     emit(_rendered(made, facts, wanted, report_format, output), output)
     raise typer.Exit(_exit_code(made, detailed=detailed_exitcode))
 
@@ -101,6 +107,14 @@ def _facts(
         else settings.policy_of(chosen)
     )
     return read_cluster(settings, chosen), wanted
+
+
+def _certified(plan: "Plan", snapshot: "Snapshot", policy: "Policy") -> "Plan":
+    from balancer.cli.planning import need_behind
+    from balancer.plan.certify import certify
+
+    need, wanted = need_behind(plan, snapshot, policy)
+    return replace(plan, bound=certify(need, wanted, plan))
 
 
 def _rendered(

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from balancer.expose.certificate_text import certificate_lines
 from balancer.expose.figures import counted, moment, percent, points
 from balancer.expose.reason_texts import reason_text
 from balancer.expose.refusal_groups import RefusalGroup, group_by_reason
@@ -124,6 +125,7 @@ class ReportView:
     rules: tuple[RuleRow, ...]
     conflicts: tuple[Conflict, ...]
     left_out: tuple[LeftOutRow, ...]
+    certificate: tuple[str, ...]
     elapsed_s: Seconds
 
     @property
@@ -155,6 +157,7 @@ def report_view(plan: Plan, snapshot: Snapshot, policy: Policy | None = None) ->
         rules=_rule_rows(plan, snapshot),
         conflicts=plan.conflicts,
         left_out=tuple(_left_out(g, snapshot) for g in group_by_reason(plan.refusals)),
+        certificate=certificate_lines(plan),
         elapsed_s=plan.stage_seconds.get("total", sum(plan.stage_seconds.values())),
     )
 
