@@ -71,42 +71,16 @@ def plan(
     Ends with 0; with 3 if some must-rule or evacuation cannot be met; with 4 if the facts are too old
     or too few to plan from; with 1 on errors.
     """
-    if (config is None) == (snapshot is None):
-        raise typer.BadParameter("give either --config or --snapshot")
-    if cluster is not None and config is None:
-        raise typer.BadParameter("--cluster chooses among the clusters of --config")
+    from balancer.cli.facts import read_facts
     from balancer.cycle import plan_snapshot
     from balancer.plan import PlanSettings
 
-    facts, wanted = _facts(config, cluster, snapshot, policy or [])
+    facts, wanted = read_facts(config, cluster, snapshot, policy or [])
     settings = PlanSettings(seed=seed, time_limit_s=time_limit)
     made = plan_snapshot(facts, wanted, settings=settings)
     made = _certified(made, facts, wanted) if certify else made
     emit(_rendered(made, facts, wanted, report_format, output), output)
     raise typer.Exit(_exit_code(made, detailed=detailed_exitcode))
-
-
-def _facts(
-    config: Path | None, cluster: str | None, snapshot: Path | None, policies: list[str]
-) -> "tuple[Snapshot, Policy]":
-    if snapshot is not None:
-        from balancer.adapters.files import read_snapshot
-        from balancer.policy.load import load_policies
-
-        return read_snapshot(snapshot), load_policies(policies)
-    from balancer.cli.source import chosen_cluster, read_cluster, require_files
-    from balancer.config import load_config
-    from balancer.policy.load import load_policies
-
-    settings = load_config(config or Path())
-    chosen = chosen_cluster(settings, cluster)
-    require_files(settings, chosen)
-    wanted = (
-        load_policies(policies, folders=settings.policy_folders)
-        if policies
-        else settings.policy_of(chosen)
-    )
-    return read_cluster(settings, chosen), wanted
 
 
 def _certified(plan: "Plan", snapshot: "Snapshot", policy: "Policy") -> "Plan":

@@ -42,7 +42,7 @@ def plan_document(plan: Plan, snapshot: Snapshot) -> Json:
     if plan.bound is not None:
         document["bound"] = _bound(plan.bound)
     return document | {
-        "moves": [_move(move, snapshot) for move in plan.moves],
+        "moves": [move_entry(move, snapshot) for move in plan.moves],
         "makespan_seconds": number(plan.makespan_seconds),
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
         "refusals": [_refusal(group) for group in group_refusals(plan.refusals)],
@@ -125,7 +125,8 @@ def _host(load: HostLoad, snapshot: Snapshot) -> Json:
     }
 
 
-def _move(move: Move, snapshot: Snapshot) -> Json:
+def move_entry(move: Move, snapshot: Snapshot) -> Json:
+    """Return one move as the document lists it."""
     return {
         "id": move.id,
         "vm": move.vm,

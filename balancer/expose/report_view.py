@@ -164,7 +164,7 @@ def report_view(plan: Plan, snapshot: Snapshot, policy: Policy | None = None) ->
 
 def without_domain(view: ReportView) -> tuple[ReportView, str]:
     """Return the view with the domain that all its hosts share cut off their names, and that domain."""
-    domain = _shared_domain([row.name for row in view.hosts])
+    domain = shared_domain([row.name for row in view.hosts])
     if not domain:
         return view, ""
     hosts = tuple(replace(row, name=row.name.removesuffix(domain)) for row in view.hosts)
@@ -182,7 +182,7 @@ def _cut(move: MoveRow, domain: str) -> MoveRow:
     )
 
 
-def _shared_domain(names: Sequence[str]) -> str:
+def shared_domain(names: Sequence[str]) -> str:
     """Return what follows the first dot of every name, where it is a domain and always the same."""
     tails = {tail for _, _, tail in (name.partition(".") for name in names)}
     tail = tails.pop() if len(tails) == 1 and len(names) > 1 else ""
