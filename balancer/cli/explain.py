@@ -13,6 +13,7 @@ import typer
 
 from balancer.cli.exit_codes import ExitCode
 from balancer.cli.output import columns, emit, encoding, wants_color
+from balancer.model.errors import BalancerError
 
 if TYPE_CHECKING:
     from balancer.expose.explain_view import Explanation
@@ -81,6 +82,10 @@ def explain(
     facts, wanted = read_facts(config, cluster, snapshot, policy or [])
     vm_id = find_vm(facts, vm) if vm is not None else None
     host_id = find_host(facts, host) if host is not None else None
+    if vm_id and facts.vm_by_id[vm_id].host == host_id:
+        raise BalancerError(
+            f"{vm} is on {host} already. Leave --host out to see why it stays or moves."
+        )
     settings = PlanSettings(seed=seed, time_limit_s=time_limit)
     plan = plan_snapshot(facts, wanted, settings=settings)
     need, fitted = need_behind(plan, facts, wanted)

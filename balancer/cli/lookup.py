@@ -46,9 +46,9 @@ def _found(kind: str, wanted: str, known: Mapping[Id, Named], *, by_short_name: 
                 f"'{plain(wanted)}' names {len(fitting)} {kind}s. Name one by its id: {ids}{more}."
             )
     names = {plain(one.name) for one in known.values()} | set(known)
-    question = f"; {nearest(wanted, names)}" if nearest(wanted, names) else ""
     raise BalancerError(
-        f"There is no {kind} '{plain(wanted)}' among the {len(known):,} of the snapshot{question}."
+        f"There is no {kind} '{plain(wanted)}' among the {len(known):,} of the snapshot. "
+        f"{nearest(wanted, names).capitalize()}".rstrip()
     )
 
 

@@ -4,6 +4,7 @@ Names are as the snapshot has them, cut by the domain that all hosts share; each
 own sink. Costs are in millionths of `State.cost`.
 """
 
+from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -13,13 +14,16 @@ from balancer.expose.refusal_groups import RefusalGroup, group_by_reason
 from balancer.expose.report_view import natural, shared_domain
 from balancer.model.insight import PRICE, Gate, HostFigures, HostInsight, TargetInsight, VmInsight
 from balancer.model.plan import Move
-from balancer.model.reasons import Refusal
+from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
 
 COST_NOTE = "Gain, price, net and cost are in millionths of the plan's cost."
 OTHERS_DONE = "All other moves of the plan are taken as done."
 MOST_NAMES = 5
+MOST_HOSTS = 12
+MANY_ALIKE = 4
+"""So many hosts with the same answer share a row."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -53,6 +57,10 @@ class _Names:
         known = self._snapshot.host_by_id.get(host)
         name = known.name.strip().removesuffix(self._domain) if known else ""
         return name or host
+
+    def full_host(self, host: HostId) -> str:
+        known = self._snapshot.host_by_id.get(host)
+        return known.name if known else host
 
     def vm(self, vm: VmId) -> str:
         known = self._snapshot.vm_by_id.get(vm)
@@ -151,17 +159,21 @@ def _worth(target: TargetInsight) -> str:
 
 def _change_table(insight: VmInsight, names: _Names) -> Table:
     """Return source and target with and without the VM; of a VM that stays, its best target."""
-    other = insight.chosen or insight.runner_up
-    rows = []
-    if insight.source is not None:
-        rows.append(_change_row(names.host(insight.host), *insight.source))
-    if other is not None:
-        rows.append(_change_row(names.host(other.host), other.before, other.after))
-    word = "The move" if insight.chosen else "What a move to the best target would change"
+    title = "The move" if insight.chosen else "What a move to the best target would change"
+    return _changes(title, insight, insight.chosen or insight.runner_up, names)
+
+
+def _changes(title: str, insight: VmInsight, other: TargetInsight | None, names: _Names) -> Table:
+    rows: tuple[tuple[str, ...], ...] = ()
+    if insight.source is not None and other is not None:
+        rows = (
+            _change_row(names.host(insight.host), *insight.source),
+            _change_row(names.host(other.host), other.before, other.after),
+        )
     return Table(
-        title=word,
+        title=title,
         headings=("host", "CPU", "memory", "held", "cost", ""),
-        rows=tuple(rows),
+        rows=rows,
         figures=5,
         note=f"{OTHERS_DONE} {COST_NOTE}",
     )
@@ -178,7 +190,9 @@ def _change_row(name: str, before: HostFigures, after: HostFigures) -> tuple[str
 
 
 def _target_table(insight: VmInsight, names: _Names) -> Table:
-    rows = tuple(_target_row(target, names) for target in insight.targets)
+    shown = [t for t in insight.targets if t.is_chosen or not _is_barred(t)]
+    rows = tuple(_target_row(target, names) for target in shown)
+    rows += tuple(_barred_rows([t for t in insight.targets if t not in shown], names))
     return Table(
         title="Every other host",
         headings=("host", "gain", "price", "net", "about", "answer"),
@@ -188,28 +202,54 @@ def _target_table(insight: VmInsight, names: _Names) -> Table:
     )
 
 
+def _is_barred(target: TargetInsight) -> bool:
+    """Whether something other than its price rules a target out, so that figures say nothing."""
+    return any(gate.after for gate in target.gates if gate.name != PRICE)
+
+
 def _target_row(target: TargetInsight, names: _Names) -> tuple[str, ...]:
-    figures: tuple[str, ...] = (
+    figures = (
         millionths(target.gain),
         millionths(target.price),
         millionths(target.net),
         duration(target.seconds),
     )
-    barred = [gate for gate in target.gates if gate.after]
-    if barred and barred[0].name != PRICE:
-        figures = ("", "", "", "")
-    return (names.host(target.host), *figures, _answer(target))
+    return (names.host(target.host), *figures, _answer(target, names))
 
 
-def _answer(target: TargetInsight) -> str:
+def _barred_rows(targets: Sequence[TargetInsight], names: _Names) -> list[tuple[str, ...]]:
+    """Return a row for each host, or for many hosts with one and the same answer."""
+    alike: defaultdict[str, list[str]] = defaultdict(list)
+    for target in targets:
+        alike[_answer(target, names)].append(names.host(target.host))
+    rows: list[tuple[str, ...]] = []
+    for answer, hosts in alike.items():
+        ordered = sorted(hosts, key=natural)
+        if len(ordered) < MANY_ALIKE:
+            rows += [(host, "", "", "", "", answer) for host in ordered]
+        else:
+            told = f"{answer}: {listed(ordered, MOST_HOSTS)}"
+            rows.append((counted(len(ordered), "host"), "", "", "", "", told))
+    return rows
+
+
+def _answer(target: TargetInsight, names: _Names) -> str:
     refusal, now = target.refusal, target.refusal_now
     if target.is_chosen:
         return "chosen"
     if refusal is None:
-        return "open" if now is None else f"open then; now: {_told(now)}"
-    if now is None:
-        return f"{_told(refusal)}; now open"
-    return _told(refusal)
+        return "open" if now is None else f"open; as things stand: {_short(now, target, names)}"
+    told = _short(refusal, target, names)
+    return f"{told}; open as things stand" if now is None else told
+
+
+def _short(refusal: Refusal, target: TargetInsight, names: _Names) -> str:
+    """Return a refusal without the host and the figures that its row has already."""
+    if refusal.reason is Reason.NO_GAIN:
+        return f"{reason_text(refusal.reason).phrase} [{refusal.reason}]"
+    text = _told(refusal)
+    full = names.full_host(target.host)
+    return text.removeprefix(f"{full}: ")
 
 
 def _pair_view(insight: VmInsight, names: _Names) -> Explanation:
@@ -234,14 +274,7 @@ def _pair_view(insight: VmInsight, names: _Names) -> Explanation:
         figures=3,
         note="Then: with all other moves of the plan done.",
     )
-    source = [_change_row(names.host(insight.host), *insight.source)] if insight.source else []
-    change = Table(
-        title="What the move changes",
-        headings=("host", "CPU", "memory", "held", "cost", ""),
-        rows=(*source, _change_row(host, target.before, target.after)),
-        figures=5,
-        note=f"{OTHERS_DONE} {COST_NOTE}",
-    )
+    change = _changes("What the move changes", insight, target, names)
     return Explanation(verdict=verdict, facts=tuple(facts), tables=(gates, change))
 
 

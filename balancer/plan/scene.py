@@ -118,7 +118,7 @@ class Outlook:
             limit = float(self.cost.limit[column])
             if now <= limit < then:
                 facts = self.ledger.problem.hosts[host]
-                share = f"{_RESOURCES[column]} would be at {percent(then)}"
+                share = f"{_RESOURCES[column]} would be at {percent(then, 1)}"
                 detail = f"{facts.name}: {share}, relieved above {percent(limit)}"
                 return Refusal.of(Reason.ABOVE_THRESHOLD, detail, host=facts.id)
         return None
