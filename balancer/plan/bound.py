@@ -29,6 +29,9 @@ LEVEL_STEPS = np.array([0.0, *(1e-4 * 3.0**n for n in range(9))])
 PRICE_STEPS = np.array([0.0, 0.35, 0.7, 1.1, 1.6, 2.3, 3.5, 5.0, 8.0, 13.0, 20.0, 40.0, 80.0])
 """Where the first tangents touch: ratios from the mean, and multiples of the target from the mean."""
 
+LEAST_LEVEL = 1e-5
+"""Nobody asks for less than a thousandth of a percentage point; a program could not tell it from 0."""
+
 MOST_ROUNDS = 6
 LIMIT_S = 20.0
 """Seconds of one linear program; where it is reached there is no bound."""
@@ -52,10 +55,12 @@ class Bounds:
     seconds: Seconds | None
 
 
-def bounds(need: Need, policy: Policy, aim: Aim | None = None) -> Bounds:
+def bounds(
+    need: Need, policy: Policy, aim: Aim | None = None, *, limit_s: Seconds = LIMIT_S
+) -> Bounds:
     """Return the lower bounds for a cluster, by default for what the policy wants of it.
 
-    Deterministic unless `LIMIT_S` is reached.
+    `limit_s` bounds each linear program; unless it is reached, the same input gives the same bounds.
     """
     if not need.demand or not need.snapshot.serving_hosts:
         return Bounds(cost=None, imbalance=None, price=None, seconds=None)
@@ -63,13 +68,13 @@ def bounds(need: Need, policy: Policy, aim: Aim | None = None) -> Bounds:
     chosen = aim or aim_of(need, policy)
     fluid = make_fluid(desk, chosen)
     balance = fluid.curve.without_penalty()
-    cost = balance_bound(fluid, fluid.curve)
-    level = cost if cost == 0.0 else balance_bound(fluid, balance)
+    cost = balance_bound(fluid, fluid.curve, limit_s)
+    level = cost if cost == 0.0 else balance_bound(fluid, balance, limit_s)
     return Bounds(
         cost=cost,
         imbalance=None if level is None else float(np.sqrt(level)),
-        price=price_bound(fluid, fluid.prices, chosen),
-        seconds=price_bound(fluid, fluid.seconds, chosen),
+        price=price_bound(fluid, fluid.prices, chosen, limit_s),
+        seconds=price_bound(fluid, fluid.seconds, chosen, limit_s),
     )
 
 
@@ -82,12 +87,11 @@ def aim_of(need: Need, policy: Policy) -> Aim:
     )
 
 
-def balance_bound(fluid: Fluid, curve: Curve) -> float | None:
+def balance_bound(fluid: Fluid, curve: Curve, limit_s: Seconds = LIMIT_S) -> float | None:
     """Return a lower bound of the hosts' cost over all lawful placements."""
     best, near, steps = None, fluid.start[None], LEVEL_STEPS
     for _ in range(MOST_ROUNDS):
-        terms = _terms(fluid, curve, fluid.high, steps, near)
-        found = most_level(fluid, terms)
+        found = most_level(fluid, _terms(fluid, curve, fluid.high, steps, near, limit_s))
         if found is None:
             return best
         best = max(best or 0.0, _value_of_level(fluid, curve, found.tilt))
@@ -98,7 +102,7 @@ def balance_bound(fluid: Fluid, curve: Curve) -> float | None:
     return best
 
 
-def price_bound(fluid: Fluid, each: Floats, aim: Aim) -> float | None:
+def price_bound(fluid: Fluid, each: Floats, aim: Aim, limit_s: Seconds = LIMIT_S) -> float | None:
     """Return the least sum of `each` (U, H) over moves that lead to what the aim describes."""
     curve = fluid.curve.without_penalty()
     high = fluid.high
@@ -107,16 +111,18 @@ def price_bound(fluid: Fluid, each: Floats, aim: Aim) -> float | None:
         high = np.minimum(high, np.where(fluid.low <= limit, limit, high))
     cost = np.where(fluid.may, each, np.inf).min(axis=1, initial=np.inf)
     unit = float(np.median(cost)) if len(cost) else 1.0
-    most = aim.level**2
-    spread = max(aim.level, 1e-6) if np.isfinite(most) else 0.05
-    terms = _terms(fluid, curve, high, PRICE_STEPS * spread, fluid.start[None])
-    found = cheapest(fluid, terms, cost / unit, most)
+    level = max(aim.level, LEAST_LEVEL)
+    steps = PRICE_STEPS * min(level, 0.05)
+    terms = _terms(fluid, curve, high, steps, fluid.start[None], limit_s)
+    found = cheapest(fluid, terms, cost / unit, level**2)
     if found is None:
         return None
-    return max(_value_of_moves(fluid, curve, high, each / unit, found, most), 0.0) * unit
+    return max(_value_of_moves(fluid, curve, high, each / unit, found, level**2), 0.0) * unit
 
 
-def _terms(fluid: Fluid, curve: Curve, high: Floats, steps: Floats, near: Floats) -> Terms:
+def _terms(
+    fluid: Fluid, curve: Curve, high: Floats, steps: Floats, near: Floats, limit_s: Seconds
+) -> Terms:
     held, room = (fluid.start * fluid.capacity)[:, 2].sum(), (fluid.high * fluid.capacity)[:, 2]
     is_crowded = held > CROWDED * room.sum()
     return Terms(
@@ -125,7 +131,7 @@ def _terms(fluid: Fluid, curve: Curve, high: Floats, steps: Floats, near: Floats
         steps=steps,
         resources=(0, 1, 2) if is_crowded else (0, 1),
         near=near,
-        limit_s=LIMIT_S,
+        limit_s=limit_s,
     )
 
 

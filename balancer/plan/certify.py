@@ -9,8 +9,8 @@ import numpy as np
 from balancer.model.certificate import Certificate
 from balancer.model.need import Need
 from balancer.model.plan import MoveReason, Plan
-from balancer.model.units import percent
-from balancer.plan.bound import Bounds, bounds
+from balancer.model.units import Seconds, percent
+from balancer.plan.bound import LIMIT_S, Bounds, bounds
 from balancer.plan.fluid import Aim
 from balancer.plan.ledger import Ledger
 from balancer.plan.loadcost import LoadCost, load_cost
@@ -22,16 +22,16 @@ _TINY = 1e-9
 """Falls in cost below this are rounding; no share of them is left on any table."""
 
 
-def certify(need: Need, policy: Policy, plan: Plan) -> Certificate:
+def certify(need: Need, policy: Policy, plan: Plan, *, limit_s: Seconds = LIMIT_S) -> Certificate:
     """Return the bounds for a plan made from `need`. Takes seconds on the largest clusters.
 
-    Deterministic unless a linear program reaches its time limit.
+    Deterministic unless a linear program reaches `limit_s`.
     """
     problem = compile_problem(need, policy)
     ledger = _final(problem, plan)
     cost = load_cost(ledger)
     aim = _aim(ledger, cost, plan)
-    found = bounds(need, policy, aim)
+    found = bounds(need, policy, aim, limit_s=limit_s)
     moved = ledger.moved()
     way = (problem, moved, problem.at[moved], ledger.at[moved])
     return Certificate(
@@ -80,10 +80,10 @@ def _notes(policy: Policy, plan: Plan, aim: Aim, found: Bounds) -> list[str]:
     if found.cost is None or found.price is None or found.seconds is None:
         notes.append("a bound is left out: it could not be computed within its limits")
     if np.isfinite(aim.level) and aim.level > target:
-        missed = f"the target of {percent(target, 1)} is not reached"
+        missed = f"the target of {percent(target, 1)} is not reached, but {percent(aim.level, 2)}"
         impossible = found.imbalance is not None and found.imbalance > target
         why = ", and no placement reaches it" if impossible else ""
-        notes.append(f"{missed}{why}; the cheapest way is one to what the plan does reach")
+        notes.append(f"{missed}{why}; the cheapest way is one to that")
     if policy.goals.contention and not aim.is_calm:
         notes.append("a host stays above a contention threshold; the cheapest way may leave it so")
     if found.cost is not None and plan.before.cost - found.cost < _TINY:

@@ -75,9 +75,9 @@ def cheapest(fluid: Fluid, terms: Terms, cost: Floats, most: float) -> Relaxed |
     for unit in np.flatnonzero(fluid.source >= 0).tolist():
         objective.SetCoefficient(program.leave(unit), float(cost[unit]))
     found = program.solved()
-    if found is None or row is None:
-        return found
-    weight = max(-row.dual_value(), 0.0) / most
+    if found is None:
+        return None
+    weight = max(-row.dual_value(), 0.0) / most if row is not None else 0.0
     return Relaxed(tilt=found.tilt, weight=weight, loads=found.loads)
 
 
@@ -89,7 +89,7 @@ class _Program:
 
         self.fluid, self.terms = fluid, terms
         self.solver = pywraplp.Solver.CreateSolver("GLOP")
-        self.solver.SetTimeLimit(int(terms.limit_s * 1000))
+        self.solver.SetTimeLimit(max(int(terms.limit_s * 1000), 1))
         self.solver.Objective().SetMinimization()
         self.scale: Floats = fluid.capacity.mean(axis=0)
         hosts = range(len(fluid.capacity))
