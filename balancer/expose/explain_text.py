@@ -6,17 +6,19 @@ from balancer.expose.escape import cells
 from balancer.expose.explain_view import Explanation, Table
 from balancer.expose.text_layout import Paper, Tone, fit, fit_right, widest
 
-LEAST_WIDTH = 60
+LEAST_WIDTH = 80
 LEAST_WORDS = 24
 """Columns that the words of a row need beside its figures; where there are fewer they go below."""
 
 MOST_NAME = 24
+LEAST_NAME = 8
+"""Columns of a name: where a table is too wide, names are shortened in their middle."""
 
 
 def explain_text(
     explanation: Explanation, *, width: int = 80, color: bool = False, ascii_only: bool = False
 ) -> str:
-    """Return the explanation as text that ends with a line break. `width` is in columns, at least 60."""
+    """Return the explanation as text that ends with a line break. `width` is in columns, at least 80."""
     paper = Paper(width=max(width, LEAST_WIDTH), color=color, ascii_only=ascii_only)
     lines = [paper.paint(line, Tone.TITLE) for line in paper.wrap(explanation.verdict, "")]
     labels = widest([label for label, _ in explanation.facts], least=4, most=14)
@@ -33,7 +35,8 @@ def _table(table: Table, paper: Paper) -> list[str]:
         widest([paper.safe(row[place]) for row in (heads, *table.rows)], least=1, most=_most(place))
         for place in range(table.figures)
     ]
-    used = 2 + sum(columns) + 2 * len(columns)
+    columns = _squeezed(columns, paper.width)
+    used = _used(columns)
     room = paper.width - used
     lines = [paper.paint(_figures(table.headings, columns, paper) + table.headings[-1], Tone.FAINT)]
     for row in table.rows:
@@ -41,6 +44,19 @@ def _table(table: Table, paper: Paper) -> list[str]:
     if table.note:
         lines += [paper.paint(line, Tone.FAINT) for line in paper.wrap(table.note, "  ", "  ")]
     return lines
+
+
+def _used(columns: Sequence[int]) -> int:
+    return 2 + sum(columns) + 2 * len(columns)
+
+
+def _squeezed(columns: Sequence[int], width: int) -> list[int]:
+    """Return the columns with the names in the first two narrowed as far as the paper asks for."""
+    squeezed = list(columns)
+    for place in range(min(2, len(squeezed))):
+        excess = max(_used(squeezed) - 2 - width, 0)
+        squeezed[place] -= min(excess, max(squeezed[place] - LEAST_NAME, 0))
+    return squeezed
 
 
 def _most(place: int) -> int:

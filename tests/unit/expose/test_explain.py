@@ -6,7 +6,7 @@ import pytest
 
 from balancer.expose.escape import cells
 from balancer.expose.explain_markdown import explain_markdown
-from balancer.expose.explain_text import explain_text
+from balancer.expose.explain_text import LEAST_WIDTH, explain_text
 from balancer.expose.explain_view import Explanation, host_view, vm_view
 from balancer.model.insight import Gate, HostFigures, HostInsight, TargetInsight, VmInsight
 from balancer.model.reasons import Reason, Refusal
@@ -78,7 +78,7 @@ def test_a_vm_that_stays_is_told_with_reason_best_target_and_change() -> None:
     assert lines[3] == "  best target  esx2: gain 200.0, price 3.0, net 197.0, about 14 s"
     assert "  esx2  50 % -> 60 %  25 % -> 25 %  40 % -> 40 %  123.4 -> 123.4" in lines
     assert "  esx2  200.0    3.0  197.0   14 s  open" in lines
-    assert lines[-4].split() == ["esx3", "too", "old", "[evc]"]
+    assert lines[-3].split() == ["esx3", "too", "old", "[evc]"]
 
 
 def test_hosts_with_the_same_answer_share_a_row_from_four_on() -> None:
@@ -117,15 +117,14 @@ def test_the_domain_that_all_hosts_share_is_cut() -> None:
     assert view.verdict == "vm1 stays on esx1: not needed"
 
 
-@pytest.mark.parametrize("width", [60, 80, 132])
+@pytest.mark.parametrize("width", [40, 80, 132])
 def test_no_line_is_wider_than_the_paper(width: int) -> None:
     long = Refusal.of(Reason.EVC, "the processors are too old " * 9, host="host-3")
     names = cluster(name="a-very-long-host-name-in-a-rack-{}")
     views = (vm_view(staying(target(2), target(3, long)), names), host_view(of_host(), names))
     for view in views:
         lines = explain_text(view, width=width).splitlines()
-        table = [line for line in lines if "%" in line or "about" in line]
-        assert max(cells(line) for line in lines if line not in table) <= width
+        assert max(cells(line) for line in lines) <= max(width, LEAST_WIDTH)
 
 
 def shown(explanation: Explanation) -> tuple[str, str]:
@@ -148,7 +147,7 @@ def test_no_name_can_harm_a_terminal_or_a_ticket(name: str) -> None:
         text, markdown = shown(view)
         assert all(line.isprintable() for line in text.splitlines())
         assert "<script" not in markdown
-        assert "](http" not in markdown
+        assert "](http:" not in markdown
         assert "@everyone" not in markdown
 
 
