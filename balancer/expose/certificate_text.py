@@ -1,6 +1,6 @@
 """The certificate of a plan in sentences: what no plan can beat, and what this one comes to."""
 
-from balancer.expose.figures import percent, points
+from balancer.expose.figures import duration, percent, points
 from balancer.model.certificate import Certificate
 from balancer.model.plan import Plan
 from balancer.model.units import Ratio
@@ -39,7 +39,7 @@ def _share(gap: Ratio) -> str:
     attained = 1.0 - gap
     digits = 0 if gap >= 0.01 else 2
     text = percent(attained, digits)
-    return "more than 99.99%" if gap > 0.0 and text == percent(1.0, digits) else text
+    return "more than 99.99 %" if gap > 0.0 and text == percent(1.0, digits) else text
 
 
 def _price(plan: Plan, bound: Certificate) -> str:
@@ -66,6 +66,6 @@ def _makespan(plan: Plan, bound: Certificate) -> str:
     if bound.makespan_bound_seconds is None or not plan.moves:
         return ""
     return (
-        f"No order of these moves takes less than {bound.makespan_bound_seconds:,.0f} s; "
-        f"this one takes {plan.makespan_seconds:,.0f} s."
+        f"No order of these moves takes less than {duration(bound.makespan_bound_seconds)}; "
+        f"this one takes {duration(plan.makespan_seconds)}."
     )
