@@ -11,10 +11,13 @@ from hypothesis import strategies as st
 from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.adapters.simulated.spec import RuleShares
 from balancer.assess.need import assess
+from balancer.cli.planning import need_behind
+from balancer.cycle import plan_snapshot
 from balancer.model.need import Holds, Need
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings, make_draft
 from balancer.plan.bound import aim_of, bounds
+from balancer.plan.certify import certify
 from balancer.plan.desk import Desk
 from balancer.plan.fluid import Aim
 from balancer.plan.ledger import Ledger
@@ -23,6 +26,8 @@ from balancer.plan.price import price
 from balancer.plan.problem import FOOTPRINT, compile_problem
 from balancer.policy.types import Policy, Thresholds
 from tests.support.builders import host, snapshot, vm
+from tests.support.clusters import POLICY as CLUSTER_POLICY
+from tests.support.clusters import clusters
 
 POLICY = Policy(thresholds=Thresholds(balance_trigger=0.02, balance_target=0.05))
 ROUNDING = 1e-9
@@ -97,6 +102,21 @@ def test_no_way_to_a_level_of_a_small_cluster_is_cheaper_than_the_price_bound(
     found = bounds(need, POLICY, Aim(level=level))
     assert found.price is not None
     assert found.price <= min(cost for reached, cost in ways if reached <= level) + ROUNDING
+
+
+@settings(max_examples=80)
+@given(snap=clusters(most_hosts=4, most_vms=8))
+def test_the_plan_of_any_cluster_stays_above_its_certificate(snap: Snapshot) -> None:
+    plan = plan_snapshot(snap, CLUSTER_POLICY, settings=PlanSettings())
+    need, wanted = need_behind(plan, snap, CLUSTER_POLICY)
+    found = certify(need, wanted, plan)
+    if found.cost is not None:
+        assert found.cost <= plan.after.cost + ROUNDING
+    if found.imbalance is not None:
+        assert found.imbalance <= plan.after.imbalance + 1e-6
+    if found.bound_price is not None and found.bound_seconds is not None:
+        assert found.bound_price <= found.price + ROUNDING
+        assert found.bound_seconds <= found.seconds + 1e-3
 
 
 SCENES = {
