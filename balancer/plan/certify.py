@@ -18,6 +18,9 @@ from balancer.plan.price import price, seconds
 from balancer.plan.problem import Problem, compile_problem
 from balancer.policy.types import Policy
 
+_NEARLY = 1.005
+"""A target that is missed by less, for rules or rounding, counts as reached."""
+
 _TINY = 1e-9
 """Falls in cost below this are rounding; no share of them is left on any table."""
 
@@ -79,7 +82,7 @@ def _notes(policy: Policy, plan: Plan, aim: Aim, found: Bounds) -> list[str]:
     target = policy.thresholds.balance_target
     if found.cost is None or found.price is None or found.seconds is None:
         notes.append("a bound is left out: it could not be computed within its limits")
-    if np.isfinite(aim.level) and aim.level > target:
+    if np.isfinite(aim.level) and aim.level > target * _NEARLY:
         missed = f"the target of {percent(target, 1)} is not reached, but {percent(aim.level, 2)}"
         impossible = found.imbalance is not None and found.imbalance > target
         why = ", and no placement reaches it" if impossible else ""

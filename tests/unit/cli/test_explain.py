@@ -5,6 +5,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import jsonschema
 import pytest
 
 from balancer.adapters.files import write_snapshot
@@ -14,6 +15,7 @@ from tests.support import builders
 from tests.unit.plan.explained import uneven
 
 ROOT = Path(__file__).parents[3]
+SCHEMA = json.loads((ROOT / "balancer/schemas/explain.v1.schema.json").read_text())
 SMALL = ROOT / "tests/data/small.snapshot.json"
 
 
@@ -30,6 +32,7 @@ def saved(folder: Path, snapshot: Snapshot) -> Path:
 def document(capfd: pytest.CaptureFixture[str], *arguments: str | Path) -> dict[str, Any]:
     assert explain(*arguments, "--format", "json") == 0
     answer: dict[str, Any] = json.loads(capfd.readouterr().out)
+    jsonschema.Draft202012Validator(SCHEMA).validate(answer)
     return answer
 
 
