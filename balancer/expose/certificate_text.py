@@ -27,19 +27,17 @@ def _balance(plan: Plan, bound: Certificate) -> str:
 
 
 def _attained(bound: Certificate) -> str:
-    if bound.gap is None:
+    if bound.attainment is None:
         return ""
-    return (
-        f"Of the possible fall in cost (contention and imbalance) it attains {_share(bound.gap)}."
-    )
+    share = _share(bound.attainment)
+    return f"Of the possible fall in cost (contention and imbalance) it attains {share}."
 
 
-def _share(gap: Ratio) -> str:
-    """Return what is attained in percent, never rounded up to all of it."""
-    attained = 1.0 - gap
-    digits = 0 if gap >= 0.01 else 2
+def _share(attained: Ratio) -> str:
+    """Return a share in percent, never rounded up to all of it."""
+    digits = 0 if attained <= 0.99 else 2
     text = percent(attained, digits)
-    return "more than 99.99 %" if gap > 0.0 and text == percent(1.0, digits) else text
+    return "more than 99.99 %" if attained < 1.0 and text == percent(1.0, digits) else text
 
 
 def _price(plan: Plan, bound: Certificate) -> str:

@@ -1,8 +1,7 @@
 """The explanation of a VM or a host as JSON: the figures as they are, for scripts.
 
 Format `balancer/explain/v1` (`balancer/schemas/explain.v1.schema.json`); keys are added, never changed in
-meaning. Costs are in the unit of
-`State.cost`, ratios of usable capacity.
+meaning. Costs are in the unit of `State.cost`, ratios of usable capacity.
 """
 
 from balancer.expose.document import Json, host_name, move_entry, number

@@ -131,7 +131,8 @@ def _vm_facts(insight: VmInsight, names: _Names) -> list[tuple[str, str]]:
         taken = sum(move.expected_seconds for move in insight.moves)
         copied = sum(move.memory_mib for move in insight.moves)
         waits = "" if all(move.this_run for move in insight.moves) else "; waits for a later run"
-        facts.append(("takes", f"about {duration(taken)}, {gibibytes(copied)}{waits}"))
+        among = f"about {duration(taken)} among the plan's moves"
+        facts.append(("takes", f"{among}, {gibibytes(copied)}{waits}"))
     if insight.source is not None:
         wants = f"{insight.cpu_mhz:,.0f} MHz and {gibibytes(insight.memory_mib)} wanted"
         facts.append(("demand", f"{wants}, {gibibytes(insight.footprint_mib)} held"))
@@ -153,7 +154,7 @@ def _choice_facts(insight: VmInsight, names: _Names) -> list[tuple[str, str]]:
 def _worth(target: TargetInsight) -> str:
     return (
         f"gain {millionths(target.gain)}, price {millionths(target.price)}, "
-        f"net {millionths(target.net)}, about {duration(target.seconds)}"
+        f"net {millionths(target.net)}, {duration(target.seconds)} alone"
     )
 
 
@@ -195,7 +196,7 @@ def _target_table(insight: VmInsight, names: _Names) -> Table:
     rows += tuple(_barred_rows([t for t in insight.targets if t not in shown], names))
     return Table(
         title="Every other host",
-        headings=("host", "gain", "price", "net", "about", "answer"),
+        headings=("host", "gain", "price", "net", "alone", "answer"),
         rows=rows,
         figures=5,
         note=f"{OTHERS_DONE} {COST_NOTE}",

@@ -29,6 +29,11 @@ class Certificate:
     notes: tuple[str, ...] = ()
 
     @property
+    def attainment(self) -> Ratio | None:
+        """Return the share of the possible fall in cost that the plan attains; None where unknown."""
+        return None if self.gap is None else 1.0 - self.gap
+
+    @property
     def price_ratio(self) -> float | None:
         """Return the plan's price over its bound; None where the bound is 0 or unknown."""
         return self.price / self.bound_price if self.bound_price else None

@@ -25,9 +25,17 @@ _TINY = 1e-9
 """Falls in cost below this are rounding; no share of them is left on any table."""
 
 
-def certify(need: Need, policy: Policy, plan: Plan, *, limit_s: Seconds = LIMIT_S) -> Certificate:
+def certify(
+    need: Need,
+    policy: Policy,
+    plan: Plan,
+    *,
+    makespan_bound_s: Seconds | None = None,
+    limit_s: Seconds = LIMIT_S,
+) -> Certificate:
     """Return the bounds for a plan made from `need`. Takes seconds on the largest clusters.
 
+    `makespan_bound_s` is what the sequencing proved of the time that the plan's own moves take.
     Deterministic unless a linear program reaches `limit_s`.
     """
     problem = compile_problem(need, policy)
@@ -47,6 +55,7 @@ def certify(need: Need, policy: Policy, plan: Plan, *, limit_s: Seconds = LIMIT_
         bound_price=found.price,
         seconds=float(seconds(*way).sum()),
         bound_seconds=found.seconds,
+        makespan_bound_seconds=makespan_bound_s,
         notes=tuple(_notes(policy, plan, aim, found)),
     )
 

@@ -10,9 +10,13 @@ import pytest
 
 from balancer.adapters.files import write_snapshot
 from balancer.cli.app import Session, run_command_line
+from balancer.cli.planning import need_behind
+from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
+from balancer.model.units import HostId, VmId
+from balancer.policy.types import Policy
 from tests.support import builders
-from tests.unit.plan.explained import uneven
+from tests.unit.plan.explained import planned, uneven
 
 ROOT = Path(__file__).parents[3]
 SCHEMA = json.loads((ROOT / "balancer/schemas/explain.v1.schema.json").read_text())
@@ -129,6 +133,14 @@ def test_a_name_that_several_vms_bear_is_answered_with_their_ids(
     assert explain("--snapshot", path, "--vm", "twin") == 1
     assert "'twin' names 2 VMs. Name one by its id: vm-2, vm-3." in capfd.readouterr().err
     assert explain("--snapshot", path, "--vm", "vm-2") == 0
+
+
+def test_pairs_that_the_sequencing_gave_up_stay_ruled_out() -> None:
+    snap = uneven()
+    dead = Refusal.of(Reason.UNREACHABLE, "full", vm="vm-1", host="host-2")
+    plan = replace(planned(snap), refusals=(dead,))
+    need, _ = need_behind(plan, snap, Policy())
+    assert need.holds.pairs == {(VmId("vm-1"), HostId("host-2")): dead}
 
 
 def test_facts_that_are_unfit_are_explained_and_end_with_4(

@@ -75,7 +75,7 @@ def test_a_vm_that_stays_is_told_with_reason_best_target_and_change() -> None:
     lines = explain_text(vm_view(staying(target(2), target(3, OLD)), cluster())).splitlines()
     assert lines[0] == "vm1 stays on esx1: not needed"
     assert lines[1] == "  why          all is well [not_needed]"
-    assert lines[3] == "  best target  esx2: gain 200.0, price 3.0, net 197.0, about 14 s"
+    assert lines[3] == "  best target  esx2: gain 200.0, price 3.0, net 197.0, 14 s alone"
     assert "  esx2  50 % -> 60 %  25 % -> 25 %  40 % -> 40 %  123.4 -> 123.4" in lines
     assert "  esx2  200.0    3.0  197.0   14 s  open" in lines
     assert lines[-3].split() == ["esx3", "too", "old", "[evc]"]
