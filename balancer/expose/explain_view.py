@@ -191,9 +191,10 @@ def _change_row(name: str, before: HostFigures, after: HostFigures) -> tuple[str
 
 
 def _target_table(insight: VmInsight, names: _Names) -> Table:
+    barred = [t for t in insight.targets if not t.is_chosen and _is_barred(t)]
     shown = [t for t in insight.targets if t.is_chosen or not _is_barred(t)]
     rows = tuple(_target_row(target, names) for target in shown)
-    rows += tuple(_barred_rows([t for t in insight.targets if t not in shown], names))
+    rows += tuple(_barred_rows(barred, names))
     return Table(
         title="Every other host",
         headings=("host", "gain", "price", "net", "alone", "answer"),

@@ -89,6 +89,8 @@ def _gap(bound: float | None, plan: Plan) -> float | None:
 def _notes(policy: Policy, plan: Plan, aim: Aim, found: Bounds) -> list[str]:
     notes = []
     target = policy.thresholds.balance_target
+    if not any(host.vms for host in plan.before.hosts):
+        return ["nothing is bounded: no VM runs on these hosts"]
     if found.cost is None or found.price is None or found.seconds is None:
         notes.append("a bound is left out: it could not be computed within its limits")
     if np.isfinite(aim.level) and aim.level > target * _NEARLY:
@@ -98,6 +100,8 @@ def _notes(policy: Policy, plan: Plan, aim: Aim, found: Bounds) -> list[str]:
         notes.append(f"{missed}{why}; the cheapest way is one to that")
     if policy.goals.contention and not aim.is_calm:
         notes.append("a host stays above a contention threshold; the cheapest way may leave it so")
-    if found.cost is not None and plan.before.cost - found.cost < _TINY:
-        notes.append("the cost before is no measure here: it can hardly fall")
+    if found.cost is not None and plan.before.cost < found.cost - _TINY:
+        notes.append("what is evacuated adds to the load, so that the fall in cost says nothing")
+    elif found.cost is not None and plan.before.cost < found.cost + _TINY:
+        notes.append("no placement costs less than the one at the start")
     return notes

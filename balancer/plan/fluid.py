@@ -77,17 +77,23 @@ class Curve:
         return result
 
     def lowest(self, tilt: Floats, low: Floats, high: Floats) -> Floats:
-        """Return min over low <= u <= high of cost(u) - tilt u, exactly, (H, R)."""
-        with np.errstate(divide="ignore", invalid="ignore"):
-            below = self.mean + tilt / (2.0 * self.bend)
-            bend = 2.0 * self.bend + 2.0 * CONTENTION_QUADRATIC * self.penalty
-            rest = tilt + 2.0 * self.bend * self.mean - CONTENTION_LINEAR * self.penalty
-            above = (rest + 2.0 * CONTENTION_QUADRATIC * self.penalty * self.limit) / bend
-        best = np.where(below <= self.limit, below, np.maximum(above, self.limit))
-        best = np.where(self.bend > 0.0, best, np.where(tilt > 0.0, high, low))
-        best = np.clip(best, low, high)
-        ends = np.stack([best, low, high])
-        result: Floats = (self.value(ends) - tilt * ends).min(axis=0)
+        """Return min over low <= u <= high of cost(u) - tilt u, exactly, (H, R).
+
+        The least of a convex chain of two parabolas lies at one of their vertices, the kink or an end.
+        """
+        flat, steep = 2.0 * self.bend, 2.0 * self.bend + 2.0 * CONTENTION_QUADRATIC * self.penalty
+        pull = tilt + flat * self.mean
+        push = pull + self.penalty * (2.0 * CONTENTION_QUADRATIC * self._kink - CONTENTION_LINEAR)
+        below = np.divide(pull, flat, out=low.copy(), where=flat > 0.0)
+        above = np.divide(push, steep, out=high.copy(), where=steep > 0.0)
+        tried = np.stack([low, high, below, above, self._kink]).clip(low, high)
+        result: Floats = (self.value(tried) - tilt * tried).min(axis=0)
+        return result
+
+    @property
+    def _kink(self) -> Floats:
+        """Return where the penalty starts, 0 where there is none."""
+        result: Floats = np.where(np.isfinite(self.limit), self.limit, 0.0)
         return result
 
 
@@ -119,6 +125,7 @@ def make_fluid(desk: Desk, aim: Aim) -> Fluid:
     has_duties = _has_duties(problem)
     members = _units(desk, aim, has_duties=has_duties)
     may = _allowed(desk, members, is_mandatory=has_duties)[:, problem.serving]
+    may &= _fits(desk, members, has_duties=has_duties)[:, problem.serving]
     can: Ints = np.flatnonzero(may.any(axis=1))
     movable = [members[row] for row in can.tolist()]
     return _assemble(desk, movable, may[can], has_duties=has_duties)
@@ -157,6 +164,15 @@ def _allowed(desk: Desk, members: list[tuple[int, ...]], *, is_mandatory: bool) 
     each = desk.allowed(flat, is_mandatory=is_mandatory)
     result: Bools = np.logical_and.reduceat(each, starts, axis=0)
     return result
+
+
+def _fits(desk: Desk, members: list[tuple[int, ...]], *, has_duties: bool) -> Bools:
+    """Return which hosts could hold each unit if nothing else were there, (U, all hosts)."""
+    problem = desk.problem
+    flat, starts = _flat(members)
+    size = _summed(problem.size[flat], starts)
+    result: Bools = size[:, FOOTPRINT, None] <= problem.limits[:, FOOTPRINT]
+    return result if has_duties else result & (size[:, CPU, None] <= problem.cpu_ceiling)
 
 
 def _assemble(desk: Desk, members: list[tuple[int, ...]], may: Bools, *, has_duties: bool) -> Fluid:

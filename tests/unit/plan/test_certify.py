@@ -78,9 +78,34 @@ def test_a_bound_that_takes_too_long_is_left_out_and_said() -> None:
     assert any("could not be computed" in note for note in found.notes)
 
 
-def test_an_empty_cluster_has_no_bounds() -> None:
-    found = certified(snapshot([], []))
+@pytest.mark.parametrize("hosts", [0, 2])
+def test_a_cluster_without_vms_has_no_bounds_and_says_so(hosts: int) -> None:
+    found = certified(snapshot([host(n) for n in range(1, hosts + 1)], []))
     assert (found.cost, found.imbalance, found.bound_price) == (None, None, None)
+    assert found.notes == ("nothing is bounded: no VM runs on these hosts",)
+
+
+def test_hosts_that_are_all_to_be_emptied_have_no_bounds() -> None:
+    hosts = [host(n, state=HostState.ENTERING_MAINTENANCE) for n in (1, 2)]
+    found = certified(snapshot(hosts, [vm(1, on=1), vm(2, on=2)]))
+    assert (found.cost, found.bound_price) == (None, None)
+    assert any("could not be computed" in note for note in found.notes)
+
+
+def test_a_vm_larger_than_every_other_host_is_not_poured_out() -> None:
+    huge = vm(1, on=1, cpu_demand_mhz=30_000.0)
+    found = certified(snapshot([host(1), host(2)], [huge, vm(2, on=2)]), LOOSE)
+    assert found.imbalance is not None
+    assert found.imbalance > 0.3
+    assert found.notes[-1] == "no placement costs less than the one at the start"
+
+
+def test_an_evacuation_may_raise_the_cost_and_the_certificate_says_so() -> None:
+    hosts = [host(1, state=HostState.ENTERING_MAINTENANCE), host(2)]
+    stuck = vm(2, on=2, cpu_demand_mhz=19_000.0, blockers=(Blocker.VGPU,))
+    found = certified(snapshot(hosts, [vm(1, on=1), stuck]))
+    assert found.gap is None
+    assert any("what is evacuated adds to the load" in note for note in found.notes)
 
 
 def test_the_lowest_cost_of_a_tilted_host_is_the_lowest_there_is() -> None:
