@@ -16,8 +16,9 @@ from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.desk import Desk
 from balancer.plan.loadcost import LoadCost, load_cost
 from balancer.plan.price import price, seconds
-from balancer.plan.problem import CPU, FOOTPRINT, MEMORY, Problem
+from balancer.plan.problem import COLUMNS, CPU, FOOTPRINT, MEMORY, Problem
 from balancer.policy.objective import CONTENTION_LINEAR, CONTENTION_QUADRATIC
+from balancer.rules.capacity import SLACK
 from balancer.rules.placement import Placement
 from balancer.rules.violations import violations
 
@@ -172,7 +173,7 @@ def _fits(desk: Desk, members: list[tuple[int, ...]], *, has_duties: bool) -> Bo
     flat, starts = _flat(members)
     size = _summed(problem.size[flat], starts)
     result: Bools = size[:, FOOTPRINT, None] <= problem.limits[:, FOOTPRINT]
-    return result if has_duties else result & (size[:, CPU, None] <= problem.cpu_ceiling)
+    return result if has_duties else result & (size[:, CPU, None] <= _cpu_ceiling(problem))
 
 
 def _assemble(desk: Desk, members: list[tuple[int, ...]], may: Bools, *, has_duties: bool) -> Fluid:
@@ -190,7 +191,7 @@ def _assemble(desk: Desk, members: list[tuple[int, ...]], may: Bools, *, has_dut
     np.subtract.at(fixed, source[here], size[here])
     stay = may.copy()
     stay[here, source[here]] = True
-    arriving = size[source < 0][:, :2].sum(axis=0)
+    arriving = [members[unit] for unit in np.flatnonzero(source < 0).tolist()]
     return Fluid(
         size=size,
         source=source,
@@ -203,7 +204,7 @@ def _assemble(desk: Desk, members: list[tuple[int, ...]], may: Bools, *, has_dut
         start=load / capacity,
         low=np.maximum(fixed, 0.0) / capacity,
         high=_ceilings(problem, rows, load, size.sum(axis=0), has_duties) / capacity,
-        curve=_curve(load_cost(desk.ledger, arriving=arriving), rows),
+        curve=_curve(problem, _cost_with(desk, arriving, int(rows[0])), rows),
     )
 
 
@@ -239,16 +240,35 @@ def _ceilings(
     memory = problem.limits[rows, FOOTPRINT] - taken[:, FOOTPRINT]
     high[:, 2] = np.minimum(high[:, 2], np.maximum(memory, load[:, 2]))
     if not has_duties:
-        cpu = problem.cpu_ceiling[rows] - taken[:, CPU]
+        cpu = _cpu_ceiling(problem)[rows] - taken[:, CPU]
         high[:, 0] = np.minimum(high[:, 0], np.maximum(cpu, load[:, 0]))
     return high
 
 
-def _curve(cost: LoadCost, rows: Ints) -> Curve:
-    """Return the objective per host; footprint has no part in it."""
+def _cpu_ceiling(problem: Problem) -> Floats:
+    """Return the most CPU demand to which a move that is not mandatory may fill each host, (all hosts,)."""
+    result: Floats = problem.policy.thresholds.cpu_ceiling * problem.capacity[:, CPU] + SLACK
+    return result
+
+
+def _cost_with(desk: Desk, arriving: list[tuple[int, ...]], host: int) -> LoadCost:
+    """Return the objective once the arriving units are on serving hosts; which ones makes no difference."""
+    ledger = desk.ledger.copy()
+    for unit in arriving:
+        ledger.move(unit, host)
+    return load_cost(ledger)
+
+
+def _curve(problem: Problem, cost: LoadCost, rows: Ints) -> Curve:
+    """Return what the objective is at least, per host; footprint has no part in it.
+
+    Contention of mean demand is at most that of demand with its risk. Of a horizon only what lasts
+    counts, which may be less than the mean: there contention is left out.
+    """
     shape = (len(rows), len(RESOURCES))
     bend, penalty, mean = np.zeros(shape), np.zeros(shape), np.zeros(shape)
     limit = np.full(shape, np.inf)
-    bend[:, :2], penalty[:, :2] = cost.share[rows] * cost.weight, cost.share[rows]
-    mean[:, :2], limit[:, :2] = cost.mean, cost.limit
+    bend[:, :2], mean[:, :2] = cost.share[rows] * cost.weight, cost.mean
+    if problem.size.shape[1] == COLUMNS:
+        penalty[:, :2], limit[:, :2] = cost.share[rows], cost.limit
     return Curve(bend=bend, penalty=penalty, mean=mean, limit=limit)

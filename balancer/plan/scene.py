@@ -64,6 +64,7 @@ class Outlook:
     """VMs still on their host in one placement, and what moving them to each host would be, (H,)."""
 
     ledger: Ledger
+    source: int
     cost: LoadCost
     placement: Placement
     movers: tuple[int, ...]
@@ -71,11 +72,6 @@ class Outlook:
     gain: Floats
     price: Floats
     seconds: Floats
-
-    @property
-    def source(self) -> int:
-        """Return the host that the VMs stand on."""
-        return int(self.ledger.at[self.movers[0]])
 
     @property
     def size(self) -> Floats:
@@ -112,16 +108,25 @@ class Outlook:
         """Return a refusal where a move for load's sake would bring a calm host above its threshold."""
         if self.is_duty:
             return None
-        for column in (0, 1):
-            now = self.ledger.load[host, column] / self.cost.capacity[host, column]
-            then = now + self.size[column] / self.cost.capacity[host, column]
-            limit = float(self.cost.limit[column])
-            if now <= limit < then:
-                facts = self.ledger.problem.hosts[host]
-                share = f"{_RESOURCES[column]} would be at {percent(then, 1)}"
-                detail = f"{facts.name}: {share}, relieved above {percent(limit)}"
-                return Refusal.of(Reason.ABOVE_THRESHOLD, detail, host=facts.id)
-        return None
+        is_over = self.cost.is_over(self.ledger)[host]
+        self.ledger.move(self.movers, host)
+        is_over_then = self.cost.is_over(self.ledger)[host]
+        then = self.ledger.load[host, :2] / self.cost.capacity[host]
+        self.ledger.move(self.movers, self.source)
+        if is_over or not is_over_then:
+            return None
+        facts = self.ledger.problem.hosts[host]
+        detail = f"{facts.name}: {self._above(then)}"
+        return Refusal.of(Reason.ABOVE_THRESHOLD, detail, host=facts.id)
+
+    def _above(self, ratio: Floats) -> str:
+        """Return which threshold a host would come above with these ratios of demand, in words."""
+        for column, name in enumerate(_RESOURCES):
+            if ratio[column] > self.cost.limit[column]:
+                limit = percent(float(self.cost.limit[column]))
+                return f"{name} would be at {percent(ratio[column], 1)}, relieved above {limit}"
+        shares = f"CPU {percent(ratio[0], 1)}, memory {percent(ratio[1], 1)}"
+        return f"with what demand varies it would come above a threshold ({shares})"
 
     def price_refusal(self, host: int) -> Refusal | None:
         """Return a refusal where a move for load's sake gains no more than its price."""
@@ -140,9 +145,9 @@ def outlook(scene: Scene, movers: tuple[int, ...], at: Ints) -> Outlook:
     where[rows] = problem.at[rows]
     ledger = Ledger(problem, where)
     source = int(where[rows[0]])
-    size = problem.size[rows, :2].sum(axis=0)
-    cost = load_cost(ledger, arriving=None if problem.serving[source] else size)
-    hosts, load = slice(None), ledger.load[:, :2]
+    size = problem.size[rows].sum(axis=0)
+    cost = _cost(ledger, movers, source)
+    hosts, load = slice(None), ledger.load
     relief = cost.of(source, load[source]) - cost.of(source, load[source] - size)
     burden = cost.of(hosts, load + size) - cost.of(hosts, load)
     broken = scene.desk.should.change(ledger, movers) * problem.policy.prices.soft_rule
@@ -150,6 +155,7 @@ def outlook(scene: Scene, movers: tuple[int, ...], at: Ints) -> Outlook:
     lasting = seconds(problem, rows[:, None], where[rows][:, None], every).sum(axis=0)
     return Outlook(
         ledger=ledger,
+        source=source,
         cost=cost,
         placement=_placement(problem, where),
         movers=movers,
@@ -160,6 +166,16 @@ def outlook(scene: Scene, movers: tuple[int, ...], at: Ints) -> Outlook:
     )
 
 
+def _cost(ledger: Ledger, movers: tuple[int, ...], source: int) -> LoadCost:
+    """Return the objective; of VMs on a host that does not serve, as if they had arrived on one that does."""
+    serving = np.flatnonzero(ledger.problem.serving)
+    if ledger.problem.serving[source] or not len(serving):
+        return load_cost(ledger)
+    arrived = ledger.copy()
+    arrived.move(movers, int(serving[0]))
+    return load_cost(arrived)
+
+
 def host_figures(problem: Problem, cost: LoadCost, host: int, load: Floats) -> HostFigures:
     """Return the figures of a host with a load by column, (COLUMNS,)."""
     capacity = problem.capacity[host]
@@ -168,7 +184,7 @@ def host_figures(problem: Problem, cost: LoadCost, host: int, load: Floats) -> H
         memory_ratio=float(load[1] / capacity[1]),
         footprint_ratio=float(load[FOOTPRINT] / capacity[1]),
         vms=round(float(load[COUNT])),
-        cost=float(cost.of(host, load[:2])),
+        cost=float(cost.of(host, load)),
     )
 
 
