@@ -10,9 +10,7 @@ from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
 
 from balancer.assess.conclusion import Findings, conclude
-from balancer.assess.goals import fit_goals
-from balancer.assess.need import assess
-from balancer.assess.stability import holds_from
+from balancer.assess.reading import read_need
 from balancer.collect.quality import judge_quality
 from balancer.execute import Tools, execute
 from balancer.execute.budgets import admit
@@ -116,9 +114,7 @@ def plan_snapshot(
     """
     now, watch = now or snapshot.taken_at, Stopwatch()
     unfit = judge_quality(snapshot, policy.limits, now=now)
-    wanted = replace(policy, goals=fit_goals(policy.goals, unfit))
-    holds = holds_from(snapshot, rows, policy.limits, now=now)
-    need = assess(snapshot, wanted, holds)
+    need, wanted = read_need(snapshot, policy, unfit=unfit, rows=rows, now=now)
     watch.lap("assess")
     draft, schedule = _find_way(need, wanted, settings, watch)
     faults = verify(need, wanted, schedule.moves)

@@ -15,6 +15,7 @@ import typer
 
 from balancer.cli.demo import demo
 from balancer.cli.exit_codes import ExitCode
+from balancer.cli.explain import explain
 from balancer.cli.plan import plan
 from balancer.cli.run import run
 from balancer.cli.snapshot import snapshot
@@ -37,7 +38,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, plan, run, snapshot, validate):
+for command in (demo, explain, plan, run, snapshot, validate):
     app.command()(command)
 
 

@@ -3,6 +3,7 @@
 It holds no client that could move a VM, and writes nothing but its report.
 """
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -57,6 +58,10 @@ def plan(
     time_limit: Annotated[
         float, typer.Option("--time-limit", metavar="S", min=0.1, help="Seconds for the solver.")
     ] = 10.0,
+    certify: Annotated[
+        bool,
+        typer.Option("--certify", help="Add lower bounds: what no plan for this cluster can beat."),
+    ] = False,
     detailed_exitcode: Annotated[
         bool, typer.Option("--detailed-exitcode", help="End with 2 where changes are proposed.")
     ] = False,
@@ -66,42 +71,25 @@ def plan(
     Ends with 0; with 3 if some must-rule or evacuation cannot be met; with 4 if the facts are too old
     or too few to plan from; with 1 on errors.
     """
-    if (config is None) == (snapshot is None):
-        raise typer.BadParameter("give either --config or --snapshot")
-    if cluster is not None and config is None:
-        raise typer.BadParameter("--cluster chooses among the clusters of --config")
     from balancer.adapters.solver import SolverProcesses
+    from balancer.cli.facts import read_facts
     from balancer.cycle import plan_snapshot
     from balancer.plan import PlanSettings
 
-    facts, wanted = _facts(config, cluster, snapshot, policy or [])
+    facts, wanted = read_facts(config, cluster, snapshot, policy or [])
     settings = PlanSettings(seed=seed, time_limit_s=time_limit, open_solver=SolverProcesses)
     made = plan_snapshot(facts, wanted, settings=settings)
+    made = _certified(made, facts, wanted) if certify else made
     emit(_rendered(made, facts, wanted, report_format, output), output)
     raise typer.Exit(_exit_code(made, detailed=detailed_exitcode))
 
 
-def _facts(
-    config: Path | None, cluster: str | None, snapshot: Path | None, policies: list[str]
-) -> "tuple[Snapshot, Policy]":
-    if snapshot is not None:
-        from balancer.adapters.files import read_snapshot
-        from balancer.policy.load import load_policies
+def _certified(plan: "Plan", snapshot: "Snapshot", policy: "Policy") -> "Plan":
+    from balancer.cli.planning import need_behind
+    from balancer.plan.certify import certify
 
-        return read_snapshot(snapshot), load_policies(policies)
-    from balancer.cli.source import chosen_cluster, read_cluster, require_files
-    from balancer.config import load_config
-    from balancer.policy.load import load_policies
-
-    settings = load_config(config or Path())
-    chosen = chosen_cluster(settings, cluster)
-    require_files(settings, chosen)
-    wanted = (
-        load_policies(policies, folders=settings.policy_folders)
-        if policies
-        else settings.policy_of(chosen)
-    )
-    return read_cluster(settings, chosen), wanted
+    need, wanted = need_behind(plan, snapshot, policy)
+    return replace(plan, bound=certify(need, wanted, plan))
 
 
 def _rendered(

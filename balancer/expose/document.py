@@ -10,6 +10,7 @@ from collections.abc import Mapping
 
 from balancer.expose.figures import timestamp
 from balancer.expose.refusal_groups import RefusalGroup, group_refusals
+from balancer.model.certificate import Certificate
 from balancer.model.plan import Conflict, HostLoad, Incident, Move, Plan, Spread, State, Violation
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId
@@ -37,10 +38,11 @@ def plan_document(plan: Plan, snapshot: Snapshot) -> Json:
     }
     if plan.reason:
         document["reason"] = plan.reason
+    document |= {"before": _state(plan.before, snapshot), "after": _state(plan.after, snapshot)}
+    if plan.bound is not None:
+        document["bound"] = _bound(plan.bound)
     document |= {
-        "before": _state(plan.before, snapshot),
-        "after": _state(plan.after, snapshot),
-        "moves": [_move(move, snapshot) for move in plan.moves],
+        "moves": [move_entry(move, snapshot) for move in plan.moves],
         "makespan_seconds": number(plan.makespan_seconds),
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
         "refusals": [_refusal(group) for group in group_refusals(plan.refusals)],
@@ -78,6 +80,25 @@ def _state(state: State, snapshot: Snapshot) -> Json:
     }
 
 
+def _bound(bound: Certificate) -> Json:
+    """Return the bounds; what could not be computed has no key, but a note."""
+    figures = {
+        "cost": bound.cost,
+        "gap": bound.gap,
+        "balance": bound.imbalance,
+        "level": bound.level,
+        "move_price": bound.bound_price,
+        "plan_price": bound.price,
+        "move_price_ratio": bound.price_ratio,
+        "move_seconds": bound.bound_seconds,
+        "plan_seconds": bound.seconds,
+        "move_seconds_ratio": bound.seconds_ratio,
+        "makespan_seconds": bound.makespan_bound_seconds,
+    }
+    known: Json = {key: number(value) for key, value in figures.items() if value is not None}
+    return known | {"calm": bound.is_calm, "notes": list(bound.notes)}
+
+
 def _spread(spread: Spread) -> Json:
     return {
         "mean": number(spread.mean),
@@ -106,7 +127,8 @@ def _host(load: HostLoad, snapshot: Snapshot) -> Json:
     }
 
 
-def _move(move: Move, snapshot: Snapshot) -> Json:
+def move_entry(move: Move, snapshot: Snapshot) -> Json:
+    """Return one move as the document lists it."""
     return {
         "id": move.id,
         "vm": move.vm,

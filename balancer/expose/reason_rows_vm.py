@@ -269,4 +269,16 @@ VM_AND_PAIR_ROWS: tuple[Row, ...] = (
         "vCenter's compatibility check found a fault with this pair.",
         "The detail carries vCenter's own words.",
     ),
+    (
+        Reason.ABOVE_THRESHOLD,
+        "target would come above its threshold",
+        "No move for load's sake brings a calm host above its contention threshold.",
+        _ROOM,
+    ),
+    (
+        Reason.NO_GAIN,
+        "gains no more than its price",
+        "Contention and imbalance would not fall by more than the migration is priced at.",
+        "",
+    ),
 )

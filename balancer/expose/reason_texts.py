@@ -93,6 +93,12 @@ _RUN_ROWS: tuple[Row, ...] = (
         "See the reasons given for each host.",
     ),
     (
+        Reason.NOT_NEEDED,
+        "not needed",
+        "The goals are met without moving the VM, or nothing calls for them.",
+        "",
+    ),
+    (
         Reason.UNREACHABLE,
         "no safe order of moves found",
         "The goal is sound, but no order of moves leads there without breaking a law on the way.",

@@ -41,6 +41,7 @@ def render_markdown(plan: Plan, snapshot: Snapshot, *, policy: Policy | None = N
         _list("Solver failures", [markdown_text(told) for told in view.incidents]),
         _list("Rules", [_rule(row) for row in view.rules]),
         _changes(view),
+        _list("Certificate", [markdown_text(line) for line in view.certificate]),
         _moves(view),
         _folded(f"Hosts ({len(view.hosts)})", _hosts(view), len(view.hosts)),
         _folded("Left out", _left_out(view), len(view.left_out)),

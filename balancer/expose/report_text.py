@@ -55,6 +55,7 @@ def render_text(
         _section("Rules", _rule_lines(view, paper), paper),
         _section("Conflicts", _conflict_lines(view.conflicts, paper), paper),
         _section("Left out", _left_out_lines(view, paper), paper),
+        _section("Certificate", _certificate_lines(view, paper), paper),
         _section("Solver failures", _incident_lines(view.incidents, paper), paper),
         [f"Planned in {view.elapsed_s:.1f} s. Nothing in this plan has been done."],
     ]
@@ -162,6 +163,10 @@ def _rule_row(row: RuleRow, paper: Paper) -> list[str]:
     tone = _CHANGE_TONES[row.change]
     lines = paper.wrap(text, " " * len(first), first)
     return [paper.paint(lines[0], tone), *lines[1:]]
+
+
+def _certificate_lines(view: ReportView, paper: Paper) -> list[str]:
+    return [line for text in view.certificate for line in paper.wrap(text, "    ", "  ")]
 
 
 def _conflict_lines(conflicts: tuple[Conflict, ...], paper: Paper) -> list[str]:

@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import groupby
 
+from balancer.expose.certificate_text import certificate_lines
 from balancer.expose.figures import counted, moment, percent, points
 from balancer.expose.reason_texts import reason_text
 from balancer.expose.refusal_groups import RefusalGroup, group_by_reason
@@ -145,6 +146,7 @@ class ReportView:
     conflicts: tuple[Conflict, ...]
     left_out: tuple[LeftOutRow, ...]
     incidents: tuple[str, ...]
+    certificate: tuple[str, ...]
     elapsed_s: Seconds
 
     @property
@@ -177,13 +179,14 @@ def report_view(plan: Plan, snapshot: Snapshot, policy: Policy | None = None) ->
         conflicts=plan.conflicts,
         left_out=tuple(_left_out(g, snapshot) for g in group_by_reason(plan.refusals)),
         incidents=_incident_lines(plan.incidents),
+        certificate=certificate_lines(plan),
         elapsed_s=plan.stage_seconds.get("total", sum(plan.stage_seconds.values())),
     )
 
 
 def without_domain(view: ReportView) -> tuple[ReportView, str]:
     """Return the view with the domain that all its hosts share cut off their names, and that domain."""
-    domain = _shared_domain([row.name for row in view.hosts])
+    domain = shared_domain([row.name for row in view.hosts])
     if not domain:
         return view, ""
     hosts = tuple(replace(row, name=row.name.removesuffix(domain)) for row in view.hosts)
@@ -201,7 +204,7 @@ def _cut(move: MoveRow, domain: str) -> MoveRow:
     )
 
 
-def _shared_domain(names: Sequence[str]) -> str:
+def shared_domain(names: Sequence[str]) -> str:
     """Return what follows the first dot of every name, where it is a domain and always the same."""
     tails = {tail for _, _, tail in (name.partition(".") for name in names)}
     tail = tails.pop() if len(tails) == 1 and len(names) > 1 else ""

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from balancer.model.certificate import Certificate
 from balancer.model.reasons import Refusal
 from balancer.model.rule import RuleType
 from balancer.model.units import ClusterId, HostId, Mhz, Mib, MoveId, Ratio, Seconds, VmId
@@ -218,7 +219,10 @@ class Schedule:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Plan:
-    """The whole way to the goal, in the order in which moves may start."""
+    """The whole way to the goal, in the order in which moves may start.
+
+    `bound` is what no plan can beat; None where nobody asked for it.
+    """
 
     id: str
     created_at: datetime
@@ -235,6 +239,7 @@ class Plan:
     makespan_seconds: Seconds
     stage_seconds: Mapping[str, Seconds]
     incidents: tuple[Incident, ...] = ()
+    bound: Certificate | None = None
 
     @property
     def admitted(self) -> tuple[Move, ...]:

@@ -55,6 +55,8 @@ class Reason(StrEnum):
     VM_HOST_AFFINE = "vm_host_affine"
     VM_HOST_ANTI_AFFINE = "vm_host_anti_affine"
     SERVER_CHECK = "server_check"
+    ABOVE_THRESHOLD = "above_threshold"
+    NO_GAIN = "no_gain"
     # time and limits
     RECENTLY_MOVED = "recently_moved"
     VM_FAILED_RECENTLY = "vm_failed_recently"
@@ -67,6 +69,7 @@ class Reason(StrEnum):
     VM_BUDGET = "vm_budget"
     # the plan and its steps
     NO_TARGET = "no_target"
+    NOT_NEEDED = "not_needed"
     UNREACHABLE = "unreachable"
     DEPENDENCY_FAILED = "dependency_failed"
     PLAN_TOO_OLD = "plan_too_old"

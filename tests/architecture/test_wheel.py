@@ -43,5 +43,6 @@ def test_policies_and_schemas_travel_with_the_program(names: set[str]) -> None:
     assert {
         "balancer/schemas/snapshot.v1.schema.json",
         "balancer/schemas/plan.v1.schema.json",
+        "balancer/schemas/explain.v1.schema.json",
     } <= names
     assert "balancer/py.typed" in names

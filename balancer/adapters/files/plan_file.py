@@ -89,8 +89,19 @@ class StateEntry(TypedDict, total=False):
 class BoundEntry(TypedDict, total=False):
     """Key `bound`."""
 
-    cost: float
+    cost: NotNegative
     gap: float
+    balance: NotNegative
+    level: NotNegative
+    calm: bool
+    move_price: NotNegative
+    plan_price: NotNegative
+    move_price_ratio: NotNegative
+    move_seconds: NotNegative
+    plan_seconds: NotNegative
+    move_seconds_ratio: NotNegative
+    makespan_seconds: NotNegative
+    notes: list[str]
 
 
 MoveEntry = TypedDict(

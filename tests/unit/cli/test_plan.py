@@ -199,3 +199,18 @@ def test_a_cluster_that_is_not_clear_is_asked_for_with_the_list(
 ) -> None:
     with pytest.raises(BalancerError, match=expected):
         chosen_cluster(configured(*names), wanted)
+
+
+def test_a_certified_plan_is_the_same_plan_with_its_bounds(tmp_path: Path) -> None:
+    plain, certified = tmp_path / "plain.json", tmp_path / "certified.json"
+    source = saved(tmp_path, uneven())
+    assert plan("--snapshot", source, "--format", "json", "--output", plain) == 0
+    assert plan("--snapshot", source, "--format", "json", "--certify", "--output", certified) == 0
+    first, second = (json.loads(path.read_text()) for path in (plain, certified))
+    bound = second.pop("bound")
+    for document in (first, second):
+        document.pop("elapsed_seconds")
+    assert first == second
+    assert 0.0 <= bound["cost"] <= second["after"]["cost"]
+    assert bound["move_price"] <= bound["plan_price"]
+    assert bound["move_price_ratio"] >= 1.0
