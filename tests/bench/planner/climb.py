@@ -16,6 +16,8 @@ from tests.bench.planner.facts import Facts
 from tests.bench.planner.population import Bools, Floats, Ints, load_of
 
 LEAST_IMPROVEMENT = 1e-9
+MOST_STEPS = 600
+"""A climb that has not arrived by then counts as stalled; those that arrive take half as many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,7 +89,7 @@ def climb(facts: Facts, *, target: float, exponent: float) -> Climb:
     end: Ints | None = None
     cleared: Ints | None = None
     worth = facts.seconds**exponent
-    while True:
+    for _ in range(MOST_STEPS):
         if cleared is None and not facts.is_over(field.load):
             cleared = field.at.copy()
         if end is None and facts.imbalance(field.load) <= target:
