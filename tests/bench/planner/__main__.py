@@ -28,7 +28,7 @@ from tests.bench.planner.page import write_tables
 from tests.bench.planner.pair_runs import pair_table, run_pairs
 from tests.bench.planner.runs import RUNS, UNPOLISHED, run_ours
 from tests.bench.planner.scenarios import Size
-from tests.bench.planner.schedules import SLOTS, run_schedule, schedule_table
+from tests.bench.planner.schedules import run_schedules, schedule_table
 from tests.bench.planner.tables import section
 
 Part = Callable[[Options, Results], Iterable[str]]
@@ -89,8 +89,7 @@ def schedule(options: Options, results: Results) -> Iterable[str]:
     """Put plans in order under several limits."""
     for case in _cases(options.schedule_cases, options):
         progress(f"schedule: {case.scenario} {case.size} seed {case.seed}")
-        for slots in SLOTS:
-            results.schedules.append(run_schedule(case, slots))
+        results.schedules += run_schedules(case)
     yield section("Schedule", notes.SCHEDULE, schedule_table(results.schedules))
 
 

@@ -125,6 +125,7 @@ def runs_table(rows: Sequence[Row]) -> str:
         "hosts over",
         "broken",
         "bound pp",
+        "gap",
         "price / bound",
     )
     return table(head, (_run(row) for row in rows))
@@ -246,7 +247,8 @@ def _run(row: Row) -> tuple[str, ...]:
         f"{row.before.over} to {row.after.over}",
         broken_of(row),
         points(bounds.imbalance),
-        number(row.price_gap, 2),
+        percent(bounds.gap),
+        number(row.price_ratio, 2),
     )
 
 

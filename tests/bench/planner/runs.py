@@ -9,7 +9,7 @@ from balancer.cycle import plan_snapshot
 from balancer.model.need import Holds
 from balancer.model.plan import Draft
 from balancer.plan import PlanSettings, make_draft
-from balancer.policy.types import Policy, Prices
+from balancer.policy.types import Policy
 from tests.bench.planner.bounds import Bounds, bounds_of
 from tests.bench.planner.cases import Case, policy_for
 from tests.bench.planner.climb import Climb, climb
@@ -21,7 +21,6 @@ from tests.support.replay import replayed
 OURS, UNPOLISHED, RELIEF = "ours", "ours, no polish", "ours, contention only"
 BY_COUNT, COST_AWARE, COST_BOUND = "climb", "climb /s^0.5", "climb /s"
 ORDERED, PAIRS = "ordered greedy", "pair booleans"
-PRICES = Prices()
 EXPONENTS = {BY_COUNT: 0.0, COST_AWARE: 0.5, COST_BOUND: 1.0}
 
 
@@ -48,15 +47,9 @@ class Row:
     makespan_s: float | None = None
 
     @property
-    def price(self) -> float:
-        """Return the price of the moves in moves: 1 + `per_second` x seconds each, as the policy says."""
-        return self.bill.moves + PRICES.per_second * self.bill.seconds
-
-    @property
-    def price_gap(self) -> float | None:
-        """Return the price over its lower bound, None where the bound or the target is missing."""
-        bound = self.bounds.price
-        return self.price / bound if bound and self.is_reached else None
+    def price_ratio(self) -> float | None:
+        """Return the price over its lower bound, None where the bound is unknown or the target missed."""
+        return self.bounds.price_ratio if self.is_reached else None
 
     @property
     def is_reached(self) -> bool:
@@ -77,8 +70,9 @@ def run_ours(case: Case, planner: str, *, repeats: int = 1) -> Row:
     row = replace(row, status=status, again=again, cleared=cleared)
     if planner != OURS:
         return row
-    makespan_s = plan_snapshot(need.snapshot, policy, settings=settings).makespan_seconds
-    return replace(row, bounds=bounds_of(need, policy), makespan_s=makespan_s)
+    plan = plan_snapshot(need.snapshot, policy, settings=settings)
+    bounds = bounds_of(need, policy, plan)
+    return replace(row, bounds=bounds, makespan_s=plan.makespan_seconds)
 
 
 def run_climb(case: Case, planner: str) -> Row:
