@@ -32,14 +32,6 @@ class Bounds:
     price_ratio: float | None = None
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Proof:
-    """What is known of a schedule: a bound that knows of chains, and whether the schedule meets it."""
-
-    bound_s: float | None = None
-    is_optimal: bool | None = None
-
-
 def bounds_of(need: Need, policy: Policy, plan: Plan) -> Bounds:
     """Return the bounds of one plan made from a need."""
     if find_spec(CERTIFY) is None:
@@ -48,16 +40,22 @@ def bounds_of(need: Need, policy: Policy, plan: Plan) -> Bounds:
     return Bounds(imbalance=found.imbalance, gap=found.gap, price_ratio=found.price_ratio)
 
 
-def schedule_of(need: Need, policy: Policy, draft: Draft) -> Schedule:
-    """Put a draft in order, with proof where the sequencing offers one."""
-    offers = "certify" in inspect.signature(make_schedule).parameters
-    wanted: dict[str, Any] = {"certify": True} if offers else {}
+def offers_proofs() -> bool:
+    """Whether the sequencing can be asked to prove its schedules."""
+    return "certify" in inspect.signature(make_schedule).parameters
+
+
+def proved_schedule(need: Need, policy: Policy, draft: Draft) -> Schedule:
+    """Put a draft in order and prove that no order is sooner over, where that can be done."""
+    wanted: dict[str, Any] = {"certify": True}
     return make_schedule(need, policy, draft, **wanted)
 
 
-def proof_of(schedule: Schedule) -> Proof:
-    """Return what the sequencing says of its schedule."""
-    return Proof(
-        bound_s=getattr(schedule, "makespan_bound_seconds", None),
-        is_optimal=getattr(schedule, "is_proven", None),
-    )
+def bound_with_chains(schedule: Schedule) -> float | None:
+    """Return the sequencing's own bound, which knows of moves that must wait for room."""
+    return getattr(schedule, "makespan_bound_seconds", None)
+
+
+def is_proven(schedule: Schedule) -> bool:
+    """Whether the sequencing says that no order of the moves is sooner over."""
+    return bool(getattr(schedule, "is_proven", False))

@@ -96,7 +96,7 @@ def climb(facts: Facts, *, target: float, exponent: float) -> Climb:
             end = field.at.copy()
         if end is not None and cleared is not None:
             break
-        step = _best(field, worth)
+        step = best_step(field, worth)
         if step is None:
             break
         field.move(*step)
@@ -124,7 +124,7 @@ def deviation(field: Field) -> float:
     return float(np.sqrt((facts.weight * ratio.var(axis=0)).sum()))
 
 
-def _best(field: Field, worth: Floats) -> tuple[int, int] | None:
+def best_step(field: Field, worth: Floats) -> tuple[int, int] | None:
     """Return the unit and the host of the best move, None where none helps. Ties go to the lower ids."""
     facts = field.facts
     movers = np.flatnonzero(facts.serving[field.at])
