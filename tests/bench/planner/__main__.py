@@ -143,12 +143,12 @@ def _warm_up() -> None:
 
 
 def _circumstances(words: Sequence[str], options: Options) -> str:
-    shape = "quick" if options.is_quick else "full"
+    quick = "BENCH=quick " if options.is_quick else ""
     told = f' BENCH_ARGS="{" ".join(words)}"' if words else ""
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "ortools"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
-        f"Command: `make bench-plan{told}` ({shape} run). Python {platform.python_version()}, "
+        f"Command: `{quick}make bench-plan{told}`. Python {platform.python_version()}, "
         f"{packages}, {cores} cores, {platform.system()} {platform.machine()}. "
         f"Target {100 * options.target:g} pp.\n"
     )

@@ -6,6 +6,7 @@ from types import MappingProxyType
 
 from balancer.assess.need import assess
 from balancer.cycle import plan_snapshot
+from balancer.model.errors import PlanInvalid
 from balancer.model.need import Holds
 from balancer.model.plan import Draft
 from balancer.plan import PlanSettings, make_draft
@@ -65,13 +66,26 @@ def run_ours(case: Case, planner: str, *, repeats: int = 1) -> Row:
     draft, took = metered(lambda: make_draft(need, policy, settings), repeats=repeats)
     row = _row(case, planner, took, {move.vm: move.target for move in draft.moves})
     again = _again(case, policy, draft, settings)
-    status = "degraded" if draft.conflicts else row.status
     cleared = row.bill if row.after.over == 0 else None
-    row = replace(row, status=status, again=again, cleared=cleared)
-    if planner != OURS:
-        return row
-    plan = plan_snapshot(need.snapshot, policy, settings=settings)
-    bounds = bounds_of(need, policy, plan)
+    row = replace(row, status=_status(row, draft), again=again, cleared=cleared)
+    return _with_plan(case, row, policy, settings) if planner == OURS else row
+
+
+def _status(row: Row, draft: Draft) -> str:
+    if draft.conflicts:
+        return "degraded"
+    if row.planner == RELIEF:
+        return "over" if row.after.over else "cleared"
+    return row.status
+
+
+def _with_plan(case: Case, row: Row, policy: Policy, settings: PlanSettings) -> Row:
+    """Return the row with what only a whole plan has: makespan and bounds; "unsound" if it is refused."""
+    try:
+        plan = plan_snapshot(case.need.snapshot, policy, settings=settings)
+    except PlanInvalid:
+        return replace(row, status="unsound")
+    bounds = bounds_of(case.need, policy, plan)
     return replace(row, bounds=bounds, makespan_s=plan.makespan_seconds)
 
 

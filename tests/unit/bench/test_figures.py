@@ -15,6 +15,7 @@ from tests.bench.planner.meter import Metered, metered
 from tests.bench.planner.options import read_options
 from tests.bench.planner.page import BEGIN, END, with_tables
 from tests.bench.planner.runs import BY_COUNT, COST_AWARE, COST_BOUND, OURS, RELIEF, UNPOLISHED, Row
+from tests.bench.planner.scenarios import Size
 from tests.bench.planner.schedules import bound_of, chain_of
 
 NOW = datetime(2026, 11, 22, tzinfo=UTC)
@@ -224,6 +225,18 @@ def test_quick_runs_small_sizes_and_one_large_row(monkeypatch: pytest.MonkeyPatc
     assert [str(size) for _, size in quick.plan_cases].count("96x10000") == 1
     assert len(quick.plan_cases) == 19
     assert len(full.plan_cases) == 45
+
+
+def test_small_clusters_have_three_seeds_in_a_full_run_unless_told(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.delenv("BENCH", raising=False)
+    small, large = Size.of("16x400"), Size.of("96x10000")
+
+    assert read_options([]).seeds_of(small) == (1, 2, 3)
+    assert read_options([]).seeds_of(large) == (1,)
+    assert read_options(["--quick"]).seeds_of(small) == (1,)
+    assert read_options(["--seeds", "4,5"]).seeds_of(large) == (4, 5)
 
 
 def test_an_unknown_scenario_is_refused(capsys: pytest.CaptureFixture[str]) -> None:
