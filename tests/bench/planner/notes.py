@@ -2,7 +2,7 @@
 
 RELIEF = """Ours with the goal of balance switched off, against the climbs up to the first step at which no host
 is above a threshold. The climbs do not aim at contention; this is what their aim costs. The last two
-columns are ours over the better climb of three, taken for each column by itself."""
+columns are ours over the best of the climbs, taken for each column by itself."""
 
 BALANCE = (
     """Moves / GiB / migration seconds until the target. "at ... pp" marks who did not reach it."""

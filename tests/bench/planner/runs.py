@@ -20,9 +20,10 @@ from tests.bench.planner.ordered import ordered_greedy
 from tests.support.replay import replayed
 
 OURS, UNPOLISHED, RELIEF = "ours", "ours, no polish", "ours, contention only"
-BY_COUNT, COST_AWARE, COST_BOUND = "climb", "climb /s^0.5", "climb /s"
+SUMMED, BY_COUNT = "climb, summed", "climb"
+COST_AWARE, COST_BOUND = "climb /s^0.5", "climb /s"
 ORDERED, PAIRS = "ordered greedy", "pair booleans"
-EXPONENTS = {BY_COUNT: 0.0, COST_AWARE: 0.5, COST_BOUND: 1.0}
+EXPONENTS = {SUMMED: 0.0, BY_COUNT: 0.0, COST_AWARE: 0.5, COST_BOUND: 1.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -91,8 +92,10 @@ def _with_plan(case: Case, row: Row, policy: Policy, settings: PlanSettings) -> 
 
 def run_climb(case: Case, planner: str) -> Row:
     """Run one of the climbs."""
-    facts = case.facts
-    found, took = metered(lambda: climb(facts, target=case.target, exponent=EXPONENTS[planner]))
+    facts, exponent, is_summed = case.facts, EXPONENTS[planner], planner == SUMMED
+    found, took = metered(
+        lambda: climb(facts, target=case.target, exponent=exponent, is_summed=is_summed)
+    )
     row = _row(case, planner, took, facts.targets(found.end))
     return replace(row, cleared=_cleared(case, found))
 
@@ -137,6 +140,7 @@ RUNS: Mapping[str, Run] = MappingProxyType(
         OURS: lambda case, repeats: run_ours(case, OURS, repeats=repeats),
         UNPOLISHED: lambda case, repeats: run_ours(case, UNPOLISHED, repeats=repeats),
         RELIEF: lambda case, repeats: run_ours(case, RELIEF, repeats=repeats),
+        SUMMED: lambda case, _: run_climb(case, SUMMED),
         BY_COUNT: lambda case, _: run_climb(case, BY_COUNT),
         COST_AWARE: lambda case, _: run_climb(case, COST_AWARE),
         COST_BOUND: lambda case, _: run_climb(case, COST_BOUND),

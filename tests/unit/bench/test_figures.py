@@ -14,7 +14,16 @@ from tests.bench.planner.measuring import Bill, Standing
 from tests.bench.planner.meter import Metered, metered
 from tests.bench.planner.options import read_options
 from tests.bench.planner.page import BEGIN, END, with_tables
-from tests.bench.planner.runs import BY_COUNT, COST_AWARE, COST_BOUND, OURS, RELIEF, UNPOLISHED, Row
+from tests.bench.planner.runs import (
+    BY_COUNT,
+    COST_AWARE,
+    COST_BOUND,
+    OURS,
+    RELIEF,
+    SUMMED,
+    UNPOLISHED,
+    Row,
+)
 from tests.bench.planner.scenarios import Size
 from tests.bench.planner.schedules import bound_of, chain_of
 
@@ -119,7 +128,7 @@ def test_a_target_missed_by_ours_is_not_compared() -> None:
 
     assert balances(rows, COST_AWARE)[0].moves_ratio is None
     assert verdict(rows, "96x10000: moves <= 85 % of climb /s^0.5").holds is None
-    assert "at 1.01 pp" in balance_table([*rows, row(BY_COUNT)])
+    assert "at 1.01 pp" in balance_table([*rows, row(SUMMED), row(BY_COUNT)])
 
 
 @pytest.mark.parametrize(("again", "holds"), [(0, True), (1, False)])

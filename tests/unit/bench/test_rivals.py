@@ -12,7 +12,7 @@ from tests.bench.planner.pairs import pair_objective, solve_pairs
 from tests.bench.planner.population import Ints
 from tests.bench.planner.scenarios import SCENARIOS, Size
 
-EXPONENTS = (0.0, 0.5, 1.0)
+CLIMBS = ((0.0, True), (0.0, False), (0.5, False), (1.0, False))
 
 
 def case_of(name: str, size: str = "8x120") -> Case:
@@ -35,11 +35,11 @@ def faults(case: Case, at: Ints) -> list[str]:
     return found
 
 
-@pytest.mark.parametrize("exponent", EXPONENTS)
+@pytest.mark.parametrize(("exponent", "is_summed"), CLIMBS)
 @pytest.mark.parametrize("name", SCENARIOS)
-def test_a_climb_keeps_masks_memory_and_rules(name: str, exponent: float) -> None:
+def test_a_climb_keeps_masks_memory_and_rules(name: str, exponent: float, is_summed: bool) -> None:
     case = case_of(name)
-    found = climb(case.facts, target=case.target, exponent=exponent)
+    found = climb(case.facts, target=case.target, exponent=exponent, is_summed=is_summed)
 
     assert faults(case, found.end) == []
     assert found.cleared is None or faults(case, found.cleared) == []
@@ -67,23 +67,24 @@ def test_the_model_with_pairs_is_never_worse_than_the_start_that_it_is_told() ->
     assert solved.booleans > len(facts.members)
 
 
-def test_a_climb_takes_the_best_single_move_there_is() -> None:
+@pytest.mark.parametrize("is_summed", [True, False], ids=["summed", "joint"])
+def test_a_climb_takes_the_best_single_move_there_is(is_summed: bool) -> None:
     facts = case_of("hetero").facts
-    field = Field(facts)
+    field = Field(facts, is_summed=is_summed)
     step = best_step(field, np.ones(len(facts.members)))
     best = min(
-        after_move(facts, unit, host)
+        after_move(facts, unit, host, is_summed)
         for unit in range(len(facts.members))
         for host in np.flatnonzero(facts.open[unit] & field.fits(np.array([unit]))[0]).tolist()
         if host != facts.at[unit]
     )
 
     assert step is not None
-    assert after_move(facts, *step) == pytest.approx(best)
+    assert after_move(facts, *step, is_summed) == pytest.approx(best)
 
 
-def after_move(facts: Facts, unit: int, host: int) -> float:
-    field = Field(facts)
+def after_move(facts: Facts, unit: int, host: int, is_summed: bool) -> float:
+    field = Field(facts, is_summed=is_summed)
     field.move(unit, host)
     return deviation(field)
 
