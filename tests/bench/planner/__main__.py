@@ -8,6 +8,7 @@ import platform
 import sys
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from importlib.metadata import version
 
 from tests.bench.planner import notes
@@ -28,7 +29,7 @@ from tests.bench.planner.page import write_tables
 from tests.bench.planner.pair_runs import pair_table, run_pairs
 from tests.bench.planner.runs import RUNS, UNPOLISHED, run_ours
 from tests.bench.planner.scenarios import Size
-from tests.bench.planner.schedules import SLOTS, run_schedule, schedule_table
+from tests.bench.planner.schedules import run_schedules, schedule_table
 from tests.bench.planner.tables import section
 
 Part = Callable[[Options, Results], Iterable[str]]
@@ -79,7 +80,7 @@ def plans(options: Options, results: Results) -> Iterable[str]:
 def evacuation(options: Options, results: Results) -> Iterable[str]:
     """Run the tight evacuations."""
     for tight in options.tight_cases:
-        for seed in options.seeds:
+        for seed in options.seeds_of(tight.size):
             progress(f"evacuation: {tight} seed {seed}")
             results.evacuations.append(run_evacuation(tight, seed))
     yield section("Tight evacuation", notes.EVACUATION, evacuation_table(results.evacuations))
@@ -89,23 +90,23 @@ def schedule(options: Options, results: Results) -> Iterable[str]:
     """Put plans in order under several limits."""
     for case in _cases(options.schedule_cases, options):
         progress(f"schedule: {case.scenario} {case.size} seed {case.seed}")
-        for slots in SLOTS:
-            results.schedules.append(run_schedule(case, slots))
+        results.schedules += run_schedules(case)
     yield section("Schedule", notes.SCHEDULE, schedule_table(results.schedules))
 
 
 def conflict(options: Options, results: Results) -> Iterable[str]:
     """Plan clusters with contradictory rules."""
+    seed = options.seeds_of(CONFLICT_SIZE)[0]
     for name in options.contradictions:
         progress(f"conflict: {name}")
-        results.contradictions.append(run_contradiction(name, CONFLICT_SIZE, options.seeds[0]))
+        results.contradictions.append(run_contradiction(name, CONFLICT_SIZE, seed))
     body = contradiction_table(results.contradictions)
     yield section("Contradictory must-rules", notes.CONFLICT, body)
 
 
 def pairs(options: Options, results: Results) -> Iterable[str]:
     """Run the model with one boolean per pair."""
-    for case in _cases(options.pair_cases, options):
+    for case in _cases(options.pair_cases, replace(options, seeds=options.seeds or (1,))):
         progress(f"pair booleans: {case.scenario} {case.size}")
         results.pairs.append(run_pairs(case, options.pair_limit_s))
     note = notes.PAIRS.format(limit=options.pair_limit_s)
@@ -132,7 +133,7 @@ PARTS: dict[str, Part] = {
 
 def _cases(wanted: Iterable[tuple[str, Size]], options: Options) -> Iterable[Case]:
     for scenario, size in wanted:
-        for seed in options.seeds:
+        for seed in options.seeds_of(size):
             yield Case(scenario=scenario, size=size, seed=seed, target=options.target)
 
 
@@ -142,14 +143,14 @@ def _warm_up() -> None:
 
 
 def _circumstances(words: Sequence[str], options: Options) -> str:
-    shape = "quick" if options.is_quick else "full"
+    quick = "BENCH=quick " if options.is_quick else ""
     told = f' BENCH_ARGS="{" ".join(words)}"' if words else ""
     packages = ", ".join(f"{name} {version(name)}" for name in ("numpy", "ortools"))
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
     return (
-        f"Command: `make bench-plan{told}` ({shape} run). Python {platform.python_version()}, "
+        f"Command: `{quick}make bench-plan{told}`. Python {platform.python_version()}, "
         f"{packages}, {cores} cores, {platform.system()} {platform.machine()}. "
-        f"Target {100 * options.target:g} pp, seeds {', '.join(map(str, options.seeds))}.\n"
+        f"Target {100 * options.target:g} pp.\n"
     )
 
 

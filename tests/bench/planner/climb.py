@@ -1,10 +1,14 @@
-"""Rival: a DRS-style hill climb. Always the single move that lowers the standard deviation of host load most.
+"""Rival: a DRS-style hill climb. Always the single move that lowers the deviation of host load most.
 
 Written from the published idea (greedy what-if moves on the standard deviation of normalised load until a
-target is reached or no move helps); VMware's product has a cost-benefit filter that nobody outside can
-see, so its variants divide the improvement by the seconds of the migration to a power. Evacuations go
-first, largest VM first, each to the host where the deviation comes out lowest. All moves are evaluated
-anew at every step.
+target is reached or no move helps). Two ways to take CPU and memory together: the weighted sum of both
+standard deviations, and the root of the weighted sum of both variances. The second reaches more targets
+with fewer moves (16 and 32 hosts, nine scenarios), so that it is the one that counts where nothing else is
+said. VMware's product has a cost-benefit filter that nobody outside can see: the variants that divide the
+improvement by the seconds of the migration to a power are a bracket around it.
+
+Evacuations go first, largest VM first, each to the host where the deviation comes out lowest. All moves
+are evaluated anew at every step.
 Source: Gulati et al., "VMware Distributed Resource Management", VMware Technical Journal 1 (2012).
 """
 
@@ -16,6 +20,8 @@ from tests.bench.planner.facts import Facts
 from tests.bench.planner.population import Bools, Floats, Ints, load_of
 
 LEAST_IMPROVEMENT = 1e-9
+MOST_STEPS = 600
+"""A climb that has not arrived by then counts as stalled; those that arrive take half as many."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,8 +38,8 @@ class Climb:
 class Field:
     """The running state of a climb: placement, loads, members of kept-apart groups per host."""
 
-    def __init__(self, facts: Facts) -> None:
-        self.facts = facts
+    def __init__(self, facts: Facts, *, is_summed: bool = False) -> None:
+        self.facts, self.is_summed = facts, is_summed
         self.at = facts.at.copy()
         hosts = len(facts.capacity)
         self.load = load_of(facts.demand, self.at, hosts)
@@ -76,25 +82,25 @@ class Field:
         self.taken[unit] = crowd > 0
 
 
-def climb(facts: Facts, *, target: float, exponent: float) -> Climb:
+def climb(facts: Facts, *, target: float, exponent: float, is_summed: bool = False) -> Climb:
     """Climb until the imbalance is at most `target` and nothing is over a threshold, or nothing helps.
 
-    Improvement is divided by the seconds of the migration to the power `exponent`. Where the target is
-    reached first, the climb goes on for `cleared` only.
+    Improvement is divided by the seconds of the migration to the power `exponent`; `is_summed` tells which
+    deviation is lowered. Where the target is reached first, the climb goes on for `cleared` only.
     """
-    field = Field(facts)
+    field = Field(facts, is_summed=is_summed)
     evacuate(field)
     end: Ints | None = None
     cleared: Ints | None = None
     worth = facts.seconds**exponent
-    while True:
+    for _ in range(MOST_STEPS):
         if cleared is None and not facts.is_over(field.load):
             cleared = field.at.copy()
         if end is None and facts.imbalance(field.load) <= target:
             end = field.at.copy()
         if end is not None and cleared is not None:
             break
-        step = _best(field, worth)
+        step = best_step(field, worth)
         if step is None:
             break
         field.move(*step)
@@ -116,13 +122,15 @@ def evacuate(field: Field) -> None:
 
 
 def deviation(field: Field) -> float:
-    """Return the combined standard deviation of load over capacity, each serving host weighing the same."""
+    """Return the deviation of load over capacity, each serving host weighing the same."""
     facts = field.facts
     ratio = field.load[facts.serving] / facts.capacity[facts.serving]
+    if field.is_summed:
+        return float((facts.weight * ratio.std(axis=0)).sum())
     return float(np.sqrt((facts.weight * ratio.var(axis=0)).sum()))
 
 
-def _best(field: Field, worth: Floats) -> tuple[int, int] | None:
+def best_step(field: Field, worth: Floats) -> tuple[int, int] | None:
     """Return the unit and the host of the best move, None where none helps. Ties go to the lower ids."""
     facts = field.facts
     movers = np.flatnonzero(facts.serving[field.at])
@@ -146,6 +154,7 @@ class _Deviation:
     def __init__(self, field: Field, units: Ints) -> None:
         facts, source = field.facts, field.at[units]
         self.facts, self.count = facts, int(facts.serving.sum())
+        self.is_summed = field.is_summed
         self.size = np.ascontiguousarray(facts.demand[units].T)
         self.ratio = field.load / facts.capacity
         counted = self.ratio * facts.serving[:, None]
@@ -156,7 +165,7 @@ class _Deviation:
 
     def on(self, host: int) -> Floats:
         """Return the deviation with each unit on a serving host, (units,)."""
-        variance = np.zeros(self.size.shape[1])
+        found = np.zeros(self.size.shape[1])
         for column in (0, 1):
             more = self.size[column] / self.facts.capacity[host, column]
             total = self.total[column] + more
@@ -166,7 +175,8 @@ class _Deviation:
             total /= self.count
             total *= total
             more -= total
+            if self.is_summed:
+                more = np.sqrt(np.maximum(more, 0.0))
             more *= self.facts.weight[column]
-            variance += more
-        result: Floats = np.sqrt(np.maximum(variance, 0.0))
-        return result
+            found += more
+        return found if self.is_summed else np.sqrt(np.maximum(found, 0.0))

@@ -9,6 +9,7 @@ from tests.bench.planner.runs import (
     EXPONENTS,
     OURS,
     RELIEF,
+    SUMMED,
     UNPOLISHED,
     Row,
 )
@@ -125,6 +126,7 @@ def runs_table(rows: Sequence[Row]) -> str:
         "hosts over",
         "broken",
         "bound pp",
+        "gap",
         "price / bound",
     )
     return table(head, (_run(row) for row in rows))
@@ -169,12 +171,15 @@ def balance_table(rows: Sequence[Row]) -> str:
     head = (
         "case",
         "ours",
+        "climb, summed",
         "climb",
         "climb /s^0.5",
+        "moves to summed",
         "moves to climb",
         "moves to /s^0.5",
         "seconds to /s^0.5",
     )
+    summed = {balance.case: balance for balance in balances(rows, SUMMED)}
     by_count = {balance.case: balance for balance in balances(rows, BY_COUNT)}
     cost_aware = {balance.case: balance for balance in balances(rows, COST_AWARE)}
     return table(
@@ -183,14 +188,16 @@ def balance_table(rows: Sequence[Row]) -> str:
             (
                 case,
                 _figures(plain.ours),
+                _figures(summed[case].rival),
                 _figures(plain.rival),
                 _figures(cost_aware[case].rival),
+                percent(summed[case].moves_ratio),
                 percent(plain.moves_ratio),
                 percent(cost_aware[case].moves_ratio),
                 percent(cost_aware[case].seconds_ratio),
             )
             for case, plain in by_count.items()
-            if case in cost_aware
+            if case in cost_aware and case in summed
         ),
     )
 
@@ -246,7 +253,8 @@ def _run(row: Row) -> tuple[str, ...]:
         f"{row.before.over} to {row.after.over}",
         broken_of(row),
         points(bounds.imbalance),
-        number(row.price_gap, 2),
+        percent(bounds.gap),
+        number(row.price_ratio, 2),
     )
 
 

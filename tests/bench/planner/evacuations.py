@@ -5,8 +5,10 @@ from dataclasses import dataclass, replace
 
 from balancer.assess.need import assess
 from balancer.cycle import plan_snapshot
+from balancer.model.errors import PlanInvalid
 from balancer.model.need import Holds, Need
 from balancer.model.plan import Plan
+from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings, make_draft
 from balancer.policy.types import Goals, Policy
 from tests.bench.planner.climb import Field, evacuate
@@ -22,7 +24,10 @@ POLICY = replace(Policy(), goals=Goals(contention=False, balance=False))
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evacuation:
-    """One case. `greedy_left` is what placing largest first leaves, `ordered_left` what the schedule does."""
+    """One case. `greedy_left` is what placing largest first leaves, `ordered_left` what the schedule does.
+
+    `ordered_left` and `makespan_s` are None where the whole plan did not pass its independent check.
+    """
 
     case: str
     seed: int
@@ -30,13 +35,13 @@ class Evacuation:
     to_leave: int
     greedy_left: int
     left: int
-    ordered_left: int
+    ordered_left: int | None
     moves: int
     gib: float
     overfull: int
     took: Metered
     whole: Metered
-    makespan_s: float
+    makespan_s: float | None
 
 
 def run_evacuation(case: TightCase, seed: int) -> Evacuation:
@@ -45,7 +50,7 @@ def run_evacuation(case: TightCase, seed: int) -> Evacuation:
     need = assess(snapshot, POLICY, Holds())
     draft, took = metered(lambda: make_draft(need, POLICY, PlanSettings()))
     targets = {move.vm: move.target for move in draft.moves}
-    plan, whole = metered(lambda: plan_snapshot(snapshot, POLICY, settings=PlanSettings()))
+    plan, whole = metered(lambda: _planned(snapshot))
     after, bill = standing_of(need, POLICY, targets), bill_of(need, targets)
     return Evacuation(
         case=str(case),
@@ -54,13 +59,13 @@ def run_evacuation(case: TightCase, seed: int) -> Evacuation:
         to_leave=standing_of(need, POLICY, {}).stranded,
         greedy_left=_greedy_left(need),
         left=after.stranded,
-        ordered_left=_after_all(need, plan).stranded,
+        ordered_left=None if plan is None else _after_all(need, plan).stranded,
         moves=bill.moves,
         gib=bill.gib,
         overfull=after.overfull,
         took=took,
         whole=whole,
-        makespan_s=plan.makespan_seconds,
+        makespan_s=None if plan is None else plan.makespan_seconds,
     )
 
 
@@ -90,7 +95,7 @@ def _line(row: Evacuation) -> tuple[str, ...]:
         str(row.to_leave),
         str(row.greedy_left),
         str(row.left),
-        str(row.ordered_left),
+        number(row.ordered_left),
         str(row.moves),
         number(row.gib),
         number(row.took.wall_s, 2),
@@ -98,6 +103,13 @@ def _line(row: Evacuation) -> tuple[str, ...]:
         number(row.whole.wall_s, 2),
         number(row.makespan_s),
     )
+
+
+def _planned(snapshot: Snapshot) -> Plan | None:
+    try:
+        return plan_snapshot(snapshot, POLICY, settings=PlanSettings())
+    except PlanInvalid:
+        return None
 
 
 def _greedy_left(need: Need) -> int:

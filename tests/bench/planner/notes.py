@@ -2,7 +2,7 @@
 
 RELIEF = """Ours with the goal of balance switched off, against the climbs up to the first step at which no host
 is above a threshold. The climbs do not aim at contention; this is what their aim costs. The last two
-columns are ours over the better climb of three, taken for each column by itself."""
+columns are ours over the best of the climbs, taken for each column by itself."""
 
 BALANCE = (
     """Moves / GiB / migration seconds until the target. "at ... pp" marks who did not reach it."""
@@ -19,11 +19,13 @@ process during the call."""
 EVACUATION = """Every case is solvable: a lawful placement on the hosts that stay is known. Goals: evacuation and
 rules. "Greedy" places the largest VM first and moves nothing else."""
 
-SCHEDULE = """Bound: the longest move, the busiest host's seconds over its slots, all seconds over the cluster's
-cap. It knows nothing of moves that must wait for room; "chains" says that those are what binds."""
+SCHEDULE = """One draft (without polish) put in order under several limits. Bound: the longest move, the busiest
+host's seconds over its slots, all seconds over the cluster's cap, each move taking the seconds that the
+schedule expects. It knows nothing of moves that must wait for room; "chains" says that those bind."""
 
 CONFLICT = """A sound cluster of the rule-heavy scenario with one contradiction written into it. Goals: evacuation
-and rules. The last column is the processor time with the contradiction less that without."""
+and rules. "Naming it" is the time for writing down moves and conflicts, less the same without the
+contradiction; the rest is the vain search for a way."""
 
 PAIRS = """Time limit {limit:g} s, 2 workers, hint is the current placement. Ours without polish. The model's
 own objective (gaps of CPU and of memory plus memory moved) is told for both; lower is better."""

@@ -14,6 +14,7 @@ from tests.bench.planner.tight import TIGHT_CASES, TightCase
 TABLES = ("plans", "evacuation", "schedule", "conflict", "pairs", "command")
 QUICK_SIZES = tuple(Size.of(text) for text in ("8x120", "16x400"))
 LARGEST = SIZES[-1]
+SMALL_HOSTS, SMALL_SEEDS = 16, (1, 2, 3)
 SCHEDULE_SIZES = tuple(Size.of(text) for text in ("32x1000", "96x10000"))
 QUICK_SCHEDULES = ("homog", "tightmem", "maint")
 PAIR_SIZES = tuple(Size.of(text) for text in ("8x120", "16x400", "32x1000"))
@@ -27,13 +28,19 @@ class Options:
     is_quick: bool
     scenarios: tuple[str, ...]
     sizes: tuple[Size, ...] | None
-    seeds: tuple[int, ...]
+    seeds: tuple[int, ...] | None
     tables: tuple[str, ...]
     planners: tuple[str, ...]
     target: float
     repeats: int
     pair_limit_s: float
     page: Path | None
+
+    def seeds_of(self, size: Size) -> tuple[int, ...]:
+        """Return the seeds as told; else three for small clusters in a full run, one otherwise."""
+        if self.seeds is not None:
+            return self.seeds
+        return SMALL_SEEDS if size.hosts <= SMALL_HOSTS and not self.is_quick else SMALL_SEEDS[:1]
 
     @property
     def plan_cases(self) -> list[tuple[str, Size]]:
@@ -86,7 +93,7 @@ def read_options(words: Sequence[str]) -> Options:
         is_quick=is_quick,
         scenarios=found.scenarios,
         sizes=tuple(Size.of(text) for text in found.sizes) if found.sizes else None,
-        seeds=tuple(int(text) for text in found.seeds),
+        seeds=tuple(int(text) for text in found.seeds) if found.seeds else None,
         tables=found.tables,
         planners=found.planners,
         target=found.target / 100,
@@ -104,7 +111,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--quick", action="store_true", help="under 3 minutes: small sizes and one large row")
     add("--scenarios", type=_some(SCENARIOS), default=tuple(SCENARIOS), metavar="A,B")
     add("--sizes", type=lambda text: tuple(text.split(",")), metavar="8x120,96x10000")
-    add("--seeds", type=lambda text: tuple(text.split(",")), default=("1",), metavar="1,2")
+    add("--seeds", type=lambda text: tuple(text.split(",")), metavar="1,2")
     add("--tables", type=_some(TABLES), default=TABLES, metavar=",".join(TABLES))
     add("--planners", type=_some(RUNS), default=tuple(RUNS), metavar="A,B")
     add("--target", type=float, default=1.0, metavar="PP", help="spread to reach, in points")

@@ -14,9 +14,6 @@ from tests.bench.planner.pairs import pair_objective, solve_pairs
 from tests.bench.planner.population import Ints
 from tests.bench.planner.tables import number, points, table
 
-MOST_HOSTS = 32
-"""Beyond 32 hosts and 1000 VMs the model finds nothing in minutes and takes gigabytes."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PairRow:

@@ -26,9 +26,12 @@ MOST_MEMORY = 0.955
 """No host holds more of its memory than this at the start; the planners' ceiling is 0.96."""
 
 LARGEST_VM_MIB = 128 * GIB
-"""Of ordinary VMs; monsters are as large as they are told to be."""
+LARGEST_VM = 0.25
+"""No ordinary VM is larger than this share of the largest host; monsters and whales have their own sizes."""
 
-BISECTIONS = 40
+STRONGEST_DRIFT, DRIFT_STEP, DRAWS = 1.6, 0.05, 20
+
+BISECTIONS = 30
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,6 +43,7 @@ class Mix:
     host_kinds: tuple[tuple[float, float], ...] = ((1.0, 1.0),)
     monsters: tuple[float, float] = (0.0, 0.0)  # per host, and their share of a host
     whales: tuple[float, float] = (0.0, 0.0)  # likewise, of the CPU alone
+    least_drift: float = 0.0  # standard deviation of the logarithm of the factors
     new_hosts: int = 0
 
 
@@ -75,6 +79,7 @@ def load_of(demand: Floats, at: Ints, hosts: int) -> Floats:
 def populate(hosts: int, vms: int, mix: Mix, rng: np.random.Generator) -> Population:
     """Return a population that was balanced once and whose demand has drifted to the spread of the mix."""
     memory = _memory(vms, rng)
+    memory = np.minimum(memory, LARGEST_VM * memory.sum() / (mix.used[1] * hosts))
     demand = np.stack([_cpu(memory, rng), memory], axis=1)
     capacity = _capacity(hosts, demand, mix)
     demand, special = _with_giants(demand, capacity, mix, rng)
@@ -108,15 +113,6 @@ def balanced_start(demand: Floats, capacity: Floats) -> Ints:
         at[vm] = host
         load[host] += demand[vm]
     return at
-
-
-def spread_of(demand: Floats, at: Ints, capacity: Floats) -> Floats:
-    """Return the capacity-weighted standard deviation of load over capacity, by resource, (2,)."""
-    load = load_of(demand, at, len(capacity))
-    share = capacity / capacity.sum(axis=0)
-    mean = load.sum(axis=0) / capacity.sum(axis=0)
-    result: Floats = np.sqrt((share * (load / capacity - mean) ** 2).sum(axis=0))
-    return result
 
 
 def _cpu(memory: Floats, rng: np.random.Generator) -> Floats:
@@ -159,35 +155,57 @@ def _with_giants(
 
 def _drifted(pop: Population, mix: Mix, old: int, rng: np.random.Generator) -> Population:
     """Let demand drift by lognormal factors, as strongly as the spread of the mix needs."""
-    noise = rng.standard_normal(pop.demand.shape)
-    noise[pop.special] = 0.0
     demand = pop.demand.copy()
     for column in (0, 1):
-        demand[:, column] = _drifted_column(pop, mix, old, noise[:, column], column)
+        drift = _Drift(pop, old, column)
+        for _ in range(DRAWS):
+            noise = rng.standard_normal(len(demand))
+            strength = drift.strength(noise, mix.spread[column], mix.least_drift)
+            if strength is not None:
+                break
+        demand[:, column] = drift.grown(noise, STRONGEST_DRIFT if strength is None else strength)
     return replace(pop, demand=_fitting(demand, pop.at, pop.capacity))
 
 
-def _drifted_column(pop: Population, mix: Mix, old: int, noise: Floats, column: int) -> Floats:
-    low, high = 0.0, 4.0
-    demand: Floats = pop.demand[:, column]
-    for _ in range(BISECTIONS):
-        strength = (low + high) / 2
-        demand = _grown(pop.demand[:, column], strength * noise)
-        if column == 1:
-            demand = np.where(pop.special, demand, np.minimum(demand, LARGEST_VM_MIB))
-        wide = np.stack([demand, demand], axis=1)
-        capacity = pop.capacity[:old, [column, column]]
-        if spread_of(wide, pop.at, capacity)[0] < mix.spread[column]:
-            low = strength
+class _Drift:
+    """The drift of one resource's demand over the hosts that had VMs."""
+
+    def __init__(self, pop: Population, old: int, column: int) -> None:
+        self.demand, self.capacity = pop.demand[:, column], pop.capacity[:old, column]
+        self.at, self.fixed = pop.at, pop.special
+        largest = LARGEST_VM * pop.capacity[:, column].max()
+        self.most = min(largest, LARGEST_VM_MIB) if column == 1 else largest
+
+    def strength(self, noise: Floats, spread: float, least: float) -> float | None:
+        """Return the least strength, from `least` on, that gives the spread; None where none does."""
+        low = least
+        for high in np.arange(least, STRONGEST_DRIFT, DRIFT_STEP).tolist():
+            if self.spread(noise, high) >= spread:
+                break
+            low = high
         else:
-            high = strength
-    return demand
+            return None
+        for _ in range(BISECTIONS):
+            middle = (low + high) / 2
+            low, high = (low, middle) if self.spread(noise, middle) >= spread else (middle, high)
+        return float(high)
 
+    def spread(self, noise: Floats, strength: float) -> float:
+        """Return the capacity-weighted standard deviation of load over capacity."""
+        load = np.bincount(self.at, self.grown(noise, strength), len(self.capacity))
+        share = self.capacity / self.capacity.sum()
+        mean = load.sum() / self.capacity.sum()
+        return float(np.sqrt((share * (load / self.capacity - mean) ** 2).sum()))
 
-def _grown(demand: Floats, exponent: Floats) -> Floats:
-    grown = demand * np.exp(exponent)
-    result: Floats = grown * (demand.sum() / grown.sum())
-    return result
+    def grown(self, noise: Floats, strength: float) -> Floats:
+        """Return the demand after the drift: the same total, no ordinary VM above the largest size."""
+        grown = self.demand * np.exp(strength * noise)
+        total = self.demand[~self.fixed].sum()
+        for _ in range(4):
+            grown *= total / grown[~self.fixed].sum()
+            grown = np.minimum(grown, self.most)
+        result: Floats = np.where(self.fixed, self.demand, grown)
+        return result
 
 
 def _fitting(demand: Floats, at: Ints, capacity: Floats) -> Floats:

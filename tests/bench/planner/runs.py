@@ -6,10 +6,11 @@ from types import MappingProxyType
 
 from balancer.assess.need import assess
 from balancer.cycle import plan_snapshot
+from balancer.model.errors import PlanInvalid
 from balancer.model.need import Holds
 from balancer.model.plan import Draft
 from balancer.plan import PlanSettings, make_draft
-from balancer.policy.types import Policy, Prices
+from balancer.policy.types import Policy
 from tests.bench.planner.bounds import Bounds, bounds_of
 from tests.bench.planner.cases import Case, policy_for
 from tests.bench.planner.climb import Climb, climb
@@ -19,10 +20,10 @@ from tests.bench.planner.ordered import ordered_greedy
 from tests.support.replay import replayed
 
 OURS, UNPOLISHED, RELIEF = "ours", "ours, no polish", "ours, contention only"
-BY_COUNT, COST_AWARE, COST_BOUND = "climb", "climb /s^0.5", "climb /s"
+SUMMED, BY_COUNT = "climb, summed", "climb"
+COST_AWARE, COST_BOUND = "climb /s^0.5", "climb /s"
 ORDERED, PAIRS = "ordered greedy", "pair booleans"
-PRICES = Prices()
-EXPONENTS = {BY_COUNT: 0.0, COST_AWARE: 0.5, COST_BOUND: 1.0}
+EXPONENTS = {SUMMED: 0.0, BY_COUNT: 0.0, COST_AWARE: 0.5, COST_BOUND: 1.0}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,15 +49,9 @@ class Row:
     makespan_s: float | None = None
 
     @property
-    def price(self) -> float:
-        """Return the price of the moves in moves: 1 + `per_second` x seconds each, as the policy says."""
-        return self.bill.moves + PRICES.per_second * self.bill.seconds
-
-    @property
-    def price_gap(self) -> float | None:
-        """Return the price over its lower bound, None where the bound or the target is missing."""
-        bound = self.bounds.price
-        return self.price / bound if bound and self.is_reached else None
+    def price_ratio(self) -> float | None:
+        """Return the price over its lower bound, None where the bound is unknown or the target missed."""
+        return self.bounds.price_ratio if self.is_reached else None
 
     @property
     def is_reached(self) -> bool:
@@ -74,19 +69,35 @@ def run_ours(case: Case, planner: str, *, repeats: int = 1) -> Row:
     draft, took = metered(lambda: make_draft(need, policy, settings), repeats=repeats)
     row = _row(case, planner, took, {move.vm: move.target for move in draft.moves})
     again = _again(case, policy, draft, settings)
-    status = "degraded" if draft.conflicts else row.status
     cleared = row.bill if row.after.over == 0 else None
-    row = replace(row, status=status, again=again, cleared=cleared)
-    if planner != OURS:
-        return row
-    makespan_s = plan_snapshot(need.snapshot, policy, settings=settings).makespan_seconds
-    return replace(row, bounds=bounds_of(need, policy), makespan_s=makespan_s)
+    row = replace(row, status=_status(row, draft), again=again, cleared=cleared)
+    return _with_plan(case, row, policy, settings) if planner == OURS else row
+
+
+def _status(row: Row, draft: Draft) -> str:
+    if draft.conflicts:
+        return "degraded"
+    if row.planner == RELIEF:
+        return "over" if row.after.over else "cleared"
+    return row.status
+
+
+def _with_plan(case: Case, row: Row, policy: Policy, settings: PlanSettings) -> Row:
+    """Return the row with what only a whole plan has: makespan and bounds; "unsound" if it is refused."""
+    try:
+        plan = plan_snapshot(case.need.snapshot, policy, settings=settings)
+    except PlanInvalid:
+        return replace(row, status="unsound")
+    bounds = bounds_of(case.need, policy, plan)
+    return replace(row, bounds=bounds, makespan_s=plan.makespan_seconds)
 
 
 def run_climb(case: Case, planner: str) -> Row:
     """Run one of the climbs."""
-    facts = case.facts
-    found, took = metered(lambda: climb(facts, target=case.target, exponent=EXPONENTS[planner]))
+    facts, exponent, is_summed = case.facts, EXPONENTS[planner], planner == SUMMED
+    found, took = metered(
+        lambda: climb(facts, target=case.target, exponent=exponent, is_summed=is_summed)
+    )
     row = _row(case, planner, took, facts.targets(found.end))
     return replace(row, cleared=_cleared(case, found))
 
@@ -131,6 +142,7 @@ RUNS: Mapping[str, Run] = MappingProxyType(
         OURS: lambda case, repeats: run_ours(case, OURS, repeats=repeats),
         UNPOLISHED: lambda case, repeats: run_ours(case, UNPOLISHED, repeats=repeats),
         RELIEF: lambda case, repeats: run_ours(case, RELIEF, repeats=repeats),
+        SUMMED: lambda case, _: run_climb(case, SUMMED),
         BY_COUNT: lambda case, _: run_climb(case, BY_COUNT),
         COST_AWARE: lambda case, _: run_climb(case, COST_AWARE),
         COST_BOUND: lambda case, _: run_climb(case, COST_BOUND),
