@@ -26,10 +26,12 @@ from balancer.model.plan import Draft, Plan, Schedule
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.stopwatch import Stopwatch
-from balancer.plan import PlanSettings, make_draft
+from balancer.plan import PlanSettings, make_draft, only_mandatory
 from balancer.plan.verify import verify
 from balancer.policy.types import Mode, Policy
 from balancer.ports import ClusterRef
+from balancer.rules.failover import lost_by_choice
+from balancer.rules.placement import Ground
 from balancer.sequence import make_schedule
 from balancer.version import VERSION
 
@@ -132,6 +134,17 @@ def plan_snapshot(
 
 
 def _find_way(
+    need: Need, policy: Policy, settings: PlanSettings, watch: Stopwatch
+) -> tuple[Draft, Schedule]:
+    """Plan and sequence; where what is dropped costs the survival of a host failure, only what must be."""
+    draft, schedule = _try_ways(need, policy, settings, watch)
+    ground = Ground(need.snapshot, policy, need.demand)
+    if schedule.dropped and lost_by_choice(ground, schedule.moves):
+        return _try_ways(only_mandatory(need), policy, settings, watch)
+    return draft, schedule
+
+
+def _try_ways(
     need: Need, policy: Policy, settings: PlanSettings, watch: Stopwatch
 ) -> tuple[Draft, Schedule]:
     """Plan and sequence; where a move cannot be reached, forbid that pair and plan differently."""

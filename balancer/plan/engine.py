@@ -15,6 +15,7 @@ from balancer.model.units import Seconds
 from balancer.plan.amends import mend_should_rules
 from balancer.plan.desk import Desk
 from balancer.plan.draft import write_draft
+from balancer.plan.failover import keep_survivable, only_mandatory
 from balancer.plan.load import level_hosts, relieve_hosts
 from balancer.plan.loadcost import load_cost
 from balancer.plan.mandatory import fulfil
@@ -53,6 +54,8 @@ def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
         if (run.desk.ledger.at == run.desk.base).all() or time.perf_counter() > run.deadline:
             break
         run.desk.new_round()
+    if not keep_survivable(run.desk, run.desk.problem.at):
+        return make_draft(only_mandatory(need), policy, settings)
     return write_draft(run.desk, stuck, run.watch)
 
 
@@ -95,6 +98,8 @@ class _Run:
             self._level(policy.thresholds.balance_target)
         prune(desk, policy.thresholds.balance_target)
         self.watch.lap("prune")
+        keep_survivable(desk, desk.base)
+        self.watch.lap("failover")
 
     def _level(self, target: float) -> None:
         level_hosts(self.desk)
