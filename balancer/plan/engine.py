@@ -16,7 +16,7 @@ from balancer.plan.amends import mend_should_rules
 from balancer.plan.desk import Desk
 from balancer.plan.draft import write_draft
 from balancer.plan.failover import keep_survivable, only_mandatory
-from balancer.plan.load import level_hosts, relieve_hosts
+from balancer.plan.load import even_out, level_hosts, relieve_hosts
 from balancer.plan.loadcost import load_cost
 from balancer.plan.mandatory import fulfil
 from balancer.plan.polish import Budget, polish
@@ -96,6 +96,9 @@ class _Run:
         wanted = is_first and desk.problem.need.wants_balance
         if self.may_level and (wanted or spread > policy.thresholds.balance_trigger):
             self._level(policy.thresholds.balance_target)
+        if policy.goals.vm_count:
+            even_out(desk)
+            self.watch.lap("vm_count")
         prune(desk, policy.thresholds.balance_target)
         self.watch.lap("prune")
         keep_survivable(desk, desk.base)

@@ -3,6 +3,7 @@
 from balancer.model.host import HostState
 from balancer.model.plan import MoveReason
 from balancer.model.units import percent
+from balancer.plan import counts
 from balancer.plan.desk import Note
 from balancer.plan.ledger import Ledger
 from balancer.plan.loadcost import LoadCost
@@ -24,6 +25,8 @@ def sentence(ledger: Ledger, cost: LoadCost, vm: int, target: int, note: Note) -
             return _rule(ledger, cost, vm, target, note)
         case MoveReason.MAKE_ROOM:
             return f"makes room on {_name(ledger, vm)} {note.cause}; {_arrival(ledger, cost, vm, target)}"
+        case _ if note.cause == counts.CAUSE:
+            return counts.sentence(ledger, target, int(ledger.at[vm]))
         case _:
             return _load(ledger, cost, vm, target)
 
