@@ -123,10 +123,10 @@ def keep_survivable(desk: Desk, start: Ints) -> bool:
     The one that mends most, else the one of least use, first. False where that is not enough, because
     a VM may not go back to where it was.
     """
-    check = Failover(desk.problem)
     chosen = _by_choice(desk, start)
-    if not check.count or not chosen:
+    if not chosen or not failures_to_tolerate(desk.problem.need.snapshot):
         return True
+    check = Failover(desk.problem)
     mandatory = desk.ledger.at.copy()
     mandatory[chosen] = start[chosen]
     allowed = check.lost(start) | check.lost(mandatory)
@@ -162,9 +162,13 @@ def _objective(desk: Desk, ledger: Ledger) -> float:
 
 
 def _by_choice(desk: Desk, start: Ints) -> list[int]:
-    """Return the VMs that moved since `start` for no mandatory reason, ascending."""
+    """Return the VMs that moved since `start` for no mandatory reason, ascending.
+
+    One that came back to where the snapshot has it has no note any more.
+    """
     moved = np.flatnonzero(desk.ledger.at != start).tolist()
-    return [vm for vm in moved if not desk.notes[vm].reason.is_mandatory]
+    musts = {vm for vm, note in desk.notes.items() if note.reason.is_mandatory}
+    return [vm for vm in moved if vm not in musts]
 
 
 def _may_return(desk: Desk, start: Ints) -> list[tuple[int, ...]]:
