@@ -1,4 +1,4 @@
-"""Forecasts and variation on random small clusters: the planner's figures are the policy's, and calm hosts stay calm."""
+"""Forecasts and variation on random small clusters: figures are the policy's, and calm hosts stay calm."""
 
 from dataclasses import replace
 from typing import Any
