@@ -3,9 +3,9 @@
 A pool's reservation belongs to its VMs together; the law of reservations asks what one VM is guaranteed
 on one host, so that it is divided here. Owns that division and nothing else; limits are `assess.limits`.
 
-Source: VMware, "DRS Enhancements in vSphere 6.7", resource pool reservations: they are divided by demand
-first and the rest up to the configured size. vSphere refuses a migration for the VM's own reservation
-alone and divides anew afterwards; we are more careful and let a host promise no more than it has.
+Source: VMware, "vCenter Server Upgrade", vSphere 6.7: DRS divides a pool's reservation by demand first, the
+rest up to the configured size. It divides anew with each run and is not known to refuse a migration for
+a pool's reservation; we are more careful and let a host promise no more than it has.
 """
 
 from collections.abc import Iterable, Mapping

@@ -40,6 +40,7 @@ def test_a_host_whose_peaks_overlap_is_relieved_although_its_mean_is_calm() -> N
     draft = draft_of(snap, RELIEF)
     assert [move.reason for move in draft.moves] == [MoveReason.CONTENTION]
     assert draft.moves[0].source == "host-1"
+    assert draft.moves[0].why.startswith("esx1 at 90 % CPU in lasting peaks, above 85 %; ")
     assert draft_of(replayed(snap, draft.moves), RELIEF).moves == ()
 
 
