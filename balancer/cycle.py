@@ -31,7 +31,6 @@ from balancer.plan.verify import verify
 from balancer.policy.types import Mode, Policy
 from balancer.ports import ClusterRef
 from balancer.rules.failover import lost_by_choice
-from balancer.rules.placement import Ground
 from balancer.sequence import make_schedule
 from balancer.version import VERSION
 
@@ -136,18 +135,7 @@ def plan_snapshot(
 def _find_way(
     need: Need, policy: Policy, settings: PlanSettings, watch: Stopwatch
 ) -> tuple[Draft, Schedule]:
-    """Plan and sequence; where what is dropped costs the survival of a host failure, only what must be."""
-    draft, schedule = _try_ways(need, policy, settings, watch)
-    ground = Ground(need.snapshot, policy, need.demand)
-    if schedule.dropped and lost_by_choice(ground, schedule.moves):
-        return _try_ways(only_mandatory(need), policy, settings, watch)
-    return draft, schedule
-
-
-def _try_ways(
-    need: Need, policy: Policy, settings: PlanSettings, watch: Stopwatch
-) -> tuple[Draft, Schedule]:
-    """Plan and sequence; where a move cannot be reached, forbid that pair and plan differently."""
+    """Plan and sequence; forbid pairs that cannot be reached; where drops cost HA its room, plan musts alone."""
     for _ in range(PLANNING_TRIES):
         draft = make_draft(need, policy, settings)
         watch.lap("search")
@@ -155,8 +143,10 @@ def _try_ways(
         watch.lap("sequence")
         dead = {(r.vm, r.host): r for r in schedule.dropped if r.vm and r.host}
         if not dead:
-            break
+            return draft, schedule
         need = replace(need, holds=need.holds.without_pairs(dead))
+    if lost_by_choice(need, policy, schedule.moves):
+        return _find_way(only_mandatory(need), policy, settings, watch)
     return draft, schedule
 
 

@@ -75,13 +75,13 @@ def _replay(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...
             return (
                 f"after wave {number} the cluster would be worse than at the start: {now}, {start}",
             )
-    return _check_failover(ground, moves)
+    return _check_failover(need, policy, moves)
 
 
-def _check_failover(ground: Ground, moves: Sequence[Move]) -> tuple[str, ...]:
+def _check_failover(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
     return tuple(
         f"after the plan {loss.vm} would find no host if {loss.host} failed"
-        for loss in lost_by_choice(ground, moves)
+        for loss in lost_by_choice(need, policy, moves)
     )
 
 

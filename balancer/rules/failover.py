@@ -13,11 +13,13 @@ from dataclasses import dataclass
 from math import floor
 
 from balancer.model.host import Host
+from balancer.model.need import Need
 from balancer.model.plan import Move
 from balancer.model.rule import Rule, RuleType
 from balancer.model.snapshot import Ha, Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import Blocker
+from balancer.policy.types import Policy
 from balancer.rules.capacity import SLACK
 from balancer.rules.placement import Ground, Placement
 
@@ -70,7 +72,7 @@ def losses(placement: Placement) -> tuple[Loss, ...]:
     return tuple(found)
 
 
-def lost_by_choice(ground: Ground, moves: Sequence[Move]) -> tuple[Loss, ...]:
+def lost_by_choice(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[Loss, ...]:
     """Return the failures that the optional moves of a plan lose.
 
     These are lost after all moves, but neither at the start nor after the moves of the VMs that must move.
@@ -78,6 +80,7 @@ def lost_by_choice(ground: Ground, moves: Sequence[Move]) -> tuple[Loss, ...]:
     musts = {move.vm for move in moves if move.reason.is_mandatory}
     if all(move.vm in musts for move in moves):
         return ()
+    ground = Ground(need.snapshot, policy, need.demand)
     found = losses(_after(ground, moves))
     if not found:
         return ()

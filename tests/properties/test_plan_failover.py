@@ -65,8 +65,7 @@ def test_planner_and_judge_call_the_same_failures_lost(snap: Snapshot) -> None:
 @settings(max_examples=40, deadline=None)
 def test_no_plan_loses_a_failure_by_choice_and_planning_again_plans_nothing(snap: Snapshot) -> None:
     plan = plan_snapshot(snap, EAGER, settings=PlanSettings())
-    ground = Ground(snap, EAGER, assess(snap, EAGER, Holds()).demand)
-    assert lost_by_choice(ground, plan.moves) == ()
+    assert lost_by_choice(assess(snap, EAGER, Holds()), EAGER, plan.moves) == ()
     if not plan.conflicts and not any("unreachable" in str(r) for r in plan.refusals):
         again = plan_snapshot(replayed(snap, plan.moves), EAGER, settings=PlanSettings())
         assert again.moves == ()
