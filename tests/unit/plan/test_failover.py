@@ -17,10 +17,12 @@ from balancer.model.vm import Vm
 from balancer.plan import PlanSettings
 from balancer.plan.desk import Note
 from balancer.plan.failover import Failover, keep_survivable
+from balancer.plan.verify import verify
 from balancer.policy.types import MemoryMetric, Policy
+from balancer.rules.failover import lost_by_choice
 from tests.support.builders import host, snapshot, vm
 from tests.support.replay import replayed
-from tests.unit.plan.support import desk_of, draft_of, moves_of
+from tests.unit.plan.support import desk_of, draft_of, moves_of, need_of
 
 ONE = Ha(enabled=True, host_failures_to_tolerate=1)
 HELD = Policy(memory_metric=MemoryMetric.CONSUMED)
@@ -116,3 +118,18 @@ def test_the_usual_answer_costs_milliseconds(hosts: int, vms: int) -> None:
     seconds = process_time() - start
     assert not np.any(lost)
     assert seconds < 0.03
+
+
+def test_the_independent_check_finds_a_plan_that_loses_a_failure() -> None:
+    """The plan was made as if there were no HA."""
+    moves = planned(whole_or_even(Ha())).moves
+    assert verify(need_of(whole_or_even(Ha()), HELD), HELD, moves) == ()
+    found = verify(need_of(whole_or_even(ONE), HELD), HELD, moves)
+    assert found == ("after the plan vm-20 would find no host if host-4 failed",)
+
+
+def test_a_loss_that_a_mandatory_move_brings_is_no_fault_of_the_plan() -> None:
+    moves = planned(whole_or_even(Ha())).moves
+    musts = [replace(move, reason=MoveReason.RULE) for move in moves]
+    assert lost_by_choice(need_of(whole_or_even(ONE), HELD), HELD, moves) != ()
+    assert lost_by_choice(need_of(whole_or_even(ONE), HELD), HELD, musts) == ()
