@@ -24,10 +24,11 @@ from balancer.model.plan import Draft, Incident, Plan, Schedule
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.stopwatch import Stopwatch
-from balancer.plan import PlanSettings, make_draft
+from balancer.plan import PlanSettings, make_draft, only_mandatory
 from balancer.plan.verify import verify
 from balancer.policy.types import Mode, Policy
 from balancer.ports import ClusterRef
+from balancer.rules.failover import lost_by_choice
 from balancer.sequence import make_schedule
 from balancer.version import VERSION
 
@@ -132,7 +133,7 @@ def plan_snapshot(
 def _find_way(
     need: Need, policy: Policy, settings: PlanSettings, watch: Stopwatch
 ) -> tuple[Draft, Schedule]:
-    """Plan and sequence; where a move cannot be reached, forbid that pair and plan differently."""
+    """Plan and sequence; forbid pairs that cannot be reached; where drops cost HA its room, plan musts alone."""
     incidents: tuple[Incident, ...] = ()
     for _ in range(PLANNING_TRIES):
         draft = make_draft(need, policy, settings)
@@ -144,6 +145,8 @@ def _find_way(
         if not dead:
             break
         need = replace(need, holds=need.holds.without_pairs(dead))
+    if dead and lost_by_choice(need, policy, schedule.moves):
+        return _find_way(only_mandatory(need), policy, settings, watch)
     return replace(draft, incidents=incidents), schedule
 
 

@@ -1,6 +1,6 @@
 """What a plan amounts to: its status, why in a sentence, and every must-rule or evacuation that stays unmet."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
@@ -9,8 +9,9 @@ from balancer.assess.state import measure
 from balancer.model.need import Need
 from balancer.model.plan import Conflict, Draft, Move, Plan, PlanStatus, Schedule, Violation
 from balancer.model.reasons import Refusal
-from balancer.model.units import Seconds, VmId, percent
+from balancer.model.units import HostId, Seconds, VmId, percent
 from balancer.policy.types import Policy
+from balancer.rules.failover import Loss, losses
 from balancer.rules.placement import Ground, Placement
 from balancer.rules.standing import stranded
 from balancer.rules.violations import violations
@@ -38,10 +39,11 @@ def conclude(
 ) -> Plan:
     """Make the plan: replay its moves, measure before and after, and name what stays unmet, once each."""
     placement = Placement(Ground(need.snapshot, policy, need.demand))
-    before = measure(placement)
+    before, lost_before = measure(placement), {loss.host for loss in losses(placement)}
     for move in found.moves:
         placement.move(move.vm, move.target)
     conflicts = (*found.draft.conflicts, *_unnamed(policy, found.draft.conflicts, placement))
+    conflicts += _lost_failures(placement, lost_before)
     status, reason = _status(need, policy, found, conflicts)
     draft, schedule = found.draft, found.schedule
     return Plan(
@@ -110,6 +112,25 @@ def _stranded_vm(after: Placement, vm: VmId) -> Conflict:
         vms=(vm,),
         hosts=(host.id,),
         relax=f"make room for {facts.name} on another host, or power it off",
+    )
+
+
+def _lost_failures(after: Placement, lost_before: Collection[HostId]) -> tuple[Conflict, ...]:
+    """Name the host failures that the plan's mandatory moves leave nobody to survive."""
+    new = [loss for loss in losses(after) if loss.host not in lost_before]
+    return tuple(_lost_failure(after, loss) for loss in new)
+
+
+def _lost_failure(after: Placement, loss: Loss) -> Conflict:
+    vm, hosts = after.vm(loss.vm), after.ground.snapshot.host_by_id
+    gib = after.ground.demand[vm.id].footprint_mib / 1024
+    names = " and ".join(hosts[host].name for host in loss.fails)
+    return Conflict(
+        kind="ha",
+        message=f"if {names} failed, {vm.name} ({gib:.0f} GiB) would find no host any more",
+        vms=(vm.id,),
+        hosts=loss.fails,
+        relax="bring another host into service, or power VMs off",
     )
 
 

@@ -8,6 +8,9 @@ the assessment; planner, report and metrics take their figures from here.
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from balancer.assess.guarantees import with_guarantees
+from balancer.assess.limits import within_limits
+from balancer.assess.pools import pool_tree
 from balancer.model.need import Demand
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Mhz, Mib, VmId
@@ -19,7 +22,11 @@ def demand_of(snapshot: Snapshot, policy: Policy) -> Mapping[VmId, Demand]:
     """Return the demand of each running VM, by id in the order of the snapshot."""
     vms = snapshot.running_vms
     slots = max((_slots(vm) for vm in vms), default=0)
-    return MappingProxyType({vm.id: _demand(vm, policy, slots) for vm in vms})
+    demand = {vm.id: _demand(vm, policy, slots) for vm in vms}
+    if snapshot.resource_pools:
+        tree = pool_tree(snapshot.resource_pools, vms)
+        demand = with_guarantees(snapshot, tree, within_limits(tree, demand))
+    return MappingProxyType(demand)
 
 
 def cpu_figure(vm: Vm) -> Mhz | None:

@@ -16,5 +16,5 @@ def fit_goals(goals: Goals, unfit: Sequence[Refusal]) -> Goals:
     if reasons & UNFIT:
         return Goals(evacuation=False, rules=False, contention=False, balance=False)
     if Reason.HOSTS_LOST in reasons:
-        return replace(goals, contention=False, balance=False)
+        return replace(goals, contention=False, balance=False, vm_count=False)
     return goals

@@ -222,6 +222,12 @@ VM_AND_PAIR_ROWS: tuple[Row, ...] = (
         _ROOM,
     ),
     (
+        Reason.FAILOVER_CAPACITY,
+        "spare room for a host failure would be lost",
+        "After the move some VM would find no host if a host failed, which it does now.",
+        "Add a host, free memory, or lower the number of failures that HA is to tolerate.",
+    ),
+    (
         Reason.CPU_RESERVATION,
         "CPU reservation does not fit",
         "The target has less unreserved CPU than the VM's reservation.",

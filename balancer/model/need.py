@@ -1,6 +1,6 @@
 """What the assessment found: demand of every running VM, what is held still, and which goals call for action."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
@@ -54,6 +54,11 @@ class Holds:
     def without_pairs(self, dead: Mapping[tuple[VmId, HostId], Refusal]) -> "Holds":
         """Return these holds with further pairs ruled out."""
         return replace(self, pairs=MappingProxyType({**self.pairs, **dead}))
+
+    def without_choice(self, vms: Iterable[VmId], reason: Refusal) -> "Holds":
+        """Return these holds with all the given VMs held, so that only what must move does."""
+        held = dict.fromkeys(vms, reason)
+        return replace(self, vms=MappingProxyType({**held, **self.vms}))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -50,6 +50,7 @@ class Reason(StrEnum):
     CPU_RESERVATION = "cpu_reservation"
     MEMORY_RESERVATION = "memory_reservation"
     HOST_VM_LIMIT = "host_vm_limit"
+    FAILOVER_CAPACITY = "failover_capacity"
     AFFINITY = "affinity"
     ANTI_AFFINITY = "anti_affinity"
     VM_HOST_AFFINE = "vm_host_affine"

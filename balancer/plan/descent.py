@@ -8,10 +8,10 @@ from collections.abc import Callable
 
 import numpy as np
 
-from balancer.plan.codes import Floats
+from balancer.plan.codes import Floats, Ints
 from balancer.plan.field import Field
 from balancer.plan.loadcost import LEAST_GAIN
-from balancer.plan.problem import COUNT
+from balancer.plan.problem import COUNT, CPU, MEMORY
 
 RELIEF_EXPONENTS = (0.1, 0.25, 0.5, 0.8)
 BALANCE_EXPONENTS = (0.25, 0.0, 0.5)
@@ -48,17 +48,33 @@ def level(field: Field, exponent: float, target: float, *, most_price: float = n
     _descend(field, exponent, worthwhile, enough)
 
 
-def even_counts(field: Field, target: float) -> None:
-    """Move units from hosts with more VMs than the mean to hosts with fewer, until the counts are even."""
+def even_counts(field: Field, target: float, most_imbalance: float) -> None:
+    """Move units from hosts with more VMs than the mean to hosts with fewer, until the counts are even.
+
+    No move lets the imbalance of load exceed `most_imbalance`.
+    """
     mean = field.cost.bowl.middle[:, 2]
     while len(field) and field.cost.count_spread(field.ledger) > target:
         count = field.ledger.load[:, COUNT]
         entry = np.where((count < mean)[:, None], field.entry, np.inf)
         net = np.where((count > mean)[field.host], field.exit - entry.min(axis=0), -np.inf)
+        net[_imbalance_then(field, np.argmin(entry, axis=0)) > most_imbalance] = -np.inf
         unit = int(np.argmax(net))
         if net[unit] <= LEAST_GAIN:
             return
         field.move(unit, int(np.argmin(entry[:, unit])))
+
+
+def _imbalance_then(field: Field, target: Ints) -> Floats:
+    """Return the imbalance of load after each unit's move to its target alone, (U,)."""
+    load, size = (CPU, MEMORY), field.units.size[:, [CPU, MEMORY]]
+    curve, off = field.cost.bowl.curve[:, load], field.ledger.load[:, load]
+    off = off - field.cost.bowl.middle[:, load]
+    grown = curve[target] * size * (2.0 * off[target] + size)
+    shrunk = curve[field.host] * size * (2.0 * off[field.host] - size)
+    then = field.cost.imbalance(field.ledger) ** 2 + (grown - shrunk).sum(axis=1)
+    result: Floats = np.sqrt(np.maximum(then, 0.0))
+    return result
 
 
 def worthwhile(net: Floats) -> Floats:

@@ -38,6 +38,7 @@ class Desk:
         self.families = families(problem)
         self.family_of = {vm: family for family in self.families for vm in family}
         self.notes: dict[int, Note] = {}
+        self.taken_back: set[tuple[int, ...]] = set()  # so that a host may fail
         self.wide_costs = wide_cost(problem)
         self._masks: Masks | None = None
         self.start_masks = Masks(problem, problem.at)

@@ -6,6 +6,7 @@ import numpy as np
 
 from balancer.model.plan import Draft, ProposedMove
 from balancer.model.stopwatch import Stopwatch
+from balancer.plan import failover
 from balancer.plan.conflicts import unmet
 from balancer.plan.desk import Desk
 from balancer.plan.explain import label, sentence
@@ -20,7 +21,7 @@ def write_draft(desk: Desk, stuck: Sequence[Task], watch: Stopwatch) -> Draft:
     """Write down what the desk came to. `gain` sums up to the fall in cost over all moves."""
     moves = tuple(_moves(desk))
     conflicts, refusals = unmet(desk, stuck) if stuck else ((), ())
-    refusals = (*refusals, *grouped(desk))
+    refusals = (*refusals, *failover.refusals(desk), *grouped(desk))
     watch.lap("draft")
     return Draft(moves=moves, conflicts=conflicts, refusals=refusals, stage_seconds=watch.laps)
 

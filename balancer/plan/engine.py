@@ -17,7 +17,8 @@ from balancer.model.units import Seconds
 from balancer.plan.amends import mend_should_rules
 from balancer.plan.desk import Desk
 from balancer.plan.draft import write_draft
-from balancer.plan.load import level_hosts, relieve_hosts
+from balancer.plan.failover import keep_survivable, only_mandatory
+from balancer.plan.load import even_out, level_hosts, relieve_hosts
 from balancer.plan.loadcost import load_cost
 from balancer.plan.mandatory import fulfil
 from balancer.plan.polish import Budget, polish
@@ -55,10 +56,16 @@ def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
         return Draft(moves=())
     with closing(settings.open_solver()) as runner:
         run = _Run(need, policy, settings, Solver(runner))
-        return replace(_draft(run), incidents=run.solver.incidents)
+        draft = _draft(run)
+        if draft is None:
+            draft = _draft(_Run(only_mandatory(need), policy, settings, run.solver)) or Draft(
+                moves=()
+            )
+        return replace(draft, incidents=run.solver.incidents)
 
 
-def _draft(run: "_Run") -> Draft:
+def _draft(run: "_Run") -> Draft | None:
+    """Return the draft of a run; None where only what is mandatory may be planned, so that HA keeps its room."""
     stuck: list[Task] = []
     for number in range(MOST_ROUNDS):
         stuck = run.mandatory()
@@ -66,6 +73,8 @@ def _draft(run: "_Run") -> Draft:
         if (run.desk.ledger.at == run.desk.base).all() or time.perf_counter() > run.deadline:
             break
         run.desk.new_round()
+    if not keep_survivable(run.desk, run.desk.problem.at):
+        return None
     return write_draft(run.desk, stuck, run.watch)
 
 
@@ -107,8 +116,13 @@ class _Run:
         wanted = is_first and desk.problem.need.wants_balance
         if self.may_level and (wanted or spread > policy.thresholds.balance_trigger):
             self._level(policy.thresholds.balance_target)
+        if policy.goals.vm_count:
+            even_out(desk)
+            self.watch.lap("vm_count")
         prune(desk, policy.thresholds.balance_target)
         self.watch.lap("prune")
+        keep_survivable(desk, desk.base)
+        self.watch.lap("failover")
 
     def _level(self, target: float) -> None:
         if self.settings.polish_windows:

@@ -3,9 +3,10 @@
 from balancer.model.host import HostState
 from balancer.model.plan import MoveReason
 from balancer.model.units import percent
+from balancer.plan import counts
 from balancer.plan.desk import Note
 from balancer.plan.ledger import Ledger
-from balancer.plan.loadcost import LoadCost
+from balancer.plan.loadcost import LEAST_GAIN, LoadCost
 
 _RESOURCE = ("CPU", "memory")
 
@@ -24,6 +25,8 @@ def sentence(ledger: Ledger, cost: LoadCost, vm: int, target: int, note: Note) -
             return _rule(ledger, cost, vm, target, note)
         case MoveReason.MAKE_ROOM:
             return f"makes room on {_name(ledger, vm)} {note.cause}; {_arrival(ledger, cost, vm, target)}"
+        case _ if note.cause == counts.CAUSE:
+            return counts.sentence(ledger, target, int(ledger.at[vm]))
         case _:
             return _load(ledger, cost, vm, target)
 
@@ -52,9 +55,11 @@ def _load(ledger: Ledger, cost: LoadCost, vm: int, target: int) -> str:
     problem, source = ledger.problem, int(ledger.at[vm])
     column = _telling_column(ledger, cost, vm)
     ratio = ledger.load[source, column] / cost.capacity[source, column]
+    stress = float(cost.stress_of(source, ledger.load[source])[column])
     name, what = problem.hosts[source].name, _RESOURCE[column]
-    if ratio > cost.limit[column]:
-        cause = f"{name} at {percent(ratio)} {what}, above {percent(cost.limit[column])}"
+    if stress > cost.limit[column]:
+        peaks = " in lasting peaks" if stress > ratio + LEAST_GAIN else ""
+        cause = f"{name} at {percent(stress)} {what}{peaks}, above {percent(cost.limit[column])}"
     else:
         cause = f"{name} at {percent(ratio)} {what}, mean {percent(cost.mean[column])}"
     return f"{cause}; {_arrival(ledger, cost, vm, target, column)}"
@@ -75,10 +80,10 @@ def _arrival(
 def _telling_column(ledger: Ledger, cost: LoadCost, vm: int) -> int:
     """Return the resource for which leaving the source matters more."""
     source, best = int(ledger.at[vm]), 0
-    relief = []
+    relief, stress = [], cost.stress_of(source, ledger.load[source])
     for column in (0, 1):
         ratio = ledger.load[source, column] / cost.capacity[source, column]
-        over = max(ratio - cost.limit[column], 0.0)
+        over = max(stress[column] - cost.limit[column], 0.0)
         above = ratio - cost.mean[column]
         share = ledger.problem.size[vm, column] / cost.capacity[source, column]
         relief.append(share * (over * 1e3 + cost.weight[column] * above))

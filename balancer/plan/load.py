@@ -3,11 +3,12 @@
 import numpy as np
 
 from balancer.model.plan import MoveReason
+from balancer.plan import counts
 from balancer.plan.codes import Bools
 from balancer.plan.descent import BALANCE_EXPONENTS, RELIEF_EXPONENTS, even_counts, level, relieve
 from balancer.plan.desk import Desk, Note
 from balancer.plan.field import Field
-from balancer.plan.loadcost import LEAST_GAIN, load_cost
+from balancer.plan.loadcost import LEAST_GAIN
 from balancer.plan.refine import Trials, refine
 from balancer.plan.swaps import swap_until
 
@@ -81,12 +82,14 @@ def _exchanged(desk: Desk, target: float, ceiling: float) -> Field:
 
 def even_out(desk: Desk) -> None:
     """Even out the numbers of VMs where the policy asks for it; load is the more important."""
-    thresholds = desk.problem.policy.thresholds
-    if load_cost(desk.ledger).count_spread(desk.ledger) <= thresholds.vm_count_trigger:
+    limits = desk.problem.policy.thresholds
+    if counts.spread(desk) <= limits.vm_count_trigger:
         return
     field = Field(desk)
-    even_counts(field, thresholds.vm_count_target)
-    _keep(desk, field, MoveReason.BALANCE)
+    spread = field.cost.imbalance(field.ledger)
+    even_counts(field, limits.vm_count_target, max(limits.balance_target, spread))
+    for members, target in field.outcome():
+        desk.move(members, target, Note(reason=MoveReason.BALANCE, cause=counts.CAUSE))
 
 
 def _promising(field: Field) -> Bools:

@@ -7,6 +7,7 @@ import numpy as np
 
 from balancer.model.plan import MoveReason
 from balancer.plan.codes import Bools
+from balancer.plan.counts import stay_even
 from balancer.plan.desk import Desk
 from balancer.plan.loadcost import LEAST_GAIN, LoadCost, load_cost
 from balancer.plan.units import make_units
@@ -82,5 +83,6 @@ def _is_spared(desk: Desk, cost: LoadCost, moved: list[_Moved], target: float) -
     paid = [desk.price(members)[host] for (members, _), host in zip(moved, away, strict=True)]
     is_dear = contention + uneven <= np.array(paid)
     is_level = cost.imbalance(desk.ledger) ** 2 + uneven <= target**2
-    result: Bools = (contention <= LEAST_GAIN) & (is_dear | is_level)
+    is_even = stay_even(desk, units.size, home, away)
+    result: Bools = (contention <= LEAST_GAIN) & (is_dear | is_level) & is_even
     return result

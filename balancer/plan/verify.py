@@ -11,6 +11,7 @@ from balancer.model.need import Need
 from balancer.model.plan import Move
 from balancer.model.units import MoveId, VmId
 from balancer.policy.types import Policy
+from balancer.rules.failover import lost_by_choice
 from balancer.rules.judge import judge_move
 from balancer.rules.placement import Candidate, Ground, Placement
 from balancer.rules.standing import Scale
@@ -22,7 +23,7 @@ def verify(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]
     Checked: order and references; every move at its wave, with all others of the wave and the running
     migrations of others begun (so that each arrival counts before any departure); no prefix of waves
     worse than the start. While a mandatory move is still to come only the laws count: room that is made
-    for an evacuation may cost balance.
+    for an evacuation may cost balance. After the last wave, whether host failures can still be survived.
     """
     problems = _check_form(need, moves)
     if problems:
@@ -74,7 +75,14 @@ def _replay(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...
             return (
                 f"after wave {number} the cluster would be worse than at the start: {now}, {start}",
             )
-    return ()
+    return _check_failover(need, policy, moves)
+
+
+def _check_failover(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
+    return tuple(
+        f"after the plan {loss.vm} would find no host if {loss.host} failed"
+        for loss in lost_by_choice(need, policy, moves)
+    )
 
 
 def _check_wave(

@@ -12,6 +12,7 @@ from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings, make_draft
 from balancer.policy.types import Policy, Prices, Thresholds
+from balancer.rules.capacity import most_vcpus, most_vms
 from balancer.rules.placement import Ground, Placement
 from balancer.rules.standing import standing
 from balancer.rules.violations import violations
@@ -25,6 +26,8 @@ EAGER = Policy(
         cpu_contention=0.7,
         balance_trigger=0.02,
         balance_target=0.01,
+        vcpus_per_core=2.5,
+        vms_per_host=7,
     ),
     prices=Prices(),
 )
@@ -70,9 +73,15 @@ def test_no_host_that_gains_a_vm_is_overfilled(snap: Snapshot) -> None:
         host = snap.host_by_id[host_id]
         limit = EAGER.thresholds.memory_ceiling * host.usable_memory_mib
         assert after.footprint_mib[host_id] <= limit + 1e-3
-        assert host.max_running_vms is None or len(after.present[host_id]) <= host.max_running_vms
+        assert len(after.present[host_id]) <= most_vms(host, EAGER.thresholds)
+        arrived = [need.demand[move.vm] for move in draft.moves if move.target == host_id]
+        if any(demand.memory_reserved_mib for demand in arrived):
+            assert after.memory_reserved_mib[host_id] <= host.usable_memory_mib + 1e-3
+        if any(demand.cpu_reserved_mhz for demand in arrived):
+            assert after.cpu_reserved_mhz[host_id] <= host.usable_cpu_mhz + 1e-3
         if host_id not in only_mandatory and not _has_mandatory(draft, host_id):
             assert after.cpu_mhz[host_id] <= EAGER.thresholds.cpu_ceiling * host.usable_cpu_mhz + 1
+            assert after.vcpus[host_id] <= most_vcpus(host, EAGER.thresholds)
 
 
 def _has_mandatory(draft: Draft, host_id: str) -> bool:

@@ -6,16 +6,19 @@ from hypothesis import strategies as st
 
 from balancer.model.host import Host, HostState, VmotionLink
 from balancer.model.rule import Rule, RuleType
-from balancer.model.snapshot import Ha, Snapshot
+from balancer.model.snapshot import Ha, ResourcePool, Snapshot
 from balancer.model.vm import Automation, Blocker, Encryption, PowerState, Vm
 from balancer.policy.types import Policy, Thresholds
 from tests.support.builders import host, rule, snapshot, vm
 
-POLICY = Policy(thresholds=Thresholds(cpu_ceiling=0.9, memory_ceiling=0.9))
+POLICY = Policy(
+    thresholds=Thresholds(cpu_ceiling=0.9, memory_ceiling=0.9, vcpus_per_core=2.0, vms_per_host=4)
+)
 
 MODES = (None, "intel-haswell", "intel-skylake", "intel-icelake", "amd-unknown")
 REACH = (None, frozenset({"a"}), frozenset({"a", "b"}), frozenset({"b", "c"}))
 NEEDS: tuple[frozenset[str], ...] = (frozenset(), frozenset({"a"}), frozenset({"a", "b"}))
+POOLS = ("gold", "silver")
 STATES = (*([HostState.CONNECTED] * 8), *HostState)
 OFTEN = 12
 """How much more often a usual value is drawn than an unusual one."""
@@ -37,7 +40,8 @@ def clusters(
     rules = draw(st.lists(_rules(count, len(hosts)), max_size=4)) if count else []
     spare = frozenset(h.id for h in hosts[1:] if draw(usually(False, True)))
     cluster = {"ha": Ha(failover_hosts=spare), "evc_mode": draw(usually(None, "intel-skylake"))}
-    return snapshot(hosts, vms, rules, cluster=cluster)
+    pools = draw(st.tuples(*(_pools(name) for name in POOLS)))
+    return snapshot(hosts, vms, rules, cluster=cluster, resource_pools=pools)
 
 
 def _hosts(number: int, is_plain: bool) -> st.SearchStrategy[Host]:
@@ -46,6 +50,8 @@ def _hosts(number: int, is_plain: bool) -> st.SearchStrategy[Host]:
         "memory_capacity_mib": st.sampled_from([20_000.0, 30_000.0]),
         "state": st.sampled_from(STATES),
         "max_running_vms": usually(None, 3, 5),
+        "cpu_cores": st.sampled_from([None, 2, 4]),
+        "numa_nodes": usually(None, 2),
     }
     if not is_plain:
         facts |= {
@@ -65,6 +71,8 @@ def _vms(number: int, hosts: int, is_plain: bool) -> st.SearchStrategy[Vm]:
     facts: dict[str, st.SearchStrategy[Any]] = {
         "memory_mib": st.sampled_from([1000.0, 4000.0, 9000.0]),
         "cpu_demand_mhz": st.sampled_from([0.0, 500.0, 2000.0, 4000.0, None]),
+        "vcpus": st.sampled_from([1, 2, 4]),
+        "resource_pool": st.sampled_from([None, None, *POOLS]),
         "cpu_reservation_mhz": usually(0.0, 3000.0),
         "memory_reservation_mib": usually(0.0, 6000.0),
         "power": usually(PowerState.ON, PowerState.OFF),
@@ -89,14 +97,29 @@ def _vm(number: int, on: int, facts: dict[str, Any]) -> Vm:
     return vm(number, on=on, **facts, **({"automation": automation} if automation else {}))
 
 
+def _pools(name: str) -> st.SearchStrategy[ResourcePool]:
+    """Draw a pool; the silver one lies in the golden one or beside it."""
+    return st.builds(
+        ResourcePool,
+        id=st.just(name),
+        name=st.just(name),
+        parent=st.sampled_from([None, "gold"]) if name == "silver" else st.none(),
+        cpu_reservation_mhz=usually(None, 4000.0, 12_000.0),
+        memory_reservation_mib=usually(None, 8000.0, 20_000.0),
+        cpu_limit_mhz=usually(None, 3000.0),
+        memory_limit_mib=usually(None, 6000.0),
+    )
+
+
 def _rules(vms: int, hosts: int) -> st.SearchStrategy[Rule]:
     members = st.lists(st.integers(1, vms), min_size=1, max_size=4, unique=True)
     return st.builds(
-        lambda kind, of, on, mandatory: rule(
-            f"{kind} {of}", kind, of, on=on, mandatory=mandatory, enabled=True
+        lambda kind, of, on, mandatory, weight: rule(
+            f"{kind} {of}", kind, of, on=on, mandatory=mandatory, enabled=True, weight=weight
         ),
         st.sampled_from(RuleType),
         members,
         st.lists(st.integers(1, hosts), max_size=hosts, unique=True),
         usually(True, False),
+        usually(1.0, 0.5, 3.0),
     )

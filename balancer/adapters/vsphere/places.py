@@ -74,12 +74,17 @@ def network_from(facts: Facts) -> Network:
 
 
 def pool_from(facts: Facts) -> ResourcePool:
-    """Translate a resource pool; the cluster's root pool has no parent."""
+    """Translate a resource pool; the cluster's root pool has no parent, and nothing reserved or limited.
+
+    What vSphere gives as the root's reservation and limit is the capacity of the cluster, no promise to VMs.
+    """
     is_root = facts.ref_kind("parent") not in ("ResourcePool", "VirtualApp")
+    if is_root:
+        return ResourcePool(id=facts.id, name=facts.text("name") or facts.id)
     return ResourcePool(
         id=facts.id,
         name=facts.text("name") or facts.id,
-        parent=None if is_root else facts.ref("parent"),
+        parent=facts.ref("parent"),
         cpu_reservation_mhz=facts.number("config.cpuAllocation.reservation"),
         cpu_limit_mhz=facts.number("config.cpuAllocation.limit"),
         cpu_shares=facts.number("config.cpuAllocation.shares.shares"),

@@ -72,7 +72,7 @@ def _vms(id_: VmId, hosts: list[HostId]) -> st.SearchStrategy[Vm]:
         *("cpu_demand_mhz", "cpu_usage_mhz", "cpu_ready_percent", "memory_active_mib"),
         *("memory_consumed_mib", "memory_granted_mib", "memory_swapped_mib", "cpu_limit_mhz"),
         *("memory_ballooned_mib", "dirty_rate_mbps", "cpu_shares", "memory_limit_mib"),
-        "memory_shares",
+        *("memory_shares", "cpu_demand_stddev_mhz"),
     ]
     texts = ["uuid", "resource_pool", "folder", "min_evc_mode", "evc_mode"]
     profile = st.builds(
@@ -145,6 +145,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         hosts=st.frozensets(st.sampled_from(hosts)),
         enabled=st.booleans(),
         mandatory=st.booleans(),
+        weight=_amounts,
     )
     flights = st.builds(
         InFlight,

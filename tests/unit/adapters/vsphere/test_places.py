@@ -104,6 +104,16 @@ def test_the_root_pool_has_no_parent() -> None:
     assert (root.parent, child.parent, in_app.parent) == (None, "resgroup-1", "resgroup-v4")
 
 
+def test_the_capacity_that_the_root_pool_shows_is_no_reservation_and_no_limit() -> None:
+    allocation = {"config__memoryAllocation__reservation": 500, "config__cpuAllocation__limit": 900}
+    root = pool_from(
+        facts("resgroup-1", parent=ref(vim.ClusterComputeResource, "domain-c8"), **allocation)
+    )
+    child = pool_from(facts("resgroup-2", parent=ref(vim.ResourcePool, "resgroup-1"), **allocation))
+    assert (root.memory_reservation_mib, root.cpu_limit_mhz) == (None, None)
+    assert (child.memory_reservation_mib, child.cpu_limit_mhz) == (500, 900)
+
+
 def test_pools_of_a_supervisor_are_known_by_their_namespace() -> None:
     pools = [facts("resgroup-1"), facts("resgroup-2", namespace="team-a")]
     assert managed_pools(pools) == {"resgroup-2"}
