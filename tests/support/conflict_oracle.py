@@ -48,7 +48,9 @@ class Wish:
 class Everywhere:
     """All placements of the running VMs, (P, VMs), judged one member at a time."""
 
-    def __init__(self, need: Need, policy: Policy, wish: Wish) -> None:
+    def __init__(self, need: Need, policy: Policy, wish: Wish, rooms: dict[Member, Bools]) -> None:
+        """Keep in `rooms` what does not depend on the wish."""
+        self._rooms = rooms
         self.need, self.policy, self.wish = need, policy, wish
         self.snapshot = need.snapshot
         self.vms = [vm.id for vm in self.snapshot.running_vms]
@@ -56,16 +58,40 @@ class Everywhere:
         rows = product(range(len(self.hosts)), repeat=len(self.vms))
         self.all: Ints = np.array(list(rows), dtype=np.int64)
 
+    def every_member(self) -> tuple[Member, ...]:
+        """Return all that could stand against a placement, whether or not the planner thought of it."""
+        rules = [n for n, r in enumerate(self.snapshot.rules) if r.enabled and r.mandatory]
+        hosts, vms = range(len(self.hosts)), range(len(self.vms))
+        return (
+            *(Member(kind=Kind.RULE, at=number) for number in rules),
+            *(Member(kind=Kind.HOST, at=host) for host in hosts),
+            *(Member(kind=Kind.TIE, at=vm) for vm in vms),
+            *(
+                Member(kind=Kind.REACH, at=vm, what=law)
+                for vm in vms
+                for law in range(len(_LAWS) + 1)
+            ),
+            *(
+                Member(kind=Kind.ROOM, at=host, what=room)
+                for host in hosts
+                for room in range(len(_ROOMS))
+            ),
+        )
+
     def feasible(self, members: Iterable[Member]) -> bool:
         """Whether some placement obeys all the members."""
         good = np.ones(len(self.all), dtype=bool)
         for member in members:
             good &= self._obeying(member)
+            if not good.any():
+                return False
         return bool(good.any())
 
     def _obeying(self, member: Member) -> Bools:
         if member.kind is Kind.ROOM:
-            return self._fitting(member)
+            if member not in self._rooms:
+                self._rooms[member] = self._fitting(member)
+            return self._rooms[member]
         if member.kind is Kind.RULE:
             return self._keeping(self.snapshot.rules[member.at])
         pairs = np.array(

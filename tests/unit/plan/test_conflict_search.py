@@ -4,6 +4,7 @@ import subprocess
 import sys
 
 from balancer.model.host import HostState
+from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.vm import Blocker
 from balancer.plan.conflict_cost import ORDER, Change
@@ -12,7 +13,7 @@ from balancer.plan.conflict_question import Facts
 from balancer.plan.conflict_set import Finding, Patience, find_set
 from balancer.plan.conflicts import unmet
 from balancer.plan.mandatory import fulfil
-from tests.support.builders import host, snapshot, vm
+from tests.support.builders import host, rule, snapshot, vm
 from tests.unit.plan.support import desk_of, draft_of
 
 ENTERING = HostState.ENTERING_MAINTENANCE
@@ -61,6 +62,19 @@ def test_a_placement_that_exists_is_not_called_a_contradiction() -> None:
         "a placement that obeys every law exists, but no way to it was found "
         "(it would take moving vm2 as well)"
     )
+
+
+def test_a_rule_that_is_broken_elsewhere_is_no_part_of_it() -> None:
+    hosts = [host(1, state=ENTERING), *(host(n, memory_capacity_mib=10_000.0) for n in (2, 3))]
+    sizes = {1: 6000.0, 2: 5000.0, 3: 4500.0}
+    vms = [vm(n, on=n, memory_mib=size) for n, size in sizes.items()]
+    vms += [vm(n, on=2 + n % 2, memory_mib=10.0) for n in (10, 11, 12)]
+    crowd = rule("apart", RuleType.ANTI_AFFINITY, [10, 11, 12])
+    desk = desk_of(snapshot(hosts, vms, [crowd]))
+    conflicts, _refusals = unmet(desk, fulfil(desk))
+    told = {conflict.kind: conflict.message for conflict in conflicts}
+    assert "a placement that obeys every law exists" in told["evacuation"]
+    assert told["rule"].startswith("vm10, vm11 and vm12 cannot all be kept apart (rule 'apart')")
 
 
 def test_two_causes_need_two_changes_and_the_sentence_says_that_there_are_more() -> None:
