@@ -80,6 +80,16 @@ class Ground:
         return dict(zip(self.demand, np.array(rows, dtype=np.float64), strict=True))
 
     @cached_property
+    def load_at_start(self) -> Array:
+        """Return what the VMs add up to on each host of the snapshot, (hosts, figures)."""
+        load = np.zeros((len(self.snapshot.hosts), len(LOAD_FIGURES) + 2 * self.slots))
+        if self.figures:
+            rows = [self.row_of_host[vm.host] for vm in self.snapshot.running_vms]
+            figures = [self.figures[vm.id] for vm in self.snapshot.running_vms]
+            np.add.at(load, rows, np.array(figures))
+        return load
+
+    @cached_property
     def slots(self) -> int:
         """Return the number of slots of the horizon, 0 where demand is a point."""
         return len(next(iter(self.demand.values())).cpu_slots_mhz) if self.demand else 0
@@ -110,15 +120,16 @@ class Placement:
         self.cpu_reserved_mhz: dict[HostId, Mhz] = dict.fromkeys(self.present, 0.0)
         self.memory_reserved_mib: dict[HostId, Mib] = dict.fromkeys(self.present, 0.0)
         self.vcpus: dict[HostId, int] = dict.fromkeys(self.present, 0)
-        self._load = np.zeros((len(self.present), len(LOAD_FIGURES) + 2 * ground.slots))
+        self._load = ground.load_at_start.copy()
         for vm in ground.snapshot.running_vms:
             demand, host = ground.demand[vm.id], vm.host
             self.host_of[vm.id] = host
             self.present[host].add(vm.id)
             self.cpu_mhz[host] += demand.cpu_mhz
             self.footprint_mib[host] += demand.footprint_mib
-            self.cpu_reserved_mhz[host] += vm.cpu_reservation_mhz
-            self.memory_reserved_mib[host] += vm.memory_reservation_mib
+            self.cpu_reserved_mhz[host] += demand.cpu_reserved_mhz
+            self.memory_reserved_mib[host] += demand.memory_reserved_mib
+            self.vcpus[host] += vm.vcpus
 
     def copy(self) -> "Placement":
         """Return an equal placement that changes by itself; many times faster than a new count."""
