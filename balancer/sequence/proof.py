@@ -24,10 +24,10 @@ if TYPE_CHECKING:
 MOST_JOBS = 250
 """Above this nothing is asked: where so many moves bind, they bind by slots, and the bound is near."""
 
-EFFORT = 0.2
+EFFORT = 0.1
 """Deterministic time of the solver: some tenths of a second on a present-day core.
 
-Where chains bind it needs a fraction of that; where slots bind ten times as much changes nothing.
+Small chains need a fraction of that; where slots bind ten times as much changes nothing.
 """
 
 AT_MOST_S = 10.0
