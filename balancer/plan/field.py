@@ -33,11 +33,12 @@ class Field:
     a quadratic in the unit's size, so that a row is six numbers times the units' features.
     """
 
-    def __init__(self, desk: Desk) -> None:
+    def __init__(self, desk: Desk, *, on: Bools | None = None) -> None:
+        """Look at the units on the hosts `on` (H,), or at all."""
         self.desk, self.problem = desk, desk.problem
         self.ledger = desk.ledger.copy()
         self.cost = load_cost(self.ledger)
-        self.units: Units = make_units(self.ledger, movable(desk))
+        self.units: Units = make_units(self.ledger, movable(desk, on=on))
         self.host: Ints = self.units.source.copy()
         self.origin: Ints = self.units.source.copy()
         self.closed: Bools = _closed(desk, self.units)
@@ -181,7 +182,7 @@ class Field:
 
     def _rule_terms(self, units: list[int]) -> Floats:
         """Return the columns of `_terms` of some units anew, (H, units)."""
-        terms = self.prices[self.link_of][:, units]
+        terms = self.prices[self.link_of[:, None], units]
         for place, unit in enumerate(units):
             terms[:, place] += self.desk.wide(self.units.members[unit])
         if self._wishes.size:
@@ -219,11 +220,13 @@ _PER_UNIT = ("host", "origin", "seconds", "exit", "relief", "base", "paid_by")
 _PER_PAIR = ("entry", "_load", "_terms", "_blocked", "_wishes")
 
 
-def movable(desk: Desk) -> list[tuple[int, ...]]:
+def movable(desk: Desk, *, on: Bools | None = None) -> list[tuple[int, ...]]:
     """Return what may move for load's sake: whole families and single VMs on serving hosts, not held."""
     problem = desk.problem
     free = ~problem.pinned & ~problem.held & problem.serving[desk.ledger.at]
     free &= desk.has_target
+    if on is not None:
+        free &= on[desk.ledger.at]
     alone: list[tuple[int, ...]] = [
         (vm,) for vm in np.flatnonzero(free).tolist() if vm not in desk.family_of
     ]
@@ -234,8 +237,9 @@ def movable(desk: Desk) -> list[tuple[int, ...]]:
 def _may_return(desk: Desk, units: Units, base: Ints) -> Bools:
     """Return which units may go back to where the round found them: no rule and no evacuation drove them off."""
     driven = {vm for vm, note in desk.notes.items() if note.reason.is_mandatory}
-    free = [driven.isdisjoint(unit) for unit in units.members]
-    result: Bools = np.array(free, dtype=bool) & desk.problem.serving[base]
+    result: Bools = desk.problem.serving[base]
+    if driven:
+        result &= np.array([driven.isdisjoint(unit) for unit in units.members], dtype=bool)
     return result
 
 

@@ -26,9 +26,11 @@ class Ledger:
         self.at: Ints = (problem.at if at is None else at).copy()
         self.load: Floats = _summed(self.at, problem.size, len(problem.hosts))
         self.crowd: Ints = np.zeros((len(problem.apart), len(problem.hosts)), dtype=np.int64)
-        for vm, groups in problem.apart_of.items():
-            for host in {int(self.at[vm]), self._end(vm)}:
-                self.crowd[list(groups), host] += 1
+        group, vm = problem.apart_pairs
+        np.add.at(self.crowd, (group, self.at[vm]), 1)
+        flies = problem.at[vm] != problem.end[vm]
+        goes = flies & (problem.end[vm] != self.at[vm])
+        np.add.at(self.crowd, (group[goes], problem.end[vm][goes]), 1)
 
     @property
     def held(self) -> Floats:
@@ -71,10 +73,6 @@ class Ledger:
         fresh = self.copy()
         assert np.allclose(self.load, fresh.load), "load has drifted from the placement"
         assert (self.crowd == fresh.crowd).all(), "crowd has drifted from the placement"
-
-    def _end(self, vm: int) -> int:
-        waits = self.problem.at[vm] == self.problem.end[vm]
-        return int(self.at[vm] if waits else self.problem.end[vm])
 
 
 def _summed(at: Ints, size: Floats, hosts: int) -> Floats:

@@ -8,7 +8,7 @@ from balancer.plan.codes import Bools
 from balancer.plan.descent import BALANCE_EXPONENTS, RELIEF_EXPONENTS, even_counts, level, relieve
 from balancer.plan.desk import Desk, Note
 from balancer.plan.field import Field
-from balancer.plan.loadcost import LEAST_GAIN
+from balancer.plan.loadcost import LEAST_GAIN, load_cost
 from balancer.plan.refine import Trials, refine
 from balancer.plan.swaps import swap_until
 
@@ -20,9 +20,9 @@ def relieve_hosts(desk: Desk) -> None:
 
     Of several descents the cheapest counts among those after which least contention is left.
     """
-    whole = Field(desk)
-    ceiling = whole.cost.total(whole.ledger)
-    start = whole.of(whole.is_over[whole.host])
+    cost = load_cost(desk.ledger)
+    ceiling = cost.total(desk.ledger)
+    start = Field(desk, on=cost.is_over(desk.ledger))
     tries = [start.copy() for _ in RELIEF_EXPONENTS]
     for field, exponent in zip(tries, RELIEF_EXPONENTS, strict=True):
         relieve(field, exponent)

@@ -83,6 +83,7 @@ class Problem:
     apart: tuple[Group, ...]  # must-rules that keep VMs apart
     together: tuple[Group, ...]  # must-rules that keep VMs together
     should: tuple[Group, ...]  # should-rules of every type
+    apart_pairs: Ints  # (2, pairs) groups that keep apart, and their members
     apart_of: Mapping[int, tuple[int, ...]]  # VM to its groups, likewise below
     together_of: Mapping[int, tuple[int, ...]]
 
@@ -132,6 +133,7 @@ def compile_problem(need: Need, policy: Policy) -> Problem:
         apart=apart,
         together=together,
         should=_groups([r for r in snapshot.active_rules() if not r.mandatory], vm_at, least=1),
+        apart_pairs=_pairs(apart),
         apart_of=groups_of(apart),
         together_of=groups_of(together),
     )
@@ -144,6 +146,11 @@ def groups_of(groups: Sequence[Group]) -> Mapping[int, tuple[int, ...]]:
         for vm in group.members:
             found[vm].append(number)
     return {vm: tuple(numbers) for vm, numbers in found.items()}
+
+
+def _pairs(groups: Sequence[Group]) -> Ints:
+    pairs = [(number, vm) for number, group in enumerate(groups) for vm in group.members]
+    return np.array(pairs, dtype=np.int64).reshape(-1, 2).T
 
 
 def _rules(need: Need, kind: RuleType) -> list[Rule]:

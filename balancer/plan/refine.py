@@ -53,7 +53,8 @@ def refine(field: Field, target: float, trials: Trials) -> Field:
 
     Nothing is done where the target is not reached: then there is no price to beat.
     """
-    if field.cost.imbalance(field.ledger) > target or field.is_over.any():
+    is_short = field.cost.imbalance(field.ledger) > target or field.is_over.any()
+    if not trials.rounds or is_short:
         return field
     search = _Search(field, target, np.random.default_rng(trials.seed))
     for number in range(trials.rounds):
@@ -252,11 +253,10 @@ def _taking_part(field: Field) -> Ints:
     whole = field.cost.capacity.sum(axis=0)
     largeness = (field.units.size[:, :2] / whole).sum(axis=1)
     order = np.lexsort((np.arange(len(field)), field.seconds, -largeness))
+    by_host = order[np.argsort(field.host[order], kind="stable")]
+    first = np.searchsorted(field.host[by_host], np.arange(len(field.cost.capacity)))
     rank = np.empty(len(field), dtype=np.int64)
-    taken = np.zeros(len(field.cost.capacity), dtype=np.int64)
-    for unit in order.tolist():
-        rank[unit] = taken[field.host[unit]]
-        taken[field.host[unit]] += 1
+    rank[by_host] = np.arange(len(field)) - first[field.host[by_host]]
     chosen = (rank < UNITS_PER_HOST) | (field.host != field.base)
     for unit in np.flatnonzero(chosen).tolist():
         members = field.units.members[unit]

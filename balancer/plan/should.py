@@ -47,10 +47,22 @@ class ShouldRules:
             moving = [vm for vm in members if vm in inside]
             now = self._counts(ledger, list(inside))
             rest = now - self._counts(ledger, moving)
-            then = rest[None, :] + len(moving) * np.eye(self._hosts, dtype=np.int64)
-            broken = (self._breach(number, then) > 0).astype(np.int64)
-            change += self._weight[number] * (broken - int(self._breach(number, now) > 0))
+            broken = self._broken_by(number, rest, len(moving))
+            change += self._weight[number] * (broken - float(self._breach(number, now) > 0))
         return change
+
+    def _broken_by(self, number: int, rest: Ints, moving: int) -> Bools:
+        """Return on which hosts `moving` members would break a rule, the others being at `rest`, (H,)."""
+        kind = self.groups[number].rule.type
+        if kind is RuleType.ANTI_AFFINITY:
+            result: Bools = (rest + moving > 1) | (rest > 1).any()
+        elif kind is RuleType.AFFINITY:
+            used = int((rest > 0).sum())
+            result = used + (rest == 0) > 1
+        else:
+            right = self._right[number]
+            result = ~right | (rest[~right] > 0).any()
+        return result
 
     def _counts(self, ledger: Ledger, members: list[int]) -> Ints:
         return np.bincount(ledger.at[members], minlength=self._hosts)
@@ -68,4 +80,13 @@ class ShouldRules:
 
 
 def _right_hosts(problem: Problem, group: Group) -> Bools:
-    return np.array([group.rule.allows_host(host.id) for host in problem.hosts], dtype=bool)
+    named = [problem.host_at[host] for host in group.rule.hosts if host in problem.host_at]
+    right = np.zeros(len(problem.hosts), dtype=bool)
+    right[named] = True
+    match group.rule.type:
+        case RuleType.VM_HOST_AFFINE:
+            return right
+        case RuleType.VM_HOST_ANTI_AFFINE:
+            return ~right
+        case _:
+            return np.ones(len(problem.hosts), dtype=bool)
