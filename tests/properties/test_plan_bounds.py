@@ -82,7 +82,7 @@ def _placements(need: Need) -> list[Ledger]:
         ledger = Ledger(problem, np.array(hosts, dtype=np.int64))
         grown = ledger.load > desk.ledger.load + 1e-6
         full = ledger.load[:, FOOTPRINT] > problem.limits[:, FOOTPRINT]
-        busy = ledger.load[:, 0] > problem.cpu_ceiling
+        busy = ledger.load[:, 0] > POLICY.thresholds.cpu_ceiling * problem.capacity[:, 0] + 1e-6
         if not (full & grown[:, FOOTPRINT]).any() and not (busy & grown[:, 0]).any():
             found.append(ledger)
     return found
@@ -194,7 +194,10 @@ def test_more_capacity_never_worsens_the_bound_where_every_vm_may_go_everywhere(
 ) -> None:
     free = snapshot(
         [replace(h, networks=None) for h in snap.hosts],
-        [replace(v, networks=frozenset()) for v in snap.vms],
+        [
+            replace(v, networks=frozenset(), cpu_demand_mhz=min(v.cpu_demand_mhz or 0.0, 7000.0))
+            for v in snap.vms
+        ],
     )
     bigger = replace(free.hosts[0], cpu_capacity_mhz=2 * free.hosts[0].cpu_capacity_mhz)
     before = bounds(_need(free), POLICY).cost
