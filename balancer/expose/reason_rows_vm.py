@@ -224,19 +224,19 @@ VM_AND_PAIR_ROWS: tuple[Row, ...] = (
     (
         Reason.FAILOVER_CAPACITY,
         "spare room for a host failure would be lost",
-        "After the move some VM would find no host if a host failed, which it does now.",
+        "After the move some VM would no longer find room elsewhere if its host failed.",
         "Add a host, free memory, or lower the number of failures that HA is to tolerate.",
     ),
     (
         Reason.CPU_RESERVATION,
         "CPU reservation does not fit",
-        "The target has less unreserved CPU than the VM's reservation.",
+        "The target has less unreserved CPU than the VM is guaranteed, by itself or by its resource pool.",
         "Free or lower reservations on the target.",
     ),
     (
         Reason.MEMORY_RESERVATION,
         "memory reservation does not fit",
-        "The target has less unreserved memory than the VM's reservation.",
+        "The target has less unreserved memory than the VM is guaranteed, by itself or by its resource pool.",
         "Free or lower reservations on the target.",
     ),
     (

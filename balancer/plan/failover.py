@@ -23,7 +23,13 @@ from balancer.rules.failover import failures_to_tolerate
 HELD = (FOOTPRINT, CPU_RESERVED, MEMORY_RESERVED)
 
 MOST_TRIALS = 16
-"""How many moves are tried as the one that mends all, before simply the least useful is taken back."""
+"""How many moves are tried as the one that mends something, before simply the least useful are taken back."""
+
+FEW_LOST = 4
+"""Only of so few lost failures each is worth a search for the move that mends it."""
+
+AT_ONCE = 8
+"""Otherwise this part of the moves is taken back at once, so that hundreds take no minutes."""
 
 
 class Failover:
@@ -132,11 +138,13 @@ def keep_survivable(desk: Desk, start: Ints) -> bool:
     allowed = check.lost(start) | check.lost(mandatory)
     is_bare = bool((mandatory == start).all())
     while _is_unsound(desk, check, allowed, start if is_bare else None):
-        unit = _least_useful(desk, check, allowed, start)
-        if unit is None:
+        units = _least_useful(desk, check, allowed, start)
+        if not units:
             return False
-        desk.ledger.move(unit, int(start[unit[0]]))
-        desk.taken_back.add(unit)
+        for unit in units:
+            if _fits_home(desk, unit, int(start[unit[0]])):
+                desk.ledger.move(unit, int(start[unit[0]]))
+                desk.taken_back.add(unit)
     desk.forget_the_unmoved()
     return True
 
@@ -178,15 +186,19 @@ def _may_return(desk: Desk, start: Ints) -> list[tuple[int, ...]]:
     for members in sorted({desk.together(vm) for vm in chosen}):
         home = int(start[members[0]])
         is_whole = chosen.issuperset(members) and (start[list(members)] == home).all()
-        if is_whole and not desk.codes(members, is_mandatory=False)[home]:
+        if is_whole and _fits_home(desk, members, home):
             found.append(members)
     return found
 
 
+def _fits_home(desk: Desk, members: tuple[int, ...], home: int) -> bool:
+    return not desk.codes(members, is_mandatory=False)[home]
+
+
 def _least_useful(
     desk: Desk, check: Failover, allowed: Bools, start: Ints
-) -> tuple[int, ...] | None:
-    """Return the unit to take back: one that mends, else the first; None where none may go back."""
+) -> list[tuple[int, ...]]:
+    """Return what to take back: a unit that mends, else some of the least use; none where none may go back."""
     lost = check.lost(desk.ledger.at) & ~allowed
     trial, ranked = desk.ledger.copy(), []
     for members in _may_return(desk, start):
@@ -195,12 +207,12 @@ def _least_useful(
         ranked.append((not lost[away], _objective(desk, trial), members))
         trial.move(members, away)
     ranked.sort()
-    for _, _, members in ranked[:MOST_TRIALS]:
+    for _, _, members in ranked[:MOST_TRIALS] if lost.sum() <= FEW_LOST else ():
         at = desk.ledger.at.copy()
         at[list(members)] = start[members[0]]
         if (check.lost(at) & ~allowed).sum() < lost.sum():
-            return members
-    return ranked[0][2] if ranked else None
+            return [members]
+    return [members for _, _, members in ranked[: 1 + len(ranked) // AT_ONCE]]
 
 
 def refusals(desk: Desk) -> tuple[Refusal, ...]:

@@ -40,6 +40,7 @@ _ORDER_MATTERS = frozenset(
     {
         Reason.MEMORY_CEILING,
         Reason.CPU_CEILING,
+        Reason.VCPU_CEILING,
         Reason.MEMORY_RESERVATION,
         Reason.CPU_RESERVATION,
         Reason.HOST_VM_LIMIT,

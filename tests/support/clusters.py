@@ -12,7 +12,7 @@ from balancer.policy.types import Policy, Thresholds
 from tests.support.builders import host, rule, snapshot, vm
 
 POLICY = Policy(
-    thresholds=Thresholds(cpu_ceiling=0.9, memory_ceiling=0.9, vcpus_per_core=2.0, vms_per_host=4)
+    thresholds=Thresholds(cpu_ceiling=0.9, memory_ceiling=0.9, vcpus_per_core=3.0, vms_per_host=3)
 )
 
 MODES = (None, "intel-haswell", "intel-skylake", "intel-icelake", "amd-unknown")
@@ -104,8 +104,8 @@ def _pools(name: str) -> st.SearchStrategy[ResourcePool]:
         id=st.just(name),
         name=st.just(name),
         parent=st.sampled_from([None, "gold"]) if name == "silver" else st.none(),
-        cpu_reservation_mhz=usually(None, 4000.0, 12_000.0),
-        memory_reservation_mib=usually(None, 8000.0, 20_000.0),
+        cpu_reservation_mhz=st.sampled_from([None, None, 12_000.0, 30_000.0]),
+        memory_reservation_mib=st.sampled_from([None, None, 20_000.0, 50_000.0]),
         cpu_limit_mhz=usually(None, 3000.0),
         memory_limit_mib=usually(None, 6000.0),
     )
