@@ -10,8 +10,9 @@ import pytest
 from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.cycle import plan_snapshot
 from balancer.model.host import HostState
-from balancer.model.plan import MoveReason, Plan, PlanStatus
-from balancer.model.reasons import Reason
+from balancer.model.need import Need
+from balancer.model.plan import Draft, MoveReason, Plan, PlanStatus, Schedule
+from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Ha, Snapshot
 from balancer.model.vm import Vm
 from balancer.plan import PlanSettings
@@ -133,3 +134,20 @@ def test_a_loss_that_a_mandatory_move_brings_is_no_fault_of_the_plan() -> None:
     musts = [replace(move, reason=MoveReason.RULE) for move in moves]
     assert lost_by_choice(need_of(whole_or_even(ONE), HELD), HELD, moves) != ()
     assert lost_by_choice(need_of(whole_or_even(ONE), HELD), HELD, musts) == ()
+
+
+def test_where_sequencing_drops_what_ha_needs_nothing_moves_by_choice(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """Sequencing stands in for one that can carry out no more than the moves that lose a failure."""
+    levelling = planned(whole_or_even(Ha())).moves
+    dropped = Refusal.of(Reason.UNREACHABLE, "for want of room", vm="vm-20", host="host-3")
+
+    def sequencing(need: Need, policy: Policy, draft: Draft) -> Schedule:
+        return Schedule(moves=levelling, dropped=(dropped,)) if draft.moves else Schedule(moves=())
+
+    monkeypatch.setattr("balancer.cycle.make_schedule", sequencing)
+    plan = planned(whole_or_even(ONE))
+    assert plan.moves == ()
+    held = next(r for r in plan.refusals if r.reason is Reason.FAILOVER_CAPACITY)
+    assert held.count == 11
