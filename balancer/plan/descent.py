@@ -1,4 +1,4 @@
-"""Descents over single moves: relief of contended hosts, then balance. Each step takes the best move there is.
+"""Descents over single moves for balance and for even numbers of VMs. Each step takes the best move there is.
 
 Owns the choice of the next move (gain over seconds to a power) and when to stop. The arrays are those of
 `plan.field`; ties go to the unit and the host with the lower id.
@@ -13,37 +13,26 @@ from balancer.plan.field import Field
 from balancer.plan.loadcost import LEAST_GAIN
 from balancer.plan.problem import COUNT, CPU, MEMORY
 
-RELIEF_EXPONENTS = (0.1, 0.25, 0.5, 0.8)
 BALANCE_EXPONENTS = (0.25, 0.0, 0.5)
 """Gain is divided by seconds to this power: 0 finds the fewest moves, 1 the cheapest.
 
 Measured at 96 hosts and 10,000 VMs: 0.25 is cheapest for balance in most clusters, and none is everywhere,
-so that several are tried, the most promising first. Relief starts above 0, so that of the moves that
-relieve a host wholly the shortest is taken.
+so that several are tried, the most promising first.
 """
 
 REBUILD_STEPS = 256
 """The running sums are made anew after so many steps, so that rounding does not add up."""
 
 
-def relieve(field: Field, exponent: float) -> None:
-    """Move units off hosts above a contention threshold until there is none, or no move helps."""
-
-    def score(net: Floats) -> Floats:
-        helps = (net > LEAST_GAIN) & (field.relief > LEAST_GAIN)
-        return np.where(helps, field.relief, -np.inf)
-
-    _descend(field, exponent, score, lambda: not field.is_over.any())
-
-
 def level(field: Field, exponent: float, target: float, *, most_price: float = np.inf) -> None:
-    """Move units until the imbalance is at most `target`, or no move is worth its price.
+    """Move units until the imbalance is at most `target` and no host contended, or no move is worth its price.
 
     Stops early once the moves have cost more than `most_price`: another descent was cheaper.
     """
 
     def enough() -> bool:
-        return field.cost.imbalance(field.ledger) <= target or field.paid() > most_price
+        is_level = field.cost.imbalance(field.ledger) <= target
+        return (is_level and not field.is_over.any()) or field.paid() > most_price
 
     _descend(field, exponent, worthwhile, enough)
 

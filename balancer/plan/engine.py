@@ -30,6 +30,9 @@ from balancer.plan.tasks import Task
 from balancer.policy.types import Policy
 from balancer.solver import InProcess, Runner, Solver
 
+RELIEF_SHARE = 0.25
+"""Share of the rounds of refinement that relief may take: it has fewer moves than levelling."""
+
 MOST_ROUNDS = 8
 """Rounds until the plan of its own result is empty; two are the rule, more were never seen."""
 
@@ -110,7 +113,7 @@ class _Run:
             mend_should_rules(desk)
             self.watch.lap("should_rules")
         if self.may_relieve and load_cost(desk.ledger).is_over(desk.ledger).any():
-            relieve_hosts(desk)
+            relieve_hosts(desk, self._trials(RELIEF_SHARE))
             self.watch.lap("contention")
         spread = load_cost(desk.ledger).imbalance(desk.ledger)
         wanted = is_first and desk.problem.need.wants_balance
@@ -124,13 +127,14 @@ class _Run:
         keep_survivable(desk, desk.base)
         self.watch.lap("failover")
 
+    def _trials(self, share: float) -> Trials:
+        rounds = int(share * self.settings.refine_rounds)
+        return Trials(rounds=rounds, seed=self.settings.seed, deadline=self.deadline)
+
     def _level(self, target: float) -> None:
         if self.settings.polish_windows:
             self.solver.prepare()
-        trials = Trials(
-            rounds=self.settings.refine_rounds, seed=self.settings.seed, deadline=self.deadline
-        )
-        level_hosts(self.desk, trials)
+        level_hosts(self.desk, self._trials(1.0))
         self.watch.lap("balance")
         budget = Budget(
             solver=self.solver,

@@ -143,6 +143,11 @@ class Field:
         result: Floats = self._terms[host, units] - price - self.paid_by[units]
         return result
 
+    def exit_price(self, units: Ints) -> Floats:
+        """Return what moving units from where they are costs, over their hosts' own links, less what is paid."""
+        result: Floats = self.prices[self.link_of[self.host[units]], units] - self.paid_by[units]
+        return result
+
     def room(self, host: int) -> Floats:
         """Return how much more a host may hold, by column: all ceilings, no contention threshold."""
         result: Floats = self.problem.load_limits[host] - self.ledger.held_on(host)

@@ -5,17 +5,18 @@ import numpy as np
 from balancer.model.plan import MoveReason
 from balancer.plan import counts
 from balancer.plan.codes import Bools
-from balancer.plan.descent import BALANCE_EXPONENTS, RELIEF_EXPONENTS, even_counts, level, relieve
+from balancer.plan.descent import BALANCE_EXPONENTS, even_counts, level
 from balancer.plan.desk import Desk, Note
 from balancer.plan.field import Field
 from balancer.plan.loadcost import LEAST_GAIN, load_cost
 from balancer.plan.refine import Trials, refine
+from balancer.plan.relief import RELIEF_EXPONENTS, relieve
 from balancer.plan.swaps import swap_until
 
 ANY_IMBALANCE = float("inf")
 
 
-def relieve_hosts(desk: Desk) -> None:
+def relieve_hosts(desk: Desk, trials: Trials) -> None:
     """Bring hosts under their contention thresholds as far as moves help; then by exchanges.
 
     Of several descents the cheapest counts among those after which least contention is left.
@@ -26,7 +27,7 @@ def relieve_hosts(desk: Desk) -> None:
     tries = [start.copy() for _ in RELIEF_EXPONENTS]
     for field, exponent in zip(tries, RELIEF_EXPONENTS, strict=True):
         relieve(field, exponent)
-    best = min(tries, key=_strain)
+    best = refine(min(tries, key=_strain), ANY_IMBALANCE, trials)
     _keep(desk, best, MoveReason.CONTENTION)
     if not best.is_over.any():
         return
@@ -44,19 +45,40 @@ def level_hosts(desk: Desk, trials: Trials) -> None:
     target = desk.problem.policy.thresholds.balance_target
     whole = Field(desk)
     ceiling = whole.cost.total(whole.ledger)
-    start = whole.of(_promising(whole))
-    _retarget(start, target)
     tries: list[Field] = []
-    for exponent in BALANCE_EXPONENTS:
-        field = start.copy()
-        reached = [done.paid() for done in tries if _merit(done, target)[0] == 0.0]
-        level(field, exponent, target, most_price=min(reached, default=np.inf))
-        tries.append(field)
+    for start in _starts(whole, target):
+        for exponent in BALANCE_EXPONENTS:
+            field = start.copy()
+            reached = [done.paid() for done in tries if _merit(done, target)[:2] == (0.0, 0.0)]
+            level(field, exponent, target, most_price=min(reached, default=np.inf))
+            tries.append(field)
     best = min(tries, key=lambda field: _merit(field, target))
-    if best.cost.imbalance(best.ledger) > target:
+    if _merit(best, target)[:2] > (0.0, 0.0):
         _keep(desk, best, MoveReason.BALANCE)
         best = _exchanged(desk, target, ceiling)
     _keep(desk, refine(best, target, trials), MoveReason.BALANCE)
+
+
+def _starts(whole: Field, target: float) -> list[Field]:
+    """Return where to level from: as things are, and without the moves that were to relieve hosts.
+
+    Levelling relieves too, and the cheapest relief is not always the first part of the cheapest levelling.
+    """
+    notes = whole.desk.notes
+    reliefs = [
+        row
+        for row in np.flatnonzero(whole.paid_by > 0.0).tolist()
+        if all(notes[vm].reason is MoveReason.CONTENTION for vm in whole.units.members[row])
+    ]
+    starts = [whole]
+    if reliefs:
+        starts.append(whole.copy())
+        for row in reliefs:
+            starts[1].move(row, int(whole.base[row]))
+    found = [start.of(_promising(start)) for start in starts]
+    for start in found:
+        _retarget(start, target)
+    return found
 
 
 def _retarget(field: Field, target: float) -> None:
@@ -104,9 +126,10 @@ def _strain(field: Field) -> tuple[float, float]:
     return (left if left > LEAST_GAIN else 0.0), field.paid()
 
 
-def _merit(field: Field, target: float) -> tuple[float, float]:
-    """Return what to minimise: imbalance above the target, then the price paid."""
-    return max(field.cost.imbalance(field.ledger) - target, 0.0), field.paid()
+def _merit(field: Field, target: float) -> tuple[float, float, float]:
+    """Return what to minimise: contention that is left, imbalance above the target, then the price paid."""
+    left, paid = _strain(field)
+    return left, max(field.cost.imbalance(field.ledger) - target, 0.0), paid
 
 
 def _keep(desk: Desk, field: Field, reason: MoveReason) -> None:

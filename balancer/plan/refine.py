@@ -10,6 +10,7 @@ Measured: a round takes 0.4 ms, against 4 ms on the whole field.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 
@@ -74,6 +75,14 @@ class _State:
 
     def copy(self) -> "_State":
         return _State(host=self.host.copy(), load=self.load.copy(), paid=self.paid.copy())
+
+
+class _Leavers(NamedTuple):
+    """Units that may leave their hosts, what that brings, and whether a contended host is calm then."""
+
+    units: Ints
+    leaving: Floats
+    calms: Bools | None
 
 
 class _Search:
@@ -166,28 +175,57 @@ class _Search:
         weight = self._weights[int(self._rng.integers(len(self._weights)))]
         for _ in range(MOST_STEPS):
             excess, paid = self._excess(), float(self._now.paid.sum())
-            if excess <= 0.0 or paid > most:
+            over = self._over(hosts)
+            if (excess <= 0.0 and not len(over)) or paid > most:
                 return paid <= most
-            units, leaving = self._leavers(hosts, weight)
-            unit, target = self._choose(units, leaving, hosts, weight, excess)
+            asked = self._leavers(hosts, over, weight)
+            unit, target = self._choose(asked, hosts, weight, excess)
             if unit < 0:
                 return False
             self._put(unit, target)
         return False
 
-    def _leavers(self, hosts: Ints, weight: Floats) -> tuple[Ints, Floats]:
-        """Return the units whose leaving brings most for their seconds, and what it brings, (units,)."""
-        units = np.flatnonzero(self._marked(hosts)[self._now.host])
+    def _over(self, hosts: Ints) -> Ints:
+        """Return which of the hosts are above a contention threshold."""
+        stress = self._cost.stress_of(hosts, self._now.load[hosts])
+        result: Ints = hosts[(stress > self._cost.limit).any(axis=1) & self._cost.serving[hosts]]
+        return result
+
+    def _leavers(self, hosts: Ints, over: Ints, weight: Floats) -> _Leavers:
+        """Return the units whose leaving brings most for their seconds.
+
+        While hosts are contended only units on these are asked.
+        """
+        on = self._marked(over if len(over) else hosts)
+        units = np.flatnonzero(on[self._now.host])
         units = units[self._rng.random(len(units)) > OVERLOOKED]
         source = self._now.host[units]
         slopes = self._slopes()[source].T
         leaving = np.einsum("cu,cu->u", slopes, self._features[:3, units])
         leaving -= np.einsum("cu,cu->u", self._curve[source].T, self._features[3:, units])
-        if len(units) <= MOST_LEAVERS:
-            return units, leaving
-        worth = leaving * weight[units]
-        best = np.sort(np.argpartition(-worth, MOST_LEAVERS)[:MOST_LEAVERS])
-        return units[best], leaving[best]
+        if len(over):
+            leaving += self._relief(units)
+        if len(units) > MOST_LEAVERS:
+            worth = leaving * weight[units]
+            best = np.sort(np.argpartition(-worth, MOST_LEAVERS)[:MOST_LEAVERS])
+            units, leaving = units[best], leaving[best]
+        return _Leavers(units, leaving, self._calms(units) if len(over) else None)
+
+    def _relief(self, units: Ints) -> Floats:
+        """Return by how much contention falls where each unit leaves its host, (units,)."""
+        host = self._now.host[units]
+        load, cost = self._now.load[host], self._cost
+        result: Floats = cost.contention_of(host, load) - cost.contention_of(
+            host, load - self._size[units]
+        )
+        return result
+
+    def _calms(self, units: Ints) -> Bools:
+        """Return which units leave a calm host behind, (units,)."""
+        host = self._now.host[units]
+        stress = self._cost.stress_of(host, self._now.load[host] - self._size[units])
+        result: Bools = np.all(stress <= self._cost.limit, axis=1)
+        return result
 
     def _slopes(self) -> Floats:
         result: Floats = 2.0 * self._curve * (self._now.load[:, list(EVENED)] - self._middle)
@@ -199,9 +237,13 @@ class _Search:
         return float((self._curve[:, :2] * off * off).sum()) - self._target
 
     def _choose(
-        self, units: Ints, leaving: Floats, hosts: Ints, weight: Floats, excess: float
+        self, asked: _Leavers, hosts: Ints, weight: Floats, excess: float
     ) -> tuple[int, int]:
-        """Return the next move, or -1: the cheapest that reaches the target, else the best for its price."""
+        """Return the next move, or -1: the cheapest that is enough, else the best for its price.
+
+        Enough is what reaches the target, or what calms a contended host.
+        """
+        units, leaving, calms = asked
         if not len(units):
             return -1, -1
         slopes = np.concatenate((self._slopes()[hosts], self._curve[hosts]), axis=1)
@@ -211,7 +253,7 @@ class _Search:
         price -= self._now.paid[units]
         net = gain - price
         net[~self._may(units, hosts)] = -np.inf
-        enough = (gain >= excess) & (net > LEAST_GAIN)
+        enough = (net > LEAST_GAIN) & ((gain >= excess) if calms is None else calms)
         merit = np.where(enough, -price, -np.inf) if enough.any() else net * weight[units]
         place, column = divmod(int(merit.argmax()), len(units))
         if not net[place, column] > LEAST_GAIN:
