@@ -10,7 +10,6 @@ Measured: a round takes 0.4 ms, against 4 ms on the whole field.
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
 
 import numpy as np
 
@@ -36,8 +35,7 @@ WORST_KEPT = 0.01
 
 MOST_STEPS = 24
 
-MOST_LEAVERS = 80
-"""So many units are weighed against every target in a step; the rest would bring less by leaving."""
+EVEN = list(EVENED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,42 +75,35 @@ class _State:
         return _State(host=self.host.copy(), load=self.load.copy(), paid=self.paid.copy())
 
 
-class _Leavers(NamedTuple):
-    """Units that may leave their hosts, what that brings, and whether a contended host is calm then."""
-
-    units: Ints
-    leaving: Floats
-    calms: Bools | None
-
-
 class _Search:
     """One search; the arrays are over the units that take part, in the order of what they are."""
 
     def __init__(self, field: Field, target: float, rng: np.random.Generator) -> None:
         self._rows = _taking_part(field)
         rows = self._rows
-        self._target, self._rng, self._cost = target**2, rng, field.cost
-        self._curve, self._middle = field.cost.bowl
-        self._size = field.units.size[rows]
-        even = self._size[:, list(EVENED)].T
-        self._features = np.concatenate((even, even**2))
-        self._base, self._seconds = field.base[rows], field.seconds[rows]
-        self._price = field.prices[:, rows]
-        self._open = ~field.closed[:, rows]
-        self._may_return = self._open[self._base, np.arange(len(rows))]
-        self._link_of = field.link_of
+        self._target, self._rng, self.cost = target**2, rng, field.cost
+        self.curve, self.middle = field.cost.bowl
+        self.size = field.units.size[rows]
+        even = self.size[:, EVEN].T
+        self.features = np.concatenate((even, even**2))
+        self.base, self._seconds = field.base[rows], field.seconds[rows]
+        self.price = field.prices[:, rows]
+        self.open = ~field.closed[:, rows]
+        self._may_return = self.open[self.base, np.arange(len(rows))]
+        self.link_of = field.link_of
         self._weights = [self._seconds**-exponent for exponent in EXPONENTS]
-        self._mix = np.sqrt(self._curve.max(axis=0))
-        self._limits = _limits(field)
-        self._bounded = np.flatnonzero(np.isfinite(self._limits).any(axis=0))
-        self._apart, self._crowd = _groups(field, rows)
-        self._keeps_apart = bool((self._apart >= 0).any())
-        self._now = _State(
+        self._mix = np.sqrt(self.curve.max(axis=0))
+        limits = _limits(field)
+        self.bounded = np.flatnonzero(np.isfinite(limits).any(axis=0))
+        self.limits = limits[:, self.bounded]
+        self.apart, self.crowd = _groups(field, rows)
+        self.keeps_apart = bool((self.apart >= 0).any())
+        self.now = _State(
             host=field.host[rows].copy(),
             load=field.ledger.load.copy(),
             paid=field.paid_by[rows].copy(),
         )
-        self._best, self._least = self._now.copy(), float(self._now.paid.sum())
+        self._best, self._least = self.now.copy(), float(self.now.paid.sum())
         self._current = self._least
 
     @property
@@ -129,161 +120,171 @@ class _Search:
 
     def round(self, slack: float) -> None:
         """Take some moves back, find the way anew, and go on from the better state."""
-        before, crowd = self._now.copy(), self._crowd.copy()
+        before = self.now.copy()
         hosts = self._ruin()
         if self._recreate(hosts, self._least * (1.0 + slack)):
-            self._current = float(self._now.paid.sum())
+            self._current = float(self.now.paid.sum())
             if self._current < self._least - LEAST_GAIN:
-                self._least, self._best = self._current, self._now.copy()
+                self._least, self._best = self._current, self.now.copy()
             return
-        self._now, self._crowd = before, crowd
+        for unit in np.flatnonzero(before.host != self.now.host).tolist():
+            self._count(unit, int(self.now.host[unit]), int(before.host[unit]))
+        self.now = before
 
     def _moved(self) -> Bools:
         """Return which units moved and may return; those that had to leave their host may not."""
-        result: Bools = (self._now.host != self._base) & self._may_return
+        result: Bools = (self.now.host != self.base) & self._may_return
         return result
 
     def _ruin(self) -> Ints:
         """Take back moves that share a host with one drawn by lot; return the hosts to look at."""
-        state, rng = self._now, self._rng
+        state, rng = self.now, self._rng
         moved = np.flatnonzero(self._moved())
         first = moved[rng.integers(len(moved))]
-        at, base = state.host[moved], self._base[moved]
-        ends = self._marked((state.host[first], self._base[first]))
+        at, base = state.host[moved], self.base[moved]
+        ends = self._marked((state.host[first], self.base[first]))
         near = moved[ends[at] | ends[base]]
         taken = {int(first), *rng.permutation(near)[: rng.integers(1, MOST_TAKEN_BACK)].tolist()}
         hosts = self._extremes()
         for unit in sorted(taken):
-            hosts += (int(state.host[unit]), int(self._base[unit]))
-            self._put(unit, int(self._base[unit]))
+            hosts += (int(state.host[unit]), int(self.base[unit]))
+            self._put(unit, int(self.base[unit]))
         return np.flatnonzero(self._marked(hosts))
 
     def _marked(self, hosts: Sequence[int] | Ints) -> Bools:
         """Return a table of all hosts in which these are marked."""
-        marked = np.zeros(len(self._curve), dtype=bool)
+        marked = np.zeros(len(self.curve), dtype=bool)
         marked[np.asarray(hosts)] = True
         return marked
 
     def _extremes(self) -> list[int]:
         """Return the hosts with the most and the least load."""
-        off = (self._now.load[:, list(EVENED)] - self._middle) @ self._mix
-        order = np.argsort(np.where(self._curve[:, 0] > 0.0, off, 0.0), kind="stable").tolist()
+        off = (self.now.load[:, EVEN] - self.middle) @ self._mix
+        order = np.argsort(np.where(self.curve[:, 0] > 0.0, off, 0.0), kind="stable").tolist()
         return [*order[:EXTREME_HOSTS], *order[-EXTREME_HOSTS:]]
 
     def _recreate(self, hosts: Ints, most: float) -> bool:
         """Move units among the hosts until the target is reached; False where that costs more than `most`."""
         weight = self._weights[int(self._rng.integers(len(self._weights)))]
+        units = np.flatnonzero(self._marked(hosts)[self.now.host])
+        units = units[self._rng.random(len(units)) > OVERLOOKED]
+        offers = _Offers(self, hosts, units) if len(units) else None
         for _ in range(MOST_STEPS):
-            excess, paid = self._excess(), float(self._now.paid.sum())
+            excess, paid = self._excess(), float(self.now.paid.sum())
             over = self._over(hosts)
             if (excess <= 0.0 and not len(over)) or paid > most:
                 return paid <= most
-            asked = self._leavers(hosts, over, weight)
-            unit, target = self._choose(asked, hosts, weight, excess)
-            if unit < 0:
+            unit, target = offers.best(over, weight, excess) if offers else (-1, -1)
+            if unit < 0 or offers is None:
                 return False
+            source = int(self.now.host[unit])
             self._put(unit, target)
+            offers.look_at(np.array(sorted((source, target))))
         return False
 
     def _over(self, hosts: Ints) -> Ints:
         """Return which of the hosts are above a contention threshold."""
-        stress = self._cost.stress_of(hosts, self._now.load[hosts])
-        result: Ints = hosts[(stress > self._cost.limit).any(axis=1) & self._cost.serving[hosts]]
-        return result
-
-    def _leavers(self, hosts: Ints, over: Ints, weight: Floats) -> _Leavers:
-        """Return the units whose leaving brings most for their seconds.
-
-        While hosts are contended only units on these are asked.
-        """
-        on = self._marked(over if len(over) else hosts)
-        units = np.flatnonzero(on[self._now.host])
-        units = units[self._rng.random(len(units)) > OVERLOOKED]
-        source = self._now.host[units]
-        slopes = self._slopes()[source].T
-        leaving = np.einsum("cu,cu->u", slopes, self._features[:3, units])
-        leaving -= np.einsum("cu,cu->u", self._curve[source].T, self._features[3:, units])
-        if len(over):
-            leaving += self._relief(units)
-        if len(units) > MOST_LEAVERS:
-            worth = leaving * weight[units]
-            best = np.sort(np.argpartition(-worth, MOST_LEAVERS)[:MOST_LEAVERS])
-            units, leaving = units[best], leaving[best]
-        return _Leavers(units, leaving, self._calms(units) if len(over) else None)
-
-    def _relief(self, units: Ints) -> Floats:
-        """Return by how much contention falls where each unit leaves its host, (units,)."""
-        host = self._now.host[units]
-        load, cost = self._now.load[host], self._cost
-        result: Floats = cost.contention_of(host, load) - cost.contention_of(
-            host, load - self._size[units]
-        )
-        return result
-
-    def _calms(self, units: Ints) -> Bools:
-        """Return which units leave a calm host behind, (units,)."""
-        host = self._now.host[units]
-        stress = self._cost.stress_of(host, self._now.load[host] - self._size[units])
-        result: Bools = np.all(stress <= self._cost.limit, axis=1)
-        return result
-
-    def _slopes(self) -> Floats:
-        result: Floats = 2.0 * self._curve * (self._now.load[:, list(EVENED)] - self._middle)
+        stress = self.cost.stress_of(hosts, self.now.load[hosts])
+        result: Ints = hosts[(stress > self.cost.limit).any(axis=1) & self.cost.serving[hosts]]
         return result
 
     def _excess(self) -> float:
         """Return by how much the balance is above the target."""
-        off = self._now.load[:, :2] - self._middle[:, :2]
-        return float((self._curve[:, :2] * off * off).sum()) - self._target
+        off = self.now.load[:, :2] - self.middle[:, :2]
+        return float((self.curve[:, :2] * off * off).sum()) - self._target
 
-    def _choose(
-        self, asked: _Leavers, hosts: Ints, weight: Floats, excess: float
-    ) -> tuple[int, int]:
-        """Return the next move, or -1: the cheapest that is enough, else the best for its price.
+    def _count(self, unit: int, source: int, target: int) -> None:
+        """Move a unit in the counts of its kept-apart group."""
+        if self.apart[unit] >= 0:
+            self.crowd[self.apart[unit], source] -= 1
+            self.crowd[self.apart[unit], target] += 1
 
-        Enough is what reaches the target, or what calms a contended host.
+    def _put(self, unit: int, target: int) -> None:
+        state, source = self.now, int(self.now.host[unit])
+        state.load[source] -= self.size[unit]
+        state.load[target] += self.size[unit]
+        self._count(unit, source, target)
+        state.host[unit] = target
+        is_home = target == self.base[unit]
+        state.paid[unit] = 0.0 if is_home else self.price[self.link_of[target], unit]
+
+
+class _Offers:
+    """What one round may choose from: units on a few hosts, and what it costs to bring each to each of these.
+
+    `_entry` and `_shut` (hosts, units) are kept true by renewing the rows of the two hosts of a move.
+    """
+
+    def __init__(self, search: _Search, hosts: Ints, units: Ints) -> None:
+        self._search, self._hosts, self._units = search, hosts, units
+        self._features, self._size = search.features[:, units], search.size[units]
+        self._bounded = np.ascontiguousarray(self._size[:, search.bounded].T)
+        self._price = search.price[search.link_of[hosts][:, None], units]
+        self._price[search.base[units] == hosts[:, None]] = 0.0
+        self._closed = ~search.open[hosts[:, None], units]
+        self._entry, self._shut = np.empty(self._price.shape), self._closed.copy()
+        self.look_at(hosts)
+
+    def look_at(self, hosts: Ints) -> None:
+        """Renew what entering these hosts costs; they are of those looked at, in ascending order."""
+        search, state = self._search, self._search.now
+        rows, load, curve = (
+            np.searchsorted(self._hosts, hosts),
+            state.load[hosts],
+            search.curve[hosts],
+        )
+        slopes = 2.0 * curve * (load[:, EVEN] - search.middle[hosts])
+        self._entry[rows] = np.concatenate((slopes, curve), axis=1) @ self._features
+        room = search.limits[hosts] - load[:, search.bounded]
+        shut = state.host[self._units] == hosts[:, None]
+        for size, left in zip(self._bounded, room.T[:, :, None], strict=True):
+            shut |= size > left
+        if search.keeps_apart:
+            shut |= search.crowd[search.apart[self._units], hosts[:, None]] > 0
+        if search.cost.slots or search.cost.varies:
+            stress = search.cost.stress_of(hosts[:, None], load[:, None, :] + self._size)
+            shut |= (stress > search.cost.limit).any(axis=-1)
+        self._shut[rows] = self._closed[rows] | shut
+
+    def best(self, over: Ints, weight: Floats, excess: float) -> tuple[int, int]:
+        """Return unit and host of the next move, or -1: the cheapest that is enough, else the best for its price.
+
+        Enough is what reaches the target; while hosts are contended only units on these are asked, and
+        enough is what calms its host.
         """
-        units, leaving, calms = asked
-        if not len(units):
-            return -1, -1
-        slopes = np.concatenate((self._slopes()[hosts], self._curve[hosts]), axis=1)
-        gain = leaving - slopes @ self._features[:, units]
-        price = self._price[self._link_of[hosts][:, None], units]
-        price[self._base[units] == hosts[:, None]] = 0.0
-        price -= self._now.paid[units]
-        net = gain - price
-        net[~self._may(units, hosts)] = -np.inf
+        search, units = self._search, self._units
+        at, paid = search.now.host[units], search.now.paid[units]
+        leaving, calms = self._leaving(at), None
+        if len(over):
+            leaving, calms = self._relieving(over, at, leaving)
+        gain, price = leaving - self._entry, self._price - paid
+        net = np.where(self._shut, -np.inf, gain - price)
         enough = (net > LEAST_GAIN) & ((gain >= excess) if calms is None else calms)
         merit = np.where(enough, -price, -np.inf) if enough.any() else net * weight[units]
         place, column = divmod(int(merit.argmax()), len(units))
         if not net[place, column] > LEAST_GAIN:
             return -1, -1
-        return int(units[column]), int(hosts[place])
+        return int(units[column]), int(self._hosts[place])
 
-    def _may(self, units: Ints, hosts: Ints) -> Bools:
-        """Return which moves the laws and the contention thresholds allow, (hosts, units)."""
-        may = self._open[hosts[:, None], units]
-        may &= self._now.host[units] != hosts[:, None]
-        if self._keeps_apart:
-            may &= self._crowd[self._apart[units], hosts[:, None]] == 0
-        room = (self._limits[hosts] - self._now.load[hosts])[:, self._bounded]
-        may &= (self._size[units][:, self._bounded] <= room[:, None, :]).all(axis=-1)
-        if self._cost.slots or self._cost.varies:
-            then = self._now.load[hosts][:, None, :] + self._size[units]
-            stress = self._cost.stress_of(hosts[:, None], then)
-            may &= (stress <= self._cost.limit).all(axis=-1)
-        return may
+    def _leaving(self, at: Ints) -> Floats:
+        """Return by how much the unevenness of its host falls with each unit, (units,)."""
+        search = self._search
+        curve = search.curve[at].T
+        off = search.now.load[at][:, EVEN].T - search.middle[at].T
+        result: Floats = (curve * (2.0 * off * self._features[:3] - self._features[3:])).sum(axis=0)
+        return result
 
-    def _put(self, unit: int, target: int) -> None:
-        state, source = self._now, int(self._now.host[unit])
-        state.load[source] -= self._size[unit]
-        state.load[target] += self._size[unit]
-        if self._apart[unit] >= 0:
-            self._crowd[self._apart[unit], source] -= 1
-            self._crowd[self._apart[unit], target] += 1
-        state.host[unit] = target
-        is_home = target == self._base[unit]
-        state.paid[unit] = 0.0 if is_home else self._price[self._link_of[target], unit]
+    def _relieving(self, over: Ints, at: Ints, leaving: Floats) -> tuple[Floats, Bools]:
+        """Return what leaving a contended host brings, minus infinity for others, and whether that calms it."""
+        search = self._search
+        here = np.flatnonzero(np.isin(at, over))
+        host, brings = at[here], np.full(len(at), -np.inf)
+        load, left = search.now.load[host], search.now.load[host] - self._size[here]
+        relief = search.cost.contention_of(host, load) - search.cost.contention_of(host, left)
+        brings[here] = leaving[here] + relief
+        calms = np.zeros(len(at), dtype=bool)
+        calms[here] = (search.cost.stress_of(host, left) <= search.cost.limit).all(axis=1)
+        return brings, calms
 
 
 def _taking_part(field: Field) -> Ints:
