@@ -97,11 +97,12 @@ def _ask(floor: float, want: float, size: float, limit: float | None) -> Ask:
 
 
 def _core_mhz(hosts: Sequence[Host]) -> Mhz:
-    """Return the speed of the fastest core; a host whose cores are not known counts as one core.
+    """Return the speed of the fastest core that is known, else that of a whole host.
 
     The same for every VM wherever it is, so that no move changes what is guaranteed.
     """
-    return max(host.cpu_capacity_mhz / (host.cpu_cores or 1) for host in hosts)
+    known = [host.cpu_capacity_mhz / host.cpu_cores for host in hosts if host.cpu_cores]
+    return max(known or [host.cpu_capacity_mhz for host in hosts])
 
 
 def _cpu_ask(core_mhz: Mhz, vm: Vm, demand: Demand) -> Ask:
