@@ -8,13 +8,14 @@ rest up to the configured size. It divides anew with each run and is not known t
 a pool's reservation; we are more careful and let a host promise no more than it has.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from balancer.assess.pools import PoolTree
+from balancer.model.host import Host
 from balancer.model.need import Demand
 from balancer.model.snapshot import ResourcePool, Snapshot
-from balancer.model.units import VmId
+from balancer.model.units import Mhz, VmId
 from balancer.model.vm import Vm
 
 
@@ -34,7 +35,8 @@ def with_guarantees(
     found = dict(demand)
     vms = [snapshot.vm_by_id[vm] for pool in tree.order for vm in tree.vms_in[pool.id]]
     if any(pool.cpu_reservation_mhz for pool in tree.order):
-        asks = {vm.id: _cpu_ask(snapshot, vm, demand[vm.id]) for vm in vms}
+        core = _core_mhz(snapshot.hosts)
+        asks = {vm.id: _cpu_ask(core, vm, demand[vm.id]) for vm in vms}
         for vm, given in divide(tree, _cpu_reservations(tree.order), asks).items():
             found[vm] = replace(found[vm], cpu_reserved_mhz=given)
     if any(pool.memory_reservation_mib for pool in tree.order):
@@ -94,10 +96,17 @@ def _ask(floor: float, want: float, size: float, limit: float | None) -> Ask:
     return Ask(floor=floor, want=min(max(want, floor), most), most=most)
 
 
-def _cpu_ask(snapshot: Snapshot, vm: Vm, demand: Demand) -> Ask:
-    host = snapshot.host_by_id[vm.host]
-    core = host.usable_cpu_mhz if host.cpu_cores is None else host.cpu_capacity_mhz / host.cpu_cores
-    size = min(vm.vcpus * core, host.usable_cpu_mhz)
+def _core_mhz(hosts: Sequence[Host]) -> Mhz:
+    """Return the speed of the fastest core that is known, else that of a whole host.
+
+    The same for every VM wherever it is, so that no move changes what is guaranteed.
+    """
+    known = [host.cpu_capacity_mhz / host.cpu_cores for host in hosts if host.cpu_cores]
+    return max(known or [host.cpu_capacity_mhz for host in hosts])
+
+
+def _cpu_ask(core_mhz: Mhz, vm: Vm, demand: Demand) -> Ask:
+    size = vm.vcpus * core_mhz
     return _ask(vm.cpu_reservation_mhz, demand.cpu_mhz, size, vm.cpu_limit_mhz)
 
 

@@ -107,12 +107,16 @@ def test_a_field_after_many_moves_is_a_field_made_anew(snap: Snapshot, data: st.
 
 @given(snap=forecasts())
 @settings(max_examples=60, deadline=None)
-def test_no_calm_host_is_pushed_above_a_threshold_in_what_lasts(snap: Snapshot) -> None:
-    draft = make_draft(assess(snap, POLICY, Holds()), POLICY, PlanSettings())
-    limit = np.array([POLICY.thresholds.cpu_contention, POLICY.thresholds.memory_contention])
-    before = placement_of(snap).host_arrays().stress(POLICY.thresholds)
-    after = placement_of(replayed(snap, draft.moves)).host_arrays().stress(POLICY.thresholds)
-    assert (after <= np.maximum(before, limit) + 1e-9).all()
+def test_a_calm_cluster_stays_calm_and_a_contended_one_gets_no_worse(snap: Snapshot) -> None:
+    """Of a contention that cannot be cleared, another host may be the one that keeps what is left."""
+    draft, limits = (
+        make_draft(assess(snap, POLICY, Holds()), POLICY, PlanSettings()),
+        POLICY.thresholds,
+    )
+    before = placement_of(snap).host_arrays()
+    after = placement_of(replayed(snap, draft.moves)).host_arrays()
+    left = objective.contention_cost(after, limits)
+    assert left <= objective.contention_cost(before, limits) + 1e-9
 
 
 @given(snap=forecasts())

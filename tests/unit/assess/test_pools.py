@@ -1,5 +1,7 @@
 """What resource pools guarantee to their VMs, and what their limits leave of the VMs' demand."""
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -84,6 +86,18 @@ def test_cpu_is_guaranteed_up_to_the_vcpus() -> None:
     pools = [pool("p", cpu_reservation_mhz=20_000.0)]
     found = demands(pools, [in_pool(1, "p", vcpus=1), in_pool(2, "p", vcpus=4)])
     assert [d.cpu_reserved_mhz for d in found.values()] == [2000.0, 8000.0]
+
+
+def test_no_move_changes_what_a_vm_is_guaranteed() -> None:
+    hosts = [host(1, cpu_cores=10), host(2, cpu_capacity_mhz=30_000.0, cpu_cores=10)]
+    pools = (pool("p", cpu_reservation_mhz=9000.0),)
+    here, there = (
+        snapshot(
+            hosts, [replace(in_pool(1, "p"), host=h.id), in_pool(2, "p")], resource_pools=pools
+        )
+        for h in hosts
+    )
+    assert demand_of(here, POLICY) == demand_of(there, POLICY)
 
 
 def test_vms_elsewhere_and_vms_that_do_not_run_have_no_part() -> None:
