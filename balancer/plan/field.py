@@ -20,6 +20,10 @@ from balancer.plan.room import Room
 from balancer.plan.units import Units, flattened, make_units
 
 
+NEW_CONTENTION = 1.05
+"""Contention on a host that had none counts a little more, so that it does not wander to mend something else."""
+
+
 class Field:
     """U units that may move for load's sake, and H hosts.
 
@@ -212,9 +216,10 @@ class Field:
         """Bring the row of `_load` of a host up to date."""
         row, load = self._load[host], self.ledger.load[host]
         np.matmul(self.cost.slopes(self.ledger, host, sign=1.0), self._features, out=row)
-        if self.is_over[host]:
-            row += self.cost.contention_of(host, load + self.units.size)
-            row -= self.cost.contention_of(host, load)
+        if self.is_over[host] or any(self.cost.is_short):
+            grown = self.cost.contention_of(host, load + self.units.size)
+            grown -= self.cost.contention_of(host, load)
+            row += grown if self.is_over[host] else grown * NEW_CONTENTION
         returning = np.flatnonzero((self.base == host) & (self.host != host))
         row[returning] -= self.prices[self.link_of[host], returning]
         row[self.host == host] = np.inf

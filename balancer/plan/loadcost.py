@@ -47,6 +47,8 @@ class LoadCost:
         self.limit = np.array([thresholds.cpu_contention, thresholds.memory_contention])
         whole = capacity[serving].sum(axis=0) if serving.any() else np.ones(2)
         self.mean = total[:2] / whole
+        self.is_short: list[bool] = (self.mean > self.limit).tolist()
+        """Whether the cluster as a whole is above a threshold: then contention can only be shared out."""
         scarcity = float(self.mean.sum())
         self.weight = self.mean / scarcity if scarcity > 0 else np.zeros(2)
         self.share = np.where(serving[:, None], capacity / whole, 0.0)

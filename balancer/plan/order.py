@@ -13,7 +13,7 @@ import numpy as np
 from balancer.model.plan import MoveReason
 from balancer.plan.codes import Floats, Ints
 from balancer.plan.crowding import crowded
-from balancer.plan.desk import Desk
+from balancer.plan.desk import Desk, Note
 from balancer.plan.encode import affinity
 from balancer.plan.ledger import Ledger
 from balancer.plan.loadcost import LoadCost, load_cost
@@ -54,29 +54,55 @@ def shifts_of(desk: Desk) -> list[Shift]:
 
 
 def in_order(desk: Desk) -> Iterator[tuple[int, int, Ledger]]:
-    """Yield VM and target, best first, with the ledger as it is just before (valid until the next)."""
+    """Yield VM and target, best first, with the ledger as it is just before (valid until the next).
+
+    A load move that makes the room which a mandatory one waits for comes before that one and is noted as
+    such: to the sequencing it is as urgent.
+    """
     shifts = shifts_of(desk)
     ledger = Ledger(desk.problem)
     mandatory = [shift for shift in shifts if shift.reason.is_mandatory]
+    optional = [shift for shift in shifts if not shift.reason.is_mandatory]
     mandatory.sort(key=lambda s: (_RANK.get(s.reason, 9), s.price, s.movers))
-    yield from _mandatory_order(ledger, mandatory)
-    yield from _load_order(ledger, [s for s in shifts if not s.reason.is_mandatory])
+    optional.sort(key=lambda s: (s.price, s.movers))
+    yield from _mandatory_order(desk, ledger, mandatory, optional)
+    yield from _load_order(ledger, sorted(optional, key=lambda s: s.movers))
 
 
-def _mandatory_order(ledger: Ledger, shifts: list[Shift]) -> Iterator[tuple[int, int, Ledger]]:
+def _mandatory_order(
+    desk: Desk, ledger: Ledger, shifts: list[Shift], optional: list[Shift]
+) -> Iterator[tuple[int, int, Ledger]]:
+    """Yield the mandatory moves; takes those that make room for them out of `optional`."""
     ready, waiting = deque(shifts), dict[int, list[Shift]]()
     while ready:
         shift = ready.popleft()
         if not _fits(ledger, shift):
             waiting.setdefault(shift.target, []).append(shift)
+            ready.extend([] if ready else _room_makers(desk, ledger, waiting, optional))
             continue
         freed = {int(ledger.at[vm]) for vm in shift.movers}
         yield from _carry_out(ledger, shift)
         for host in sorted(freed):
             ready.extendleft(reversed(waiting.pop(host, [])))
+        ready.extend([] if ready else _room_makers(desk, ledger, waiting, optional))
     for host in sorted(waiting):
         for shift in waiting[host]:
             yield from _carry_out(ledger, shift)
+
+
+def _room_makers(
+    desk: Desk, ledger: Ledger, waiting: dict[int, list[Shift]], optional: list[Shift]
+) -> list[Shift]:
+    """Return the cheapest load move that leaves a host on which a mandatory one waits, if any."""
+    for shift in optional:
+        source = int(ledger.at[shift.movers[0]])
+        if source in waiting and _fits(ledger, shift):
+            optional.remove(shift)
+            names = [desk.problem.vms[vm].name for vm in waiting[source][0].movers[:3]]
+            note = Note(reason=MoveReason.MAKE_ROOM, cause=f"for {', '.join(names)}")
+            desk.notes.update(dict.fromkeys(shift.movers, note))
+            return [shift]
+    return []
 
 
 def _load_order(ledger: Ledger, shifts: list[Shift]) -> Iterator[tuple[int, int, Ledger]]:

@@ -17,11 +17,11 @@ from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.field import Field
 from balancer.plan.loadcost import EVENED, LEAST_GAIN
 
-MOST_TAKEN_BACK = 8
-EXTREME_HOSTS = 3
+MOST_TAKEN_BACK = 5
+EXTREME_HOSTS = 1
 """Beside the hosts of a ruin so many of the most and of the least loaded ones are looked at."""
 
-UNITS_PER_HOST = 30
+UNITS_PER_HOST = 20
 """The largest units of each host and all that have moved are weighed; small ones bring too little."""
 
 EXPONENTS = (0.0, 0.15, 0.3, 0.5)
@@ -30,7 +30,7 @@ EXPONENTS = (0.0, 0.15, 0.3, 0.5)
 OVERLOOKED = 0.1
 """Share of units that a round does not see, so that the best one is not always taken."""
 
-WORST_KEPT = 0.01
+WORST_KEPT = 0.003
 """At first a result is gone on from though it is dearer than the best by this share; in the end by none."""
 
 MOST_STEPS = 24

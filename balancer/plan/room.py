@@ -2,7 +2,7 @@
 
 Looks at one host and many units at once and marks what does not fit. The laws of capacity and
 reservations as `plan.encode` has them, and beside them the planner's own resolve: no move for load's
-sake brings a host that is below a contention threshold above it.
+sake brings a host that is below a contention threshold above it, unless the whole cluster is above.
 """
 
 import numpy as np
@@ -46,7 +46,7 @@ class Room:
                 np.copyto(row, np.inf, where=full)
         calm = self._cost.stress_of(host, load) <= self._cost.limit
         for column in (CPU, MEMORY):
-            if calm[column]:
+            if calm[column] and not self._cost.is_short[column]:
                 np.copyto(row, np.inf, where=self._upset(host, load, column))
 
     def _upset(self, host: int, load: Floats, column: int) -> Bools:
