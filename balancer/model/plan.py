@@ -203,6 +203,7 @@ class Schedule:
     makespan_seconds: Seconds = 0.0
     makespan_bound_seconds: Seconds = 0.0
     makespan_ideal_seconds: Seconds = 0.0
+    incidents: tuple[Incident, ...] = ()
 
     @property
     def is_proven(self) -> bool:

@@ -15,6 +15,7 @@ from balancer.model.plan import Draft
 from balancer.model.stopwatch import Stopwatch
 from balancer.model.units import Seconds
 from balancer.plan.amends import mend_should_rules
+from balancer.plan.conflict_set import Patience
 from balancer.plan.desk import Desk
 from balancer.plan.draft import write_draft
 from balancer.plan.failover import keep_survivable, only_mandatory
@@ -75,7 +76,8 @@ def _draft(run: "_Run") -> Draft | None:
         run.desk.new_round()
     if not keep_survivable(run.desk, run.desk.problem.at):
         return None
-    return write_draft(run.desk, stuck, run.watch)
+    patience = Patience.until(run.deadline, solver=run.solver, seed=run.settings.seed)
+    return write_draft(run.desk, stuck, patience, run.watch)
 
 
 class _Run:

@@ -14,6 +14,7 @@ from ortools.sat.python import cp_model_helper as cpsat
 from balancer.solver.rows import Affine, Clause, Level, Row, Sum, is_true
 
 Var = cpsat.IntVar
+Expression = cpsat.LinearExpr
 Literal = cpsat.Literal
 """A truth value or its negation (`~`)."""
 
@@ -103,7 +104,7 @@ class Model:
         constraint.bool_and.literals.append(then.index)
 
     def new_fixed_size_interval_var(
-        self, start: cpsat.LinearExpr | int, size: int, name: str
+        self, start: Expression | int, size: int, name: str
     ) -> Interval:
         """Add a time of fixed length; `start` is a variable, or a multiple of one, and a constant."""
         begin, index = _affine(start), len(self.proto.constraints)
@@ -133,7 +134,7 @@ class Model:
 
     def add_reservoir_constraint(
         self,
-        times: Sequence[cpsat.LinearExpr | int],
+        times: Sequence[Expression | int],
         level_changes: Sequence[int],
         min_level: int,
         max_level: int,
@@ -161,7 +162,7 @@ class Model:
         self.proto.solution_hint.vars.append(variable.index)
         self.proto.solution_hint.values.append(value)
 
-    def minimize(self, expression: cpsat.LinearExpr | int) -> None:
+    def minimize(self, expression: Expression | int) -> None:
         """Ask for the least value of a linear expression with whole coefficients."""
         objective = self.proto.objective
         objective.scaling_factor = 1.0
@@ -192,7 +193,7 @@ def _shifted(bound: int, by: int) -> int:
     return bound if is_infinite else bound + by
 
 
-def _affine(expression: cpsat.LinearExpr | int) -> Affine:
+def _affine(expression: Expression | int) -> Affine:
     if isinstance(expression, int):
         return Affine(variable=None, coefficient=0, offset=expression)
     flat = cpsat.FlatIntExpr(expression)

@@ -15,6 +15,7 @@ from balancer.policy.types import Limits, Policy
 from balancer.sequence import make_schedule
 from balancer.sequence.bound import least_for
 from balancer.sequence.jobs import Running
+from balancer.solver import InProcess
 from tests.support.builders import host, snapshot, vm
 from tests.unit.sequence.support import go, need_of, scheduled
 
@@ -185,7 +186,7 @@ def shortest(snap: Snapshot, schedule: Schedule, limits: Limits) -> float:
 
 def certified(snap: Snapshot, moves: list[ProposedMove], limits: Limits) -> Schedule:
     return make_schedule(
-        need_of(snap), Policy(limits=limits), Draft(moves=tuple(moves)), certify=True
+        need_of(snap), Policy(limits=limits), Draft(moves=tuple(moves)), certify=InProcess
     )
 
 
