@@ -6,6 +6,7 @@ decision about any VM is made here.
 
 from collections.abc import Callable, Sequence
 
+from balancer.adapters.solver import SolverProcesses
 from balancer.adapters.store.memory import MemoryStore
 from balancer.assess.demand import demand_of
 from balancer.cli.demo_scene import INTERVAL_S, Scene
@@ -53,7 +54,9 @@ class DemoLoop:
         self._record = record
         self._metrics = metrics
         self._health = health
-        self._settings = PlanSettings(seed=seed, time_limit_s=_TIME_LIMIT_S)
+        self._settings = PlanSettings(
+            seed=seed, time_limit_s=_TIME_LIMIT_S, open_solver=SolverProcesses
+        )
 
     def run(self, is_over: Callable[[], bool]) -> None:
         """Run cycles until `is_over`; what runs then is watched to its end.

@@ -73,6 +73,7 @@ def explain(
     """
     if vm is None and host is None:
         raise typer.BadParameter("give --vm, --host or both")
+    from balancer.adapters.solver import SolverProcesses
     from balancer.cli.facts import read_facts
     from balancer.cli.lookup import find_host, find_vm
     from balancer.cli.planning import need_behind
@@ -86,7 +87,7 @@ def explain(
         raise BalancerError(
             f"{vm} is on {host} already. Leave --host out to see why it stays or moves."
         )
-    settings = PlanSettings(seed=seed, time_limit_s=time_limit)
+    settings = PlanSettings(seed=seed, time_limit_s=time_limit, open_solver=SolverProcesses)
     plan = plan_snapshot(facts, wanted, settings=settings)
     need, fitted = need_behind(plan, facts, wanted)
     scope = _Scope(need=need, policy=fitted, plan=plan, vm=vm_id, host=host_id)

@@ -77,7 +77,9 @@ def plan(
     from balancer.plan import PlanSettings
 
     facts, wanted = read_facts(config, cluster, snapshot, policy or [])
-    settings = PlanSettings(seed=seed, time_limit_s=time_limit, open_solver=SolverProcesses)
+    settings = PlanSettings(
+        seed=seed, time_limit_s=time_limit, open_solver=SolverProcesses, certify=certify
+    )
     made = plan_snapshot(facts, wanted, settings=settings)
     made = _certified(made, facts, wanted) if certify else made
     emit(_rendered(made, facts, wanted, report_format, output), output)

@@ -40,7 +40,8 @@ class PlanSettings:
     """How to search. The same settings give the same draft as long as the time limit is not hit.
 
     `polish_windows` is how many windows of four hosts are solved exactly to save moves, and
-    `refine_rounds` how often moves are taken back and made anew before that; 0 for none.
+    `refine_rounds` how often moves are taken back and made anew before that; 0 for none. `certify` asks
+    for a proof that no order of the moves is over sooner, or for a sooner one.
     `open_solver` says where the solver runs: a tool, not a value, and no part of what settings are equal by.
     """
 
@@ -48,7 +49,13 @@ class PlanSettings:
     time_limit_s: Seconds = 10.0
     polish_windows: int = 6
     refine_rounds: int = 1000
+    certify: bool = False
     open_solver: Callable[[], Runner] = field(default=InProcess, compare=False, repr=False)
+
+    @property
+    def prover(self) -> Callable[[], Runner] | None:
+        """Return what opens the solver to prove a schedule with; None where no proof is asked for."""
+        return self.open_solver if self.certify else None
 
 
 def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
