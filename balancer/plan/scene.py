@@ -15,7 +15,7 @@ from balancer.model.need import Need
 from balancer.model.plan import Plan
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import HostId, percent
-from balancer.plan.codes import Floats, Ints
+from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.desk import Desk
 from balancer.plan.failover import Failover
 from balancer.plan.ledger import Ledger
@@ -76,6 +76,7 @@ class Outlook:
     seconds: Floats
     wide: Floats  # part of the price: for being wider than a NUMA node
     failover: Failover
+    lost: Bools  # hosts whose failure is not survived while the VMs stay
 
     @property
     def size(self) -> Floats:
@@ -128,9 +129,8 @@ class Outlook:
         if self.is_duty or not self.failover.count:
             return None
         at = self.ledger.at.copy()
-        before = self.failover.lost(at)
         at[list(self.movers)] = host
-        lost = np.flatnonzero(self.failover.lost(at) & ~before).tolist()
+        lost = np.flatnonzero(self.failover.lost(at) & ~self.lost).tolist()
         if not lost:
             return None
         hosts = self.ledger.problem.hosts
@@ -186,6 +186,7 @@ def outlook(scene: Scene, movers: tuple[int, ...], at: Ints) -> Outlook:
         seconds=lasting,
         wide=scene.desk.wide(movers),
         failover=scene.failover,
+        lost=scene.failover.lost(where),
     )
 
 
