@@ -137,16 +137,17 @@ def _find_way(
     incidents: tuple[Incident, ...] = ()
     for _ in range(PLANNING_TRIES):
         draft = make_draft(need, policy, settings)
-        incidents += draft.incidents
         watch.lap("search")
-        schedule = make_schedule(need, policy, draft)
+        schedule = make_schedule(need, policy, draft, certify=settings.prover)
+        incidents += draft.incidents + schedule.incidents
         watch.lap("sequence")
         dead = {(r.vm, r.host): r for r in schedule.dropped if r.vm and r.host}
         if not dead:
             break
         need = replace(need, holds=need.holds.without_pairs(dead))
     if dead and lost_by_choice(need, policy, schedule.moves):
-        return _find_way(only_mandatory(need), policy, settings, watch)
+        draft, schedule = _find_way(only_mandatory(need), policy, settings, watch)
+        incidents += draft.incidents
     return replace(draft, incidents=incidents), schedule
 
 

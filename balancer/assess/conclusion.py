@@ -60,6 +60,8 @@ def conclude(
         conflicts=conflicts,
         refusals=(*found.unfit, *draft.refusals, *schedule.dropped, *found.waiting),
         makespan_seconds=schedule.makespan_seconds,
+        makespan_bound_seconds=schedule.makespan_bound_seconds,
+        makespan_ideal_seconds=schedule.makespan_ideal_seconds,
         stage_seconds=laps,
         incidents=draft.incidents,
     )

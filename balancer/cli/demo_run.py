@@ -9,13 +9,13 @@ from collections.abc import Callable, Sequence
 from balancer.adapters.store.memory import MemoryStore
 from balancer.assess.demand import demand_of
 from balancer.cli.demo_scene import INTERVAL_S, Scene
+from balancer.cli.planning import settings_of
 from balancer.cycle import Site, run_cycle
 from balancer.execute import Tools
 from balancer.expose.health import Health
 from balancer.expose.metrics import Metrics
 from balancer.model.events import Event
 from balancer.model.reasons import Reason, Refusal
-from balancer.plan import PlanSettings
 from balancer.policy.types import Mode
 from balancer.ports import ClusterRef, Events, Store
 
@@ -53,7 +53,7 @@ class DemoLoop:
         self._record = record
         self._metrics = metrics
         self._health = health
-        self._settings = PlanSettings(seed=seed, time_limit_s=_TIME_LIMIT_S)
+        self._settings = settings_of(seed, _TIME_LIMIT_S)
 
     def run(self, is_over: Callable[[], bool]) -> None:
         """Run cycles until `is_over`; what runs then is watched to its end.

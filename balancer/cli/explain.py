@@ -75,9 +75,8 @@ def explain(
         raise typer.BadParameter("give --vm, --host or both")
     from balancer.cli.facts import read_facts
     from balancer.cli.lookup import find_host, find_vm
-    from balancer.cli.planning import need_behind
+    from balancer.cli.planning import need_behind, settings_of
     from balancer.cycle import plan_snapshot
-    from balancer.plan import PlanSettings
 
     facts, wanted = read_facts(config, cluster, snapshot, policy or [])
     vm_id = find_vm(facts, vm) if vm is not None else None
@@ -86,7 +85,7 @@ def explain(
         raise BalancerError(
             f"{vm} is on {host} already. Leave --host out to see why it stays or moves."
         )
-    settings = PlanSettings(seed=seed, time_limit_s=time_limit)
+    settings = settings_of(seed, time_limit)
     plan = plan_snapshot(facts, wanted, settings=settings)
     need, fitted = need_behind(plan, facts, wanted)
     scope = _Scope(need=need, policy=fitted, plan=plan, vm=vm_id, host=host_id)

@@ -71,13 +71,12 @@ def plan(
     Ends with 0; with 3 if some must-rule or evacuation cannot be met; with 4 if the facts are too old
     or too few to plan from; with 1 on errors.
     """
-    from balancer.adapters.solver import SolverProcesses
     from balancer.cli.facts import read_facts
+    from balancer.cli.planning import settings_of
     from balancer.cycle import plan_snapshot
-    from balancer.plan import PlanSettings
 
     facts, wanted = read_facts(config, cluster, snapshot, policy or [])
-    settings = PlanSettings(seed=seed, time_limit_s=time_limit, open_solver=SolverProcesses)
+    settings = settings_of(seed, time_limit, certify=certify)
     made = plan_snapshot(facts, wanted, settings=settings)
     made = _certified(made, facts, wanted) if certify else made
     emit(_rendered(made, facts, wanted, report_format, output), output)

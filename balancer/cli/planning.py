@@ -1,14 +1,24 @@
-"""What a finished plan was made from, read once more: for the commands that say more than the plan does."""
+"""How commands plan, and what a finished plan was made from, for those that say more than the plan does."""
 
 from dataclasses import replace
 
+from balancer.adapters.solver import SolverProcesses
 from balancer.assess.reading import read_need
 from balancer.collect.quality import judge_quality
 from balancer.model.need import Need
 from balancer.model.plan import Plan
 from balancer.model.reasons import Reason
 from balancer.model.snapshot import Snapshot
+from balancer.model.units import Seconds
+from balancer.plan import PlanSettings
 from balancer.policy.types import Policy
+
+
+def settings_of(seed: int, time_limit_s: Seconds, *, certify: bool = False) -> PlanSettings:
+    """Return the settings of a command that plans: the solver runs in processes of its own."""
+    return PlanSettings(
+        seed=seed, time_limit_s=time_limit_s, certify=certify, open_solver=SolverProcesses
+    )
 
 
 def need_behind(plan: Plan, snapshot: Snapshot, policy: Policy) -> tuple[Need, Policy]:

@@ -1,6 +1,6 @@
 """The certificate of a plan in sentences: what no plan can beat, and what this one comes to."""
 
-from balancer.expose.figures import duration, percent, points
+from balancer.expose.figures import percent, points
 from balancer.model.certificate import Certificate
 from balancer.model.plan import Plan
 from balancer.model.units import Ratio
@@ -63,7 +63,9 @@ def _goal(bound: Certificate) -> str:
 def _makespan(plan: Plan, bound: Certificate) -> str:
     if bound.makespan_bound_seconds is None or not plan.moves:
         return ""
-    return (
-        f"No order of these moves takes less than {duration(bound.makespan_bound_seconds)}; "
-        f"this one takes {duration(plan.makespan_seconds)}."
-    )
+    least, most = f"{bound.makespan_bound_seconds:,.0f} s", f"{plan.makespan_seconds:,.0f} s"
+    text = f"No order of these moves ends before {least}"
+    if bound.is_fastest:
+        return f"{text}, nor does this one take longer: it is proven the fastest."
+    times = plan.makespan_seconds / max(bound.makespan_bound_seconds, 1.0)
+    return f"{text}; this one takes {most}, {times:.2f} times. It is not proven the fastest."

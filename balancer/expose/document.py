@@ -94,8 +94,11 @@ def _bound(bound: Certificate) -> Json:
         "plan_seconds": bound.seconds,
         "move_seconds_ratio": bound.seconds_ratio,
         "makespan_seconds": bound.makespan_bound_seconds,
+        "makespan_ideal_seconds": bound.makespan_ideal_seconds,
     }
     known: Json = {key: number(value) for key, value in figures.items() if value is not None}
+    if bound.makespan_bound_seconds is not None:
+        known["fastest"] = bound.is_fastest
     return known | {"calm": bound.is_calm, "notes": list(bound.notes)}
 
 

@@ -13,7 +13,9 @@ class Certificate:
     the possible fall in cost that the plan leaves. `bound_price` and `bound_seconds` bound every set of
     moves whose result is at most `level` uneven (None where levelling is not asked for), and calm where
     `is_calm`; `price` and `seconds` are those of this plan: what the policy charges, and what the copying
-    takes one move after the other. `makespan_bound_seconds` bounds the time of the plan's own moves.
+    takes one move after the other. `makespan_bound_seconds` bounds the time of the plan's own moves in any
+    order, `makespan_ideal_seconds` even if no two copies slowed each other down; `is_fastest` says that
+    the plan's order is proven to be over as soon as any.
     """
 
     cost: float | None
@@ -26,6 +28,8 @@ class Certificate:
     seconds: Seconds
     bound_seconds: Seconds | None
     makespan_bound_seconds: Seconds | None = None
+    makespan_ideal_seconds: Seconds | None = None
+    is_fastest: bool = False
     notes: tuple[str, ...] = ()
 
     @property

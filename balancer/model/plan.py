@@ -203,6 +203,7 @@ class Schedule:
     makespan_seconds: Seconds = 0.0
     makespan_bound_seconds: Seconds = 0.0
     makespan_ideal_seconds: Seconds = 0.0
+    incidents: tuple[Incident, ...] = ()
 
     @property
     def is_proven(self) -> bool:
@@ -221,7 +222,9 @@ class Schedule:
 class Plan:
     """The whole way to the goal, in the order in which moves may start.
 
-    `bound` is what no plan can beat; None where nobody asked for it.
+    In no order are the moves over before `makespan_bound_seconds` if each takes as long as predicted, nor
+    before `makespan_ideal_seconds` even if no two copies ever slowed each other down. `bound` is what no
+    plan can beat; None where nobody asked for it.
     """
 
     id: str
@@ -238,8 +241,15 @@ class Plan:
     refusals: tuple[Refusal, ...]
     makespan_seconds: Seconds
     stage_seconds: Mapping[str, Seconds]
+    makespan_bound_seconds: Seconds = 0.0
+    makespan_ideal_seconds: Seconds = 0.0
     incidents: tuple[Incident, ...] = ()
     bound: Certificate | None = None
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether no order of the moves is over sooner: the makespan meets its bound."""
+        return self.makespan_seconds <= self.makespan_bound_seconds
 
     @property
     def admitted(self) -> tuple[Move, ...]:

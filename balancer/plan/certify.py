@@ -25,17 +25,10 @@ _TINY = 1e-9
 """Falls in cost below this are rounding; no share of them is left on any table."""
 
 
-def certify(
-    need: Need,
-    policy: Policy,
-    plan: Plan,
-    *,
-    makespan_bound_s: Seconds | None = None,
-    limit_s: Seconds = LIMIT_S,
-) -> Certificate:
+def certify(need: Need, policy: Policy, plan: Plan, *, limit_s: Seconds = LIMIT_S) -> Certificate:
     """Return the bounds for a plan made from `need`. Takes seconds on the largest clusters.
 
-    `makespan_bound_s` is what the sequencing proved of the time that the plan's own moves take.
+    What is said of the order of the moves is what the sequencing proved when the plan was made.
     Deterministic unless a linear program reaches `limit_s`.
     """
     problem = compile_problem(need, policy)
@@ -55,7 +48,9 @@ def certify(
         bound_price=found.price,
         seconds=float(seconds(*way).sum()),
         bound_seconds=found.seconds,
-        makespan_bound_seconds=makespan_bound_s,
+        makespan_bound_seconds=plan.makespan_bound_seconds if plan.moves else None,
+        makespan_ideal_seconds=plan.makespan_ideal_seconds if plan.moves else None,
+        is_fastest=bool(plan.moves) and plan.is_proven,
         notes=tuple(_notes(policy, plan, aim, found)),
     )
 

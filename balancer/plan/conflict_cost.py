@@ -34,7 +34,7 @@ ORDER: tuple[tuple[Change, str], ...] = (
     (Change.EXTEND_HOSTS, "one click, but licences or sites may stand behind the rule"),
     (Change.LOOSEN_ANTI_AFFINITY, "one click, but one failing host may then take down both VMs"),
     (Change.FREE_MEMORY, "needs VMs to be shrunk, moved or stopped, or less reserve"),
-    (Change.RAISE_COUNT, "a limit of the host, which somebody set for a reason"),
+    (Change.RAISE_COUNT, "a limit of the host or of the policy, set for a reason"),
     (Change.LOWER_RESERVATION, "takes from a VM what its owner was promised"),
     (Change.CONNECT, "work on storage or network of a host, no VM is touched"),
     (Change.WAIT, "the server or an earlier try said no; may pass by itself"),

@@ -129,13 +129,35 @@ def _free_memory(case: _Case) -> str:
 
 
 def _raise_count(case: _Case) -> str:
-    return f"raise the limit of {case.host.max_running_vms} VMs on {case.host.name}"
+    """Return the limit that binds: the host's own, the policy's, or both where they are equal."""
+    own, ours = case.host.max_running_vms, case.facts.problem.policy.thresholds.vms_per_host
+    least = min(limit for limit in (own, ours) if limit is not None)
+    changes = []
+    if ours == least:
+        changes.append(f"raise vms_per_host above {ours}")
+    if own == least:
+        changes.append(f"raise the limit of {own} VMs on {case.host.name}")
+    return " and ".join(changes)
 
 
 def _lower_reservation(case: _Case) -> str:
+    whose = f"on {case.host.name}"
+    if _has_guarantees(case):
+        whose = f"of VMs or of their resource pools {whose}"
     if ROOMS[case.lift.what] == CPU_RESERVED:
-        return f"lower CPU reservations on {case.host.name} by {np.ceil(case.excess):.0f} MHz"
-    return f"lower memory reservations on {case.host.name} by {case.excess / 1024:.1f} GiB"
+        return f"lower CPU reservations {whose} by {np.ceil(case.excess):.0f} MHz"
+    return f"lower memory reservations {whose} by {case.excess / 1024:.1f} GiB"
+
+
+def _has_guarantees(case: _Case) -> bool:
+    """Whether a pool guarantees to a VM of the host, as it would then be, more than it has reserved itself."""
+    problem = case.facts.problem
+    there = case.facts.draft if case.then is None else case.then
+    vms = [problem.vms[row] for row in np.flatnonzero(there == case.lift.at).tolist()]
+    if ROOMS[case.lift.what] == CPU_RESERVED:
+        return any(problem.need.demand[v.id].cpu_reserved_mhz > v.cpu_reservation_mhz for v in vms)
+    given = [(problem.need.demand[v.id].memory_reserved_mib, v.memory_reservation_mib) for v in vms]
+    return any(promised > own for promised, own in given)
 
 
 def _untie(case: _Case) -> str:

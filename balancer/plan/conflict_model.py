@@ -4,7 +4,6 @@ Presolve is off throughout: with it on, a core may name literals that were not a
 was seen to be wrong. Source: google/or-tools issues 5141 and 5274 (9.15). Integers as in `plan.window`.
 """
 
-import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -14,9 +13,11 @@ import numpy as np
 from balancer.plan.codes import Ints
 from balancer.plan.conflict_member import Kind, Member
 from balancer.plan.conflict_question import UNBOUNDED, Question, Team
+from balancer.plan.conflict_search import obeys
+from balancer.solver import DENIED, Answer, Effort, Solved, Solver
 
 if TYPE_CHECKING:
-    from ortools.sat.python import cp_model
+    from balancer.solver.model import Var
 
 MOST_PAIRS = 50_000
 """Pairs of VM and host that a model may have; with ten times as many nothing is found in useful time."""
@@ -37,14 +38,16 @@ class Verdict:
     core: tuple[Member, ...] | None = None
 
 
-class Model:
+class QuestionModel:
     """One question, built once and solved under different assumptions."""
 
-    def __init__(self, question: Question, *, seed: int, deadline: float) -> None:
-        from ortools.sat.python import cp_model  # noqa: PLC0415
+    def __init__(self, question: Question, solver: Solver, *, seed: int, deadline: float) -> None:
+        from balancer.solver.model import Model  # noqa: PLC0415
 
-        self.question, self.seed, self.deadline = question, seed, deadline
-        self.model = cp_model.CpModel()
+        self.question, self.solver = question, solver
+        self.seed, self.deadline = seed, deadline
+        self.model = Model()
+        self._known = [question.start, question.draft]
         self.seats = self._seats()
         self.literal = {m: self.model.new_bool_var("") for m in question.members}
         self._add_bans()
@@ -58,41 +61,47 @@ class Model:
 
     def solve(self, active: Sequence[Member]) -> Verdict:
         """Solve with the active members assumed and all others lifted."""
-        from ortools.sat.python import cp_model  # noqa: PLC0415
-
         self.model.clear_assumptions()
         self.model.add_assumptions([self.literal[member] for member in active])
-        solver = self._solver()
-        status = solver.solve(self.model)
-        if status in (cp_model.OPTIMAL, cp_model.FEASIBLE):
-            return Verdict(at=self._placement(solver))
-        if status != cp_model.INFEASIBLE:
+        solved = self.solver.solve(self.model, self._effort())
+        if solved.answer is Answer.FOUND:
+            return self._found(active, solved)
+        return self._denied(active, solved) if solved.answer is Answer.NONE else Verdict()
+
+    def _found(self, active: Sequence[Member], solved: Solved) -> Verdict:
+        at = self._placement(solved)
+        if not obeys(self.question, active, at):
+            self.solver.disbelieve(self._effort(), "its answer breaks a law")
             return Verdict()
-        named = set(solver.sufficient_assumptions_for_infeasibility())
-        core = tuple(member for member in active if self.literal[member].index in named)
+        self._known.append(at)
+        return Verdict(at=at)
+
+    def _denied(self, active: Sequence[Member], solved: Solved) -> Verdict:
+        """Return the core, unless a placement that is known obeys it."""
+        core = tuple(m for m in active if self.literal[m].index in solved.core)
+        if any(obeys(self.question, core, at) for at in self._known):
+            self.solver.disbelieve(self._effort(), DENIED)
+            return Verdict()
         return Verdict(core=core)
 
-    def _solver(self) -> "cp_model.CpSolver":
-        from ortools.sat.python import cp_model  # noqa: PLC0415
+    def _effort(self) -> Effort:
+        return Effort(
+            stage="draft",
+            seed=self.seed,
+            limit=LIMIT_PER_SOLVE,
+            deadline=self.deadline,
+            presolve=False,
+            extra="linearization_level: 0",
+        )
 
-        solver = cp_model.CpSolver()
-        solver.parameters.num_workers = 1
-        solver.parameters.catch_sigint_signal = False
-        solver.parameters.random_seed = self.seed
-        solver.parameters.cp_model_presolve = False
-        solver.parameters.linearization_level = 0
-        solver.parameters.max_deterministic_time = LIMIT_PER_SOLVE
-        solver.parameters.max_time_in_seconds = max(self.deadline - time.perf_counter(), 0.01)
-        return solver
-
-    def _placement(self, solver: "cp_model.CpSolver") -> Ints:
+    def _placement(self, solved: Solved) -> Ints:
         at = [
-            next(host for host, seat in enumerate(seats) if solver.boolean_value(seat))
+            next(host for host, seat in enumerate(seats) if solved.holds(seat))
             for seats in self.seats
         ]
         return np.array(at, dtype=np.int64)
 
-    def _seats(self) -> "list[list[cp_model.IntVar]]":
+    def _seats(self) -> "list[list[Var]]":
         hosts = range(len(self.question.room))
         seats = [[self.model.new_bool_var("") for _ in hosts] for _ in self.question.vms]
         for row in seats:
@@ -138,7 +147,8 @@ class Model:
         for row in team.rows:
             for host in hosts:
                 self.model.add_implication(self.seats[row][host], used[host])
-        self.model.add(sum(used) <= team.most[0]).only_enforce_if(literal)
+        slack = max(len(used) - team.most[0], 0)
+        self.model.add(sum(used) + slack * literal <= team.most[0] + slack)
 
     def _limit(self, member: Member) -> None:
         """Limit one column of a host; a host that is above it may keep what it has and take no more."""

@@ -13,19 +13,28 @@ from enum import Enum
 import numpy as np
 
 from balancer.model.rule import RuleType
+from balancer.model.units import Seconds
 from balancer.plan.codes import Ints
 from balancer.plan.conflict_cost import cost, gives_up
 from balancer.plan.conflict_member import Kind, Member
-from balancer.plan.conflict_model import MOST_PAIRS, Model
+from balancer.plan.conflict_model import MOST_PAIRS, QuestionModel
 from balancer.plan.conflict_question import Facts, Question, ask, ask_all, close_to, near
 from balancer.plan.conflict_search import MOST_STEPS, is_refuted, obeys, placing
 from balancer.plan.tasks import Task
+from balancer.solver import Solver
 
 MOST_SOLVES = 150
 """Solves per question; a set of 40 members takes about 50."""
 
 MOST_MODELS = 3
 """Solver models of a draft. Many stuck VMs mostly have one cause, and the first few have told it."""
+
+MOST_S: Seconds = 4.0
+"""Time for all explanations of one draft; what is left then is asked about its own VMs only. See
+`docs/understand/conflicts.md` for what they take."""
+
+LEAST_S: Seconds = 1.0
+"""Time that they get even where the planning has used up its own: a plan that cannot say why is worth little."""
 
 MOST_NEAR = 300
 """VMs up to which the hosts that the stuck VMs may go to are asked about before the whole cluster is."""
@@ -77,16 +86,31 @@ class ConflictSet:
 
 @dataclass(slots=True, kw_only=True)
 class Patience:
-    """What all explanations of one draft may cost: models, and an end in time (of `time.perf_counter`)."""
+    """Whom all explanations of one draft may ask, and what they may cost: models, and an end in time.
 
+    `deadline` is one of `time.perf_counter`.
+    """
+
+    solver: Solver
     seed: int
     deadline: float
     models: int = MOST_MODELS
+
+    @classmethod
+    def until(cls, deadline: float, *, solver: Solver, seed: int) -> "Patience":
+        """Return what is left until a deadline, and `LEAST_S` in any case; never more than `MOST_S`."""
+        now = time.perf_counter()
+        end = min(max(deadline, now + LEAST_S), now + MOST_S)
+        return cls(solver=solver, seed=seed, deadline=end)
 
     @property
     def is_over(self) -> bool:
         """Whether time is up."""
         return time.perf_counter() > self.deadline
+
+    def model_of(self, question: Question) -> QuestionModel:
+        """Return the model of a question, to be solved within what is left."""
+        return QuestionModel(question, self.solver, seed=self.seed, deadline=self.deadline)
 
 
 class Oracle:
@@ -96,7 +120,7 @@ class Oracle:
         self, question: Question, patience: Patience, inner: "Oracle | None" = None
     ) -> None:
         self.question, self._patience, self._inner = question, patience, inner
-        self._model: Model | None = None
+        self._model: QuestionModel | None = None
         self._said: dict[frozenset[Member], Ints | bool | None] = {}
         self._solves = 0
         self._core: tuple[Member, ...] | None = None
@@ -145,16 +169,14 @@ class Oracle:
         if self._model is None:
             return True
         patience = self._patience
-        again = Patience(seed=patience.seed + 1, deadline=patience.deadline, models=1)
+        again = replace(patience, seed=patience.seed + 1, models=1)
         return Oracle(self.question, again).placing(members) is False
 
-    def _whole_model(self) -> Model | None:
+    def _whole_model(self) -> QuestionModel | None:
         pairs = len(self.question.vms) * len(self.question.room)
         if self._model is None and pairs <= MOST_PAIRS and self._patience.models > 0:
             self._patience.models -= 1
-            self._model = Model(
-                self.question, seed=self._patience.seed, deadline=self._patience.deadline
-            )
+            self._model = self._patience.model_of(self.question)
         return self._model
 
 

@@ -5,7 +5,6 @@ set of contradicting laws was found, the judges themselves are asked for reasons
 the draft leads to, so that a person reads the same words as in a refused move.
 """
 
-import time
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -15,7 +14,7 @@ import numpy as np
 from balancer.model.plan import Conflict
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
-from balancer.model.units import HostId, Seconds, VmId, percent
+from balancer.model.units import HostId, VmId, percent
 from balancer.plan.conflict_member import Kind, Member
 from balancer.plan.conflict_mend import mend
 from balancer.plan.conflict_question import Facts
@@ -35,10 +34,6 @@ from balancer.plan.tasks import Task
 from balancer.rules.judge import judge_move
 from balancer.rules.placement import Candidate, Placement
 from balancer.rules.violations import violations
-
-LIMIT_S: Seconds = 4.0
-"""Time for all explanations of one draft; what is left then is asked about its own VMs only. See
-`docs/understand/conflicts.md` for what they take."""
 
 WORDS = {
     Reason.MEMORY_CEILING: "memory is full",
@@ -77,14 +72,13 @@ RELAXATIONS = {
 
 
 def unmet(
-    desk: Desk, stuck: Sequence[Task], *, seed: int = 0, limit_s: Seconds = LIMIT_S
+    desk: Desk, stuck: Sequence[Task], patience: Patience
 ) -> tuple[tuple[Conflict, ...], tuple[Refusal, ...]]:
     """Return what stays open as conflicts, alike ones as one, and one refusal per stuck VM.
 
-    Searches for the smallest contradiction behind each task; after `limit_s` the rest is told without.
+    Searches for the smallest contradiction behind each task; once patience is over the rest is told without.
     """
     placement, facts = final_placement(desk), Facts(desk)
-    patience = Patience(seed=seed, deadline=time.perf_counter() + limit_s)
     sets = _sets(facts, stuck, patience)
     refusals: list[Refusal] = []
     alike: dict[tuple[object, ...], list[_Told]] = {}

@@ -7,6 +7,7 @@ import numpy as np
 from balancer.model.plan import Draft, ProposedMove
 from balancer.model.stopwatch import Stopwatch
 from balancer.plan import failover
+from balancer.plan.conflict_set import Patience
 from balancer.plan.conflicts import unmet
 from balancer.plan.desk import Desk
 from balancer.plan.explain import label, sentence
@@ -17,10 +18,13 @@ from balancer.plan.refusals import grouped
 from balancer.plan.tasks import Task
 
 
-def write_draft(desk: Desk, stuck: Sequence[Task], watch: Stopwatch) -> Draft:
-    """Write down what the desk came to. `gain` sums up to the fall in cost over all moves."""
+def write_draft(desk: Desk, stuck: Sequence[Task], patience: Patience, watch: Stopwatch) -> Draft:
+    """Write down what the desk came to. `gain` sums up to the fall in cost over all moves.
+
+    `patience` is for the explanation of what is stuck.
+    """
     moves = tuple(_moves(desk))
-    conflicts, refusals = unmet(desk, stuck) if stuck else ((), ())
+    conflicts, refusals = unmet(desk, stuck, patience) if stuck else ((), ())
     refusals = (*refusals, *failover.refusals(desk), *grouped(desk))
     watch.lap("draft")
     return Draft(moves=moves, conflicts=conflicts, refusals=refusals, stage_seconds=watch.laps)

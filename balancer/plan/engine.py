@@ -15,6 +15,7 @@ from balancer.model.plan import Draft
 from balancer.model.stopwatch import Stopwatch
 from balancer.model.units import Seconds
 from balancer.plan.amends import mend_should_rules
+from balancer.plan.conflict_set import Patience
 from balancer.plan.desk import Desk
 from balancer.plan.draft import write_draft
 from balancer.plan.failover import keep_survivable, only_mandatory
@@ -42,7 +43,8 @@ class PlanSettings:
     """How to search. The same settings give the same draft as long as the time limit is not hit.
 
     `polish_windows` is how many windows of four hosts are solved exactly to save moves, and
-    `refine_rounds` how often moves are taken back and made anew before that; 0 for none.
+    `refine_rounds` how often moves are taken back and made anew before that; 0 for none. `certify` asks
+    for a proof that no order of the moves is over sooner, or for a sooner one.
     `open_solver` says where the solver runs: a tool, not a value, and no part of what settings are equal by.
     """
 
@@ -50,7 +52,13 @@ class PlanSettings:
     time_limit_s: Seconds = 10.0
     polish_windows: int = 6
     refine_rounds: int = 1000
+    certify: bool = False
     open_solver: Callable[[], Runner] = field(default=InProcess, compare=False, repr=False)
+
+    @property
+    def prover(self) -> Callable[[], Runner] | None:
+        """Return what opens the solver to prove a schedule with; None where no proof is asked for."""
+        return self.open_solver if self.certify else None
 
 
 def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
@@ -78,7 +86,8 @@ def _draft(run: "_Run") -> Draft | None:
         run.desk.new_round()
     if not keep_survivable(run.desk, run.desk.problem.at):
         return None
-    return write_draft(run.desk, stuck, run.watch)
+    patience = Patience.until(run.deadline, solver=run.solver, seed=run.settings.seed)
+    return write_draft(run.desk, stuck, patience, run.watch)
 
 
 class _Run:

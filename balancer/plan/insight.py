@@ -16,6 +16,7 @@ from balancer.policy.types import Policy
 from balancer.rules.judge import ALL_LAWS
 
 HOLD = "hold"
+FAILOVER = "failover"
 THRESHOLD = "threshold"
 
 
@@ -101,7 +102,11 @@ def _gates(scene: Scene, now: Outlook, after: Outlook, host: int) -> tuple[Gate,
     for law in ALL_LAWS:
         answers = (now.refusal_of(law, target), after.refusal_of(law, target))
         gates.append(Gate(name=law.name, now=answers[0], after=answers[1]))
-    last = (THRESHOLD, Outlook.threshold_refusal), (PRICE, Outlook.price_refusal)
+    last = (
+        (FAILOVER, Outlook.failover_refusal),
+        (THRESHOLD, Outlook.threshold_refusal),
+        (PRICE, Outlook.price_refusal),
+    )
     return (*gates, *(Gate(name=n, now=ask(now, host), after=ask(after, host)) for n, ask in last))
 
 

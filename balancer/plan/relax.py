@@ -2,8 +2,9 @@
 
 The one place of the planner that speaks to the linear solver, in floating point and to its tolerances.
 What it returns are prices of load per host and resource; `plan.bound` derives from them a bound that holds
-whatever they are. A host's convex cost is a chain of segments between tangents (Kelley's cuts, written
-as columns), made finer where the last solution came to lie.
+whatever they are, so that a wrong answer makes it weak and not false; a failure is no answer, and never an
+exception. Used for certificates only (docs/decisions/0007). A host's convex cost is a chain of segments
+between tangents (Kelley's cuts, written as columns), made finer where the last solution came to lie.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,9 @@ from balancer.plan.fluid import Curve, Fluid
 
 if TYPE_CHECKING:
     from ortools.linear_solver import pywraplp
+
+FAILURES = (ImportError, MemoryError, RuntimeError, SystemError)
+"""How the linear solver's Python layer fails, other than by a status."""
 
 FINER = 0.3
 """Distance of the tangents beside the last solution, in units of the least step."""
@@ -49,6 +53,13 @@ class Terms:
 
 def most_level(fluid: Fluid, terms: Terms) -> Relaxed | None:
     """Pour all units so that the hosts' cost is least; None where that fails or time runs out."""
+    try:
+        return _most_level(fluid, terms)
+    except FAILURES:
+        return None
+
+
+def _most_level(fluid: Fluid, terms: Terms) -> Relaxed | None:
     program = _Program(fluid, terms)
     objective = program.solver.Objective()
     for cells in program.cells.values():
@@ -61,8 +72,15 @@ def most_level(fluid: Fluid, terms: Terms) -> Relaxed | None:
 def cheapest(fluid: Fluid, terms: Terms, cost: Floats, most: float) -> Relaxed | None:
     """Take units off their hosts at `cost` (U,) so that the hosts' cost is at most `most`, cheaply.
 
-    None where that cannot be, or where time runs out. An infinite `most` asks for ceilings alone.
+    None where that cannot be, fails, or where time runs out. An infinite `most` asks for ceilings alone.
     """
+    try:
+        return _cheapest(fluid, terms, cost, most)
+    except FAILURES:
+        return None
+
+
+def _cheapest(fluid: Fluid, terms: Terms, cost: Floats, most: float) -> Relaxed | None:
     program = _Program(fluid, terms)
     solver, objective = program.solver, program.solver.Objective()
     row = None
@@ -89,6 +107,8 @@ class _Program:
 
         self.fluid, self.terms = fluid, terms
         self.solver = pywraplp.Solver.CreateSolver("GLOP")
+        if self.solver is None:
+            raise RuntimeError("this build of the solver has no GLOP")
         self.solver.SetTimeLimit(max(int(terms.limit_s * 1000), 1))
         self.solver.Objective().SetMinimization()
         self.scale: Floats = fluid.capacity.mean(axis=0)
@@ -139,7 +159,8 @@ class _Program:
         for place in self.places:
             tilt[place] = self.rows[place].dual_value()
             loads[place] += sum(cell.solution_value() for cell, _ in self.cells[place])
-        return Relaxed(tilt=tilt, weight=1.0, loads=loads)
+        is_finite = bool(np.isfinite(tilt).all() and np.isfinite(loads).all())
+        return Relaxed(tilt=tilt, weight=1.0, loads=loads) if is_finite else None
 
     def _add_host(self, place: tuple[int, int]) -> None:
         """Add one load: what leaves and arrives on one side, segments of rising slope on the other."""

@@ -15,8 +15,9 @@ from balancer.model.need import Need
 from balancer.model.plan import Plan
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import HostId, percent
-from balancer.plan.codes import Floats, Ints
+from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.desk import Desk
+from balancer.plan.failover import Failover
 from balancer.plan.ledger import Ledger
 from balancer.plan.loadcost import LEAST_GAIN, LoadCost, load_cost
 from balancer.plan.price import seconds
@@ -41,6 +42,7 @@ class Scene:
         for move in plan.moves:
             final.move([self.problem.vm_at[move.vm]], self.problem.host_at[move.target])
         self.final: Ints = final.at
+        self.failover = Failover(self.problem)
 
     def movers(self, vm: int) -> tuple[int, ...]:
         """Return what goes together with a VM: its family where that stands together, else it alone."""
@@ -72,6 +74,9 @@ class Outlook:
     gain: Floats
     price: Floats
     seconds: Floats
+    wide: Floats  # part of the price: for being wider than a NUMA node
+    failover: Failover
+    lost: Bools  # hosts whose failure is not survived while the VMs stay
 
     @property
     def size(self) -> Floats:
@@ -119,6 +124,19 @@ class Outlook:
         detail = f"{facts.name}: {self._above(then)}"
         return Refusal.of(Reason.ABOVE_THRESHOLD, detail, host=facts.id)
 
+    def failover_refusal(self, host: int) -> Refusal | None:
+        """Return a refusal where a move by choice would lose the failure of a host that HA can bear now."""
+        if self.is_duty or not self.failover.count:
+            return None
+        at = self.ledger.at.copy()
+        at[list(self.movers)] = host
+        lost = np.flatnonzero(self.failover.lost(at) & ~self.lost).tolist()
+        if not lost:
+            return None
+        hosts = self.ledger.problem.hosts
+        detail = f"{hosts[host].name}: too little spare memory would be left if {hosts[lost[0]].name} failed"
+        return Refusal.of(Reason.FAILOVER_CAPACITY, detail, host=hosts[host].id)
+
     def _above(self, ratio: Floats) -> str:
         """Return which threshold a host would come above with these ratios of demand, in words."""
         for column, name in enumerate(_RESOURCES):
@@ -135,6 +153,9 @@ class Outlook:
             return None
         facts = self.ledger.problem.hosts[host]
         detail = f"{facts.name}: gain {millionths(gain)}, price {millionths(price)}"
+        if self.wide[host] > 0.0:
+            part = millionths(float(self.wide[host]))
+            detail += f", of it {part} for being wider than a NUMA node there"
         return Refusal.of(Reason.NO_GAIN, detail, host=facts.id)
 
 
@@ -163,6 +184,9 @@ def outlook(scene: Scene, movers: tuple[int, ...], at: Ints) -> Outlook:
         gain=relief - burden,
         price=scene.desk.price(movers) + broken,
         seconds=lasting,
+        wide=scene.desk.wide(movers),
+        failover=scene.failover,
+        lost=scene.failover.lost(where),
     )
 
 

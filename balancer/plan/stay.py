@@ -13,6 +13,7 @@ from balancer.model.plan import PlanStatus
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import percent
 from balancer.model.vm import Vm
+from balancer.plan.counts import spread
 from balancer.plan.loadcost import LEAST_GAIN
 from balancer.plan.scene import Outlook, Scene, millionths
 
@@ -90,6 +91,18 @@ def _pinned(staying: Staying) -> Refusal | None:
 def _unreachable(staying: Staying) -> Refusal | None:
     dropped = [r for r in staying.scene.plan.refusals if r.vm == staying.vm.id]
     return next((r for r in dropped if r.reason is Reason.UNREACHABLE), None)
+
+
+def _spare_for_failover(staying: Staying) -> Refusal | None:
+    """Return that its move was taken back, or that all moves by choice were, so that a host may fail."""
+    found = [r for r in staying.scene.plan.refusals if r.reason is Reason.FAILOVER_CAPACITY]
+    own = next((r for r in found if r.vm == staying.vm.id), None)
+    if own is not None or staying.after.is_duty or not any(r.vm is None for r in found):
+        return own
+    detail = (
+        "only what must move does: other moves would leave too little room for a host's failure"
+    )
+    return Refusal.of(Reason.FAILOVER_CAPACITY, detail, vm=staying.vm.id)
 
 
 def _nowhere(staying: Staying) -> Refusal | None:
@@ -177,13 +190,19 @@ def _source(staying: Staying) -> str:
 def _imbalance(staying: Staying) -> str:
     trigger = staying.scene.policy.thresholds.balance_trigger
     now = staying.scene.need.imbalance
-    return f"imbalance {percent(now, 1)}, sought above {percent(trigger, 1)}"
+    told = f"imbalance {percent(now, 1)}, sought above {percent(trigger, 1)}"
+    if not staying.scene.policy.goals.vm_count:
+        return told
+    numbers = percent(spread(staying.scene.desk, staying.scene.problem.at), 1)
+    above = percent(staying.scene.policy.thresholds.vm_count_trigger, 1)
+    return f"{told}; numbers of VMs uneven by {numbers}, evened above {above}"
 
 
 _CAUSES: tuple[Callable[[Staying], Refusal | None], ...] = (
     _unfit,
     _pinned,
     _unreachable,
+    _spare_for_failover,
     _nowhere,
     _goal_off,
     _not_called_for,

@@ -1,10 +1,11 @@
 """The certificate of a schedule: an exact model of intervals that proves it, betters it, or narrows the gap.
 
 Knows only what holds in every order of the jobs (`necessity`), not the `after` of the waves: its bound is
-valid for all legal orders, and its solution is an order to try, not yet a schedule. Loads the solver,
-which takes most of a second, so it is asked only where somebody wants a certificate.
+valid for all legal orders, and its solution is an order to try, not yet a schedule. Takes some tenths of a
+second, so it is asked only where somebody wants a certificate.
 """
 
+import time
 from dataclasses import dataclass
 from math import ceil, floor
 from typing import TYPE_CHECKING
@@ -17,14 +18,15 @@ from balancer.sequence.necessity import (
     least_afterwards,
 )
 from balancer.sequence.timing import Timing
+from balancer.solver import Answer, Effort, Solver
 
 if TYPE_CHECKING:
-    from ortools.sat.python import cp_model
+    from balancer.solver.model import Expression, Interval, Var
 
 MOST_JOBS = 250
 """Above this nothing is asked: where so many moves bind, they bind by slots, and the bound is near."""
 
-EFFORT = 0.1
+EFFORT = 0.08
 """Deterministic time of the solver: some tenths of a second on a present-day core.
 
 Small chains need a fraction of that; where slots bind ten times as much changes nothing.
@@ -42,30 +44,26 @@ class Proof:
     starts: tuple[int, ...] = ()
 
 
-def prove(shop: Shop, needs: Necessity, timing: Timing, bound: int) -> Proof:
+def prove(shop: Shop, needs: Necessity, timing: Timing, solver: Solver, *, bound: int) -> Proof:
     """Try to prove that nothing is over before `timing` is, if each entry takes as long as it does there.
 
-    `bound` is known already.
+    `bound` is known already; of the solver's, no more is believed than its own solution comes to.
 
-    Deterministic: one worker, a fixed seed, a limit in deterministic time.
+    Deterministic: a fixed seed and a limit in deterministic time. Without presolve, which has been seen to
+    rule out what is possible (see `solver.door`) and takes a quarter of the time here for nothing.
     """
     if len(shop.jobs) > MOST_JOBS:
         return Proof(bound=bound)
-    from ortools.sat.python import cp_model  # noqa: PLC0415
-
     intervals = _Intervals(shop, needs, timing, bound)
-    solver = cp_model.CpSolver()
-    solver.parameters.num_workers = 1
-    solver.parameters.random_seed = 0
-    solver.parameters.catch_sigint_signal = False
-    solver.parameters.max_deterministic_time = EFFORT
-    solver.parameters.max_time_in_seconds = AT_MOST_S
-    status = solver.solve(intervals.model)
-    if status not in (cp_model.OPTIMAL, cp_model.FEASIBLE):
+    deadline = time.perf_counter() + AT_MOST_S
+    effort = Effort(stage="sequence", seed=0, limit=EFFORT, deadline=deadline, presolve=False)
+    solved = solver.solve(intervals.model, effort)
+    if solved.answer is not Answer.FOUND:
         return Proof(bound=bound)
+    proven = min(ceil(solved.bound - 1e-6), solved.values[intervals.end.index])
     return Proof(
-        bound=max(bound, ceil(solver.best_objective_bound - 1e-6)),
-        starts=tuple(solver.value(start) for start in intervals.starts),
+        bound=max(bound, proven),
+        starts=tuple(solved.values[start.index] for start in intervals.starts),
     )
 
 
@@ -73,9 +71,9 @@ class _Intervals:
     """The model: a start for each job, a fixed interval for each entry, and what they must leave each other."""
 
     def __init__(self, shop: Shop, needs: Necessity, timing: Timing, bound: int) -> None:
-        from ortools.sat.python import cp_model  # noqa: PLC0415
+        from balancer.solver.model import Model  # noqa: PLC0415
 
-        self.model = cp_model.CpModel()
+        self.model = Model()
         self._shop = shop
         self._ticks = timing.lengths(shop)
         self._heads = earliest_starts(shop, needs, self._ticks)
@@ -87,7 +85,7 @@ class _Intervals:
             for job, start in zip(shop.jobs, self.starts, strict=True)
             for entry in job.entries
         }
-        self._add_makespan(bound)
+        self.end = self._add_makespan(bound)
         self._add_slots()
         for first, then in needs.pairs:
             self.model.add(self._begin[then] >= self._begin[first] + self._ticks[first])
@@ -97,22 +95,23 @@ class _Intervals:
         for start, hint in zip(self.starts, timing.starts, strict=True):
             self.model.add_hint(start, hint)
 
-    def _start(self, job: Job) -> "cp_model.IntVar":
+    def _start(self, job: Job) -> "Var":
         """Return the start of one job, in the window that heads and tails leave it."""
         numbers = [entry.number for entry in job.entries]
         earliest = max(self._heads[number] for number in numbers)
         latest = min(self._most - self._ticks[number] - self._tails[number] for number in numbers)
         return self.model.new_int_var(earliest, latest, "")
 
-    def _add_makespan(self, bound: int) -> None:
+    def _add_makespan(self, bound: int) -> "Var":
         end = self.model.new_int_var(bound, self._most, "")
         for number, start in self._begin.items():
             self.model.add(end >= start + self._ticks[number] + self._tails[number])
         self.model.minimize(end)
+        return end
 
     def _add_slots(self) -> None:
         """Let no resource carry more intervals than it has slots; running migrations hold theirs first."""
-        using: list[list[cp_model.IntervalVar]] = [[] for _ in self._shop.capacity]
+        using: list[list[Interval]] = [[] for _ in self._shop.capacity]
         for running in self._shop.running:
             held = self.model.new_fixed_size_interval_var(0, running.ticks, "")
             for resource in running.claims:
@@ -130,7 +129,7 @@ class _Intervals:
 
     def _add_store(self, store: Store) -> None:
         """Let the arrivals begun less the departures ended fit; rounded in favour of what fits."""
-        times: list[cp_model.LinearExprT] = []
+        times: list[Expression] = []
         changes: list[int] = []
         for number, amount in store.arrivals:
             times.append(self._begin[number])

@@ -5,7 +5,7 @@ prefix of waves is worse than the start, whatever was given up (while mandatory 
 by the laws; from the last of them on, by the objective too).
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from balancer.model.need import Need
@@ -21,6 +21,7 @@ from balancer.sequence.timetable import make_timetable
 from balancer.sequence.units import Unit, units_of
 from balancer.sequence.waves import Manner, Stuck, WaveBuilder
 from balancer.sequence.yard import Yard
+from balancer.solver import Runner
 
 MOST_ATTEMPTS = 6
 """Attempts with parking. One more without it ends the matter: then nobody is left on a parking host."""
@@ -71,14 +72,17 @@ class _Attempt:
         return any(stuck.refusal.reason in _ORDER_MATTERS for stuck in self.given_up.values())
 
 
-def make_schedule(need: Need, policy: Policy, draft: Draft, *, certify: bool = False) -> Schedule:
+def make_schedule(
+    need: Need, policy: Policy, draft: Draft, *, certify: Callable[[], Runner] | None = None
+) -> Schedule:
     """Return the draft's moves in waves, with order, times and parking hops, and what was dropped.
 
     Pure and deterministic. Waves obey every law at every instant and the limits on simultaneous
     migrations (an affinity group larger than a limit has a wave of its own); after no wave is the
     cluster worse than at the start. Moves are listed wave by wave, within a wave by expected start; one
     of a later wave may be expected to start before one of an earlier wave that it does not wait for.
-    With `certify` a solver tries to prove that the moves cannot be over sooner, or to make them so.
+    With `certify`, which opens it, a solver tries to prove that the moves cannot be over sooner, or to
+    make them so; where it fails, that is among the schedule's incidents.
 
     Raises:
         ValueError: the draft moves a VM twice, or one that does not run where the move begins.
@@ -100,6 +104,7 @@ def make_schedule(need: Need, policy: Policy, draft: Draft, *, certify: bool = F
         makespan_seconds=timetable.makespan_seconds,
         makespan_bound_seconds=timetable.bound_seconds,
         makespan_ideal_seconds=timetable.ideal_seconds,
+        incidents=timetable.incidents,
     )
 
 

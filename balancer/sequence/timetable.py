@@ -4,10 +4,11 @@ Tries several manners of the list schedule and keeps the one that is over first;
 where the caller wants a certificate. Changes neither waves nor what a move waits for.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import closing
 from dataclasses import dataclass, replace
 
-from balancer.model.plan import Move
+from balancer.model.plan import Incident, Move
 from balancer.model.units import MoveId, Seconds
 from balancer.rules.placement import Ground
 from balancer.sequence.bound import ideal_bound, makespan_bound
@@ -18,6 +19,7 @@ from balancer.sequence.origin import Origin
 from balancer.sequence.proof import prove
 from balancer.sequence.timing import APART, TOGETHER, Timing, list_schedule
 from balancer.sequence.units import Unit
+from balancer.solver import Runner, Solver
 
 GOOD_ENOUGH = 1.02
 """Makespan over the ideal at which no other manner is tried."""
@@ -28,18 +30,25 @@ FEW = 250
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Timetable:
-    """The moves in order, when the last one is expected to have ended, and how soon it could be."""
+    """The moves in order, when the last one is expected to have ended, and how soon it could be.
+
+    `incidents` are failures of the solver: what it was asked to prove is then left as it was.
+    """
 
     moves: tuple[Move, ...]
     makespan_seconds: Seconds
     bound_seconds: Seconds
     ideal_seconds: Seconds
+    incidents: tuple[Incident, ...] = ()
 
 
 def make_timetable(
-    origin: Origin, waves: Sequence[Sequence[Unit]], *, certify: bool = False
+    origin: Origin,
+    waves: Sequence[Sequence[Unit]],
+    *,
+    certify: Callable[[], Runner] | None = None,
 ) -> Timetable:
-    """Return the moves of the waves with their times. `certify` asks the solver, see `proof`."""
+    """Return the moves of the waves with their times. `certify` opens the solver to ask, see `proof`."""
     if not waves:
         return Timetable(moves=(), makespan_seconds=0.0, bound_seconds=0.0, ideal_seconds=0.0)
     entries, after = entries_of(waves), dependencies(origin, waves)
@@ -48,14 +57,18 @@ def make_timetable(
     ideal = ideal_bound(shop, needs)
     timing = _best_timing(shop, ideal)
     bound = max(ideal, makespan_bound(shop, needs, timing.lengths(shop)))
-    if certify and timing.makespan > bound:
-        timing, bound = _certified(shop, needs, timing, bound)
-        bound = max(ideal, bound)
+    incidents: tuple[Incident, ...] = ()
+    if certify is not None and timing.makespan > bound:
+        with closing(certify()) as runner:
+            solver = Solver(runner)
+            timing, bound = _certified(shop, needs, timing, solver, bound=bound)
+            incidents, bound = solver.incidents, max(ideal, bound)
     return Timetable(
         moves=_moves(origin.ground, entries, after, _spans(shop, timing)),
         makespan_seconds=timing.makespan / TICKS_PER_SECOND,
         bound_seconds=bound / TICKS_PER_SECOND,
         ideal_seconds=ideal / TICKS_PER_SECOND,
+        incidents=incidents,
     )
 
 
@@ -72,9 +85,11 @@ def _best_timing(shop: Shop, ideal: int) -> Timing:
     return min(best, list_schedule(shop, TOGETHER), key=lambda timing: timing.makespan)
 
 
-def _certified(shop: Shop, needs: Necessity, timing: Timing, bound: int) -> tuple[Timing, int]:
+def _certified(
+    shop: Shop, needs: Necessity, timing: Timing, solver: Solver, *, bound: int
+) -> tuple[Timing, int]:
     """Return the timing, or that in the order of the solver where it is over sooner, and the bound."""
-    proof = prove(shop, needs, timing, bound)
+    proof = prove(shop, needs, timing, solver, bound=bound)
     if not proof.starts:
         return timing, bound
     other = list_schedule(shop, order=proof.starts)

@@ -1,10 +1,11 @@
 """The one door to CP-SAT, for every stage that needs it. Where the solver runs is for the caller to say."""
 
-from balancer.solver.door import Answer, Effort, Job, Solvable, Solved, Solver
+from balancer.solver.door import DENIED, Answer, Effort, Job, Solvable, Solved, Solver
 from balancer.solver.here import InProcess
 from balancer.solver.runner import Failure, Reply, Runner, Task
 
 __all__ = [
+    "DENIED",
     "Answer",
     "Effort",
     "Failure",

@@ -29,6 +29,8 @@ PATIENCE_PER_LIMIT = 20.0
 units on 14 hosts, the largest window there is, took 0.5 s for a limit of 0.1; the rest is for a busy one."""
 
 LEAST_PATIENCE_S = 5.0
+DENIED = "it denied that there is a solution"
+
 GRACE_S = 1.0
 """A solve that is still not back this long after its deadline ignores its limits."""
 
@@ -137,10 +139,12 @@ class Solver:
         for row, second in zip(doubted, again, strict=True):
             solved[row] = second
             if second.answer is Answer.FOUND:
-                self._note(
-                    jobs[row], IncidentKind.WRONG_ANSWER, "it denied that there is a solution"
-                )
+                self._note(jobs[row].effort, IncidentKind.WRONG_ANSWER, DENIED)
         return solved
+
+    def disbelieve(self, effort: Effort, detail: str) -> None:
+        """Keep account of an answer that the asker found to be wrong by what it knows itself."""
+        self._fail(effort, IncidentKind.WRONG_ANSWER, detail)
 
     def _ask(self, jobs: Sequence[Job]) -> list[Solved]:
         if not jobs or self._failures >= MOST_FAILURES:
@@ -164,14 +168,17 @@ class Solver:
         return self._failed(job, IncidentKind.WRONG_ANSWER, detail)
 
     def _failed(self, job: Job, kind: IncidentKind, detail: str) -> Solved:
+        self._fail(job.effort, kind, detail)
+        return Solved(answer=Answer.UNKNOWN)
+
+    def _fail(self, effort: Effort, kind: IncidentKind, detail: str) -> None:
         self._failures += 1
         if self._failures == MOST_FAILURES:
             detail = f"{detail}; it is not asked again for this plan"
-        self._note(job, kind, detail)
-        return Solved(answer=Answer.UNKNOWN)
+        self._note(effort, kind, detail)
 
-    def _note(self, job: Job, kind: IncidentKind, detail: str) -> None:
-        self._incidents.append(Incident(stage=job.effort.stage, kind=kind, detail=detail))
+    def _note(self, effort: Effort, kind: IncidentKind, detail: str) -> None:
+        self._incidents.append(Incident(stage=effort.stage, kind=kind, detail=detail))
 
 
 def _without_presolve(job: Job) -> Job:

@@ -5,7 +5,7 @@ Run: python -m tests.bench.schedule_bench [HOSTSxVMS ...]
 
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
@@ -15,6 +15,7 @@ from balancer.model.plan import Draft, Schedule
 from balancer.plan import PlanSettings, make_draft
 from balancer.policy.types import Limits, Policy
 from balancer.sequence import make_schedule
+from balancer.solver import InProcess, Runner
 
 SIZES = ("16x400", "32x1000", "64x4000", "96x10000")
 NO_LIMIT = 10**6
@@ -36,7 +37,7 @@ def main(sizes: Sequence[str]) -> None:
 def print_row(size: str, need: Need, draft: Draft, slots: tuple[int, int]) -> None:
     """Schedule a draft under one pair of limits, once plainly and once with the certificate."""
     schedule, seconds = timed(need, draft, slots)
-    certified, more = timed(need, draft, slots, certify=True)
+    certified, more = timed(need, draft, slots, certify=InProcess)
     name = f"{slots[0]}/{'-' if slots[1] == NO_LIMIT else slots[1]}"
     waves = max((move.wave for move in schedule.moves), default=0)
     ideal = schedule.makespan_seconds / max(schedule.makespan_ideal_seconds, 1.0)
@@ -48,7 +49,7 @@ def print_row(size: str, need: Need, draft: Draft, slots: tuple[int, int]) -> No
 
 
 def timed(
-    need: Need, draft: Draft, slots: tuple[int, int], *, certify: bool = False
+    need: Need, draft: Draft, slots: tuple[int, int], *, certify: Callable[[], Runner] | None = None
 ) -> tuple[Schedule, float]:
     """Return the schedule and the seconds of process time that it took."""
     limits = replace(

@@ -13,7 +13,7 @@ from balancer.model.snapshot import Snapshot
 from balancer.model.vm import Blocker
 from balancer.plan.codes import Bools
 from balancer.plan.conflict_member import Member
-from balancer.plan.conflict_model import Model
+from balancer.plan.conflict_model import QuestionModel
 from balancer.plan.conflict_question import Facts, ask, close_to
 from balancer.plan.conflict_search import obeys, placing
 from balancer.plan.conflict_set import ConflictSet, Finding, Patience, find_set
@@ -22,6 +22,7 @@ from balancer.plan.mandatory import fulfil
 from balancer.plan.problem import compile_problem
 from balancer.plan.tasks import Task
 from balancer.policy.types import Policy
+from balancer.solver import InProcess, Solver
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.clusters import clusters
 from tests.support.conflict_oracle import Everywhere, Wish
@@ -85,7 +86,9 @@ class Stuck:
     everywhere: Everywhere
 
     def explained(self) -> ConflictSet:
-        return find_set(self.facts, self.task, Patience(seed=0, deadline=NEVER))
+        return find_set(
+            self.facts, self.task, Patience(solver=Solver(InProcess()), seed=0, deadline=NEVER)
+        )
 
 
 def stuck_of(snap: Snapshot) -> Iterator[Stuck]:
@@ -153,7 +156,7 @@ def test_solver_and_search_agree_on_any_of_the_members(snap: Snapshot, data: st.
         keep = data.draw(st.lists(st.booleans(), min_size=99, max_size=99))
         active = [m for m, is_kept in zip(question.members, keep, strict=False) if is_kept]
         by_search = placing(question, active)
-        verdict = Model(question, seed=0, deadline=NEVER).solve(active)
+        verdict = QuestionModel(question, Solver(InProcess()), seed=0, deadline=NEVER).solve(active)
         assert by_search is not None
         if isinstance(by_search, np.ndarray):
             assert obeys(question, active, by_search)

@@ -18,6 +18,7 @@ from balancer.policy.types import Limits, Policy
 from balancer.rules.placement import Ground, Placement
 from balancer.rules.violations import offenders
 from balancer.sequence import make_schedule
+from balancer.solver import InProcess
 from tests.support.builders import host, rule, snapshot, vm
 from tests.unit.sequence.clock import clock_faults
 from tests.unit.sequence.replay import faults, stream
@@ -198,7 +199,7 @@ def test_a_schedule_that_keeps_its_times_is_legal_and_within_limits_at_every_ins
 @given(cases())
 def test_a_certified_schedule_is_as_legal_and_never_slower(case: Case) -> None:
     need, policy, draft = case
-    certified = make_schedule(need, policy, draft, certify=True)
+    certified = make_schedule(need, policy, draft, certify=InProcess)
     assert clock_faults(need, policy, certified) == []
     assert certified.makespan_seconds <= scheduled(case).makespan_seconds
     assert verify(need, policy, certified.moves) == ()

@@ -85,3 +85,23 @@ def test_a_solver_in_a_process_gives_the_plan_of_the_solver_in_this_one(snap: Sn
 
     assert beside.incidents == ()
     assert replace(beside, stage_seconds={}) == replace(here, stage_seconds={})
+
+
+def unproven() -> Snapshot:
+    """Return a cluster whose moves, two at a time, are not over as soon as counting alone allows."""
+    return generate(InventorySpec(hosts=16, vms=400), 1)
+
+
+@pytest.mark.parametrize(("command", "kind"), MISBEHAVIOURS)
+def test_a_schedule_that_could_not_be_proven_is_the_one_that_nobody_asked_to_prove(
+    command: tuple[str, ...], kind: IncidentKind
+) -> None:
+    snap = unproven()
+    settings = replace(with_solver(command), polish_windows=0)
+    certified = plan_of(snap, replace(settings, certify=True))
+    plain = plan_of(snap, settings)
+
+    assert {(i.stage, i.kind) for i in certified.incidents} == {("sequence", kind)}
+    assert certified.moves == plain.moves
+    assert certified.makespan_bound_seconds == plain.makespan_bound_seconds
+    assert not certified.is_proven

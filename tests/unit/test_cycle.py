@@ -156,10 +156,12 @@ def test_s8_a_stop_request_keeps_a_plan_on_paper() -> None:
 def test_a_failure_of_the_solver_is_a_warning_and_the_cycle_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    hosts = [host(1, state=HostState.ENTERING_MAINTENANCE), host(2, memory_capacity_mib=5000.0)]
+    small = [host(n, memory_capacity_mib=10_000.0) for n in (2, 3)]
+    hosts = [host(1, state=HostState.ENTERING_MAINTENANCE), *small]
     crash = Failure(kind=IncidentKind.CRASHED, detail="its process is gone")
     settings = PlanSettings(open_solver=lambda: Scripted(lambda _: crash))
-    snap = snapshot(hosts, [vm(1, 1), vm(2, 2)])
+    sizes = {1: 6000.0, 2: 5000.0, 3: 4500.0}
+    snap = snapshot(hosts, [vm(n, n, memory_mib=size) for n, size in sizes.items()])
 
     report = stage(snap, settings=settings).cycle()
 

@@ -101,6 +101,8 @@ class BoundEntry(TypedDict, total=False):
     plan_seconds: NotNegative
     move_seconds_ratio: NotNegative
     makespan_seconds: NotNegative
+    makespan_ideal_seconds: NotNegative
+    fastest: bool
     notes: list[str]
 
 

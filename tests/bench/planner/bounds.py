@@ -15,6 +15,7 @@ from balancer.model.need import Need
 from balancer.model.plan import Draft, Plan, Schedule
 from balancer.policy.types import Policy
 from balancer.sequence import make_schedule
+from balancer.solver import InProcess
 
 CERTIFY = "balancer.plan.certify"
 
@@ -47,7 +48,7 @@ def offers_proofs() -> bool:
 
 def proved_schedule(need: Need, policy: Policy, draft: Draft) -> Schedule:
     """Put a draft in order and prove that no order is sooner over, where that can be done."""
-    wanted: dict[str, Any] = {"certify": True}
+    wanted: dict[str, Any] = {"certify": InProcess}
     return make_schedule(need, policy, draft, **wanted)
 
 

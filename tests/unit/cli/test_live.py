@@ -59,6 +59,16 @@ def test_a_live_cluster_is_planned_and_nothing_is_moved(
     assert server.control.relocations() == ()
 
 
+def test_a_live_cluster_is_explained_and_nothing_is_moved(
+    server: VCenterProcess, config: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert run("explain", "--config", config, "--cluster", "prod", "--host", "esx1") == 0
+    assert "vm1" in capfd.readouterr().out
+    assert run("explain", "--config", config, "--vm", "vm1", "--host", "esx2") == 0
+    assert "esx2" in capfd.readouterr().out
+    assert server.control.relocations() == ()
+
+
 def test_a_live_cluster_is_recorded(config: Path, tmp_path: Path) -> None:
     output = tmp_path / "s.json"
     assert run("snapshot", "--config", config, "--cluster", "vc1/prod", "--output", output) == 0

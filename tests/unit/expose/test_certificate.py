@@ -31,6 +31,7 @@ FULL = Certificate(
     seconds=3512.0,
     bound_seconds=2789.0,
     makespan_bound_seconds=70.0,
+    makespan_ideal_seconds=65.0,
 )
 
 EMPTY = Certificate(
@@ -59,7 +60,18 @@ def test_the_sentences_say_what_no_plan_can_beat_and_what_this_one_comes_to() ->
             "Cheapest conceivable way to at most 1.0 pp and no host above its thresholds: 2,789 s "
             "of copying; this plan: 3,512 s, 1.26 times. By the policy's price of moves: 1.30 times."
         ),
-        "No order of these moves takes less than 70 s; this one takes 2 min.",
+        (
+            "No order of these moves ends before 70 s; this one takes 94 s, 1.34 times. "
+            "It is not proven the fastest."
+        ),
+    )
+
+
+def test_the_fastest_order_is_called_so() -> None:
+    bound = replace(FULL, makespan_bound_seconds=120.0, is_fastest=True)
+    assert certificate_lines(certified(bound))[-1] == (
+        "No order of these moves ends before 120 s, nor does this one take longer: "
+        "it is proven the fastest."
     )
 
 
@@ -91,6 +103,7 @@ def test_the_document_fits_the_schema_and_our_reader_with_and_without_figures() 
         entry = parse_plan(document_text(document).encode(), name="p")["bound"]
         assert entry["calm"] is bound.is_calm
         assert ("cost" in entry) is (bound.cost is not None)
+        assert ("fastest" in entry) is (bound.makespan_bound_seconds is not None)
     assert document["bound"] == {
         "plan_price": 0.0,
         "plan_seconds": 0.0,
@@ -105,3 +118,4 @@ def test_every_report_has_the_certificate() -> None:
         flat = " ".join(report.split())
         assert "Certificate" in flat
         assert "2,789 s of copying" in flat
+        assert "not proven the fastest" in flat

@@ -1,6 +1,8 @@
 """The certificate of a plan: bounds that hold for it, and words where there is no figure."""
 
+import sys
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -126,3 +128,22 @@ def test_the_cost_of_a_fluid_cluster_is_the_planners() -> None:
     fluid = make_fluid(desk, aim_of(desk.problem.need, KEEN))
     total = load_cost(desk.ledger).total(desk.ledger)
     assert float(fluid.curve.value(fluid.start).sum()) == pytest.approx(total)
+
+
+class Broken:
+    """A linear solver of which nothing works."""
+
+    @staticmethod
+    def CreateSolver(name: str) -> None:  # noqa: N802 - the name is not ours
+        return None
+
+
+@pytest.mark.parametrize("stand_in", [None, SimpleNamespace(Solver=Broken)])
+def test_a_linear_solver_that_fails_leaves_a_note_and_no_exception(
+    stand_in: object, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr("ortools.linear_solver.pywraplp", raising=False)
+    monkeypatch.setitem(sys.modules, "ortools.linear_solver.pywraplp", stand_in)
+    bound = certified(uneven())
+    assert (bound.cost, bound.bound_price) == (None, None)
+    assert "could not be computed" in bound.notes[0]

@@ -2,22 +2,33 @@
 
 import subprocess
 import sys
+import time
+from collections.abc import Callable
+
+import pytest
 
 from balancer.model.host import HostState
+from balancer.model.plan import IncidentKind
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.vm import Blocker
 from balancer.plan.conflict_cost import ORDER, Change
 from balancer.plan.conflict_member import Kind
 from balancer.plan.conflict_question import Facts
-from balancer.plan.conflict_set import Finding, Patience, find_set
+from balancer.plan.conflict_set import LEAST_S, MOST_S, Finding, Patience, find_set
 from balancer.plan.conflicts import unmet
 from balancer.plan.mandatory import fulfil
+from balancer.solver import Failure, InProcess, Reply, Runner, Solver, Task
 from tests.support.builders import host, rule, snapshot, vm
+from tests.support.solvers import Scripted
 from tests.unit.plan.support import desk_of, draft_of
 
 ENTERING = HostState.ENTERING_MAINTENANCE
 NEVER = float("inf")
+
+
+def patience(*, runner: Runner | None = None, deadline: float = NEVER) -> Patience:
+    return Patience(solver=Solver(runner or InProcess()), seed=0, deadline=deadline)
 
 
 def more_than_hosts(count: int) -> Snapshot:
@@ -35,7 +46,7 @@ def more_than_hosts(count: int) -> Snapshot:
 def test_what_only_trying_all_orders_would_show_is_shown_by_the_solver() -> None:
     desk = desk_of(more_than_hosts(8))
     (task,) = fulfil(desk)
-    found = find_set(Facts(desk), task, Patience(seed=0, deadline=NEVER))
+    found = find_set(Facts(desk), task, patience())
     kinds = [member.kind for member in found.members]
     assert found.finding is Finding.CONTRADICTION
     assert found.is_smallest
@@ -43,9 +54,40 @@ def test_what_only_trying_all_orders_would_show_is_shown_by_the_solver() -> None
     assert found.remedy.at is not None
 
 
+def denies(task: Task) -> Reply:
+    return Reply(status="INFEASIBLE")
+
+
+def crashes(task: Task) -> Failure:
+    return Failure(kind=IncidentKind.CRASHED, detail="gone")
+
+
+def all_ones(task: Task) -> Reply:
+    return Reply(status="OPTIMAL", values=(1,) * task.model.count("variables {"))
+
+
+@pytest.mark.parametrize("answer", [crashes, all_ones, denies])
+def test_a_solver_that_fails_leaves_the_cause_undetermined_and_is_an_incident(
+    answer: Callable[[Task], Reply | Failure],
+) -> None:
+    desk, asked = desk_of(more_than_hosts(8)), patience(runner=Scripted(answer))
+    (conflict,), _refusals = unmet(desk, fulfil(desk), asked)
+    assert "whether moving them would help was not determined" in conflict.message
+    assert {incident.stage for incident in asked.solver.incidents} == {"draft"}
+
+
+def test_explanations_end_with_the_planning_but_have_a_second_in_any_case() -> None:
+    solver, now = Solver(InProcess()), time.perf_counter()
+    spans = [
+        Patience.until(now + left_s, solver=solver, seed=0).deadline - now
+        for left_s in (-5.0, 2.0, 60.0)
+    ]
+    assert spans == pytest.approx([LEAST_S, 2.0, MOST_S], abs=0.1)
+
+
 def test_without_time_the_others_are_left_where_they_are_and_the_sentence_says_so() -> None:
     desk = desk_of(more_than_hosts(8))
-    (conflict,), _refusals = unmet(desk, fulfil(desk), limit_s=0.0)
+    (conflict,), _refusals = unmet(desk, fulfil(desk), patience(deadline=0.0))
     assert conflict.message.endswith(
         "as the other VMs stand (whether moving them would help was not determined)"
     )
@@ -56,7 +98,7 @@ def test_a_placement_that_exists_is_not_called_a_contradiction() -> None:
     hosts = [host(1, state=ENTERING), *(host(n, memory_capacity_mib=10_000.0) for n in (2, 3))]
     sizes = {1: 6000.0, 2: 5000.0, 3: 4500.0}
     desk = desk_of(snapshot(hosts, [vm(n, on=n, memory_mib=size) for n, size in sizes.items()]))
-    (conflict,), _refusals = unmet(desk, fulfil(desk))
+    (conflict,), _refusals = unmet(desk, fulfil(desk), patience())
     assert conflict.message == (
         "vm1 cannot leave esx1, which is to be empty: memory is full on 2 hosts; "
         "a placement that obeys every law exists, but no way to it was found "
@@ -71,7 +113,7 @@ def test_a_rule_that_is_broken_elsewhere_is_no_part_of_it() -> None:
     vms += [vm(n, on=2 + n % 2, memory_mib=10.0) for n in (10, 11, 12)]
     crowd = rule("apart", RuleType.ANTI_AFFINITY, [10, 11, 12])
     desk = desk_of(snapshot(hosts, vms, [crowd]))
-    conflicts, _refusals = unmet(desk, fulfil(desk))
+    conflicts, _refusals = unmet(desk, fulfil(desk), patience())
     told = {conflict.kind: conflict.message for conflict in conflicts}
     assert "a placement that obeys every law exists" in told["evacuation"]
     assert told["rule"].startswith("vm10, vm11 and vm12 cannot all be kept apart (rule 'apart')")

@@ -62,7 +62,7 @@ def test_one_pair_is_asked_every_law_in_order() -> None:
     insight = vm_insight(uneven(blockers=(Blocker.VGPU,)), 1, on=2)
     (target,) = insight.targets
     names = [gate.name for gate in target.gates]
-    assert names == ["hold", *(law.name for law in ALL_LAWS), "threshold", "price"]
+    assert names == ["hold", *(law.name for law in ALL_LAWS), "failover", "threshold", "price"]
     assert target.refusal is not None
     assert target.refusal.reason is Reason.VGPU
     assert [gate.name for gate in target.gates if gate.now] == ["devices"]

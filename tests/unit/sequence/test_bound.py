@@ -1,7 +1,7 @@
 """How good a schedule is: bounds that hold, and the solver's certificate against an exhaustive search."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 from random import Random
 from typing import Any
@@ -9,13 +9,15 @@ from typing import Any
 import pytest
 
 from balancer.model.duration import SETUP_SECONDS, vmotion_seconds
-from balancer.model.plan import Draft, MoveReason, ProposedMove, Schedule
+from balancer.model.plan import Draft, IncidentKind, MoveReason, ProposedMove, Schedule
 from balancer.model.snapshot import Snapshot
 from balancer.policy.types import Limits, Policy
 from balancer.sequence import make_schedule
 from balancer.sequence.bound import least_for
 from balancer.sequence.jobs import Running
+from balancer.solver import Failure, InProcess, Reply, Task
 from tests.support.builders import host, snapshot, vm
+from tests.support.solvers import Scripted
 from tests.unit.sequence.support import go, need_of, scheduled
 
 IDLE: dict[str, Any] = {"cpu_demand_mhz": 0.0, "memory_active_mib": 0.0}
@@ -185,7 +187,7 @@ def shortest(snap: Snapshot, schedule: Schedule, limits: Limits) -> float:
 
 def certified(snap: Snapshot, moves: list[ProposedMove], limits: Limits) -> Schedule:
     return make_schedule(
-        need_of(snap), Policy(limits=limits), Draft(moves=tuple(moves)), certify=True
+        need_of(snap), Policy(limits=limits), Draft(moves=tuple(moves)), certify=InProcess
     )
 
 
@@ -218,3 +220,44 @@ def test_the_exhaustive_search_meets_proofs_that_only_the_solver_gives() -> None
 def test_the_certificate_is_the_same_every_time() -> None:
     snap, moves, limits = puzzle(3)
     assert certified(snap, moves, limits) == certified(snap, moves, limits)
+
+
+def puzzle_for_the_solver() -> tuple[Snapshot, list[ProposedMove], Limits]:
+    """Return a puzzle whose proof takes the solver."""
+    for seed in SEEDS:
+        found = puzzle(seed)
+        if not scheduled(*found).is_proven:
+            return found
+    raise AssertionError("no puzzle needs the solver")
+
+
+def crashes(task: Task) -> Failure:
+    return Failure(kind=IncidentKind.CRASHED, detail="gone")
+
+
+def exaggerates(task: Task) -> Reply | Failure:
+    """Solve, and claim that nothing could be better than ten times what was found."""
+    (reply,) = InProcess().run_all([task])
+    return reply if isinstance(reply, Failure) else replace(reply, bound=reply.bound * 10)
+
+
+def test_a_solver_that_crashes_leaves_the_schedule_as_it_was_and_is_an_incident() -> None:
+    snap, moves, limits = puzzle_for_the_solver()
+    plain, draft = scheduled(snap, moves, limits), Draft(moves=tuple(moves))
+    schedule = make_schedule(
+        need_of(snap), Policy(limits=limits), draft, certify=lambda: Scripted(crashes)
+    )
+    assert replace(schedule, incidents=()) == plain
+    assert [incident.stage for incident in schedule.incidents] == ["sequence"]
+
+
+def test_no_more_is_believed_than_the_solvers_own_solution_comes_to() -> None:
+    snap, moves, limits = puzzle_for_the_solver()
+    schedule = make_schedule(
+        need_of(snap),
+        Policy(limits=limits),
+        Draft(moves=tuple(moves)),
+        certify=lambda: Scripted(exaggerates),
+    )
+    assert schedule.makespan_bound_seconds <= schedule.makespan_seconds
+    assert schedule.makespan_bound_seconds <= certified(snap, moves, limits).makespan_seconds

@@ -29,7 +29,22 @@ CALLS: dict[str, Callable[[Any, Seats, Any], object]] = {
     "objective": lambda m, x, n: m.minimize(sum(s * k for k, s in enumerate(x)) + n + 3),
     "objective without a variable": lambda m, x, n: m.minimize(sum([])),
     "a contradiction of constants": lambda m, x, n: m.add(sum([]) <= -1),
+    "one at least, one of them negated": lambda m, x, n: m.add_bool_or([~x[0], x[2], x[3]]),
+    "implication": lambda m, x, n: m.add_implication(x[0], ~x[1]),
+    "slots in time": lambda m, x, n: m.add_cumulative(
+        [*(m.new_fixed_size_interval_var(t, 2, "") for t in (x[0], n + 1, n)), fixed(m)],
+        [1, 2, 1, 1],
+        3,
+    ),
+    "a level": lambda m, x, n: m.add_reservoir_constraint(
+        [x[0], n, x[1] * 2 + 1, 0], [2, -1, -2, 1], -1, 2
+    ),
+    "assumptions": lambda m, x, n: m.add_assumptions([x[0], ~x[2]]),
 }
+
+
+def fixed(model: Any) -> Any:
+    return model.new_fixed_size_interval_var(0, 3, "fixed")
 
 
 def text_of(model: Any, call: Callable[[Any, Seats, Any], object]) -> str:
@@ -64,6 +79,17 @@ def test_the_check_of_solutions_agrees_with_the_solver_on_every_assignment(name:
         found[values] = (accepted, is_solvable(model))
 
     assert [values for values, (ours, theirs) in found.items() if ours != theirs] == []
+
+
+def test_assumptions_can_be_taken_back() -> None:
+    model = Model()
+    yes = model.new_bool_var("yes")
+    model.add(yes == 0)
+    model.add_assumptions([yes])
+
+    assert (model.accepts([0]), is_solvable(model)) == (False, False)
+    model.clear_assumptions()
+    assert (model.accepts([0]), is_solvable(model)) == (True, True)
 
 
 def test_what_holds_anyway_constrains_nothing() -> None:
