@@ -112,7 +112,8 @@ def test_no_calm_host_is_pushed_above_a_threshold_in_what_lasts(snap: Snapshot) 
     limit = np.array([POLICY.thresholds.cpu_contention, POLICY.thresholds.memory_contention])
     before = placement_of(snap).host_arrays().stress(POLICY.thresholds)
     after = placement_of(replayed(snap, draft.moves)).host_arrays().stress(POLICY.thresholds)
-    assert (after <= np.maximum(before, limit) + 1e-9).all()
+    is_calm = before <= limit
+    assert ((after <= limit + 1e-9) | ~is_calm).all()
 
 
 @given(snap=forecasts())
