@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
-from balancer.model.units import HostId, Mhz, Mib
+from balancer.model.units import HostId, Mhz, Mib, check_figures
 
 NO_FEATURES: Mapping[str, str] = MappingProxyType({})
 
@@ -58,7 +58,11 @@ class VmotionLink:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Host:
-    """One ESXi host. `datastores` and `networks` of None mean that every one is reachable."""
+    """One ESXi host. `datastores` and `networks` of None mean that every one is reachable.
+
+    Raises:
+        ValueError: a figure is negative, infinite or not a number. A capacity of 0 is one: see `usable_cpu_mhz`.
+    """
 
     id: HostId
     name: str
@@ -80,6 +84,22 @@ class Host:
     networks: frozenset[str] | None = None
     groups: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
+
+    def __post_init__(self) -> None:
+        """Refuse figures that are none."""
+        figures = (
+            self.cpu_capacity_mhz,
+            self.memory_capacity_mib,
+            self.cpu_overhead_mhz,
+            self.memory_overhead_mib,
+            self.cpu_usage_mhz or 0.0,
+            self.memory_usage_mib or 0.0,
+            self.cpu_cores or 0,
+            self.numa_nodes or 0,
+            self.max_running_vms or 0,
+            self.vmotion.link_mbps,
+        )
+        check_figures(f"host {self.id}", figures)
 
     @property
     def usable_cpu_mhz(self) -> Mhz:

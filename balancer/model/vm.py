@@ -4,9 +4,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from math import inf
 
 from balancer.model.host import NO_FEATURES
-from balancer.model.units import HostId, Mhz, Mib, VmId
+from balancer.model.units import HostId, Mhz, Mib, VmId, check_figures
 
 
 class PowerState(StrEnum):
@@ -57,15 +58,27 @@ class Blocker(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
-    """Expected demand over the horizon in equal slots from the snapshot's time; wins over point values."""
+    """Expected demand over the horizon in equal slots from the snapshot's time; wins over point values.
+
+    Raises:
+        ValueError: a figure is negative, infinite or not a number.
+    """
 
     cpu_demand_mhz: tuple[Mhz, ...] = ()
     memory_demand_mib: tuple[Mib, ...] = ()
 
+    def __post_init__(self) -> None:
+        """Refuse figures that are none."""
+        check_figures("a profile", (0.0, *self.cpu_demand_mhz, *self.memory_demand_mib))
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Vm:
-    """One VM. A figure of None was not measured, which is never the same as 0."""
+    """One VM. A figure of None was not measured, which is never the same as 0.
+
+    Raises:
+        ValueError: a figure is negative, infinite or not a number.
+    """
 
     id: VmId
     name: str
@@ -105,6 +118,26 @@ class Vm:
     blockers: tuple[Blocker, ...] = ()
     encryption: Encryption | None = None
     last_moved_at: datetime | None = None
+
+    def __post_init__(self) -> None:
+        """Refuse figures that are none; compared one by one, as 10,000 VMs cost 8 ms so and 14 ms as a list."""
+        is_sound = (
+            self.vcpus >= 0
+            and 0.0 <= self.memory_mib < inf
+            and 0.0 <= (self.cpu_demand_mhz or 0.0) < inf
+            and 0.0 <= (self.cpu_demand_stddev_mhz or 0.0) < inf
+            and 0.0 <= (self.cpu_usage_mhz or 0.0) < inf
+            and 0.0 <= (self.memory_active_mib or 0.0) < inf
+            and 0.0 <= (self.memory_consumed_mib or 0.0) < inf
+            and 0.0 <= (self.memory_granted_mib or 0.0) < inf
+            and 0.0 <= (self.dirty_rate_mbps or 0.0) < inf
+            and 0.0 <= self.cpu_reservation_mhz < inf
+            and 0.0 <= (self.cpu_limit_mhz or 0.0) < inf
+            and 0.0 <= self.memory_reservation_mib < inf
+            and 0.0 <= (self.memory_limit_mib or 0.0) < inf
+        )
+        if not is_sound:
+            raise ValueError(f"{self.id}: a figure is negative, infinite or not a number: {self}")
 
     @property
     def is_running(self) -> bool:

@@ -11,15 +11,16 @@ from contextlib import closing
 from dataclasses import dataclass, field, replace
 
 from balancer.model.need import Need
-from balancer.model.plan import Draft
+from balancer.model.plan import Draft, MoveReason
 from balancer.model.stopwatch import Stopwatch
 from balancer.model.units import Seconds
 from balancer.plan.amends import mend_should_rules
 from balancer.plan.conflict_set import Patience
 from balancer.plan.desk import Desk
 from balancer.plan.draft import write_draft
+from balancer.plan.exhaustive import look_at_all
 from balancer.plan.failover import keep_survivable, only_mandatory
-from balancer.plan.load import even_out, level_hosts, relieve_hosts
+from balancer.plan.load import ANY_IMBALANCE, even_out, level_hosts, relieve_hosts
 from balancer.plan.loadcost import load_cost
 from balancer.plan.mandatory import fulfil
 from balancer.plan.polish import Budget, polish
@@ -123,6 +124,7 @@ class _Run:
             self.watch.lap("should_rules")
         if self.may_relieve and load_cost(desk.ledger).is_over(desk.ledger).any():
             relieve_hosts(desk, self._trials(RELIEF_SHARE))
+            look_at_all(desk, ANY_IMBALANCE, MoveReason.CONTENTION)
             self.watch.lap("contention")
         spread = load_cost(desk.ledger).imbalance(desk.ledger)
         wanted = is_first and desk.problem.need.wants_balance
@@ -152,4 +154,5 @@ class _Run:
             deadline=self.deadline,
         )
         polish(self.desk, target, budget)
+        look_at_all(self.desk, target, MoveReason.BALANCE)
         self.watch.lap("polish")

@@ -19,7 +19,6 @@ from balancer.plan.price import price, seconds
 from balancer.plan.room import Room
 from balancer.plan.units import Units, flattened, make_units
 
-
 NEW_CONTENTION = 1.05
 """Contention on a host that had none counts a little more, so that it does not wander to mend something else."""
 

@@ -19,7 +19,7 @@ from balancer.plan.field import movable
 from balancer.plan.loadcost import LEAST_GAIN, LoadCost, load_cost
 from balancer.plan.price import price
 from balancer.plan.window import Seats, Window, hint, rest_on, seats_of
-from balancer.solver import Answer, Effort, Solver
+from balancer.solver import Answer, Effort, Job, Solver
 
 if TYPE_CHECKING:
     from balancer.solver.model import Model, Var
@@ -59,10 +59,18 @@ def polish(desk: Desk, target: float, budget: Budget) -> None:
     """Solve windows around the dearest moves; keep what is cheaper and as level."""
     if len(np.flatnonzero(desk.ledger.at != desk.base)) < LEAST_MOVES:
         return
-    for hosts in _places(desk, budget.windows):
-        if time.perf_counter() > budget.deadline:
-            return
-        _polish_one(desk, hosts, target, budget)
+    waiting = _places(desk, budget.windows)
+    while waiting and time.perf_counter() < budget.deadline:
+        side_by_side = _disjoint(waiting)
+        waiting = [hosts for hosts in waiting if hosts not in side_by_side]
+        _polish_together(desk, side_by_side, target, budget)
+
+
+def _disjoint(places: list[tuple[int, ...]]) -> list[tuple[int, ...]]:
+    """Return the first window and the first other one that has no host in common with it, if there is one."""
+    first, others = places[0], places[1:]
+    second = next((hosts for hosts in others if not set(first) & set(hosts)), None)
+    return [first] if second is None else [first, second]
 
 
 def _places(desk: Desk, windows: int) -> list[tuple[int, ...]]:
@@ -89,12 +97,38 @@ def _places(desk: Desk, windows: int) -> list[tuple[int, ...]]:
     return found
 
 
-def _polish_one(desk: Desk, hosts: tuple[int, ...], target: float, budget: Budget) -> None:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Case:
+    """One window as a model."""
+
+    window: Window
+    model: "Model"
+    seats: Seats
+
+
+def _polish_together(
+    desk: Desk, places: list[tuple[int, ...]], target: float, budget: Budget
+) -> None:
+    """Solve windows that share no host side by side; take their answers over one after the other."""
+    cost = load_cost(desk.ledger)
+    found = [_case(desk, hosts, cost, target) for hosts in places]
+    cases = [case for case in found if case is not None]
+    effort = Effort(
+        stage="polish", seed=budget.seed, limit=LIMIT_PER_SOLVE, deadline=budget.deadline
+    )
+    solved = budget.solver.solve_all([Job(model=case.model, effort=effort) for case in cases])
+    for case, one in zip(cases, solved, strict=True):
+        if one.answer is Answer.FOUND:
+            seated = [key for key, seat in case.seats.items() if one.holds(seat)]
+            _keep_if_better(desk, cost, case.window, seated, target)
+
+
+def _case(desk: Desk, hosts: tuple[int, ...], cost: LoadCost, target: float) -> _Case | None:
     from balancer.solver.model import Model  # noqa: PLC0415
 
-    window, cost = _window(desk, hosts), load_cost(desk.ledger)
+    window = _window(desk, hosts)
     if len(window.units) < 2:
-        return
+        return None
     model = Model()
     seats = seats_of(model, desk, window)
     hint(model, desk, window, seats)
@@ -103,21 +137,16 @@ def _polish_one(desk: Desk, hosts: tuple[int, ...], target: float, budget: Budge
     model.minimize(
         sum(seat * round(float(prices[u][hosts[place]])) for (u, place), seat in seats.items())
     )
-    effort = Effort(
-        stage="polish", seed=budget.seed, limit=LIMIT_PER_SOLVE, deadline=budget.deadline
-    )
-    solved = budget.solver.solve(model, effort)
-    if solved.answer is not Answer.FOUND:
-        return
-    seated = [key for key, seat in seats.items() if solved.holds(seat)]
-    _keep_if_better(desk, cost, window, seated, target)
+    return _Case(window=window, model=model, seats=seats)
 
 
 def _window(desk: Desk, hosts: tuple[int, ...]) -> Window:
     """Return the window: on each host what was moved there, and the largest of the rest."""
     units: list[tuple[int, ...]] = []
     reach: list[Bools] = []
-    candidates = movable(desk)
+    on = np.zeros(len(desk.problem.hosts), dtype=bool)
+    on[list(hosts)] = True
+    candidates = movable(desk, on=on)
     at = desk.ledger.at[[unit[0] for unit in candidates]]
     for host in hosts:
         on_host = [candidates[row] for row in np.flatnonzero(at == host)]

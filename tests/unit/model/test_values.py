@@ -1,15 +1,17 @@
 """Snapshots, fingerprints and durations: what holds of the values themselves."""
 
+import re
+from collections.abc import Callable
 from dataclasses import replace
 
 import pytest
 
 from balancer.model.duration import SETUP_SECONDS, copy_mbps, vmotion_seconds
 from balancer.model.fingerprint import fingerprint
-from balancer.model.host import HostState, VmotionLink
+from balancer.model.host import Host, HostState, VmotionLink
 from balancer.model.snapshot import Drs, Ha
 from balancer.model.units import HostId
-from balancer.model.vm import Automation
+from balancer.model.vm import Automation, Profile, Vm
 from tests.support.builders import host, snapshot, vm
 
 
@@ -106,3 +108,29 @@ def test_a_fixed_number_of_streams_bounds_a_single_copy(
 ) -> None:
     fast = host(1, vmotion=VmotionLink(link_mbps=100_000.0, streams=streams))
     assert copy_mbps(fast, sharing) == pytest.approx(mbps)
+
+
+@pytest.mark.parametrize("figure", [float("nan"), float("inf"), -float("inf"), -1.0], ids=str)
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda figure: host(1, cpu_capacity_mhz=figure),
+        lambda figure: host(1, memory_usage_mib=figure),
+        lambda figure: host(1, vmotion=VmotionLink(link_mbps=figure)),
+        lambda figure: vm(1, 1, cpu_demand_mhz=figure),
+        lambda figure: vm(1, 1, memory_consumed_mib=figure),
+        lambda figure: vm(1, 1, memory_limit_mib=figure),
+        lambda figure: vm(1, 1, profile=Profile(cpu_demand_mhz=(1.0, figure))),
+    ],
+    ids=["capacity", "usage", "link", "demand", "consumed", "limit", "profile"],
+)
+def test_a_figure_that_is_none_is_refused(
+    make: Callable[[float], Host | Vm], figure: float
+) -> None:
+    with pytest.raises(ValueError, match=re.escape(str(figure))):
+        make(figure)
+
+
+def test_nothing_is_a_figure_too() -> None:
+    assert host(1, cpu_capacity_mhz=0.0, memory_capacity_mib=0.0).usable_cpu_mhz == 1.0
+    assert vm(1, 1, cpu_demand_mhz=None, memory_consumed_mib=0.0).footprint_mib == 0.0
