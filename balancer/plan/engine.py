@@ -33,7 +33,7 @@ from balancer.policy.types import Policy
 from balancer.solver import InProcess, Runner, Solver
 
 RELIEF_SHARE = 0.25
-"""Share of the rounds of refinement that relief may take: it has fewer moves than levelling."""
+"""Share of the rounds of refinement that relief may take where no levelling, which refines it too, follows."""
 
 MOST_ROUNDS = 8
 """Rounds until the plan of its own result is empty; two are the rule, more were never seen."""
@@ -51,8 +51,8 @@ class PlanSettings:
 
     seed: int = 0
     time_limit_s: Seconds = 10.0
-    polish_windows: int = 6
-    refine_rounds: int = 1000
+    polish_windows: int = 4
+    refine_rounds: int = 800
     certify: bool = False
     open_solver: Callable[[], Runner] = field(default=InProcess, compare=False, repr=False)
 
@@ -123,7 +123,8 @@ class _Run:
             mend_should_rules(desk)
             self.watch.lap("should_rules")
         if self.may_relieve and load_cost(desk.ledger).is_over(desk.ledger).any():
-            relieve_hosts(desk, self._trials(RELIEF_SHARE))
+            is_all = not (self.may_level and is_first and desk.problem.need.wants_balance)
+            relieve_hosts(desk, self._trials(RELIEF_SHARE if is_all else 0.0))
             look_at_all(desk, ANY_IMBALANCE, MoveReason.CONTENTION)
             self.watch.lap("contention")
         spread = load_cost(desk.ledger).imbalance(desk.ledger)

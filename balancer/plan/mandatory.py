@@ -9,7 +9,6 @@ import numpy as np
 from balancer.model.plan import MoveReason
 from balancer.model.rule import RuleType
 from balancer.plan.desk import Desk, Note
-from balancer.plan.encode import vm_host
 from balancer.plan.loadcost import LoadCost, load_cost
 from balancer.plan.problem import FOOTPRINT, Group
 from balancer.plan.targets import best_target, gathering_target
@@ -94,8 +93,8 @@ def _evacuate(desk: Desk, cost: LoadCost) -> list[Task]:
 
 
 def _obey_hosts(desk: Desk, cost: LoadCost) -> list[Task]:
-    problem, at = desk.problem, desk.ledger.at
-    table = vm_host.encode(problem, at, True)
+    at = desk.ledger.at
+    table = desk.start_masks.tables["vm_host"]
     wrong = np.flatnonzero(table.codes[table.row_of, at] != 0)
     stuck = []
     for vm in wrong.tolist():

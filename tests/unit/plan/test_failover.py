@@ -143,7 +143,7 @@ def test_where_sequencing_drops_what_ha_needs_nothing_moves_by_choice(
     levelling = planned(whole_or_even(Ha())).moves
     dropped = Refusal.of(Reason.UNREACHABLE, "for want of room", vm="vm-20", host="host-3")
 
-    def sequencing(need: Need, policy: Policy, draft: Draft) -> Schedule:
+    def sequencing(need: Need, policy: Policy, draft: Draft, **_: object) -> Schedule:
         return Schedule(moves=levelling, dropped=(dropped,)) if draft.moves else Schedule(moves=())
 
     monkeypatch.setattr("balancer.cycle.make_schedule", sequencing)
