@@ -201,7 +201,10 @@ class _Search:
     def _choose(
         self, units: Ints, leaving: Floats, hosts: Ints, weight: Floats, excess: float
     ) -> tuple[int, int]:
-        """Return the next move, or -1: the cheapest that reaches the target, else the best for its price."""
+        """Return the next move, or -1: the cheapest that reaches the target, else the best for its price.
+
+        Of equally cheap ones that with the most gain: which host has the lower number must not matter.
+        """
         if not len(units):
             return -1, -1
         slopes = np.concatenate((self._slopes()[hosts], self._curve[hosts]), axis=1)
@@ -212,7 +215,10 @@ class _Search:
         net = gain - price
         net[~self._may(units, hosts)] = -np.inf
         enough = (gain >= excess) & (net > LEAST_GAIN)
-        merit = np.where(enough, -price, -np.inf) if enough.any() else net * weight[units]
+        merit = net * weight[units]
+        if enough.any():
+            cheapest = price[enough].min()
+            merit = np.where(enough & (price <= cheapest + LEAST_GAIN), gain, -np.inf)
         place, column = divmod(int(merit.argmax()), len(units))
         if not net[place, column] > LEAST_GAIN:
             return -1, -1
