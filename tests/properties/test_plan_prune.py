@@ -1,7 +1,8 @@
 """No single move of a plan can be left out: each serves a rule, an evacuation, calm hosts, or pays for itself."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
+import numpy as np
 import pytest
 from hypothesis import given, settings
 
@@ -12,12 +13,17 @@ from balancer.model.need import Holds, Need
 from balancer.model.plan import MoveReason, ProposedMove
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings, make_draft
+from balancer.plan.desk import Desk, Note
+from balancer.plan.field import movable
+from balancer.plan.prune import prune
 from balancer.policy.objective import balance_cost, contention_cost
 from balancer.policy.types import Policy, Thresholds
 from balancer.rules.judge import ALL_LAWS
 from balancer.rules.placement import Candidate, Ground, Placement
 from tests.support.clusters import clusters
+from tests.support.every_placement import drawn
 from tests.support.replay import replayed
+from tests.unit.plan.support import desk_of
 
 POLICY = Policy()
 EAGER = Policy(thresholds=Thresholds(balance_trigger=0.02, balance_target=0.015))
@@ -25,10 +31,14 @@ OPTIONAL = (MoveReason.CONTENTION, MoveReason.BALANCE)
 ROUNDING = 1e-9
 
 
-def idle_moves(snap: Snapshot, policy: Policy) -> Iterator[ProposedMove]:
-    """Yield the optional moves without which the plan would be as good; VMs under soft or joining rules apart."""
+def planned(snap: Snapshot, policy: Policy) -> tuple[Need, Sequence[ProposedMove]]:
     need = assess(snap, policy, Holds())
-    moves = make_draft(need, policy, PlanSettings(refine_rounds=100)).moves
+    return need, make_draft(need, policy, PlanSettings(refine_rounds=100)).moves
+
+
+def idle_moves(need: Need, policy: Policy, moves: Sequence[ProposedMove]) -> Iterator[ProposedMove]:
+    """Yield the optional moves without which the plan would be as good; VMs under rules apart."""
+    snap = need.snapshot
     bound = {vm for rule in snap.active_rules() for vm in rule.vms}
     after = of(need, policy, replayed(snap, moves))
     for move in moves:
@@ -77,10 +87,41 @@ def test_no_move_of_a_generated_cluster_can_be_left_out(
     scene: dict[str, object], seed: int
 ) -> None:
     snap = generate(InventorySpec(hosts=8, vms=100, **scene), seed)  # type: ignore[arg-type]
-    assert list(idle_moves(snap, POLICY)) == []
+    need, moves = planned(snap, POLICY)
+    assert list(idle_moves(need, POLICY, moves)) == []
 
 
 @given(snap=clusters(most_hosts=5, most_vms=14, is_plain=True))
 @settings(max_examples=30)
 def test_no_move_of_a_drawn_cluster_can_be_left_out(snap: Snapshot) -> None:
-    assert list(idle_moves(snap, EAGER)) == []
+    need, moves = planned(snap, EAGER)
+    assert list(idle_moves(need, EAGER, moves)) == []
+
+
+def test_of_moves_made_at_random_pruning_leaves_none_that_can_be_left_out() -> None:
+    idle_before = idle_after = 0
+    for seed in range(40):
+        dice = np.random.default_rng(seed)
+        desk = desk_of(drawn(seed, 4, 16), POLICY)
+        for row in dice.permutation(len(free := movable(desk)))[:8].tolist():
+            targets = np.flatnonzero(desk.takes(free[row], is_mandatory=False))
+            if len(targets):
+                desk.move(free[row], int(dice.choice(targets)), Note(reason=MoveReason.BALANCE))
+        need = desk.problem.need
+        idle_before += len(list(idle_moves(need, POLICY, list(_moves(desk)))))
+        prune(desk, POLICY.thresholds.balance_target)
+        idle_after += len(list(idle_moves(need, POLICY, list(_moves(desk)))))
+    assert idle_before > 40
+    assert idle_after == 0
+
+
+def _moves(desk: Desk) -> Iterator[ProposedMove]:
+    problem = desk.problem
+    for vm in desk.ledger.moved().tolist():
+        yield ProposedMove(
+            vm=problem.vms[vm].id,
+            source=problem.hosts[int(problem.at[vm])].id,
+            target=problem.hosts[int(desk.ledger.at[vm])].id,
+            reason=desk.notes[vm].reason,
+            why="by lot",
+        )
