@@ -13,7 +13,7 @@ from balancer.model.rule import RuleType
 from balancer.plan.codes import Bools
 from balancer.plan.desk import Desk, Note
 from balancer.plan.loadcost import LEAST_GAIN, LoadCost, load_cost
-from balancer.plan.problem import Group
+from balancer.plan.problem import CPU, FOOTPRINT, Group
 from balancer.plan.targets import gathering_target, placing_cost
 
 
@@ -66,7 +66,7 @@ def _send(
     vms: Iterable[int],
     fitting: Callable[[], Bools],
 ) -> None:
-    for vm in vms:
+    for vm in sorted(vms, key=lambda vm: _smallest_first(desk, vm)):
         movers = desk.together(vm)
         if not all(_may_move(desk, mover) for mover in movers):
             continue
@@ -83,10 +83,17 @@ def _may_move(desk: Desk, vm: int) -> bool:
     )
 
 
+def _smallest_first(desk: Desk, vm: int) -> tuple[float, float, int]:
+    """Return by what VMs are ordered: memory to copy, then CPU demand; other names change nothing."""
+    size = desk.problem.size[vm]
+    return float(size[FOOTPRINT]), float(size[CPU]), vm
+
+
 def _sharing(desk: Desk, group: Group) -> list[int]:
-    """Return all but one member on each host, the ones that may not move staying first."""
+    """Return all but one member on each host; what may not move stays, else the one that is dearest to move."""
     found, seen = [], set[int]()
-    for vm in sorted(group.members, key=lambda vm: (_may_move(desk, vm), vm)):
+    dearest = sorted(group.members, key=lambda vm: _smallest_first(desk, vm), reverse=True)
+    for vm in sorted(dearest, key=lambda vm: _may_move(desk, vm)):
         host = int(desk.ledger.at[vm])
         if host in seen:
             found.append(vm)

@@ -82,19 +82,28 @@ def _places(desk: Desk, windows: int) -> list[tuple[int, ...]]:
     found: list[tuple[int, ...]] = []
     if windows < 1:
         return found
+    rank = _ranks(desk)
     for vm in sorted(paid, key=lambda vm: (-paid[vm], vm)):
         pair = set(ends[vm])
         ties: Counter[int] = Counter()
         for other in ends.values():
             if pair & set(other):
                 ties.update(set(other) - pair)
-        near = sorted(ties, key=lambda host: (-ties[host], host))
-        hosts = tuple(sorted(pair | set(near[: WINDOW_HOSTS - len(pair)])))
+        near = sorted(ties, key=lambda host: (-ties[host], rank[host]))
+        hosts = tuple(sorted(pair | set(near[: WINDOW_HOSTS - len(pair)]), key=rank.__getitem__))
         if hosts not in found and desk.problem.serving[list(hosts)].all():
             found.append(hosts)
         if len(found) == windows:
             break
     return found
+
+
+def _ranks(desk: Desk) -> list[int]:
+    """Return the place of each host by load, so that the models do not depend on names."""
+    ratio = desk.ledger.load[:, :2] / desk.problem.capacity
+    order = np.lexsort((ratio[:, 1], np.round(ratio[:, 0], 9)))
+    ranks: list[int] = np.argsort(order).tolist()
+    return ranks
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -151,8 +160,9 @@ def _window(desk: Desk, hosts: tuple[int, ...]) -> Window:
     for host in hosts:
         on_host = [candidates[row] for row in np.flatnonzero(at == host)]
         here = [unit for unit in on_host if not desk.should.rules_of(unit)]
-        moved = [unit for unit in here if desk.base[unit[0]] != host]
-        large = sorted((u for u in here if u not in moved), key=lambda u: (-_weight(desk, u), u))
+        by_size = sorted(here, key=lambda u: (-_weight(desk, u), u))
+        moved = [unit for unit in by_size if desk.base[unit[0]] != host]
+        large = [unit for unit in by_size if unit not in moved]
         for unit in moved + large[:UNITS_PER_HOST]:
             units.append(unit)
             reach.append(_reach(desk, unit, hosts))

@@ -35,6 +35,9 @@ WORST_KEPT = 0.003
 
 MOST_STEPS = 24
 
+SAME_PRICE = 1e-12
+"""Prices that differ by less are rounding."""
+
 EVEN = list(EVENED)
 
 
@@ -249,7 +252,7 @@ class _Offers:
     def best(self, over: Ints, weight: Floats, excess: float) -> tuple[int, int]:
         """Return unit and host of the next move, or -1: the cheapest that is enough, else the best for its price.
 
-        Enough is what reaches the target; while hosts are contended only units on these are asked, and
+        Of equally cheap ones that with the most gain: which host has the lower number must not matter. Enough is what reaches the target; while hosts are contended only units on these are asked, and
         enough is what calms its host.
         """
         search, units = self._search, self._units
@@ -260,7 +263,10 @@ class _Offers:
         gain, price = leaving - self._entry, self._price - paid
         net = np.where(self._shut, -np.inf, gain - price)
         enough = (net > LEAST_GAIN) & ((gain >= excess) if calms is None else calms)
-        merit = np.where(enough, -price, -np.inf) if enough.any() else net * weight[units]
+        merit = net * weight[units]
+        if enough.any():
+            cheapest = float(price[enough].min()) + SAME_PRICE
+            merit = np.where(enough & (price <= cheapest), gain, -np.inf)
         place, column = divmod(int(merit.argmax()), len(units))
         if not net[place, column] > LEAST_GAIN:
             return -1, -1
