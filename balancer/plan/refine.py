@@ -252,7 +252,8 @@ class _Offers:
     def best(self, over: Ints, weight: Floats, excess: float) -> tuple[int, int]:
         """Return unit and host of the next move, or -1: the cheapest that is enough, else the best for its price.
 
-        Of equally cheap ones that with the most gain: which host has the lower number must not matter. Enough is what reaches the target; while hosts are contended only units on these are asked, and
+        Of equally cheap ones that with the most gain: which host has the lower number must not matter.
+        Enough is what reaches the target; while hosts are contended only units on these are asked, and
         enough is what calms its host.
         """
         search, units = self._search, self._units
