@@ -35,6 +35,11 @@ from balancer.solver import InProcess, Runner, Solver
 RELIEF_SHARE = 0.25
 """Share of the rounds of refinement that relief may take where no levelling, which refines it too, follows."""
 
+LARGE_CLUSTER = 32
+FEW_WINDOWS = 2
+"""With more hosts than this so few windows are solved: four hosts are a small part then, and refining finds
+nearly all that they would. Measured at 96 hosts: windows took a third of the time for 0.1 % of the price."""
+
 MOST_ROUNDS = 8
 """Rounds until the plan of its own result is empty; two are the rule, more were never seen."""
 
@@ -43,16 +48,16 @@ MOST_ROUNDS = 8
 class PlanSettings:
     """How to search. The same settings give the same draft as long as the time limit is not hit.
 
-    `polish_windows` is how many windows of four hosts are solved exactly to save moves, and
-    `refine_rounds` how often moves are taken back and made anew before that; 0 for none. `certify` asks
-    for a proof that no order of the moves is over sooner, or for a sooner one.
+    `polish_windows` is how many windows of four hosts are solved exactly to save moves (in large clusters
+    fewer), and `refine_rounds` how often moves are taken back and made anew before that; 0 for none.
+    `certify` asks for a proof that no order of the moves is over sooner, or for a sooner one.
     `open_solver` says where the solver runs: a tool, not a value, and no part of what settings are equal by.
     """
 
     seed: int = 0
     time_limit_s: Seconds = 10.0
     polish_windows: int = 4
-    refine_rounds: int = 800
+    refine_rounds: int = 750
     certify: bool = False
     open_solver: Callable[[], Runner] = field(default=InProcess, compare=False, repr=False)
 
@@ -139,6 +144,11 @@ class _Run:
         keep_survivable(desk, desk.base)
         self.watch.lap("failover")
 
+    @property
+    def _most_windows(self) -> int:
+        is_large = len(self.desk.problem.hosts) > LARGE_CLUSTER
+        return FEW_WINDOWS if is_large else self.settings.polish_windows
+
     def _trials(self, share: float) -> Trials:
         rounds = int(share * self.settings.refine_rounds)
         return Trials(rounds=rounds, seed=self.settings.seed, deadline=self.deadline)
@@ -150,7 +160,7 @@ class _Run:
         self.watch.lap("balance")
         budget = Budget(
             solver=self.solver,
-            windows=self.settings.polish_windows,
+            windows=min(self.settings.polish_windows, self._most_windows),
             seed=self.settings.seed,
             deadline=self.deadline,
         )

@@ -43,10 +43,11 @@ class Case:
         return standing_of(self.need, self.policy, {})
 
 
-def policy_for(target: float, *, balance: bool = True) -> Policy:
-    """Return the default policy with another target of balance, or without that goal."""
+def policy_for(target: float, *, balance: bool = True, by_count: bool = False) -> Policy:
+    """Return the default policy with another target of balance, without that goal, or with moves of one price."""
     shipped = Policy()
     limits = replace(
         shipped.thresholds, balance_trigger=target * TRIGGER_FACTOR, balance_target=target
     )
-    return replace(shipped, thresholds=limits, goals=Goals(balance=balance))
+    prices = replace(shipped.prices, per_second=0.0) if by_count else shipped.prices
+    return replace(shipped, thresholds=limits, goals=Goals(balance=balance), prices=prices)

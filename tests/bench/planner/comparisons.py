@@ -93,18 +93,18 @@ def reliefs(rows: Iterable[Row]) -> list[Relief]:
     return found
 
 
-def balances(rows: Iterable[Row], rival: str) -> list[Balance]:
-    """Return ours against one climb, case by case."""
+def balances(rows: Iterable[Row], rival: str, ours: str = OURS) -> list[Balance]:
+    """Return one way of ours against one climb, case by case."""
     return [
         Balance(
-            case=name_of(planners[OURS]),
-            size=planners[OURS].size,
-            scenario=planners[OURS].scenario,
-            ours=planners[OURS],
+            case=name_of(planners[ours]),
+            size=planners[ours].size,
+            scenario=planners[ours].scenario,
+            ours=planners[ours],
             rival=planners[rival],
         )
         for planners in by_case(rows).values()
-        if OURS in planners and rival in planners
+        if ours in planners and rival in planners
     ]
 
 

@@ -43,7 +43,7 @@ def run_pairs(case: Case, time_limit_s: float) -> PairRow:
     """Run the model and ours."""
     facts = case.facts
     solved, took = metered(lambda: solve_pairs(facts, time_limit_s=time_limit_s))
-    settings = PlanSettings(polish_windows=0)
+    settings = PlanSettings(polish_windows=0, refine_rounds=0)
     draft, ours = metered(lambda: make_draft(case.need, case.policy, settings), repeats=3)
     targets = {move.vm: move.target for move in draft.moves}
     found = facts.targets(solved.at)

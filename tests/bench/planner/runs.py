@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from types import MappingProxyType
 
+from balancer.adapters.solver import SolverProcesses
 from balancer.assess.need import assess
 from balancer.cycle import plan_snapshot
 from balancer.model.errors import PlanInvalid
@@ -20,9 +21,11 @@ from tests.bench.planner.ordered import ordered_greedy
 from tests.support.replay import replayed
 
 OURS, UNPOLISHED, RELIEF = "ours", "ours, no polish", "ours, contention only"
+FEWEST = "ours, by count"
 SUMMED, BY_COUNT = "climb, summed", "climb"
 COST_AWARE, COST_BOUND = "climb /s^0.5", "climb /s"
 ORDERED, PAIRS = "ordered greedy", "pair booleans"
+TIME_LIMIT_S = 60.0
 EXPONENTS = {SUMMED: 0.0, BY_COUNT: 0.0, COST_AWARE: 0.5, COST_BOUND: 1.0}
 
 
@@ -60,11 +63,11 @@ class Row:
 
 
 def run_ours(case: Case, planner: str, *, repeats: int = 1) -> Row:
-    """Run the engine in one of its three ways."""
-    policy = policy_for(case.target, balance=planner != RELIEF)
-    settings = (
-        PlanSettings() if planner == OURS else PlanSettings(polish_windows=0, refine_rounds=0)
-    )
+    """Run the engine in one of its ways: as a command does, without refinement, with one aim, by count."""
+    policy = policy_for(case.target, balance=planner != RELIEF, by_count=planner == FEWEST)
+    settings = PlanSettings(time_limit_s=TIME_LIMIT_S, open_solver=SolverProcesses)
+    if planner == UNPOLISHED:
+        settings = PlanSettings(polish_windows=0, refine_rounds=0)
     need = case.need if planner != RELIEF else replace(case.need, wants_balance=False)
     draft, took = metered(lambda: make_draft(need, policy, settings), repeats=repeats)
     row = _row(case, planner, took, {move.vm: move.target for move in draft.moves})
@@ -140,6 +143,7 @@ Run = Callable[[Case, int], Row]
 RUNS: Mapping[str, Run] = MappingProxyType(
     {
         OURS: lambda case, repeats: run_ours(case, OURS, repeats=repeats),
+        FEWEST: lambda case, repeats: run_ours(case, FEWEST, repeats=repeats),
         UNPOLISHED: lambda case, repeats: run_ours(case, UNPOLISHED, repeats=repeats),
         RELIEF: lambda case, repeats: run_ours(case, RELIEF, repeats=repeats),
         SUMMED: lambda case, _: run_climb(case, SUMMED),
