@@ -68,11 +68,11 @@ def _starts(whole: Field, target: float) -> list[Field]:
 
     Levelling relieves too, and the cheapest relief is not always the first part of the cheapest levelling.
     """
-    notes = whole.desk.notes
+    notes, members = whole.desk.notes, whole.units.members
     reliefs = [
         row
         for row in np.flatnonzero(whole.paid_by > 0.0).tolist()
-        if all(notes[vm].reason is MoveReason.CONTENTION for vm in whole.units.members[row])
+        if all(vm in notes and notes[vm].reason is MoveReason.CONTENTION for vm in members[row])
     ]
     starts = [whole]
     if reliefs:
