@@ -90,9 +90,7 @@ class Field:
         """Return a field of its own with the chosen units only, (U,), in the same state."""
         twin, rows = copy(self), np.flatnonzero(chosen)
         twin.ledger, twin.is_over = self.ledger.copy(), self.is_over.copy()
-        members = tuple(self.units.members[row] for row in rows.tolist())
-        size, source = self.units.size[rows], self.units.source[rows]
-        twin.units = Units(members=members, size=size, source=source)
+        twin.units = self.units.of(rows)
         for name in _PER_UNIT:
             setattr(twin, name, getattr(self, name)[rows])
         for name in (*_PER_PAIR, "closed", "prices", "_features"):

@@ -111,12 +111,16 @@ def _load_order(ledger: Ledger, shifts: list[Shift]) -> Iterator[tuple[int, int,
     target = np.array([shift.target for shift in shifts], dtype=np.int64)
     price = np.array([shift.price for shift in shifts])
     is_left = np.ones(len(shifts), dtype=bool)
+    gains = _gains(ledger, cost, units, target)
     while is_left.any():
-        merit = np.where(is_left, _gains(ledger, cost, units, target) / price, -np.inf)
+        merit = np.where(is_left, gains / price, -np.inf)
         ranking = np.argsort(-merit, kind="stable")[: int(is_left.sum())].tolist()
         chosen = next((row for row in ranking if _fits(ledger, shifts[row])), ranking[0])
         is_left[chosen] = False
         yield from _carry_out(ledger, shifts[chosen])
+        ends = (units.source[chosen], target[chosen])
+        near = np.flatnonzero(is_left & (np.isin(units.source, ends) | np.isin(target, ends)))
+        gains[near] = _gains(ledger, cost, units.of(near), target[near])
 
 
 def _gains(ledger: Ledger, cost: LoadCost, units: Units, target: Ints) -> Floats:

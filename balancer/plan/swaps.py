@@ -10,7 +10,7 @@ import numpy as np
 
 from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.field import Field
-from balancer.plan.loadcost import LEAST_GAIN
+from balancer.plan.loadcost import EVENED, LEAST_GAIN
 
 HOT_HOSTS = 6
 OPPOSITE_HOSTS = 12
@@ -18,6 +18,11 @@ MOST_SWAPS = 40
 """Measured: all pairs of 96 hosts cost 0.7 s a swap, 6 against 12 some hundredths."""
 
 EXPONENT = 0.5
+
+LOOKED_AT = 64
+"""So many exchanges between two hosts are held against the laws at a time."""
+
+EVEN = list(EVENED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -69,29 +74,71 @@ def _pairs(field: Field) -> list[tuple[int, int]]:
 
 
 def _best_of(field: Field, a: int, b: int, dip: float) -> _Swap | None:
-    """Return the best exchange between two hosts, or None."""
-    here, there = (np.flatnonzero(field.host == host) for host in (a, b))
-    if not len(here) or not len(there):
+    """Return the best exchange between two hosts, or None.
+
+    The best by their gain are looked at first, a few at a time: what the laws say to all pairs of units
+    would take most of the time.
+    """
+    left, right = _side(field, a, b), _side(field, b, a)
+    if not len(left.units) or not len(right.units):
         return None
-    size_here, size_there = field.units.size[here], field.units.size[there]
-    shift = size_here[:, None, :] - size_there[None, :, :]
-    load = field.ledger.load
-    now = field.cost.of(a, load[a]) + field.cost.of(b, load[b])
-    gain = now - field.cost.of(a, load[a] - shift) - field.cost.of(b, load[b] + shift)
-    gain -= field.entry_price(b, here)[:, None] + field.entry_price(a, there)[None, :]
-    gain[~_is_lawful(field, (a, here), (b, there), shift)] = -np.inf
-    first_here = _leg(field, here, b, dip)[:, None] | np.zeros(gain.shape, dtype=bool)
-    first_there = _leg(field, there, a, dip)[None, :] | np.zeros(gain.shape, dtype=bool)
-    gain[~(first_here | first_there)] = -np.inf
-    worth = (field.seconds[here][:, None] + field.seconds[there][None, :]) ** EXPONENT
-    merit = np.where(gain > LEAST_GAIN, gain / worth, -np.inf)
-    row, column = np.unravel_index(int(np.argmax(merit)), merit.shape)
-    if not np.isfinite(merit[row, column]):
-        return None
-    legs = [(int(here[row]), b), (int(there[column]), a)]
-    if not first_here[row, column]:
-        legs.reverse()
-    return _Swap(merit=float(merit[row, column]), first=legs[0], second=legs[1])
+    gain = _falls(field, left, right) - (left.price[:, None] + right.price[None, :])
+    seconds = field.seconds[left.units][:, None] + field.seconds[right.units][None, :]
+    merit = np.where(gain > LEAST_GAIN, gain / seconds**EXPONENT, -np.inf).ravel()
+    order = np.argsort(-merit, kind="stable")[: int(np.isfinite(merit).sum())]
+    for start in range(0, len(order), LOOKED_AT):
+        few = order[start : start + LOOKED_AT]
+        here, there = np.divmod(few, len(right.units))
+        legs = _first_legs(field, left, left.units[here], right, right.units[there], dip)
+        if legs.any():
+            place = int(np.argmax(legs.any(axis=0)))
+            forth = (int(left.units[here[place]]), b)
+            back = (int(right.units[there[place]]), a)
+            first, second = (forth, back) if legs[0, place] else (back, forth)
+            return _Swap(merit=float(merit[few[place]]), first=first, second=second)
+    return None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Side:
+    """One host of an exchange and the units on it that the other may take, with the price of taking each."""
+
+    host: int
+    units: Ints
+    price: Floats
+
+
+def _side(field: Field, host: int, other: int) -> _Side:
+    units = np.flatnonzero(field.host == host)
+    units = units[~field.shut(other, units)]
+    return _Side(host=host, units=units, price=field.entry_price(other, units))
+
+
+def _falls(field: Field, left: _Side, right: _Side) -> Floats:
+    """Return by how much the load's cost falls with each exchange, (units of left, units of right)."""
+    cost, load, pair = field.cost, field.ledger.load, [left.host, right.host]
+    here, there = field.units.size[left.units], field.units.size[right.units]
+    if field.is_over[pair].any() or any(cost.is_short):
+        shift = here[:, None, :] - there[None, :, :]
+        now = cost.of(left.host, load[left.host]) + cost.of(right.host, load[right.host])
+        then = cost.of(left.host, load[left.host] - shift)
+        return now - then - cost.of(right.host, load[right.host] + shift)
+    curve, off = cost.bowl.curve[pair], load[pair][:, EVEN] - cost.bowl.middle[pair]
+    slope, bend = 2.0 * (curve[0] * off[0] - curve[1] * off[1]), curve.sum(axis=0)
+    here, there = here[:, EVEN], there[:, EVEN]
+    alone = here @ slope - here**2 @ bend, there @ slope + there**2 @ bend
+    result: Floats = alone[0][:, None] - alone[1][None, :] + 2.0 * (here * bend) @ there.T
+    return result
+
+
+def _first_legs(
+    field: Field, left: _Side, here: Ints, right: _Side, there: Ints, dip: float
+) -> Bools:
+    """Return which of these exchanges are lawful and may begin with the unit of the left or the right, (2, K)."""
+    shift = field.units.size[here] - field.units.size[there]
+    lawful = _is_lawful(field, (left.host, -shift), (right.host, shift))
+    forth, back = _leg(field, here, right.host, dip), _leg(field, there, left.host, dip)
+    return np.array((lawful & forth, lawful & back))
 
 
 def _leg(field: Field, units: Ints, target: int, dip: float) -> Bools:
@@ -106,16 +153,12 @@ def _leg(field: Field, units: Ints, target: int, dip: float) -> Bools:
     return result
 
 
-def _is_lawful(
-    field: Field, left: tuple[int, Ints], right: tuple[int, Ints], shift: Floats
-) -> Bools:
-    """Return which exchanges keep every law on both hosts, (units of left, units of right)."""
-    (a, here), (b, there) = left, right
-    lawful = ~field.shut(b, here)[:, None] & ~field.shut(a, there)[None, :]
-    lawful &= (shift <= field.room(b)).all(axis=-1) & (-shift <= field.room(a)).all(axis=-1)
+def _is_lawful(field: Field, *ends: tuple[int, Floats]) -> Bools:
+    """Return which exchanges keep every ceiling and add no contention on hosts, each with what it gains, (K,)."""
     load, cost = field.ledger.load, field.cost
-    for host, sign in ((a, -1.0), (b, 1.0)):
+    lawful = np.ones(len(ends[0][1]), dtype=bool)
+    for host, gained in ends:
+        lawful &= (gained <= field.room(host)).all(axis=1)
         bound = np.maximum(cost.limit, cost.stress_of(host, load[host]))
-        lawful &= (cost.stress_of(host, load[host] + sign * shift) <= bound).all(axis=-1)
-    result: Bools = lawful
-    return result
+        lawful &= (cost.stress_of(host, load[host] + gained) <= bound).all(axis=1)
+    return lawful

@@ -23,6 +23,11 @@ class Units:
         """Return the number of units."""
         return len(self.members)
 
+    def of(self, rows: Ints) -> "Units":
+        """Return the units of the given rows only."""
+        members = tuple(self.members[row] for row in rows.tolist())
+        return Units(members=members, size=self.size[rows], source=self.source[rows])
+
 
 def make_units(ledger: Ledger, members: Sequence[tuple[int, ...]]) -> Units:
     """Return the units of the given members, in the given order. None of them may be empty."""
