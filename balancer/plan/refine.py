@@ -33,6 +33,9 @@ WORST_KEPT = 0.003
 
 MOST_STEPS = 24
 
+MOST_VAIN = 500
+"""After so many rounds in a row without a cheaper result no more is expected."""
+
 EVEN = list(EVENED)
 
 
@@ -53,12 +56,14 @@ def refine(field: Field, target: float, trials: Trials) -> Field:
     is_short = field.cost.imbalance(field.ledger) > target or field.is_over.any()
     if not trials.rounds or is_short:
         return field
-    search = _Search(field, target, np.random.default_rng(trials.seed))
+    search, found_in = _Search(field, target, np.random.default_rng(trials.seed)), 0
     for number in range(trials.rounds):
         moved = search.moved()
-        if time.perf_counter() > trials.deadline or not len(moved):
+        is_vain = number - found_in > MOST_VAIN
+        if is_vain or not len(moved) or time.perf_counter() > trials.deadline:
             break
-        search.round(moved, WORST_KEPT * (1.0 - number / trials.rounds))
+        if search.round(moved, WORST_KEPT * (1.0 - number / trials.rounds)):
+            found_in = number
     return search.carried_out(field)
 
 
@@ -92,16 +97,18 @@ class _Search:
             field.move(int(self._rows[place]), int(self._best.host[place]))
         return field
 
-    def round(self, moved: Ints, slack: float) -> None:
-        """Take some of the moves back, find the way anew, and go on from the better state."""
+    def round(self, moved: Ints, slack: float) -> bool:
+        """Take some of the moves back, find the way anew, go on from the better state; True for the best so far."""
         before = self._now.copy()
         hosts = self._ruin(moved)
         if not self._recreate(hosts, self._least * (1.0 + slack)):
             self._now = before
-            return
+            return False
         paid = float(self._now.paid.sum())
-        if paid < self._least - LEAST_GAIN:
+        is_best = paid < self._least - LEAST_GAIN
+        if is_best:
             self._least, self._best = paid, self._now.copy()
+        return is_best
 
     def _ruin(self, moved: Ints) -> Ints:
         """Take back moves that share a host with one drawn by lot; return the hosts to look at."""
