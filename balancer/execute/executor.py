@@ -7,7 +7,7 @@ reason. Between planning and the next cycle, this is the only stage that changes
 
 from balancer.execute.agenda import Stage
 from balancer.execute.execution import Execution
-from balancer.execute.start import start_ready
+from balancer.execute.start import start_ready, without_slots
 from balancer.execute.tools import Tools
 from balancer.execute.watch import watch
 from balancer.model.outcome import MoveOutcome
@@ -64,7 +64,7 @@ def _has_more_to_do(run: Execution) -> bool:
         return True
     closed = run.closed(completing=run.agenda.is_completing)
     if closed is None:
-        for track, refusal in run.agenda.stuck():
+        for track, refusal in (*run.agenda.stuck(), *without_slots(run)):
             run.refuse(track, refusal)
     elif not _is_worth_waiting(run, closed.reason):
         run.refuse_all(closed)

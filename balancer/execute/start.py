@@ -121,6 +121,27 @@ def _has_room(
     return fits > 0 and (unit.is_begun or fits >= room_for(moves, others, limits, run.view))
 
 
+def without_slots(run: Execution) -> tuple[tuple[Track, Refusal], ...]:
+    """Return moves that no slot will come free for, asked when nothing of this run is under way.
+
+    Open rows of this cluster are settled between runs, so that waiting for one here is in vain. Those of
+    other clusters are watched by their own runs.
+    """
+    units = [unit for unit in run.agenda.ready() if not unit.is_begun]
+    try:
+        rows = run.record.open_rows(run.tools.vcenter) if units else ()
+    except StoreError:
+        return ()  # the next turn stops the run for it
+    earlier = [row for row in rows if row.entry.cluster == run.plan.cluster_id]
+    journeys, limits = our_journeys((), earlier, run.view), run.policy.limits
+    found: list[tuple[Track, Refusal]] = []
+    for unit in units:
+        refusals = [full(track.move, journeys, limits, run.view) for track in unit.waiting]
+        if refusals[0] and all(refusals):
+            found.append((unit.waiting[0], refusals[0]))
+    return tuple(found)
+
+
 def _vms_of(run: Execution) -> frozenset[VmId]:
     return frozenset(track.move.vm for track in run.agenda.at(Stage.RUNNING))
 

@@ -13,11 +13,19 @@ from balancer.execute.sight import Ending, Sight, end_by_place, sight_of
 from balancer.model.errors import SourceAnswerInvalid, SourceError
 from balancer.model.events import MoveProgressed
 from balancer.model.outcome import JournalStep, MoveState, TaskState, TaskView
+from balancer.model.units import Seconds
 
 log = logging.getLogger(__name__)
 
 LOOKS_AFTER_SUCCESS = 5
 """How often a VM is looked for on its target after its task succeeded."""
+
+LOOK_FOR_S: Seconds = 10.0
+"""How long a run that has nothing else to do looks for the migration of a request without an answer.
+
+vCenter shows the task of a request that it took at once, so that what is not seen by then was most likely
+lost. Nothing rests on it: the row stays open, and with it VM and slots held, until `Tools.hold_s` has passed.
+"""
 
 
 def watch(run: Execution) -> None:
@@ -28,6 +36,7 @@ def watch(run: Execution) -> None:
         except SourceError as err:
             run.link.lost(err)
     _let_go_of_overdue(run)
+    _let_go_of_unseen(run)
 
 
 def _look_at_all(run: Execution) -> None:
@@ -130,3 +139,22 @@ def _let_go_of_overdue(run: Execution) -> None:
         if run.now_s >= track.deadline_s:
             detail = f"no end after {waited_s:.0f} s; watched on by the next cycle"
             run.end(track, Ending(state=MoveState.UNKNOWN, detail=detail))
+
+
+def _let_go_of_unseen(run: Execution) -> None:
+    """Leave requests without an answer to the next cycle, once nothing else runs or can start.
+
+    Their rows stay open and hold what they hold; the rest of the cluster does not wait for them.
+    """
+    running = run.agenda.at(Stage.RUNNING)
+    if run.agenda.ready() or not all(_is_unseen(run, track) for track in running):
+        return
+    for track in running:
+        detail = (
+            f"no answer, and not seen on its way in {LOOK_FOR_S:.0f} s; settled by a later cycle"
+        )
+        run.end(track, Ending(state=MoveState.UNKNOWN, detail=detail))
+
+
+def _is_unseen(run: Execution, track: Track) -> bool:
+    return not track.task and track.lost_s is not None and run.now_s - track.lost_s >= LOOK_FOR_S

@@ -62,7 +62,7 @@ def test_a_vcenter_that_is_away_at_the_start_is_waited_for(
     tmp_path: Path, server: VCenterProcess
 ) -> None:
     config = observed(write_stage(tmp_path, server, "prod-a"))
-    server.control.outage(6.0)
+    server.control.outage(15.0)  # a start takes seven seconds on a loaded machine
     with running_daemon(tmp_path, config) as daemon:
         wait_until("the outage is logged", lambda: bool(failures(daemon)), within_s=30)
         assert not is_ready(daemon)

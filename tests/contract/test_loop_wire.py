@@ -134,7 +134,6 @@ def quiet(daemon: DaemonRun) -> list[dict[str, object]]:
     return [line for line in lines if line["moves_planned"] == 0]
 
 
-@pytest.mark.xfail(strict=False, reason="open: the evacuation beside a stubborn VM took over 100 s")
 def test_faults_are_survived_visible_and_not_repeated_at_once(
     tmp_path: Path, cluster: Snapshot, server: VCenterProcess
 ) -> None:

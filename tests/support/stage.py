@@ -15,11 +15,14 @@ from pathlib import Path
 import httpx
 import yaml
 
+import balancer
 from balancer.adapters.files import write_snapshot
 from balancer.model.snapshot import Snapshot
 from tests.support.vcenter import VCenterProcess
 
 BALANCER = Path(sys.executable).parent / "balancer"
+SOURCES = Path(balancer.__file__).parents[1]
+"""Where the tests import from: the daemon shall run the same code, not that of another installed tree."""
 
 FAST_LIMITS = {
     "moves_per_run_at_most": 60,
@@ -142,7 +145,7 @@ def running_daemon(folder: Path, config: Path) -> Iterator[DaemonRun]:
             stdout=sink,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1"},
+            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(SOURCES)},
         )
         run = DaemonRun(process=process, log_file=log_file)
         try:

@@ -411,5 +411,21 @@ def test_limits_apply_to_what_an_earlier_run_left_open() -> None:
     stage.stop_at(1e9, Reason.STOPPING)
     refusal = stage.run(move(2, 1, 2))["m-002"].refusal
     assert refusal
-    assert refusal.reason is Reason.PLAN_TOO_OLD
+    assert refusal.reason is Reason.HOST_SLOTS
     assert stage.vcenter.peaks[host_id(2)] == 1
+
+
+def test_a_slot_that_an_earlier_run_left_taken_is_not_waited_for() -> None:
+    stage = Stage(limits=Limits(migrations_per_host=2, migrations_per_cluster=4))
+    stage.vcenter.scripts = {vm_id(n): Script(hangs=True) for n in (1, 2)}
+    stage.stop_at(5, Reason.STOPPING)
+    stage.run(move(1, 1, 2), move(2, 1, 3))
+    stage.stop_at(1e9, Reason.STOPPING)
+    stage.vcenter.put_vm(vm_id(4), host=host_id(2))
+    stage.base, begin_s = stage.vcenter.truth, stage.clock.monotonic()
+    outcomes = stage.run(move(3, 1, 2), move(4, 2, 3))
+    refusal = outcomes["m-003"].refusal
+    assert refusal
+    assert refusal.reason is Reason.HOST_SLOTS
+    assert outcomes["m-004"].state is DONE
+    assert stage.clock.monotonic() - begin_s == pytest.approx(30, abs=2)

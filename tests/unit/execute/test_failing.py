@@ -2,9 +2,11 @@
 
 import pytest
 
+from balancer.execute.settle import settle
+from balancer.execute.watch import LOOK_FOR_S
 from balancer.model.errors import LoginRefused, SourceAnswerInvalid, SourceError
 from balancer.model.events import MoveEnded, MoveStarted
-from balancer.model.outcome import FailureKind, MoveState
+from balancer.model.outcome import FailureKind, MoveOutcome, MoveState
 from balancer.model.reasons import Reason
 from balancer.model.units import HostId
 from balancer.policy.types import Limits
@@ -162,10 +164,16 @@ def test_a_migration_that_ended_before_anybody_looked_is_done_by_its_place() -> 
     assert stage.run(move(1, 1, 2))["m-001"].state is DONE
 
 
+def lost_beside_a_long_migration(stage: Stage) -> MoveOutcome:
+    """Run a move whose request got lost while another VM is on its way for longer than the hold."""
+    stage.vcenter.scripts[vm_id(1)] = Script(reply_lost=True, arrives=False)
+    stage.vcenter.scripts[vm_id(2)] = Script(seconds=600)
+    return stage.run(move(1, 1, 2), move(2, 1, 3))["m-001"]
+
+
 def test_a_request_that_never_arrived_is_aborted_after_the_hold_and_not_before() -> None:
     stage = Stage()
-    stage.vcenter.scripts[vm_id(1)] = Script(reply_lost=True, arrives=False)
-    outcome = stage.run(move(1, 1, 2))["m-001"]
+    outcome = lost_beside_a_long_migration(stage)
     assert outcome.state is MoveState.ABORTED
     assert outcome.seconds >= stage.tools.hold_s
     assert stage.vcenter.submits[vm_id(1)] == 1
@@ -173,17 +181,22 @@ def test_a_request_that_never_arrived_is_aborted_after_the_hold_and_not_before()
 
 def test_a_vm_that_somebody_else_moves_meanwhile_is_external() -> None:
     stage = Stage()
-    stage.vcenter.scripts[vm_id(1)] = Script(reply_lost=True, arrives=False)
     stage.vcenter.at(20, lambda: stage.vcenter.put_vm(vm_id(1), host=host_id(3)))
-    assert stage.run(move(1, 1, 2))["m-001"].state is MoveState.EXTERNAL
+    assert lost_beside_a_long_migration(stage).state is MoveState.EXTERNAL
 
 
 def test_a_vm_that_is_deleted_meanwhile_is_external() -> None:
     stage = Stage()
-    stage.vcenter.scripts[vm_id(1)] = Script(reply_lost=True, arrives=False)
     stage.vcenter.at(20, lambda: stage.vcenter.drop_vm(vm_id(1)))
-    outcome = stage.run(move(1, 1, 2))["m-001"]
+    outcome = lost_beside_a_long_migration(stage)
     assert (outcome.state, outcome.detail) == (MoveState.EXTERNAL, "the VM is gone")
+
+
+def test_a_vm_on_its_way_elsewhere_is_not_called_aborted() -> None:
+    stage = Stage()
+    stage.vcenter.at(20, lambda: stage.vcenter.fly_foreign(vm_id(1), host_id(3), seconds=300))
+    outcome = lost_beside_a_long_migration(stage)
+    assert (outcome.state, outcome.detail) == (MoveState.EXTERNAL, "seen on host-3")
 
 
 def test_an_unknown_move_keeps_its_slot() -> None:
@@ -193,12 +206,35 @@ def test_an_unknown_move_keeps_its_slot() -> None:
     assert stage.vcenter.sent_at_s[vm_id(2)] >= stage.tools.hold_s
 
 
-def test_a_vm_on_its_way_elsewhere_is_not_called_aborted() -> None:
+def test_a_run_does_not_last_for_a_request_without_an_answer_alone() -> None:
+    stage = Stage(limits=Limits(migrations_per_host=2))
+    stage.vcenter.scripts[vm_id(1)] = Script(reply_lost=True, arrives=False)
+    outcomes = stage.run(move(1, 1, 2), move(2, 1, 3), move(3, 1, 2, after=(1,)))
+    assert outcomes["m-001"].state is MoveState.UNKNOWN
+    assert outcomes["m-002"].state is DONE
+    assert outcomes["m-003"].refusal is not None
+    assert stage.clock.monotonic() == pytest.approx(30, abs=2)
+    (row,) = stage.store.open_rows("vc1")
+    assert (row.entry.vm, row.state) == (vm_id(1), MoveState.UNKNOWN)
+
+
+def test_a_request_without_an_answer_is_looked_for_before_a_run_leaves_it() -> None:
     stage = Stage()
     stage.vcenter.scripts[vm_id(1)] = Script(reply_lost=True, arrives=False)
-    stage.vcenter.at(20, lambda: stage.vcenter.fly_foreign(vm_id(1), host_id(3), seconds=300))
     outcome = stage.run(move(1, 1, 2))["m-001"]
-    assert (outcome.state, outcome.detail) == (MoveState.EXTERNAL, "seen on host-3")
+    assert outcome.state is MoveState.UNKNOWN
+    assert outcome.seconds == pytest.approx(LOOK_FOR_S, abs=2)
+
+
+def test_a_request_that_a_run_left_is_aborted_by_a_later_cycle_after_the_hold() -> None:
+    stage = Stage()
+    stage.vcenter.scripts[vm_id(1)] = Script(reply_lost=True, arrives=False)
+    stage.run(move(1, 1, 2))
+    for at_s, state in ((80.0, MoveState.UNKNOWN), (100.0, MoveState.ABORTED)):
+        stage.clock.sleep(at_s - stage.clock.monotonic())
+        settle(stage.vcenter.truth, stage.policy, stage.tools)
+        assert stage.rows[0].state is state
+    assert stage.vcenter.submits[vm_id(1)] == 1
 
 
 # too long
