@@ -14,9 +14,9 @@ import numpy as np
 from balancer.model.plan import Conflict
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
-from balancer.model.units import HostId, VmId, percent
+from balancer.model.units import HostId, VmId
 from balancer.plan.conflict_member import Kind, Member
-from balancer.plan.conflict_mend import mend
+from balancer.plan.conflict_mend import mend, more_memory
 from balancer.plan.conflict_question import Facts
 from balancer.plan.conflict_set import ConflictSet, Finding, Patience, carries_over, find_set
 from balancer.plan.conflict_words import (
@@ -262,10 +262,5 @@ def _more_memory(desk: Desk, task: Task) -> str:
     if not rows:
         return "free memory on a host that may take it"
     best = max(rows, key=lambda row: (spare[row], -row))
-    lacking_gib = (size - spare[best]) / 1024
-    then = (ledger.held[best, FOOTPRINT] + size) / problem.hosts[best].usable_memory_mib
     ceiling = problem.policy.thresholds.memory_ceiling
-    return (
-        f"free {lacking_gib:.1f} GiB on {problem.hosts[best].name}, "
-        f"or raise memory_ceiling from {percent(ceiling, 1)} to {percent(then, 1)}"
-    )
+    return more_memory(problem.hosts[best], float(size - spare[best]), ceiling)
