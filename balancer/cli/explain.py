@@ -6,12 +6,20 @@ could move a VM, and writes nothing but its answer.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from balancer.cli.exit_codes import ExitCode
+from balancer.cli.options import (
+    TIME_LIMIT_S,
+    ClusterOption,
+    ConfigOption,
+    PolicyOption,
+    SeedOption,
+    SnapshotOption,
+    TimeLimitOption,
+)
 from balancer.cli.output import columns, emit, encoding, wants_color
 from balancer.model.errors import BalancerError
 
@@ -44,27 +52,15 @@ def explain(
             help="What this host gives and takes; with --vm: why that VM may or may not go there.",
         ),
     ] = None,
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="F", help="Explain a live cluster's plan.")
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option("--cluster", metavar="C", help="Which one, where several are configured."),
-    ] = None,
-    snapshot: Annotated[
-        Path | None, typer.Option("--snapshot", metavar="F", help="Explain a snapshot's plan.")
-    ] = None,
-    policy: Annotated[
-        list[str] | None,
-        typer.Option("--policy", metavar="P", help="Policy by name or file, as in plan."),
-    ] = None,
+    config: ConfigOption = None,
+    cluster: ClusterOption = None,
+    snapshot: SnapshotOption = None,
+    policy: PolicyOption = None,
     report_format: Annotated[
         ExplainFormat, typer.Option("--format", help="Form of the answer.")
     ] = ExplainFormat.TEXT,
-    seed: Annotated[int, typer.Option("--seed", help="As in plan.")] = 0,
-    time_limit: Annotated[
-        float, typer.Option("--time-limit", metavar="S", min=0.1, help="As in plan.")
-    ] = 10.0,
+    seed: SeedOption = 0,
+    time_limit: TimeLimitOption = TIME_LIMIT_S,
 ) -> None:
     """Say why a VM moves or stays, or what a host gives and takes. Changes nothing.
 

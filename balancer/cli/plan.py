@@ -11,6 +11,15 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from balancer.cli.exit_codes import ExitCode
+from balancer.cli.options import (
+    TIME_LIMIT_S,
+    ClusterOption,
+    ConfigOption,
+    PolicyOption,
+    SeedOption,
+    SnapshotOption,
+    TimeLimitOption,
+)
 from balancer.cli.output import columns, emit, encoding, wants_color
 
 if TYPE_CHECKING:
@@ -29,35 +38,18 @@ class ReportFormat(StrEnum):
 
 
 def plan(
-    config: Annotated[
-        Path | None, typer.Option("--config", metavar="F", help="Plan a live cluster.")
-    ] = None,
-    cluster: Annotated[
-        str | None,
-        typer.Option("--cluster", metavar="C", help="Which one, where several are configured."),
-    ] = None,
-    snapshot: Annotated[
-        Path | None, typer.Option("--snapshot", metavar="F", help="Plan a snapshot file.")
-    ] = None,
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--policy",
-            metavar="P",
-            help="Policy by name or file; several are merged in order. "
-            "Default: the cluster's own, or balanced.",
-        ),
-    ] = None,
+    config: ConfigOption = None,
+    cluster: ClusterOption = None,
+    snapshot: SnapshotOption = None,
+    policy: PolicyOption = None,
     report_format: Annotated[
         ReportFormat, typer.Option("--format", help="Form of the report.")
     ] = ReportFormat.TEXT,
     output: Annotated[
         Path | None, typer.Option("--output", metavar="F", help="Write the report to a file.")
     ] = None,
-    seed: Annotated[int, typer.Option("--seed", help="Same input and seed, same plan.")] = 0,
-    time_limit: Annotated[
-        float, typer.Option("--time-limit", metavar="S", min=0.1, help="Seconds for the solver.")
-    ] = 10.0,
+    seed: SeedOption = 0,
+    time_limit: TimeLimitOption = TIME_LIMIT_S,
     certify: Annotated[
         bool,
         typer.Option("--certify", help="Add lower bounds: what no plan for this cluster can beat."),

@@ -5,15 +5,13 @@ from typing import Annotated
 
 import typer
 
+from balancer.cli.options import ClusterOption
 from balancer.cli.output import emit
 
 
 def snapshot(
     config: Annotated[Path, typer.Option("--config", metavar="F", help="The configuration.")],
-    cluster: Annotated[
-        str | None,
-        typer.Option("--cluster", metavar="C", help="Which one, where several are configured."),
-    ] = None,
+    cluster: ClusterOption = None,
     output: Annotated[
         Path | None, typer.Option("--output", metavar="F", help="Write to a file.")
     ] = None,

@@ -104,7 +104,10 @@ def host_view(insight: HostInsight, snapshot: Snapshot) -> Explanation:
     return Explanation(
         verdict=f"{names.host(insight.host)}{state}: {gives}, {takes}",
         facts=(
-            ("could leave", f"{insight.may_leave:,} of {counted(stay, 'VM')} that stay"),
+            (
+                "could leave",
+                f"{insight.may_leave:,} of {counted(stay, 'VM that stays', 'VMs that stay')}",
+            ),
             ("could come", f"{insight.may_come:,} of {counted(elsewhere, 'VM')} elsewhere"),
         ),
         tables=tuple(table for table in tables if table.rows),

@@ -31,6 +31,12 @@ class HostState(StrEnum):
         """Whether a host in this state may be a target (quarantine only as a last resort)."""
         return self in _TAKES
 
+    @property
+    def phrase(self) -> str:
+        """Return what a host in this state is: "in maintenance", "not responding"."""
+        plain = self.value.replace("_", " ")
+        return f"in {plain}" if self in _BEING_IN else plain
+
 
 _GIVES = frozenset(
     {
@@ -41,6 +47,7 @@ _GIVES = frozenset(
     }
 )
 _TAKES = frozenset({HostState.CONNECTED, HostState.QUARANTINE})
+_BEING_IN = frozenset({HostState.QUARANTINE, HostState.MAINTENANCE, HostState.STANDBY})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

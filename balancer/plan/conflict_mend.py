@@ -6,13 +6,14 @@ shown to be possible once the change is made, and names no host or amount where 
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from math import ceil
 from types import MappingProxyType
 
 import numpy as np
 
 from balancer.model.host import Host
 from balancer.model.rule import Rule, RuleType
-from balancer.model.units import percent
+from balancer.model.units import Mib, Ratio, percent
 from balancer.plan.codes import Ints
 from balancer.plan.conflict_cost import Change, change_of
 from balancer.plan.conflict_member import REACH_LAWS, ROOMS, Member
@@ -120,12 +121,24 @@ def _free_memory(case: _Case) -> str:
         return f"bring in a host with {size_mib / 1024:.1f} GiB for {case.names}, or shrink what it holds"
     if not excess_mib:
         return f"free memory on {host.name}"
-    ceiling = case.facts.problem.policy.thresholds.memory_ceiling
-    then = ceiling + excess_mib / host.usable_memory_mib
-    return (
-        f"free {excess_mib / 1024:.1f} GiB on {host.name}, "
-        f"or raise memory_ceiling from {percent(ceiling, 1)} to {percent(then, 1)}"
-    )
+    return more_memory(host, excess_mib, case.facts.problem.policy.thresholds.memory_ceiling)
+
+
+def more_memory(host: Host, excess_mib: Mib, ceiling: Ratio) -> str:
+    """Return what makes room for so much memory on a host. Rounded up, so that to do as told is enough.
+
+    The ceiling is named only where a policy may have the one that is needed: at most all of the host.
+    """
+    freed = f"free {_up(excess_mib / 1024, 10):.1f} GiB on {host.name}"
+    needed = _up(ceiling + excess_mib / host.usable_memory_mib, 1000)
+    if needed > 1.0:
+        return freed
+    return f"{freed}, or raise memory_ceiling from {percent(ceiling, 1)} to {percent(needed, 1)}"
+
+
+def _up(value: float, parts: int) -> float:
+    """Round up to so many parts of one, what is left of sums in floating point apart."""
+    return ceil(value * parts - 1e-6) / parts
 
 
 def _raise_count(case: _Case) -> str:
@@ -136,7 +149,9 @@ def _raise_count(case: _Case) -> str:
     if ours == least:
         changes.append(f"raise vms_per_host above {ours}")
     if own == least:
-        changes.append(f"raise the limit of {own} VMs on {case.host.name}")
+        changes.append(
+            f"raise the limit of {own} {'VM' if own == 1 else 'VMs'} on {case.host.name}"
+        )
     return " and ".join(changes)
 
 
@@ -146,7 +161,7 @@ def _lower_reservation(case: _Case) -> str:
         whose = f"of VMs or of their resource pools {whose}"
     if ROOMS[case.lift.what] == CPU_RESERVED:
         return f"lower CPU reservations {whose} by {np.ceil(case.excess):.0f} MHz"
-    return f"lower memory reservations {whose} by {case.excess / 1024:.1f} GiB"
+    return f"lower memory reservations {whose} by {_up(case.excess / 1024, 10):.1f} GiB"
 
 
 def _has_guarantees(case: _Case) -> bool:

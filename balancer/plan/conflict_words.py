@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
-from balancer.model.host import Host, HostState
+from balancer.model.host import Host
 from balancer.model.rule import Rule, RuleType
 from balancer.model.vm import Automation, Vm
 from balancer.plan.conflict_member import REACH_LAWS, ROOMS, Kind, Member
@@ -34,11 +34,6 @@ _REACH = {
     "network": "a network is missing",
     "encryption": "there is no encrypted vMotion",
     "earlier tries": "the server or an earlier try refused it",
-}
-_STATES = {
-    HostState.STANDBY: "in standby",
-    HostState.MAINTENANCE: "in maintenance",
-    HostState.NOT_RESPONDING: "not responding",
 }
 
 
@@ -232,7 +227,7 @@ def _host_words(problem: Problem, hosts: Sequence[Host]) -> list[str]:
 
 def _state_words(problem: Problem, host: Host) -> str:
     if not host.state.takes:
-        return _STATES.get(host.state, host.state.value.replace("_", " "))
+        return host.state.phrase
     if host.id in problem.need.snapshot.cluster.ha.failover_hosts:
         return "kept free for HA"
     if host.id in problem.need.holds.targets:

@@ -14,9 +14,9 @@ import numpy as np
 from balancer.model.plan import Conflict
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
-from balancer.model.units import HostId, VmId, percent
+from balancer.model.units import HostId, VmId
 from balancer.plan.conflict_member import Kind, Member
-from balancer.plan.conflict_mend import mend
+from balancer.plan.conflict_mend import mend, more_memory
 from balancer.plan.conflict_question import Facts
 from balancer.plan.conflict_set import ConflictSet, Finding, Patience, carries_over, find_set
 from balancer.plan.conflict_words import (
@@ -29,33 +29,12 @@ from balancer.plan.conflict_words import (
     wish,
 )
 from balancer.plan.desk import Desk
+from balancer.plan.obstacles import obstacles
 from balancer.plan.problem import FOOTPRINT, Problem
 from balancer.plan.tasks import Task
 from balancer.rules.judge import judge_move
 from balancer.rules.placement import Candidate, Placement
 from balancer.rules.violations import violations
-
-WORDS = {
-    Reason.MEMORY_CEILING: "memory is full",
-    Reason.CPU_RESERVATION: "CPU reservations are full",
-    Reason.MEMORY_RESERVATION: "memory reservations are full",
-    Reason.HOST_VM_LIMIT: "the number of VMs is at its limit",
-    Reason.ANTI_AFFINITY: "another VM of a kept-apart group is there",
-    Reason.AFFINITY: "the VMs that it is kept with cannot go there",
-    Reason.VM_HOST_AFFINE: "a VM-host rule does not allow it",
-    Reason.VM_HOST_ANTI_AFFINE: "a VM-host rule forbids it",
-    Reason.EVC: "the processors are too old",
-    Reason.EVC_UNKNOWN: "the processors cannot be compared",
-    Reason.CPU_VENDOR: "the processors are of another vendor",
-    Reason.CPU_FEATURES: "processor features are missing",
-    Reason.DATASTORE: "a datastore is not reachable",
-    Reason.NETWORK: "a network is missing",
-    Reason.TARGET_HOST_STATE: "the host takes no VMs now",
-    Reason.FAILOVER_HOST: "the host is kept free for HA",
-    Reason.VMOTION_DISABLED: "vMotion is off",
-    Reason.SOURCE_HOST_STATE: "its own host gives no VMs now",
-}
-
 
 _NEW_HOST = "add a host that may take {names}, or make {rule} a should-rule"
 
@@ -193,15 +172,7 @@ def _obstacles(reasons: Mapping[HostId, Refusal]) -> str:
     details = {refusal.detail for refusal in reasons.values() if not refusal.host}
     if len(details) == 1:
         return details.pop()
-    count = Counter(refusal.reason for refusal in reasons.values())
-    count.pop(Reason.ON_SOURCE_ALREADY, None)
-    ranked = sorted(count, key=lambda reason: (-count[reason], reason))
-    words = [
-        f"{WORDS.get(reason, str(reason).replace('_', ' '))} on {count[reason]} "
-        f"host{'s' if count[reason] != 1 else ''}"
-        for reason in ranked
-    ]
-    return "; ".join(words) or "no way was found that keeps every law at every step"
+    return obstacles(reasons.values()) or "no way was found that keeps every law at every step"
 
 
 def _conflict(desk: Desk, facts: Facts, group: Sequence[_Told]) -> Conflict:
@@ -291,10 +262,5 @@ def _more_memory(desk: Desk, task: Task) -> str:
     if not rows:
         return "free memory on a host that may take it"
     best = max(rows, key=lambda row: (spare[row], -row))
-    lacking_gib = (size - spare[best]) / 1024
-    then = (ledger.held[best, FOOTPRINT] + size) / problem.hosts[best].usable_memory_mib
     ceiling = problem.policy.thresholds.memory_ceiling
-    return (
-        f"free {lacking_gib:.1f} GiB on {problem.hosts[best].name}, "
-        f"or raise memory_ceiling from {percent(ceiling, 1)} to {percent(then, 1)}"
-    )
+    return more_memory(problem.hosts[best], float(size - spare[best]), ceiling)

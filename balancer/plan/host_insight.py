@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterator, Sequence
+from math import isfinite
 
 import numpy as np
 
@@ -17,6 +18,7 @@ from balancer.plan.loadcost import load_cost
 from balancer.plan.scene import Scene, host_figures
 from balancer.plan.units import make_units
 from balancer.policy.types import Policy
+from balancer.rules.capacity import most_vms
 
 UNITS_AT_A_TIME = 500
 """How many VMs are asked about at once: a table of so many by 96 hosts is a few MB."""
@@ -40,7 +42,7 @@ def explain_host(need: Need, policy: Policy, plan: Plan, host: HostId) -> HostIn
         after=host_figures(problem, load_cost(after), row, after.load[row]),
         ceilings=(limits.cpu_ceiling, limits.memory_ceiling),
         thresholds=(limits.cpu_contention, limits.memory_contention),
-        most_vms=need.snapshot.host_by_id[host].max_running_vms,
+        most_vms=_most_vms(scene, host),
         leaving=tuple(move for move in plan.moves if move.source == host),
         arriving=tuple(move for move in plan.moves if move.target == host),
         may_leave=len(stays) - len(cannot_leave),
@@ -48,6 +50,11 @@ def explain_host(need: Need, policy: Policy, plan: Plan, host: HostId) -> HostIn
         may_come=len(others) - len(cannot_come),
         cannot_come=cannot_come,
     )
+
+
+def _most_vms(scene: Scene, host: HostId) -> int | None:
+    most = most_vms(scene.need.snapshot.host_by_id[host], scene.policy.thresholds)
+    return int(most) if isfinite(most) else None
 
 
 def _barred(scene: Scene, vms: Sequence[int], hosts: Ints) -> tuple[Refusal, ...]:

@@ -4,7 +4,6 @@ Facts before wishes: what does not let it go, what takes it nowhere, what the po
 it would not gain, what others do better. Each answer is a refusal with its figures.
 """
 
-from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -15,6 +14,7 @@ from balancer.model.units import percent
 from balancer.model.vm import Vm
 from balancer.plan.counts import spread
 from balancer.plan.loadcost import LEAST_GAIN
+from balancer.plan.obstacles import obstacles
 from balancer.plan.scene import Outlook, Scene, millionths
 
 _UNFIT = frozenset({Reason.SNAPSHOT_STALE, Reason.SNAPSHOT_PARTIAL})
@@ -117,11 +117,7 @@ def _nowhere(staying: Staying) -> Refusal | None:
     reasons = {refusal.reason for refusal in refusals}
     if len(reasons) == 1 and (refusals[0].host is None or reasons <= _OWN_HOST):
         return refusals[0]
-    count = Counter(refusal.reason for refusal in refusals)
-    ranked = sorted(count, key=lambda reason: (-count[reason], reason))
-    told = ", ".join(f"{reason} on {count[reason]}" for reason in ranked)
-    hosts = "other host" if len(refusals) == 1 else "other hosts"
-    return Refusal.of(Reason.NO_TARGET, f"of {len(refusals)} {hosts}: {told}", vm=vm.id)
+    return Refusal.of(Reason.NO_TARGET, obstacles(refusals), vm=vm.id)
 
 
 def _goal_off(staying: Staying) -> Refusal | None:

@@ -41,20 +41,23 @@ def _memory(placement: Placement, move: Candidate) -> Refusal | None:
     ground = placement.ground
     target = ground.snapshot.host_by_id[move.target]
     memory = placement.footprint_mib[target.id] + ground.demand[move.vm].footprint_mib
-    if memory <= ground.policy.thresholds.memory_ceiling * target.usable_memory_mib + SLACK:
-        return None
-    share = percent(memory / target.usable_memory_mib)
-    return _no(Reason.MEMORY_CEILING, move, f"memory would be {share} full", target)
+    share = _excess(memory, target.usable_memory_mib, ground.policy.thresholds.memory_ceiling)
+    detail = f"memory would be {share} full"
+    return _no(Reason.MEMORY_CEILING, move, detail, target) if share else None
 
 
 def _cpu(placement: Placement, move: Candidate) -> Refusal | None:
     ground = placement.ground
     target = ground.snapshot.host_by_id[move.target]
     cpu = placement.cpu_mhz[target.id] + ground.demand[move.vm].cpu_mhz
-    if cpu <= ground.policy.thresholds.cpu_ceiling * target.usable_cpu_mhz + SLACK:
-        return None
-    share = percent(cpu / target.usable_cpu_mhz)
-    return _no(Reason.CPU_CEILING, move, f"CPU demand would be {share}", target)
+    share = _excess(cpu, target.usable_cpu_mhz, ground.policy.thresholds.cpu_ceiling)
+    detail = f"CPU demand would be {share}"
+    return _no(Reason.CPU_CEILING, move, detail, target) if share else None
+
+
+def _excess(amount: float, usable: float, ceiling: float) -> str:
+    """Return the share of a host that would be filled, in words, where it is above the ceiling."""
+    return percent(amount / usable) if amount > ceiling * usable + SLACK else ""
 
 
 def _vcpus(placement: Placement, move: Candidate) -> Refusal | None:

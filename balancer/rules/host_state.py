@@ -14,15 +14,15 @@ def judge(placement: Placement, move: Candidate) -> Refusal | None:
     if source.id == target.id:
         return _no(Reason.ON_SOURCE_ALREADY, f"{vm.name} is on {target.name}", vm, target)
     if not source.state.gives:
-        return _no(Reason.SOURCE_HOST_STATE, f"{source.name} is {source.state}", vm, source)
+        return _no(Reason.SOURCE_HOST_STATE, f"{source.name} is {source.state.phrase}", vm, source)
     return _judge_target(placement, move, target, vm) or _judge_links(source, target, vm)
 
 
 def _judge_target(placement: Placement, move: Candidate, target: Host, vm: Vm) -> Refusal | None:
     if not target.state.takes:
-        return _no(Reason.TARGET_HOST_STATE, f"{target.name} is {target.state}", vm, target)
+        return _no(Reason.TARGET_HOST_STATE, f"{target.name} is {target.state.phrase}", vm, target)
     if target.state is HostState.QUARANTINE and not move.is_mandatory:
-        return _no(Reason.TARGET_HOST_STATE, f"{target.name} is in quarantine", vm, target)
+        return _no(Reason.TARGET_HOST_STATE, f"{target.name} is {target.state.phrase}", vm, target)
     if target.id in placement.ground.snapshot.cluster.ha.failover_hosts:
         return _no(Reason.FAILOVER_HOST, f"{target.name} is kept free for HA", vm, target)
     return None

@@ -1,15 +1,20 @@
 """Each encoder of the planner gives the same answer as the judge of the same law, on any placement."""
 
 from dataclasses import replace
+from itertools import product
 
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balancer.assess.demand import demand_of
+from balancer.model.host import HostState, VmotionLink
 from balancer.model.need import Holds, Need
-from balancer.model.snapshot import InFlight, Snapshot
-from balancer.plan.codes import CODE
+from balancer.model.reasons import Reason
+from balancer.model.snapshot import Ha, InFlight, Snapshot
+from balancer.model.vm import Encryption
+from balancer.plan.codes import CODE, reason_of
 from balancer.plan.encode import DYNAMIC, STATIC
 from balancer.plan.ledger import Ledger
 from balancer.plan.problem import compile_problem
@@ -17,9 +22,11 @@ from balancer.plan.units import every_vm
 from balancer.policy.types import Policy
 from balancer.rules import ALL_LAWS, Candidate, Placement
 from balancer.rules.placement import Ground
+from tests.support import builders
 from tests.support.clusters import POLICY, clusters
 
 JUDGES = {law.name: law for law in ALL_LAWS}
+LINKS = (VmotionLink(), VmotionLink(enabled=False), VmotionLink(encrypted_supported=False))
 
 
 def need_of(snap: Snapshot) -> Need:
@@ -100,3 +107,31 @@ def assert_same(law: str, placement: Placement, codes: np.ndarray, is_mandatory:
             refusal = JUDGES[law].judge(placement, candidate)
             expected = CODE[refusal.reason] if refusal else 0
             assert codes[row, column] == expected, f"{law}, {vm.id} to {host.id}: {refusal}"
+
+
+@pytest.mark.parametrize("is_mandatory", [False, True], ids=["optional", "mandatory"])
+def test_encoder_and_judge_agree_on_every_pair_of_host_states_and_links(is_mandatory: bool) -> None:
+    sides = [*product(HostState, LINKS), (HostState.CONNECTED, LINKS[0])]
+    hosts = [
+        builders.host(n, state=state, vmotion=link)
+        for n, (state, link) in enumerate(sides, start=1)
+    ]
+    vms = [builders.vm(n, on=n) for n in range(1, len(hosts) + 1)]
+    vms += [
+        builders.vm(100 + n, on=n, encryption=Encryption.REQUIRED) for n in range(1, len(hosts) + 1)
+    ]
+    snap = builders.snapshot(
+        hosts, vms, cluster={"ha": Ha(failover_hosts=frozenset({hosts[-1].id}))}
+    )
+    codes = codes_of(
+        "host_state", Ledger(compile_problem(need_of(snap), POLICY)), is_mandatory=is_mandatory
+    )
+    assert_same("host_state", begun(snap, POLICY), codes, is_mandatory)
+    assert {reason_of(code) for code in np.unique(codes[codes > 0]).tolist()} == {
+        Reason.ON_SOURCE_ALREADY,
+        Reason.SOURCE_HOST_STATE,
+        Reason.TARGET_HOST_STATE,
+        Reason.FAILOVER_HOST,
+        Reason.VMOTION_DISABLED,
+        Reason.ENCRYPTION_UNSUPPORTED,
+    }

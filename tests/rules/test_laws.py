@@ -367,3 +367,12 @@ def test_a_vm_cannot_move_to_where_it_is() -> None:
 
     with pytest.raises(ValueError, match="is on host-1 already"):
         where.start(VmId("vm-1"), HostId("host-1"))
+
+
+def test_a_move_to_where_the_vm_stands_is_refused() -> None:
+    where = placement(snapshot([host(1), host(2)], [vm(1, 1)]))
+
+    refusal = judge_move(where, Candidate(vm=VmId("vm-1"), target=HostId("host-1")))
+
+    assert refusal is not None
+    assert refusal.reason is Reason.ON_SOURCE_ALREADY

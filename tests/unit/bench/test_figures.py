@@ -1,7 +1,6 @@
 """The summary says "yes", "no" or nothing, and each where it is true."""
 
 from dataclasses import replace
-from datetime import UTC, datetime
 
 import pytest
 
@@ -12,7 +11,7 @@ from tests.bench.planner.comparisons import balance_table, balances, reliefs, ru
 from tests.bench.planner.figures import Figure, Results, figure_table, figures_of
 from tests.bench.planner.measuring import Bill, Standing
 from tests.bench.planner.meter import Metered, metered
-from tests.bench.planner.options import read_options
+from tests.bench.planner.options import Options, read_options
 from tests.bench.planner.page import BEGIN, END, with_tables
 from tests.bench.planner.runs import (
     BY_COUNT,
@@ -24,10 +23,9 @@ from tests.bench.planner.runs import (
     UNPOLISHED,
     Row,
 )
-from tests.bench.planner.scenarios import Size
+from tests.bench.planner.scenarios import SCENARIOS, SIZES, Size
 from tests.bench.planner.schedules import bound_of, chain_of
 
-NOW = datetime(2026, 11, 22, tzinfo=UTC)
 START = Standing(
     imbalance=0.065,
     cpu_spread=0.08,
@@ -249,15 +247,25 @@ def test_the_meter_returns_the_result_of_the_call() -> None:
     assert 0 <= took.wall_s < 1
 
 
-def test_quick_runs_small_sizes_and_one_large_row(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quick_runs_each_scenario_on_16_hosts_and_one_on_96(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("BENCH", "quick")
-    quick = read_options([])
-    monkeypatch.delenv("BENCH")
-    full = read_options([])
 
-    assert [str(size) for _, size in quick.plan_cases].count("96x10000") == 1
-    assert len(quick.plan_cases) == 19
-    assert len(full.plan_cases) == 45
+    assert cases_of(read_options([])) == [
+        *((name, "16x400") for name in SCENARIOS),
+        ("homog", "96x10000"),
+    ]
+
+
+def test_a_full_run_has_each_scenario_at_each_size(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("BENCH", raising=False)
+
+    assert cases_of(read_options([])) == [(name, str(size)) for size in SIZES for name in SCENARIOS]
+
+
+def cases_of(options: Options) -> list[tuple[str, str]]:
+    return [(name, str(size)) for name, size in options.plan_cases]
 
 
 def test_small_clusters_have_three_seeds_in_a_full_run_unless_told(

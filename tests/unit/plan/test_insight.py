@@ -12,6 +12,7 @@ from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId
 from balancer.model.vm import Blocker
+from balancer.policy.types import Policy, Thresholds
 from balancer.rules.judge import ALL_LAWS, judge_move
 from balancer.rules.placement import Candidate, Placement
 from tests.support.builders import host, rule, snapshot, vm
@@ -130,6 +131,19 @@ def test_a_host_lists_what_cannot_leave_and_what_cannot_come_by_reason() -> None
     assert [r.reason for r in insight.cannot_come] == [Reason.VGPU, Reason.NETWORK]
     assert insight.may_come == 1
     assert insight.host == HostId("host-2")
+
+
+@pytest.mark.parametrize(
+    ("of_host", "of_policy", "most"),
+    [(None, None, None), (6, None, 6), (None, 5, 5), (6, 5, 5), (4, 5, 4)],
+    ids=["no limit", "the host's", "the policy's", "the policy's is lower", "the host's is lower"],
+)
+def test_a_host_is_filled_to_the_lower_of_its_own_limit_of_vms_and_the_policys(
+    of_host: int | None, of_policy: int | None, most: int | None
+) -> None:
+    snap = snapshot([host(1, max_running_vms=of_host), host(2)], [vm(1, on=1)])
+    policy = Policy(thresholds=Thresholds(vms_per_host=of_policy))
+    assert host_insight(snap, 1, policy).most_vms == most
 
 
 def test_a_host_to_be_emptied_names_what_is_stuck() -> None:

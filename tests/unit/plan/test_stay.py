@@ -96,7 +96,7 @@ def test_a_vm_that_no_host_takes_is_told_how_many_hosts_have_which_reason() -> N
     snap = snapshot(hosts, [vm(1, on=1, networks=frozenset({"n"}), **HOT), vm(2, on=1)])
     told = stays(snap, 1)
     assert told.reason is Reason.NO_TARGET
-    assert told.detail == "of 2 other hosts: network on 1, target_host_state on 1"
+    assert told.detail == "a network is missing on 1 host; the host takes no VMs now on 1 host"
 
 
 def test_the_only_host_of_a_cluster_has_nowhere_to_send_a_vm() -> None:
@@ -159,7 +159,7 @@ def test_no_calm_host_is_brought_above_its_threshold_for_load() -> None:
     vms = [vm(1, on=1, cpu_demand_mhz=11_000.0), vm(2, on=1, cpu_demand_mhz=7000.0, **PINNED)]
     told = stays(snapshot(hosts, vms), 1)
     assert told.reason is Reason.NO_TARGET
-    assert told.detail == "of 1 other host: above_threshold on 1"
+    assert told.detail == "it would become contended on 1 host"
 
 
 PINNED = {"blockers": (Blocker.VGPU,)}
@@ -170,7 +170,7 @@ def test_a_rule_that_leaves_no_host_is_the_reason_of_every_host() -> None:
     snap = replace(uneven(), rules=(only_here,))
     told = stays(snap, 1)
     assert told.reason is Reason.NO_TARGET
-    assert told.detail == "of 1 other host: vm_host_affine on 1"
+    assert told.detail == "a VM-host rule does not allow it on 1 host"
 
 
 def test_a_vm_that_moves_has_no_reason_to_stay() -> None:
