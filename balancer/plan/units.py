@@ -45,11 +45,6 @@ def flattened(members: Sequence[tuple[int, ...]]) -> tuple[Ints, Ints]:
     return flat, np.cumsum(lengths) - lengths
 
 
-def every_vm(ledger: Ledger) -> Units:
-    """Return one unit per running VM, by id."""
-    return make_units(ledger, [(vm,) for vm in range(len(ledger.problem.vms))])
-
-
 def families(problem: Problem) -> tuple[tuple[int, ...], ...]:
     """Return the sets of VMs that must-rules keep together, rules that share a VM merged.
 

@@ -18,7 +18,7 @@ from balancer.plan.codes import CODE, reason_of
 from balancer.plan.encode import DYNAMIC, STATIC
 from balancer.plan.ledger import Ledger
 from balancer.plan.problem import compile_problem
-from balancer.plan.units import every_vm
+from balancer.plan.units import make_units
 from balancer.policy.types import Policy
 from balancer.rules import ALL_LAWS, Candidate, Placement
 from balancer.rules.placement import Ground
@@ -71,7 +71,9 @@ def placements(draw: st.DrawFn) -> tuple[Snapshot, list[tuple[int, int]]]:
 def codes_of(law: str, ledger: Ledger, is_mandatory: bool) -> np.ndarray:
     if law in STATIC:
         return STATIC[law](ledger.problem, ledger.at, is_mandatory).expand()
-    return DYNAMIC[law](ledger, every_vm(ledger), is_mandatory)
+    return DYNAMIC[law](
+        ledger, make_units(ledger, [(vm,) for vm in range(len(ledger.problem.vms))]), is_mandatory
+    )
 
 
 def test_every_law_has_one_encoder_in_the_same_order() -> None:
