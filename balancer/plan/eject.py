@@ -56,6 +56,8 @@ def push_aside(desk: Desk, stuck: Sequence[Task], *, deadline: float) -> None:
         unit = board.pieces.row_of.get(task.movers)
         if unit is None or not is_open(desk, task) or time.perf_counter() > deadline:
             continue
+        if not board.has_room(unit):
+            continue
         search = _Search(board, min(looks, LOOKS_PER_TASK))
         looks -= search.looks
         way = search.place(board, unit, ())

@@ -68,6 +68,12 @@ class Board:
             self.crowd[group, host] += 1
         self.at[unit] = host
 
+    def has_room(self, unit: int) -> bool:
+        """Whether all gaps together are as large as a unit, of hosts that anyone may enter."""
+        receives = self.pieces.reach.any(axis=0)
+        total = np.maximum(self.spare[receives, ROOM], 0.0).sum()
+        return bool(total >= self.pieces.size[unit, ROOM])
+
     def fits(self, unit: int) -> Bools:
         """Return the hosts that may take a unit as they are, (H,)."""
         pieces = self.pieces

@@ -96,12 +96,21 @@ def _mend(desk: Desk, task: Task, purse: _Purse) -> None:
     while purse.spend():
         is_last = size >= min(len(takers), LARGEST_WINDOW)
         hosts = tuple(sorted(takers[:size]))
-        window = _window(desk, task, hosts, may_enter, most=np.inf if is_last else SIZE_RATIO)
-        if window.reach[0].any() and _solve(desk, task, window, purse):
-            return
+        if _has_room(desk, task, hosts):
+            window = _window(desk, task, hosts, may_enter, most=np.inf if is_last else SIZE_RATIO)
+            if window.reach[0].any() and _solve(desk, task, window, purse):
+                return
         if is_last:
             return
         size += WINDOW_GROWTH
+
+
+def _has_room(desk: Desk, task: Task, hosts: Sequence[int]) -> bool:
+    """Whether the gaps of the hosts are together as large as what comes from outside of them."""
+    problem = desk.problem
+    coming = [vm for vm in task.movers if desk.ledger.at[vm] not in hosts]
+    gaps = problem.limits[list(hosts), FOOTPRINT] - desk.ledger.held[list(hosts), FOOTPRINT]
+    return bool(np.maximum(gaps, 0.0).sum() >= problem.size[coming, FOOTPRINT].sum())
 
 
 def _may_enter(desk: Desk, task: Task) -> Bools:

@@ -15,8 +15,10 @@ from balancer.model.units import VmId
 from balancer.plan import PlanSettings, make_draft
 from balancer.plan.desk import Note
 from balancer.plan.eject_board import set_up
+from balancer.plan.mandatory import fulfil
+from balancer.plan.repair import repair
 from balancer.policy.types import Goals, Policy
-from balancer.solver import Failure
+from balancer.solver import Failure, Reply, Solver
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.solvers import Scripted
 from tests.support.stairs import CAPACITY_MIB, stairs
@@ -107,6 +109,16 @@ def test_nothing_is_pushed_onto_a_host_in_quarantine_where_another_takes_it(
 ) -> None:
     snap = cluster({1: 4000.0}, {2: 5000.0, 3: 2000.0}, {4: 7500.0}, {5: 7450.0}, shunned=shunned)
     assert moves_of(drafted(snap)[0]) == {"vm-3": target, "vm-1": "host-2"}
+
+
+def test_windows_whose_gaps_are_too_small_together_are_not_put_to_the_solver() -> None:
+    """Twelve hosts with gaps of 600 MiB: for 5,000 MiB those of six or eight are never enough."""
+    full = [{n: 9000.0} for n in range(2, 14)]
+    desk = desk_of(cluster({1: 5000.0}, *full), MANDATORY)
+    silent = Scripted(lambda _: Reply(status="UNKNOWN"))
+    stuck = fulfil(desk)
+    assert repair(desk, stuck, Solver(silent), seed=0, deadline=np.inf) == stuck
+    assert len(silent.tasks) == 2
 
 
 def test_what_was_moved_to_make_room_goes_home_for_nothing() -> None:
