@@ -1,7 +1,8 @@
-"""Make room for what must move and fits nowhere: small exact models over a few hosts, grown while they fail.
+"""Make room for what must move and fits nowhere: by pushing others aside, else by small exact models.
 
-Takes the biggest stuck VMs first, lets the fewest others move, and gives up after a fixed number of
-solves. Never touches a VM that may not move.
+What `plan.eject` finds no way for is put to models over a few hosts, grown while they fail. Takes the
+biggest stuck VMs first, lets the fewest others move, and gives up after a fixed number of solves. Never
+touches a VM that may not move.
 """
 
 import time
@@ -16,6 +17,8 @@ from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.conflict_question import Facts
 from balancer.plan.conflict_set import is_hopeless
 from balancer.plan.desk import Desk, Note
+from balancer.plan.eject import push_aside
+from balancer.plan.eject_board import HELD_PRICE
 from balancer.plan.ledger import Ledger
 from balancer.plan.price import instant_price
 from balancer.plan.problem import FOOTPRINT, RESERVED
@@ -39,9 +42,6 @@ times as much took 12 s instead of 4 and found 70 moves instead of 77."""
 
 GOOD_ENOUGH = 0.15
 """Relative gap at which a window's answer is taken: the proof of the last moves costs most of the time."""
-
-HELD_PRICE = 10
-"""Moving a VM that is held (it moved lately) to make room counts as much as this many others."""
 
 
 @dataclass(slots=True, kw_only=True)
@@ -78,7 +78,10 @@ def repair(
     """
     purse = _Purse(solver=solver, seed=seed, deadline=deadline)
     facts = Facts(desk)
-    for task in [task for task in stuck if not is_hopeless(facts, task)]:
+    hopeful = [task for task in stuck if not is_hopeless(facts, task)]
+    if hopeful:
+        push_aside(desk, hopeful, deadline=deadline)
+    for task in hopeful:
         if is_open(desk, task):
             _mend(desk, task, purse)
     return [task for task in stuck if is_open(desk, task)]
@@ -93,12 +96,21 @@ def _mend(desk: Desk, task: Task, purse: _Purse) -> None:
     while purse.spend():
         is_last = size >= min(len(takers), LARGEST_WINDOW)
         hosts = tuple(sorted(takers[:size]))
-        window = _window(desk, task, hosts, may_enter, most=np.inf if is_last else SIZE_RATIO)
-        if window.reach[0].any() and _solve(desk, task, window, purse):
-            return
+        if _has_room(desk, task, hosts):
+            window = _window(desk, task, hosts, may_enter, most=np.inf if is_last else SIZE_RATIO)
+            if window.reach[0].any() and _solve(desk, task, window, purse):
+                return
         if is_last:
             return
         size += WINDOW_GROWTH
+
+
+def _has_room(desk: Desk, task: Task, hosts: Sequence[int]) -> bool:
+    """Whether the gaps of the hosts are together as large as what comes from outside of them."""
+    problem = desk.problem
+    coming = [vm for vm in task.movers if desk.ledger.at[vm] not in hosts]
+    gaps = problem.limits[list(hosts), FOOTPRINT] - desk.ledger.held[list(hosts), FOOTPRINT]
+    return bool(np.maximum(gaps, 0.0).sum() >= problem.size[coming, FOOTPRINT].sum())
 
 
 def _may_enter(desk: Desk, task: Task) -> Bools:

@@ -8,14 +8,13 @@ from ortools.sat.python import cp_model_helper as cpsat
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.cycle import plan_snapshot
-from balancer.model.host import HostState
 from balancer.model.plan import IncidentKind, PlanStatus
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
 from balancer.policy.types import Policy
 from balancer.solver import Failure, InProcess, Reply, Task
-from tests.support.builders import host, snapshot, vm
 from tests.support.solvers import Scripted
+from tests.support.stairs import stairs
 from tests.support.verdicts import broken_laws
 
 POLICY = Policy()
@@ -25,16 +24,10 @@ STATUSES = ("OPTIMAL", "FEASIBLE", "INFEASIBLE", "UNKNOWN", "MODEL_INVALID", "od
 
 @st.composite
 def lacking_room(draw: st.DrawFn) -> Snapshot:
-    """Return a host to be emptied of one VM that fits nowhere unless small ones are moved aside."""
-    count = draw(st.integers(3, 5))
-    hosts = [host(1, state=HostState.ENTERING_MAINTENANCE)]
-    hosts += [host(n, memory_capacity_mib=10_000.0) for n in range(2, count + 2)]
-    vms = [vm(1, on=1, memory_mib=draw(st.sampled_from([4700.0, 5200.0, 5900.0])))]
-    for on in range(2, count + 2):
-        large, small = draw(st.sampled_from([(3500, 2000), (4000, 1500), (5000, 1000)]))
-        vms.append(vm(len(vms) + 1, on=on, memory_mib=float(large)))
-        vms.append(vm(len(vms) + 1, on=on, memory_mib=float(small)))
-    return snapshot(hosts, vms)
+    """Return a host to be emptied of one VM that finds room in no other way than with the solver."""
+    rise = draw(st.sampled_from([300.0, 450.0, 500.0]))
+    first = draw(st.sampled_from([4700.0, 5200.0, 5900.0]))
+    return stairs(draw(st.integers(4, 6)), rise_mib=rise, first_mib=first)
 
 
 def nonsense(dice: Random, task: Task) -> Reply | Failure:

@@ -12,12 +12,15 @@ import pytest
 from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.assess.need import assess
 from balancer.cycle import plan_snapshot
+from balancer.model.host import HostState as State
 from balancer.model.need import Holds
+from balancer.model.plan import MoveReason
 from balancer.model.rule import Rule
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.plan import PlanSettings, make_draft
 from balancer.policy.types import Policy
+from tests.support.builders import host, snapshot, vm
 from tests.support.every_placement import drawn
 
 SETTINGS = PlanSettings(refine_rounds=100)
@@ -49,10 +52,40 @@ def generic(hosts: int, vms: int, seed: int, **facts: object) -> Snapshot:
     )
 
 
+def nearly_full(seed: int) -> Snapshot:
+    """Return eight hosts, one to be emptied, the rest so full that room must be made."""
+    dice = np.random.default_rng(seed)
+    sizes = dice.choice([4096.0, 8192.0, 16384.0], 80) * dice.uniform(0.8, 1.0, 80)
+    load, on = np.zeros(7), np.zeros(80, dtype=np.int64)
+    for number in np.argsort(-sizes[10:]).tolist():
+        on[10 + number] = int(np.argmin(load))
+        load[on[10 + number]] += sizes[10 + number]
+    capacity = [500_000.0, *(sizes.sum() / 7 / 0.945 * dice.uniform(0.999, 1.001, 7))]
+    hosts = [
+        host(
+            n,
+            memory_capacity_mib=mib,
+            state=State.ENTERING_MAINTENANCE if n == 1 else State.CONNECTED,
+        )
+        for n, mib in enumerate(capacity, start=1)
+    ]
+    vms = [
+        vm(
+            n,
+            on=1 if n <= 10 else int(on[n - 1]) + 2,
+            memory_mib=size,
+            cpu_demand_mhz=dice.uniform(5, 9),
+        )
+        for n, size in enumerate(sizes.tolist(), start=1)
+    ]
+    return snapshot(hosts, vms)
+
+
 CLUSTERS: dict[str, Callable[[], Snapshot]] = {
     "three large": lambda: drawn(4, 3, 8),
     "eight": lambda: generic(8, 100, 1),
     "one leaves": lambda: generic(8, 100, 2, entering_maintenance=1),
+    "nearly full": lambda: nearly_full(3),
     "sixteen": lambda: generic(16, 400, 3),
 }
 
@@ -98,6 +131,12 @@ def test_other_names_give_the_same_moves_under_other_names(name: str) -> None:
     assert plain
     renamed = {names.vm[vm]: names.host[host] for vm, host in plain.items()}
     assert drafted(names.of(snap)) == renamed
+
+
+def test_room_must_be_made_in_the_cluster_that_is_nearly_full() -> None:
+    need = assess(nearly_full(3), Policy(), Holds())
+    reasons = {move.reason for move in make_draft(need, Policy(), SETTINGS).moves}
+    assert MoveReason.MAKE_ROOM in reasons
 
 
 @on_each

@@ -7,14 +7,13 @@ import pytest
 from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.adapters.solver import SolverProcesses
 from balancer.cycle import plan_snapshot
-from balancer.model.host import HostState
 from balancer.model.plan import IncidentKind, Plan, PlanStatus
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
 from balancer.policy.types import Policy
 from balancer.solver.door import MOST_FAILURES
-from tests.support.builders import host, snapshot, vm
 from tests.support.solvers import ABORT, ALL_ONES, GARBLE, HANG, SEGFAULT
+from tests.support.stairs import stairs
 
 MISBEHAVIOURS = [
     pytest.param(SEGFAULT, IncidentKind.CRASHED, id="segmentation fault"),
@@ -28,19 +27,9 @@ MISBEHAVIOURS = [
 SKEWED = generate(InventorySpec.sized(8, 100), 1)
 
 
-def needs_room() -> Snapshot:
-    """One host to be emptied; its VM fits nowhere unless a small one is moved aside."""
-    hosts = [
-        host(1, memory_capacity_mib=100_000.0, state=HostState.ENTERING_MAINTENANCE),
-        host(2, memory_capacity_mib=10_000.0),
-        host(3, memory_capacity_mib=10_000.0),
-    ]
-    vms = [
-        vm(1, on=1, memory_mib=6000.0),
-        vm(2, on=2, memory_mib=5000.0),
-        vm(3, on=3, memory_mib=4000.0),
-    ]
-    return snapshot(hosts, vms)
+def needs_solver() -> Snapshot:
+    """One host to be emptied; its VM fits nowhere unless four others make way, one for the other."""
+    return stairs(4)
 
 
 def plan_of(snap: Snapshot, settings: PlanSettings) -> Plan:
@@ -69,7 +58,7 @@ def test_levelling_goes_on_without_the_solver(command: tuple[str, ...], kind: In
 def test_what_only_the_solver_could_mend_is_named(
     command: tuple[str, ...], kind: IncidentKind
 ) -> None:
-    snap = needs_room()
+    snap = needs_solver()
     plan = plan_of(snap, with_solver(command))
 
     assert {(i.stage, i.kind) for i in plan.incidents} == {("repair", kind)}
@@ -78,7 +67,7 @@ def test_what_only_the_solver_could_mend_is_named(
     assert plan_of(snap, PlanSettings()).status is PlanStatus.PLANNED
 
 
-@pytest.mark.parametrize("snap", [SKEWED, needs_room()], ids=["levelling", "making room"])
+@pytest.mark.parametrize("snap", [SKEWED, needs_solver()], ids=["levelling", "making room"])
 def test_a_solver_in_a_process_gives_the_plan_of_the_solver_in_this_one(snap: Snapshot) -> None:
     beside = plan_of(snap, PlanSettings(open_solver=SolverProcesses))
     here = plan_of(snap, PlanSettings())

@@ -25,6 +25,7 @@ from balancer.solver import Failure
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.fakes import FakeClock, RecordingEvents, ScriptedVCenter
 from tests.support.solvers import Scripted
+from tests.support.stairs import stairs
 
 ROOMY = Policy(limits=Limits(moves_per_run_ratio=1.0, moves_per_hour_ratio=1.0))
 
@@ -156,14 +157,10 @@ def test_s8_a_stop_request_keeps_a_plan_on_paper() -> None:
 def test_a_failure_of_the_solver_is_a_warning_and_the_cycle_goes_on(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
-    small = [host(n, memory_capacity_mib=10_000.0) for n in (2, 3)]
-    hosts = [host(1, state=HostState.ENTERING_MAINTENANCE), *small]
     crash = Failure(kind=IncidentKind.CRASHED, detail="its process is gone")
     settings = PlanSettings(open_solver=lambda: Scripted(lambda _: crash))
-    sizes = {1: 6000.0, 2: 5000.0, 3: 4500.0}
-    snap = snapshot(hosts, [vm(n, n, memory_mib=size) for n, size in sizes.items()])
 
-    report = stage(snap, settings=settings).cycle()
+    report = stage(stairs(4), settings=settings).cycle()
 
     (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
     assert warning.message == "solver failed, plan goes on without it"
