@@ -72,7 +72,7 @@ def _need(snap: Snapshot, policy: Policy = POLICY) -> Need:
 
 
 def _placements(need: Need) -> list[Ledger]:
-    """Return every placement that the static laws and the ceilings allow."""
+    """Return every placement that the static laws and the ceilings allow: no VM arrives on an overfull host."""
     desk = Desk(compile_problem(need, POLICY))
     problem = desk.problem
     allowed = desk.allowed(range(len(problem.vms)), is_mandatory=False)
@@ -80,10 +80,9 @@ def _placements(need: Need) -> list[Ledger]:
     found = []
     for hosts in product(*(np.flatnonzero(row).tolist() for row in allowed)):
         ledger = Ledger(problem, np.array(hosts, dtype=np.int64))
-        grown = ledger.load > desk.ledger.load + 1e-6
         full = ledger.load[:, FOOTPRINT] > problem.limits[:, FOOTPRINT]
         busy = ledger.load[:, 0] > POLICY.thresholds.cpu_ceiling * problem.capacity[:, 0] + 1e-6
-        if not (full & grown[:, FOOTPRINT]).any() and not (busy & grown[:, 0]).any():
+        if not (full | busy)[ledger.at[ledger.moved()]].any():
             found.append(ledger)
     return found
 
