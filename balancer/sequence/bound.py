@@ -26,11 +26,32 @@ def ideal_bound(shop: Shop, needs: Necessity) -> int:
     heads, tails = earliest_starts(shop, needs, lengths), least_afterwards(needs, lengths)
     for job in shop.jobs:
         for entry, copy in zip(job.entries, job.copies, strict=True):
-            head, tail = heads[entry.number] + SETUP_TICKS, tails[entry.number]
+            head, tail = heads[entry.number], tails[entry.number]
             for end, host in enumerate(copy.hosts):
                 sent[host].append((head, copy.link_ticks(end), tail))
-    links = (max(_from_heads(tasks, 1), _to_tails(tasks, 1)) for tasks in sent if tasks)
+    links = (
+        _through_link(tasks, _most_at_once(shop, host, len(tasks)))
+        for host, tasks in enumerate(sent)
+        if tasks
+    )
     return max(makespan_bound(shop, needs, lengths), *links)
+
+
+def _through_link(tasks: Sequence[Task], at_once: int) -> int:
+    """Return the least ticks until one link has carried its tasks, of which `at_once` share it at most.
+
+    The first has to be set up before anything is sent. And a copy has its share of the link from its
+    start on, while it is set up as well: all of them together lose that much of the link.
+    """
+    late = [(head + SETUP_TICKS, ticks, tail) for head, ticks, tail in tasks]
+    lost = SETUP_TICKS // at_once
+    whole = [(head, ticks + lost, tail) for head, ticks, tail in tasks]
+    return max(_from_heads(late, 1), _to_tails(late, 1), _from_heads(whole, 1), _to_tails(whole, 1))
+
+
+def _most_at_once(shop: Shop, host: int, copies: int) -> int:
+    running = sum(1 for flight in shop.running if host in flight.claims)
+    return min(shop.capacity[host], shop.capacity[-1], copies + running)
 
 
 def makespan_bound(shop: Shop, needs: Necessity, lengths: Sequence[int]) -> int:

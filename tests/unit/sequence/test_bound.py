@@ -47,6 +47,15 @@ def test_all_copies_of_a_host_have_to_go_through_its_link_however_many_run_at_on
     assert schedule.is_proven
 
 
+def test_copies_that_are_set_up_hold_their_share_of_the_link_already() -> None:
+    snap = snapshot([host(n) for n in range(5)], [vm(n, 0, **IDLE) for n in (1, 2, 3, 4)])
+    limits = Limits(migrations_per_host=2)
+    schedule = scheduled(snap, [go(snap, n, n) for n in (1, 2, 3, 4)], limits)
+    link_s = 4 * (alone_s(4096.0) - SETUP_SECONDS)
+    assert schedule.makespan_ideal_seconds == to_the_tick(2 * SETUP_SECONDS + link_s)
+    assert schedule.makespan_seconds == to_the_tick(schedule.makespan_ideal_seconds)
+
+
 def test_a_host_with_one_slot_does_its_work_one_by_one() -> None:
     snap = snapshot([host(n) for n in range(4)], [vm(n, 0, **IDLE) for n in (1, 2, 3)])
     limits = Limits(migrations_per_host=1)
