@@ -12,7 +12,7 @@ from balancer.model.plan import Incident, Move
 from balancer.model.units import MoveId, Seconds
 from balancer.rules.placement import Ground
 from balancer.sequence.arrangement import Arrangement, arrange, rearranged
-from balancer.sequence.bound import ideal_bound, makespan_bound
+from balancer.sequence.bound import eager_bound, ideal_bound, makespan_bound
 from balancer.sequence.dependencies import Entry
 from balancer.sequence.jobs import TICKS_PER_SECOND, Shop
 from balancer.sequence.orders import in_better_order
@@ -103,8 +103,13 @@ class _Timed:
         return self.timing.makespan
 
     def bound(self) -> int:
-        """Return what no order takes less than, if each entry takes as long as it does here."""
-        return makespan_bound(self.plan.shop, self.plan.needs, self.timing.lengths(self.plan.shop))
+        """Return what no order takes less than, if each entry takes as long as it does here.
+
+        Nor does one that starts whatever it can, however long each entry takes then.
+        """
+        shop = self.plan.shop
+        lengths = self.timing.lengths(shop)
+        return max(makespan_bound(shop, self.plan.needs, lengths), eager_bound(shop))
 
 
 def _best_timing(shop: Shop, ideal: int) -> Timing:
