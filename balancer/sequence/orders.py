@@ -12,7 +12,7 @@ from balancer.sequence.jobs import Shop
 from balancer.sequence.timing import Timing, list_schedule
 
 MOST_TRIALS = 60
-WORK = 300_000
+WORK = 250_000
 """Trials times the square of the jobs, as more jobs share links with more: 0.1 to 0.25 s on a present-day core."""
 
 MOST_SHIFTED = 3

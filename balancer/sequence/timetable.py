@@ -149,7 +149,7 @@ def _certified(origin: Origin, timed: _Timed, solver: Solver, ideal: int) -> tup
         other = min(_in_order(origin, best.plan, proof.starts), key=lambda o: o.makespan)
         if other.makespan < best.makespan:
             best, bound = other, max(ideal, other.bound())
-        elif not (needs.pairs or needs.stores):
+        elif not needs.has_chains:
             break
     return best, bound
 
@@ -157,7 +157,7 @@ def _certified(origin: Origin, timed: _Timed, solver: Solver, ideal: int) -> tup
 def _in_order(origin: Origin, plan: Arrangement, starts: Sequence[int]) -> Iterator[_Timed]:
     """Yield what becomes of the order of a relaxed solution: in the waves as they are, and in new ones."""
     yield _Timed(plan=plan, timing=list_schedule(plan.shop, order=starts))
-    anew = rearranged(origin, plan, starts) if any(plan.after) else None
+    anew = rearranged(origin, plan, starts) if plan.needs.has_chains else None
     if anew is not None:
         yield _Timed(plan=anew, timing=list_schedule(anew.shop))
 
