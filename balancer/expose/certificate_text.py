@@ -64,7 +64,7 @@ def _makespan(plan: Plan, bound: Certificate) -> str:
     if bound.makespan_bound_seconds is None or not plan.moves:
         return ""
     least, most = f"{bound.makespan_bound_seconds:,.0f} s", f"{plan.makespan_seconds:,.0f} s"
-    text = f"No order of these moves ends before {least}"
+    text = f"If each takes as long as predicted, no order of these moves ends before {least}"
     if bound.is_fastest:
         return f"{text}, nor does this one take longer: it is proven the fastest."
     times = plan.makespan_seconds / max(bound.makespan_bound_seconds, 1.0)

@@ -6,6 +6,7 @@ there.
 """
 
 from bisect import insort
+from collections import Counter
 from collections.abc import Sequence
 
 from balancer.sequence.jobs import SETUP_TICKS, Running, Shop
@@ -26,11 +27,32 @@ def ideal_bound(shop: Shop, needs: Necessity) -> int:
     heads, tails = earliest_starts(shop, needs, lengths), least_afterwards(needs, lengths)
     for job in shop.jobs:
         for entry, copy in zip(job.entries, job.copies, strict=True):
-            head, tail = heads[entry.number] + SETUP_TICKS, tails[entry.number]
+            head, tail = heads[entry.number], tails[entry.number]
             for end, host in enumerate(copy.hosts):
                 sent[host].append((head, copy.link_ticks(end), tail))
-    links = (max(_from_heads(tasks, 1), _to_tails(tasks, 1)) for tasks in sent if tasks)
+    links = (
+        _through_link(tasks, _most_at_once(shop, host, len(tasks)))
+        for host, tasks in enumerate(sent)
+        if tasks
+    )
     return max(makespan_bound(shop, needs, lengths), *links)
+
+
+def _through_link(tasks: Sequence[Task], at_once: int) -> int:
+    """Return the least ticks until one link has carried its tasks, of which `at_once` share it at most.
+
+    The first has to be set up before anything is sent. And a copy has its share of the link from its
+    start on, while it is set up as well: all of them together lose that much of the link.
+    """
+    late = [(head + SETUP_TICKS, ticks, tail) for head, ticks, tail in tasks]
+    lost = SETUP_TICKS // at_once
+    whole = [(head, ticks + lost, tail) for head, ticks, tail in tasks]
+    return max(_from_heads(late, 1), _to_tails(late, 1), _from_heads(whole, 1), _to_tails(whole, 1))
+
+
+def _most_at_once(shop: Shop, host: int, copies: int) -> int:
+    running = sum(1 for flight in shop.running if host in flight.claims)
+    return min(shop.capacity[host], shop.capacity[-1], copies + running)
 
 
 def makespan_bound(shop: Shop, needs: Necessity, lengths: Sequence[int]) -> int:
@@ -47,6 +69,37 @@ def makespan_bound(shop: Shop, needs: Necessity, lengths: Sequence[int]) -> int:
         for resource, (tasks, slots) in enumerate(zip(work, shop.capacity, strict=True))
     )
     return max(*map(sum, tasks), *busy)
+
+
+def eager_bound(shop: Shop) -> int:
+    """Return the ticks that every order takes at least in which whatever finds slots starts at once.
+
+    That is how orders are carried out. While more copies of a host are left than it has slots, these are
+    all taken, and each copy is the longer for it by what its guest dirties; towards the end the last but
+    one shares the link with one other at least, the one before with two. Says nothing, 0, where other
+    limits may keep the slots of a host free.
+    """
+    copies = [(job, copy) for job in shop.jobs for copy in job.copies]
+    wanted = Counter(r for _, copy in copies for r in copy.claims)
+    wanted.update(resource for flight in shop.running for resource in flight.claims)
+    if wanted[len(shop.capacity) - 1] > shop.capacity[-1] or len(copies) > len(shop.jobs):
+        return 0
+    narrow = {r for r, count in wanted.items() if count > shop.capacity[r]}
+    slots = [min(most, wanted[resource]) for resource, most in enumerate(shop.capacity)]
+    ends: list[list[tuple[int, int]]] = [[] for _ in range(shop.hosts)]
+    for job, copy in copies:
+        for end, host in enumerate(copy.hosts):
+            is_free = not (job.after or job.behind or narrow & {*copy.claims} - {host})
+            more = copy.ticks_more(end, slots[host]) if is_free else 0
+            ends[host].append((copy.link_ticks(end), more))
+    return max((_shared(found, slots[host]) for host, found in enumerate(ends)), default=0)
+
+
+def _shared(ends: Sequence[tuple[int, int]], slots: int) -> int:
+    """Return how long a link is busy with copies: their ticks alone, and more for each that shares it."""
+    alone = sum(ticks + SETUP_TICKS // max(slots, 1) for ticks, _ in ends)
+    dearest = sorted((more for _, more in ends if more), reverse=True)
+    return alone + sum(more * min(rank, slots - 1) for rank, more in enumerate(dearest))
 
 
 def least_for(tasks: Sequence[Task], slots: int, running: Sequence[Running]) -> int:

@@ -11,6 +11,7 @@ from itertools import groupby
 from math import ceil, floor
 
 from balancer.model.duration import (
+    MOST_DIRTY_RATIO,
     SETUP_SECONDS,
     link_mbps,
     payload_mbit,
@@ -67,6 +68,20 @@ class Copy:
         alone = max(min(*self.links, self.most_mbps), 1.0)
         sent = self.mbit * alone / progress_mbps(alone, self.dirty_mbps)
         return floor(sent / max(self.links[end], 1.0) * TICKS_PER_SECOND)
+
+    def ticks_more(self, end: int, slots: int) -> int:
+        """Return how much longer it keeps a link busy, at the least, for each other copy that shares it.
+
+        That of the first other copy: each further one costs more. 0 where the other end is slower, or
+        where `slots` copies together would slow the guest down, which bounds what it dirties.
+        """
+        link = self.links[end]
+        is_slowed = self.dirty_mbps * slots > MOST_DIRTY_RATIO * link
+        if is_slowed or min(*self.links, self.most_mbps) < link:
+            return 0
+        two = max(link / 2, 1.0)
+        both = self.mbit / progress_mbps(two, self.dirty_mbps) / 2 * TICKS_PER_SECOND
+        return max(floor(both) - self.link_ticks(end) - 1, 0)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

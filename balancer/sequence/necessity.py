@@ -43,6 +43,11 @@ class Necessity:
     pairs: tuple[tuple[int, int], ...]
     stores: tuple[Store, ...]
 
+    @property
+    def has_chains(self) -> bool:
+        """Whether some move has to wait for another in every order."""
+        return bool(self.pairs or self.stores)
+
 
 def necessity(origin: Origin, entries: Sequence[Entry]) -> Necessity:
     """Return what every legal order of the entries has in common."""

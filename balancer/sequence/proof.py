@@ -26,11 +26,14 @@ if TYPE_CHECKING:
 MOST_JOBS = 250
 """Above this nothing is asked: where so many moves bind, they bind by slots, and the bound is near."""
 
-EFFORT = 0.08
-"""Deterministic time of the solver: some tenths of a second on a present-day core.
+EFFORT = 0.01
+"""Deterministic time of the solver for one proof, at most.
 
-Small chains need a fraction of that; where slots bind ten times as much changes nothing.
+Small chains need a fraction of that; where slots or links bind ten times as much changes nothing.
 """
+
+EFFORT_OF_ALL_JOBS = 0.6
+"""Shared among the jobs: the same deterministic time takes the longer the more there are. 0.1 to 0.2 s."""
 
 AT_MOST_S = 10.0
 """Wall time after which the solver is stopped whatever it says. Never reached but on a stalled machine."""
@@ -44,19 +47,20 @@ class Proof:
     starts: tuple[int, ...] = ()
 
 
-def prove(shop: Shop, needs: Necessity, timing: Timing, solver: Solver, *, bound: int) -> Proof:
+def prove(
+    shop: Shop, needs: Necessity, timing: Timing, solver: Solver, *, bound: int, seed: int = 0
+) -> Proof:
     """Try to prove that nothing is over before `timing` is, if each entry takes as long as it does there.
 
     `bound` is known already; of the solver's, no more is believed than its own solution comes to.
 
-    Deterministic: a fixed seed and a limit in deterministic time. Without presolve, which has been seen to
+    Deterministic: a given seed and a limit in deterministic time. Without presolve, which has been seen to
     rule out what is possible (see `solver.door`) and takes a quarter of the time here for nothing.
     """
-    if len(shop.jobs) > MOST_JOBS:
-        return Proof(bound=bound)
     intervals = _Intervals(shop, needs, timing, bound)
     deadline = time.perf_counter() + AT_MOST_S
-    effort = Effort(stage="sequence", seed=0, limit=EFFORT, deadline=deadline, presolve=False)
+    limit = min(EFFORT, EFFORT_OF_ALL_JOBS / len(shop.jobs))
+    effort = Effort(stage="sequence", seed=seed, limit=limit, deadline=deadline, presolve=False)
     solved = solver.solve(intervals.model, effort)
     if solved.answer is not Answer.FOUND:
         return Proof(bound=bound)

@@ -17,8 +17,8 @@ from heapq import heappop, heappush
 from balancer.sequence.jobs import TURN, Job, Shop
 from balancer.sequence.links import Links
 
-_Key = tuple[int, int, float, int, int]
-"""Migrations on its hosts, urgency, pressure and length (both negative), number."""
+_Key = tuple[int, int, float, float, int, int]
+"""Migrations on its hosts, urgency, pressure (negative), dirt, length (negative), number."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,13 +28,19 @@ class Manner:
     With `apart`, jobs go first whose hosts take part in fewer other migrations, before all urgency: two
     copies of one host only slow each other down, while another pair of hosts would use the slot in full.
     The longest chain of jobs that wait for it counts where it is longer than that work.
+
+    Of equals the longest goes first; with `calm_first`, the one whose guest dirties least: a busy guest
+    costs its link most while many copies share it, and at the end few do.
     """
 
     apart: bool = True
+    calm_first: bool = False
 
 
 APART = Manner()
 TOGETHER = Manner(apart=False)
+CALM_APART = Manner(calm_first=True)
+CALM_TOGETHER = Manner(apart=False, calm_first=True)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -107,6 +113,9 @@ class _Floor:
         self._busy = [0] * len(shop.capacity)
         self._load = _loads(shop)
         self._chain = [float(ticks) for ticks in chain_ticks(jobs)]
+        self._dirt = [0.0] * len(jobs)
+        if manner.calm_first:
+            self._dirt = [max(copy.dirty_mbps for copy in job.copies) for job in jobs]
         self._using = _users(shop)
         self._on_end, self._on_begin = _followers(jobs)
         self._blockers = [len(job.after) + len(job.behind) for job in jobs]
@@ -188,7 +197,7 @@ class _Floor:
         """Return the place of a job in the queue as things stand; the lowest key is the most pressing."""
         facts = self._jobs[job]
         if self._order is not None:
-            return 0, facts.urgency, self._order[job], -facts.ticks, job
+            return 0, facts.urgency, self._order[job], 0.0, -facts.ticks, job
         busy, work, counts, loads = 0, self._chain[job], self._busy, self._load
         for host in self._hosts[job]:
             busy = max(busy, counts[host])
@@ -197,7 +206,7 @@ class _Floor:
             busy = 0
         elif facts.urgency == TURN:
             busy = -1
-        return busy, facts.urgency, -work, -facts.ticks, job
+        return busy, facts.urgency, -work, self._dirt[job], -facts.ticks, job
 
     def _fits(self, job: int) -> bool:
         """Whether all its slots are free. One that finds too few is asked again when some are given back."""

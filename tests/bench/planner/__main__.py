@@ -29,7 +29,7 @@ from tests.bench.planner.page import write_tables
 from tests.bench.planner.pair_runs import pair_table, run_pairs
 from tests.bench.planner.runs import RUNS, UNPOLISHED, run_ours
 from tests.bench.planner.scenarios import Size
-from tests.bench.planner.schedules import run_schedules, schedule_table
+from tests.bench.planner.schedules import run_schedules, run_tight_schedules, schedule_table
 from tests.bench.planner.tables import section
 
 Part = Callable[[Options, Results], Iterable[str]]
@@ -91,6 +91,9 @@ def schedule(options: Options, results: Results) -> Iterable[str]:
     for case in _cases(options.schedule_cases, options):
         progress(f"schedule: {case.scenario} {case.size} seed {case.seed}")
         results.schedules += run_schedules(case)
+    for tight in options.tight_cases:
+        progress(f"schedule: {tight}")
+        results.schedules += run_tight_schedules(tight, 1)
     yield section("Schedule", notes.SCHEDULE, schedule_table(results.schedules))
 
 

@@ -216,7 +216,7 @@ TIMED = {"96x2880": 3.0, "96x9600": 8.0}
 
 def _schedules(found: Sequence[ScheduleRow]) -> list[Figure]:
     slots = [(row.ratio, _slots(row)) for row in found if row.is_bound_by_slots]
-    chains = [row for row in found if not row.is_bound_by_slots and row.is_proven is not None]
+    chains = [row for row in found if row.binds == "chains" and row.is_proven is not None]
     proved = [row.is_proven is True for row in chains]
     times = [(row.proof_s, _slots(row)) for row in chains if row.proof_s is not None]
     return [

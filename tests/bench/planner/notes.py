@@ -19,9 +19,11 @@ process during the call."""
 EVACUATION = """Every case is solvable: a lawful placement on the hosts that stay is known. Goals: evacuation and
 rules. "Greedy" places the largest VM first and moves nothing else."""
 
-SCHEDULE = """One draft (without polish) put in order under several limits. Bound: the longest move, the busiest
-host's seconds over its slots, all seconds over the cluster's cap, each move taking the seconds that the
-schedule expects. It knows nothing of moves that must wait for room; "chains" says that those bind."""
+SCHEDULE = """One draft (without polish) put in order under several limits; below, tight evacuations, in which moves
+wait for others. Bound: the longest move, the busiest host's seconds over its slots, all seconds over the
+cluster's cap, each move taking the seconds that the schedule expects. It knows nothing of moves that must
+wait for room ("chains" binds) nor of a host's link ("links" binds). Where slots do not bind, a proof is
+asked for: it may find a shorter order, and tells what is left to its bound."""
 
 CONFLICT = """A sound cluster of the rule-heavy scenario with one contradiction written into it. Goals: evacuation
 and rules. "Naming it" is the time for writing down moves and conflicts, less the same without the

@@ -61,7 +61,8 @@ def test_the_sentences_say_what_no_plan_can_beat_and_what_this_one_comes_to() ->
             "of copying; this plan: 3,512 s, 1.26 times. By the policy's price of moves: 1.30 times."
         ),
         (
-            "No order of these moves ends before 70 s; this one takes 94 s, 1.34 times. "
+            "If each takes as long as predicted, no order of these moves ends before 70 s; "
+            "this one takes 94 s, 1.34 times. "
             "It is not proven the fastest."
         ),
     )
@@ -70,7 +71,8 @@ def test_the_sentences_say_what_no_plan_can_beat_and_what_this_one_comes_to() ->
 def test_the_fastest_order_is_called_so() -> None:
     bound = replace(FULL, makespan_bound_seconds=120.0, is_fastest=True)
     assert certificate_lines(certified(bound))[-1] == (
-        "No order of these moves ends before 120 s, nor does this one take longer: "
+        "If each takes as long as predicted, no order of these moves ends before 120 s, "
+        "nor does this one take longer: "
         "it is proven the fastest."
     )
 

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from itertools import combinations
+from itertools import combinations, permutations
 from random import Random
 from typing import Any
 
@@ -13,8 +13,12 @@ from balancer.model.plan import Draft, IncidentKind, MoveReason, ProposedMove, S
 from balancer.model.snapshot import Snapshot
 from balancer.policy.types import Limits, Policy
 from balancer.sequence import make_schedule
-from balancer.sequence.bound import least_for
-from balancer.sequence.jobs import Running
+from balancer.sequence.arrangement import arrange
+from balancer.sequence.bound import eager_bound, ideal_bound, least_for
+from balancer.sequence.jobs import Running, Shop
+from balancer.sequence.origin import Origin
+from balancer.sequence.timing import list_schedule
+from balancer.sequence.units import units_of
 from balancer.solver import Failure, InProcess, Reply, Task
 from tests.support.builders import host, snapshot, vm
 from tests.support.solvers import Scripted
@@ -45,6 +49,15 @@ def test_all_copies_of_a_host_have_to_go_through_its_link_however_many_run_at_on
     link_s = 3 * (alone_s(4096.0) - SETUP_SECONDS)
     assert schedule.makespan_ideal_seconds == to_the_tick(SETUP_SECONDS + link_s)
     assert schedule.is_proven
+
+
+def test_copies_that_are_set_up_hold_their_share_of_the_link_already() -> None:
+    snap = snapshot([host(n) for n in range(5)], [vm(n, 0, **IDLE) for n in (1, 2, 3, 4)])
+    limits = Limits(migrations_per_host=2)
+    schedule = scheduled(snap, [go(snap, n, n) for n in (1, 2, 3, 4)], limits)
+    link_s = 4 * (alone_s(4096.0) - SETUP_SECONDS)
+    assert schedule.makespan_ideal_seconds == to_the_tick(2 * SETUP_SECONDS + link_s)
+    assert schedule.makespan_seconds == to_the_tick(schedule.makespan_ideal_seconds)
 
 
 def test_a_host_with_one_slot_does_its_work_one_by_one() -> None:
@@ -90,6 +103,41 @@ def test_the_least_time_of_one_resource(
 ) -> None:
     flights = [Running(ticks=ticks, claims=(0,)) for ticks in running]
     assert least_for(tasks, slots, flights) == least
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_order_that_starts_whatever_it_can_is_over_before_its_bound(seed: int) -> None:
+    shop, _ = shop_of_one_link(seed)
+    least = min(list_schedule(shop, order=order).makespan for order in permutations(range(6)))
+    assert eager_bound(shop) <= least
+
+
+def test_the_bound_of_such_orders_is_often_above_that_of_all_orders() -> None:
+    found = [shop_of_one_link(seed) for seed in range(8)]
+    assert sum(eager_bound(shop) > ideal for shop, ideal in found) >= 5
+
+
+def test_nothing_is_said_of_such_orders_where_the_slots_of_the_cluster_bind() -> None:
+    shop, _ = shop_of_one_link(0, Limits(migrations_per_host=3, migrations_per_cluster=5))
+    assert eager_bound(shop) == 0
+
+
+def shop_of_one_link(seed: int, limits: Limits | None = None) -> tuple[Shop, int]:
+    """Return six copies of busy guests to one host or from it, and the bound that holds for all orders."""
+    dice = Random(seed)
+    facts = [(dice.uniform(4e3, 4e4), dice.uniform(0.0, 1200.0)) for _ in range(6)]
+    ways = [(n, 0) if dice.random() < 0.7 else (0, n) for n in range(1, 7)]
+    vms = [
+        vm(n, at, **IDLE, memory_mib=size / 2, dirty_rate_mbps=rate)
+        for n, ((size, rate), (at, _)) in enumerate(zip(facts, ways, strict=True))
+    ]
+    snap = snapshot([host(n) for n in range(7)], vms)
+    slots = dice.choice((2, 3, 4))
+    wide = Limits(migrations_per_host=slots, migrations_per_cluster=99, migrations_per_vcenter=99)
+    origin = Origin(need_of(snap), Policy(limits=limits or wide))
+    moves = [go(snap, n, to) for n, (_, to) in enumerate(ways)]
+    plan = arrange(origin, [units_of(origin.ground, moves)])
+    return plan.shop, ideal_bound(plan.shop, plan.needs)
 
 
 @dataclass(frozen=True)

@@ -71,6 +71,20 @@ def test_where_the_cluster_has_few_slots_copies_that_share_no_link_go_together()
     assert schedule.makespan_seconds == to_the_tick(2 * alone)
 
 
+def test_what_is_dirtied_most_is_copied_last_when_few_share_the_link() -> None:
+    dirty = {1: 1200.0, 2: 1000.0, 3: 0.0, 4: 0.0, 5: 0.0, 6: 0.0}
+    vms = [vm(n, 0, **IDLE, dirty_rate_mbps=rate) for n, rate in dirty.items()]
+    snap = snapshot([host(n) for n in range(7)], vms)
+    schedule = scheduled(
+        snap,
+        [go(snap, n, n) for n in dirty],
+        Limits(migrations_per_host=3, migrations_per_cluster=8),
+    )
+    first = [move.vm for move in schedule.moves if move.start_seconds == 0.0]
+    assert set(first) == {"vm-3", "vm-4", "vm-5"} or "vm-6" in first
+    assert not {"vm-1", "vm-2"} & set(first)
+
+
 def test_moves_on_different_hosts_run_side_by_side() -> None:
     snap = snapshot([host(n) for n in (1, 2, 3, 4)], [vm(1, 1, **IDLE), vm(2, 2, **IDLE)])
     schedule = scheduled(snap, [go(snap, 1, 3), go(snap, 2, 4)], ONE)
