@@ -247,13 +247,13 @@ def test_the_meter_returns_the_result_of_the_call() -> None:
     assert 0 <= took.wall_s < 1
 
 
-def test_quick_runs_each_scenario_on_16_hosts_and_one_on_96(
+def test_quick_runs_some_scenarios_on_16_hosts_and_one_on_96(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setenv("BENCH", "quick")
 
     assert cases_of(read_options([])) == [
-        *((name, "16x400") for name in SCENARIOS),
+        *((name, "16x400") for name in ("homog", "tightmem", "rules", "hot", "maint")),
         ("homog", "96x10000"),
     ]
 
