@@ -48,6 +48,25 @@ class Retrieved:
             gone=frozenset().union(*(part.gone for part in parts)),
         )
 
+    def together(self, *others: "Retrieved") -> "Retrieved":
+        """Return the objects that every read has, with the values of all; the others are named as lost.
+
+        An object that one of the reads did not meet went away between them.
+        """
+        if not others:
+            return self
+        parts = (self, *others)
+        unreadable = frozenset().union(*(part.unreadable for part in parts))
+        by_id = [{facts.id: facts for facts in part.objects} for part in parts]
+        everywhere = set(by_id[0]).intersection(*by_id[1:])
+        anywhere = set(by_id[0]).union(*by_id[1:])
+        lost = frozenset().union(*(part.gone for part in parts)) | (anywhere - everywhere)
+        return Retrieved(
+            objects=tuple(_whole([part[key] for part in by_id]) for key in sorted(everywhere)),
+            unreadable=unreadable,
+            gone=lost - unreadable,
+        )
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
@@ -55,6 +74,21 @@ class Wanted:
 
     kind: type[ManagedObject]
     paths: tuple[str, ...]
+
+    def parts(self) -> "tuple[Wanted, ...]":
+        """Return the leaf values and the structures as reads of their own, without an empty one."""
+        leaves = tuple(path for path in self.paths if is_leaf(self.kind, path))
+        structures = tuple(path for path in self.paths if path not in leaves)
+        return tuple(Wanted(kind=self.kind, paths=part) for part in (leaves, structures) if part)
+
+
+def _whole(parts: Sequence[Facts]) -> Facts:
+    return Facts(
+        id=parts[0].id,
+        kind=parts[0].kind,
+        values={path: value for facts in parts for path, value in facts.values.items()},
+        denied=frozenset().union(*(facts.denied for facts in parts)),
+    )
 
 
 def known_paths(kind: type[ManagedObject], paths: Iterable[str], version: str) -> tuple[str, ...]:

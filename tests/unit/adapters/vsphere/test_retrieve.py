@@ -24,7 +24,7 @@ TABLES = [
     (vim.HostSystem, properties.HOST_RESOURCES),
     (vim.VirtualMachine, properties.VM + properties.VM_FEATURES + properties.VM_DEVICES),
     (vim.VirtualMachine, properties.VM_MINIMUM),
-    (vim.Datastore, properties.DATASTORE),
+    (vim.Datastore, properties.DATASTORE + properties.DATASTORE_MOUNTS),
     (vim.Network, properties.NETWORK),
     (vim.Folder, properties.FOLDER),
     (vim.ResourcePool, properties.POOL),
