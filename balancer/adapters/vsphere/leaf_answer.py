@@ -27,7 +27,7 @@ _CHUNK_BYTES = 64 * 1024
 _SEPARATOR = " "
 _TYPE = f"http://www.w3.org/2001/XMLSchema-instance{_SEPARATOR}type"
 _ANSWERS = ("RetrievePropertiesExResponse", "ContinueRetrievePropertiesExResponse")
-_CONTAINERS = ("returnval", "token", "objects", "propSet", "name")
+_CONTAINERS = ("propSet", "name", "returnval")
 
 
 class Stream(Protocol):
@@ -81,6 +81,7 @@ class _Answer:
         self._token = ""
         self._text = ""
         self._is_answer = False
+        self._is_in_object = False
         self._begin_object()
         self._item: Convert = str
         self._items: list[Any] = []
@@ -90,7 +91,8 @@ class _Answer:
         self._parser.ordered_attributes = True
         self._parser.StartDoctypeDeclHandler = _refuse_doctype
         self._parser.CharacterDataHandler = self._characters
-        self._to_envelope()
+        self._parser.StartElementHandler = self._start_around
+        self._end_value_now = self._end_value  # made once, not for each value
 
     def feed(self, chunk: bytes) -> None:
         self._parser.Parse(chunk)
@@ -99,6 +101,7 @@ class _Answer:
         self._parser.Parse(b"", True)
         if not self._is_answer:
             raise Refused("the answer is not one of the property collector")
+        self._end_object()
         return LeafPage(
             objects=tuple(self._objects),
             unreadable=frozenset(self._unreadable),
@@ -114,70 +117,9 @@ class _Answer:
         self._is_good = True
         self._convert: Convert = str
 
-    def _characters(self, data: str) -> None:
-        self._text += data
-
-    # Around the answer: the envelope, whose namespace the answer's elements do not share.
-
-    def _to_envelope(self) -> None:
-        self._parser.StartElementHandler = self._start_around
-        self._parser.EndElementHandler = None
-
-    def _start_around(self, tag: str, attributes: list[str]) -> None:
-        space, _, name = tag.rpartition(_SEPARATOR)
-        if name in _ANSWERS:
-            self._is_answer = True
-            self._to_objects(space)
-
-    # Objects and their values: nearly all of an answer, so these two handlers are kept short.
-
-    def _to_objects(self, space: str) -> None:
-        prefix = f"{space}{_SEPARATOR}" if space else ""
-        self._val, self._name_tag = prefix + "val", prefix + "name"
-        self._obj, self._object_tag = prefix + "obj", prefix + "objects"
-        self._token_tag, self._missing = prefix + "token", prefix + "missingSet"
-        self._path_tag, self._fault = prefix + "path", prefix + "fault"
-        self._plain = frozenset(prefix + word for word in _CONTAINERS)
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-
-    def _back_to_objects(self) -> None:
-        self._parser.StartElementHandler = self._start
-        self._parser.EndElementHandler = self._end
-
-    def _start(self, tag: str, attributes: list[str]) -> None:
-        self._text = ""
-        if tag == self._val:
-            # Of 25 ns here and there this loop is made: a scalar has one attribute, its type.
-            convert = self._scalars.get(attributes[1]) if len(attributes) == 2 else None
-            if convert is None:
-                self._start_value(attributes)
-            else:
-                self._convert = convert
-        elif tag == self._obj:
-            self._kind = _types_of(attributes)[1]
-        elif tag == self._missing:
-            self._parser.StartElementHandler = self._start_missing
-            self._parser.EndElementHandler = self._end_missing
-        elif tag not in self._plain:
-            self._is_good = False
-
-    def _end(self, tag: str) -> None:
-        if tag == self._val:
-            try:
-                self._values[self._name] = self._convert(self._text)
-            except (ValueError, LookupError):
-                self._is_good = False
-        elif tag == self._name_tag:
-            self._name = self._paths.get(self._text, "")
-        elif tag == self._obj:
-            self._id = self._text
-        elif tag == self._object_tag:
-            self._end_object()
-        elif tag == self._token_tag:
-            self._token = self._text
-
     def _end_object(self) -> None:
+        if not self._is_in_object:
+            return
         if not self._id or not self._kind:
             raise Malformed("an object has no id")
         if self._is_good and "" not in self._values:
@@ -187,28 +129,98 @@ class _Answer:
             self._objects.append(facts)
         else:
             self._unreadable.add(self._id)
-        self._begin_object()
+
+    def _characters(self, data: str) -> None:
+        self._text += data
+
+    # Around the answer: the envelope, whose namespace the answer's elements do not share.
+
+    def _start_around(self, tag: str, attributes: list[str]) -> None:
+        space, _, name = tag.rpartition(_SEPARATOR)
+        if name not in _ANSWERS:
+            return
+        self._is_answer = True
+        prefix = f"{space}{_SEPARATOR}" if space else ""
+        self._val, self._object, self._obj = prefix + "val", prefix + "objects", prefix + "obj"
+        self._token_tag, self._missing = prefix + "token", prefix + "missingSet"
+        self._path_tag, self._fault = prefix + "path", prefix + "fault"
+        self._plain = frozenset(prefix + word for word in _CONTAINERS)
+        self._back_to_objects()
+
+    def _back_to_objects(self) -> None:
+        self._parser.StartElementHandler = self._start
+        self._parser.EndElementHandler = None
+
+    # Objects and their values, nearly all of an answer. Calls from expat are what costs, so ends are listened
+    # to only where a text is wanted: an object ends where the next begins, a name where its value begins.
+
+    def _start(self, tag: str, attributes: list[str]) -> None:
+        if tag == self._val:
+            name = self._paths.get(self._text)
+            # A scalar has one attribute, its type, and nearly all types were met before.
+            convert = self._scalars.get(attributes[1]) if len(attributes) == 2 else None
+            if name is None or convert is None:
+                self._start_another(attributes)
+            else:
+                self._name, self._convert = name, convert
+                self._parser.EndElementHandler = self._end_value_now
+        elif tag in self._plain:
+            pass
+        elif tag == self._object:
+            self._end_object()
+            self._begin_object()
+            self._is_in_object = True
+        elif tag == self._obj:
+            self._kind = _types_of(attributes)[1]
+            self._parser.EndElementHandler = self._end_text
+        elif tag == self._token_tag:
+            self._parser.EndElementHandler = self._end_text
+        elif tag == self._missing:
+            self._parser.StartElementHandler = self._start_missing
+            self._parser.EndElementHandler = self._end_missing
+        else:
+            self._is_good = False
+        self._text = ""
+
+    def _end_text(self, tag: str) -> None:
+        if tag == self._obj:
+            self._id = self._text
+        elif tag == self._token_tag:
+            self._token = self._text
+        self._parser.EndElementHandler = None
 
     # One value.
 
-    def _start_value(self, attributes: list[str]) -> None:
+    def _end_value(self, tag: str) -> None:
+        if tag != self._val:
+            return
+        try:
+            self._values[self._name] = self._convert(self._text)
+        except (ValueError, LookupError):
+            self._is_good = False
+        self._parser.EndElementHandler = None
+
+    def _start_another(self, attributes: list[str]) -> None:
+        self._name = self._paths.get(self._text.strip(), "")
         word, kind = _types_of(attributes)
         try:
             shape = shape_of(word)
         except ValueError:
             self._is_good = False
-            self._to_skipped()
+            self._parser.StartElementHandler = None
+            self._parser.EndElementHandler = self._end_skipped
             return
-        if shape.convert is not None and not shape.is_list:
-            self._scalars[word] = shape.convert
         convert = shape.convert or self._linking(kind)
         if shape.is_list:
             self._item, self._items = convert, []
             self._by_reference = shape.convert is None
             self._parser.StartElementHandler = self._start_item
             self._parser.EndElementHandler = self._end_item
-        else:
-            self._convert = convert
+            return
+        if shape.convert is not None:
+            self._scalars[word] = shape.convert
+        self._convert = convert
+        self._parser.EndElementHandler = self._end_value_now
 
     def _linking(self, kind: str) -> Convert:
         """Return the conversion of an id to a link of a class."""
@@ -230,10 +242,6 @@ class _Answer:
             self._items.append(self._item(self._text))
         except (ValueError, LookupError):
             self._is_good = False
-
-    def _to_skipped(self) -> None:
-        self._parser.StartElementHandler = None
-        self._parser.EndElementHandler = self._end_skipped
 
     def _end_skipped(self, tag: str) -> None:
         if tag == self._val:
