@@ -25,7 +25,7 @@ from pyVmomi.VmomiSupport import (
 )
 
 _NAMESPACE = "urn:vim25"
-_UTC_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,6})?Z", re.ASCII)
+_UTC_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,16})?Z", re.ASCII)
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 REFERENCE = "ManagedObjectReference"
 

@@ -1,7 +1,8 @@
 """A property collector in memory: pages, unreadable objects and vanished ones, without a wire.
 
 It answers on the level of pyVmomi's stub, so that the code under test makes its real calls. An object
-named in `poison` makes every answer that holds it unreadable; one in `gone` faults a call that names it.
+named in `poison` makes every answer that holds it unreadable; one in `odd` has a property that nobody
+asked for; one in `gone` faults a call that names it.
 """
 # ruff: noqa: N802, N803 -- the names are the wire's
 
@@ -47,12 +48,13 @@ class FakeStub(SoapStubAdapterBase):
         vms: Iterable[str],
         *,
         poison: Iterable[str] = (),
+        odd: Iterable[str] = (),
         gone: Iterable[str] = (),
         fault: vmodl.MethodFault | None = None,
     ) -> None:
         super().__init__(VERSION)
         self.vms = list(vms)
-        self.poison, self.gone, self.fault = set(poison), set(gone), fault
+        self.poison, self.odd, self.gone, self.fault = set(poison), set(odd), set(gone), fault
         self.calls: Counter[str] = Counter()
         self._rest: dict[str, list[str]] = {}
 
@@ -106,7 +108,9 @@ class FakeStub(SoapStubAdapterBase):
         self._rest[token] = rest
         if self.poison & set(page):
             raise Unreadable("RetrievePropertiesEx", AttributeError("an unknown word"))
-        return self._result([(vim.VirtualMachine(k, self), "name", f"n-{k}") for k in page], token)
+        paths = {key: "odd" if key in self.odd else "name" for key in page}
+        rows = [(vim.VirtualMachine(k, self), path, f"n-{k}") for k, path in paths.items()]
+        return self._result(rows, token)
 
     def _result(self, rows: list[tuple[Any, str, Any]], token: str) -> Any:
         return QUERY.RetrieveResult(

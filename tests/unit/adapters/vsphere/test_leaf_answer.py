@@ -73,6 +73,11 @@ SCALARS = [
     ("xsd:dateTime", "2026-11-22T12:00:00.25Z", datetime(2026, 11, 22, 12, 0, 0, 250_000, UTC)),
     (
         "xsd:dateTime",
+        "2026-11-22T12:00:00.123456789Z",
+        datetime(2026, 11, 22, 12, 0, 0, 123_456, UTC),
+    ),
+    (
+        "xsd:dateTime",
         "2026-11-22T12:00:00+05:30",
         datetime(2026, 11, 22, 12, tzinfo=timezone(timedelta(hours=5.5))),
     ),
