@@ -7,10 +7,10 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench-plan docs clean
+.PHONY: help install demo test check format bench-plan bench-collect soak-collect docs clean
 
 help: ## List the targets
-	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 $(BIN)/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' \
@@ -47,6 +47,12 @@ check: $(DEV) ## Format, lint, types and import contracts
 format: $(DEV) ## Rewrite the code in the project's format
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
+
+bench-collect: $(DEV) ## Measure collection against pyVmomi and a Go client (BENCH=quick: small)
+	$(BIN)/python -m tests.bench.collect $(BENCH_ARGS)
+
+soak-collect: $(DEV) ## Read 10,000 VMs in 50 cycles and show the memory held (minutes)
+	$(BIN)/python -m tests.bench.collect.soak $(BENCH_ARGS)
 
 bench-plan: $(DEV) ## Measure the planner against rivals (BENCH=quick: under 3 minutes)
 	$(BIN)/python -m tests.bench.planner $(BENCH_ARGS)

@@ -309,7 +309,7 @@ def test_devices_are_read_once_while_a_vm_stays_as_it_is(tmp_path: Path) -> None
         server.control.forget_calls()
         vcenter.inventory.snapshot(CLUSTER)
         # Devices, EVC modes and the hypervisor's own share are known the second time.
-        assert server.control.calls().calls["RetrievePropertiesEx"] == first - 3
+        assert server.control.calls().calls["RetrievePropertiesEx"] == first - 8
 
 
 def test_clusters_are_listed_by_name(tmp_path: Path) -> None:

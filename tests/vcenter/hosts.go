@@ -8,6 +8,8 @@ import (
 	"github.com/vmware/govmomi/vim25/types"
 )
 
+const hostsUpSinceSeconds = 40 * 24 * 3600
+
 // addHost makes a host with its hardware, state, networks and datastores.
 func (b *builder) addHost(spec *Host) {
 	h := &hostState{spec: spec}
@@ -153,6 +155,9 @@ func (h *hostState) showState() {
 	runtime.ConnectionState = connectionState(h.state())
 	runtime.PowerState = types.HostSystemPowerStatePoweredOn
 	runtime.StandbyMode = string(types.HostStandbyModeNone)
+	if runtime.BootTime == nil {
+		runtime.BootTime = started(hostsUpSinceSeconds)
+	}
 	runtime.InMaintenanceMode = h.state() == "maintenance"
 	runtime.InQuarantineMode = types.NewBool(h.state() == "quarantine")
 	if h.state() == "standby" {
@@ -160,6 +165,7 @@ func (h *hostState) showState() {
 		runtime.StandbyMode = string(types.HostStandbyModeIn)
 	}
 	if !h.isReachable() {
+		runtime.BootTime = nil
 		runtime.PowerState = types.HostSystemPowerStateUnknown
 	}
 }

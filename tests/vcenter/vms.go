@@ -95,6 +95,9 @@ func vmRuntime(spec *VM, h *hostState) types.VirtualMachineRuntimeInfo {
 		VmFailoverInProgress:  types.NewBool(false),
 		Paused:                types.NewBool(false),
 	}
+	if runtime.PowerState == types.VirtualMachinePowerStatePoweredOn {
+		runtime.BootTime = started(runningSinceSeconds)
+	}
 	for _, key := range slices.Sorted(maps.Keys(spec.CPUFeatures)) {
 		runtime.FeatureRequirement = append(runtime.FeatureRequirement,
 			types.VirtualMachineFeatureRequirement{Key: key, FeatureName: key, Value: spec.CPUFeatures[key]})
@@ -110,6 +113,12 @@ func powerState(word string) types.VirtualMachinePowerState {
 		return types.VirtualMachinePowerStateSuspended
 	}
 	return types.VirtualMachinePowerStatePoweredOn
+}
+
+// started is the time so many seconds ago.
+func started(secondsAgo time.Duration) *time.Time {
+	at := time.Now().Add(-secondsAgo * time.Second).UTC()
+	return &at
 }
 
 // maxCPUUsage is the most CPU a VM can take: its vCPUs at the host's speed.
@@ -186,6 +195,10 @@ func (h *hostState) vmRefs() []types.ManagedObjectReference {
 func (w *world) setPower(v *vmState, word string) {
 	v.spec.Power = word
 	state := powerState(word)
+	v.obj.Runtime.BootTime = nil
+	if state == types.VirtualMachinePowerStatePoweredOn {
+		v.obj.Runtime.BootTime = started(0)
+	}
 	w.update(v.obj, set("runtime.powerState", state), set("summary.runtime.powerState", state))
 	w.settle(v.host, settleFromDemand)
 	w.maintenanceStep(v.host)

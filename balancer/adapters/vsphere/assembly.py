@@ -9,9 +9,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
-from balancer.adapters.vsphere.caches import DeviceCache, OverheadCache
+from balancer.adapters.vsphere.caches import OverheadCache
 from balancer.adapters.vsphere.cluster import ClusterFacts
-from balancer.adapters.vsphere.devices import DeviceFacts
+from balancer.adapters.vsphere.devices import DEVICES, DeviceFacts
 from balancer.adapters.vsphere.facts import Facts
 from balancer.adapters.vsphere.hosts import HostContext, host_from
 from balancer.adapters.vsphere.observer import RequestObserver
@@ -99,15 +99,13 @@ def hosts_of(
     return tuple(host for host in hosts if host is not None)
 
 
-def vms_of(
-    found: Retrieved, ground: Ground, devices: DeviceCache, *, reader: Reader, tally: Tally
-) -> tuple[Vm, ...]:
+def vms_of(found: Retrieved, ground: Ground, *, reader: Reader, tally: Tally) -> tuple[Vm, ...]:
     """Translate the VMs that were read, templates left out.
 
     A VM that cannot be read whole is read for its place and size, and then stays where it is.
     """
     readable = [facts for facts in found.objects if not is_template(facts)]
-    vms = [_vm(facts, ground.of_vms, devices, tally) for facts in readable]
+    vms = [_vm(facts, ground.of_vms, tally) for facts in readable]
     tally.add("vm", INCOMPLETE, vms.count(None))
     tally.add("vm", UNREADABLE, len(found.unreadable))
     rest = reader.minimum_of(map(VmId, found.unreadable)).objects
@@ -115,8 +113,8 @@ def vms_of(
     return tuple(vm for vm in (*vms, *bare) if vm is not None)
 
 
-def _vm(facts: Facts, context: VmContext, devices: DeviceCache, tally: Tally) -> Vm | None:
-    known = devices.of(facts)
+def _vm(facts: Facts, context: VmContext, tally: Tally) -> Vm | None:
+    known = facts.one(DEVICES, DeviceFacts)
     vm = vm_from(facts, known or DeviceFacts(), context)
     if vm is None or known is not None or Blocker.INACCESSIBLE in vm.blockers:
         return vm

@@ -22,6 +22,10 @@ _HOST_PORTS = (
 )
 
 
+DEVICES = "config.hardware.device (condensed)"
+"""Where facts hold what the devices say, once it is known."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceFacts:
     """What devices say: blockers, and the datastores of connected images."""

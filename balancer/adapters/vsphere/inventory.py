@@ -1,8 +1,8 @@
 """The inventory of one vCenter: implements `ports.Inventory` on the wire.
 
 Owns the order of the reads and the putting together. What cannot be read is counted and told, never
-dropped in silence. Holds no state but a cache of devices, EVC modes and surroundings. Sits between the
-cycle and `reader`.
+dropped in silence. Holds no state but caches of fixed facts, EVC modes and surroundings. Sits between
+the cycle and `reader`.
 """
 
 import time
@@ -17,12 +17,13 @@ from balancer.adapters.vsphere.assembly import (
     on_known_hosts,
     vms_of,
 )
-from balancer.adapters.vsphere.caches import DeviceCache, OverheadCache
+from balancer.adapters.vsphere.caches import Caches
 from balancer.adapters.vsphere.cluster import ClusterFacts, cluster_from, evc_modes_from, within
 from balancer.adapters.vsphere.faults import refusals_of
 from balancer.adapters.vsphere.observer import RequestObserver
 from balancer.adapters.vsphere.places import datastore_from, network_from, pool_from
 from balancer.adapters.vsphere.reader import Reader
+from balancer.adapters.vsphere.retrieve import Retrieved
 from balancer.adapters.vsphere.session import Session
 from balancer.adapters.vsphere.tasks import (
     OpenTasks,
@@ -58,8 +59,9 @@ class VsphereInventory:
         self._session = session
         self._observer = observer
         self._reader = Reader(session, sleep=sleep)
-        self._devices = DeviceCache(self._reader, monotonic)
-        self._overheads = OverheadCache(self._reader, monotonic)
+        self.caches = Caches(
+            self._reader, kept_s=session.settings.full_read_every_s, monotonic=monotonic
+        )
         self._grounds: dict[ClusterId, Ground] = {}
         self._modes: _Modes | None = None
 
@@ -74,20 +76,19 @@ class VsphereInventory:
     def snapshot(self, cluster: ClusterRef) -> Snapshot:
         """Read one cluster whole; see `ports.Inventory`.
 
-        About twenty calls, and one more for each further page. Not atomic: a VM that moved between two
-        reads stands where its own reading found it.
+        About twenty calls, and one more for each further page; the first of a cluster and those after
+        `full_read_every_s` some more, for what is kept in between. Not atomic: a VM that moved between
+        two reads stands where its own reading found it.
         """
         reader, tally = self._reader, Tally()
         taken_at = reader.now()
         facts = self._cluster(cluster.id)
         tasks = open_tasks_from(reader.recent_tasks().objects)
-        ground = self._ground(facts, tasks)
-        no_evc = facts.cluster.evc_mode is None
-        found_hosts = reader.hosts_in(cluster.id, with_features=no_evc)
-        hosts = hosts_of(found_hosts, ground, self._overheads, tally=tally)
-        found = reader.vms_in(cluster.id, with_features=_features_differ(hosts))
-        self._devices.fill(found.objects)
-        vms = vms_of(found, ground, self._devices, reader=reader, tally=tally)
+        found_hosts, any_changed = self._hosts(reader.hosts_in(cluster.id), facts)
+        ground = self._ground(facts, tasks, mounts_anew=any_changed)
+        hosts = hosts_of(found_hosts, ground, self.caches.overheads, tally=tally)
+        found_vms = self._vms(reader.vms_in(cluster.id), hosts, cluster=cluster.id)
+        vms = vms_of(found_vms, ground, reader=reader, tally=tally)
         read = Snapshot(
             taken_at=taken_at,
             cluster=facts.cluster,
@@ -105,7 +106,7 @@ class VsphereInventory:
 
         VMs that `base` has on a named host are read too, so that one that left it is seen where it is.
         Datastores, pools, folders and the mounts of hosts are those of the last snapshot that was read
-        here. Devices are read past the cache.
+        here. Everything else of the named objects is read past the caches.
         """
         reader, tally, named = self._reader, Tally(), frozenset(hosts)
         taken_at = reader.now()
@@ -113,14 +114,12 @@ class VsphereInventory:
         tasks = open_tasks_from(reader.recent_tasks().objects)
         last = self._grounds.get(base.cluster.id) or self._ground(facts, tasks)
         ground = replace(last, cluster=facts, entering=tasks.entering)
-        no_evc = facts.cluster.evc_mode is None
-        found_hosts = reader.hosts(named, with_features=no_evc)
-        new_hosts = hosts_of(found_hosts, ground, self._overheads, tally=tally)
+        found_hosts, _ = self._hosts(reader.hosts(named), facts, anew=True)
+        new_hosts = hosts_of(found_hosts, ground, self.caches.overheads, tally=tally)
         there = {vm.id for vm in base.vms if vm.host in named}
         asked = frozenset(vms) | reader.vms_on(named) | there
-        found = reader.vms(asked, with_features=_features_differ((*base.hosts, *new_hosts)))
-        self._devices.fill(found.objects, anew=True)
-        new_vms = vms_of(found, ground, self._devices, reader=reader, tally=tally)
+        found_vms = self._vms(reader.vms(asked), (*base.hosts, *new_hosts), anew=True)
+        new_vms = vms_of(found_vms, ground, reader=reader, tally=tally)
         all_hosts = _merged(base.hosts, new_hosts, named)
         read = replace(
             base,
@@ -161,12 +160,40 @@ class VsphereInventory:
         """Log out."""
         self._session.close()
 
-    def _ground(self, facts: ClusterFacts, tasks: OpenTasks) -> Ground:
+    def _hosts(
+        self, found: Retrieved, facts: ClusterFacts, *, anew: bool = False
+    ) -> tuple[Retrieved, bool]:
+        """Return hosts with their fixed facts, and whether any of them is not the one it was.
+
+        Features count where no EVC mode makes the hosts alike.
+        """
+        kept, no_evc = self.caches.hosts, facts.cluster.evc_mode is None
+        any_changed = bool(kept.lacking(found, with_features=no_evc))
+        whole = kept.completed(found, cluster=facts.cluster.id, with_features=no_evc, anew=anew)
+        return whole, any_changed
+
+    def _vms(
+        self,
+        found: Retrieved,
+        hosts: Iterable[Host],
+        *,
+        cluster: ClusterId | None = None,
+        anew: bool = False,
+    ) -> Retrieved:
+        """Return VMs with their fixed facts and what their devices say."""
+        features = _features_differ(hosts)
+        whole = self.caches.vms.completed(found, cluster=cluster, with_features=features, anew=anew)
+        return self.caches.devices.completed(whole, cluster=cluster, anew=anew)
+
+    def _ground(
+        self, facts: ClusterFacts, tasks: OpenTasks, *, mounts_anew: bool = False
+    ) -> Ground:
         reader, key = self._reader, facts.cluster.id
+        datastores = self.caches.mounts.completed(reader.datastores_of(key), anew=mounts_anew)
         ground = Ground(
             cluster=facts,
             entering=tasks.entering,
-            datastores=reader.datastores_of(key).objects,
+            datastores=datastores.objects,
             pools=reader.pools_in(key).objects,
             folders=reader.folders().objects,
             attributes=reader.attributes(),

@@ -5,6 +5,7 @@ that several hosts are configured for it is no proof that a given one sees it.
 """
 
 from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 
 from pyVmomi import vim
 
@@ -38,26 +39,47 @@ def _datastore_state(facts: Facts) -> DatastoreState:
     return _MODES.get(facts.text("summary.maintenanceMode") or "", DatastoreState.NORMAL)
 
 
-def reach(datastores: Iterable[Facts]) -> dict[HostId, frozenset[str]]:
-    """Return the datastores that each host reaches and may write.
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mounts:
+    """The hosts that reach a datastore and may write there, and how many have it mounted at all."""
+
+    usable: frozenset[HostId] = frozenset()
+    count: int = 0
+
+
+MOUNTS = "host (condensed)"
+"""Where facts hold a datastore's mounts, once they are known."""
+
+
+def mounts_from(facts: Facts) -> Mounts:
+    """Translate a datastore's `host`.
 
     Source: vSphere API, `HostMountInfo`: `accessible` is unset on old servers (then the datastore's own
     flag counts), an unset `mounted` means true.
     """
-    found: dict[HostId, frozenset[str]] = {}
+    known = facts.one(MOUNTS, Mounts)
+    if known is not None:
+        return known
+    mounts = facts.many("host", vim.Datastore.HostMount)
+    usable = (mount for mount in mounts if _is_usable(mount.mountInfo, facts))
+    return Mounts(
+        usable=frozenset(HostId(str(object_id(mount.key))) for mount in usable),
+        count=len(mounts),
+    )
+
+
+def reach(datastores: Iterable[Facts]) -> dict[HostId, frozenset[str]]:
+    """Return the datastores that each host reaches and may write."""
+    found: dict[HostId, set[str]] = {}
     for facts in datastores:
-        for mount in facts.many("host", vim.Datastore.HostMount):
-            if _is_usable(mount.mountInfo, facts):
-                host = HostId(str(object_id(mount.key)))
-                found[host] = found.get(host, frozenset()) | {facts.id}
-    return found
+        for host in mounts_from(facts).usable:
+            found.setdefault(host, set()).add(facts.id)
+    return {host: frozenset(keys) for host, keys in found.items()}
 
 
 def local_datastores(datastores: Iterable[Facts]) -> frozenset[str]:
     """Return the datastores that no more than one host has mounted."""
-    return frozenset(
-        facts.id for facts in datastores if len(facts.many("host", vim.Datastore.HostMount)) <= 1
-    )
+    return frozenset(facts.id for facts in datastores if mounts_from(facts).count <= 1)
 
 
 def _is_usable(mount: vim.host.MountInfo, datastore: Facts) -> bool:

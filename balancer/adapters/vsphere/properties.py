@@ -1,7 +1,8 @@
 """Which properties are read of which objects, and why.
 
-Owns the lists of paths. Leaf paths only: `summary` and `runtime` as a whole repeat each other, carry the
-VM's feature list twice, and break the read when a newer server knows a word that pyVmomi does not.
+Owns the lists of paths, and which of them are read every cycle. Leaf paths only: `summary` and `runtime`
+as a whole repeat each other, carry the VM's feature list twice, and break the read when a newer server
+knows a word that pyVmomi does not.
 Paths that are newer than the server are left out when the call is made (`retrieve.known_paths`), from
 pyVmomi's own tables, so no release is named here.
 
@@ -10,6 +11,24 @@ Source for every path, unit and trap: vSphere API 9.1 reference, data objects `H
 `VirtualMachineConfigInfo`, `VirtualMachineRuntimeInfo`, `ClusterComputeResource`, `Datastore`,
 `ResourcePool`, `TaskInfo`.
 """
+
+_ALWAYS_CHANGING = ("runtime.", "summary.quickStats.")
+_VERSIONS = frozenset({"config.changeVersion", "summary.config.product.version"})
+
+
+def every_cycle(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the paths of hosts or VMs that are read every cycle, in their order.
+
+    That is: state, placement and load, which change without a change of the configuration, and the
+    versions by which the other paths are cached.
+    """
+    return tuple(p for p in paths if p.startswith(_ALWAYS_CHANGING) or p in _VERSIONS)
+
+
+def fixed(paths: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the other paths, and the versions: some fixed facts are understood only with them."""
+    return tuple(p for p in paths if not p.startswith(_ALWAYS_CHANGING))
+
 
 CLUSTER = (
     "name",
@@ -20,6 +39,7 @@ CLUSTER = (
 
 HOST = (
     "name",
+    "runtime.bootTime",
     "runtime.connectionState",
     "runtime.powerState",
     "runtime.inMaintenanceMode",
@@ -60,6 +80,7 @@ VM = (
     "runtime.host",
     "runtime.powerState",
     "runtime.connectionState",
+    "runtime.bootTime",
     "runtime.minRequiredEVCModeKey",
     "runtime.toolsInstallerMounted",
     "runtime.question.id",
@@ -106,9 +127,9 @@ VM_MINIMUM = (
 VM_FEATURES = ("runtime.featureRequirement",)
 VM_DEVICES = ("config.hardware.device",)
 
+DATASTORE_MOUNTS = ("host",)  # one structure for each host
 DATASTORE = (
     "name",
-    "host",
     "summary.type",
     "summary.capacity",  # bytes
     "summary.freeSpace",

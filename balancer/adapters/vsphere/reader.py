@@ -43,6 +43,9 @@ _DEPARTURES = (
     vim.event.VmBeingRelocatedEvent,
 )
 _ENDED = frozenset({"success", "error"})
+_HOST_STATE = Wanted(kind=vim.HostSystem, paths=properties.every_cycle(properties.HOST))
+_VM_STATE = Wanted(kind=vim.VirtualMachine, paths=properties.every_cycle(properties.VM))
+_REACHABLE = ("summary.accessible",)  # decides for mounts that do not say it themselves
 
 
 class Reader:
@@ -79,31 +82,49 @@ class Reader:
         kind = vim.ClusterComputeResource
         return self._one(f"the cluster {key}", kind, key, properties.CLUSTER)
 
-    def hosts_in(self, cluster: str, *, with_features: bool) -> Retrieved:
-        """Read all hosts of a cluster."""
-        return self._below("the hosts", _cluster(cluster), _hosts(with_features))
+    def hosts_in(self, cluster: str) -> Retrieved:
+        """Read what changes any time of all hosts of a cluster."""
+        return self._below("the hosts", _cluster(cluster), _HOST_STATE)
 
-    def hosts(self, keys: Iterable[HostId], *, with_features: bool) -> Retrieved:
-        """Read the named hosts."""
-        return self._these("the hosts", _hosts(with_features), keys)
+    def hosts(self, keys: Iterable[HostId]) -> Retrieved:
+        """Read what changes any time of the named hosts."""
+        return self._these("the hosts", _HOST_STATE, keys)
 
-    def vms_in(self, cluster: str, *, with_features: bool) -> Retrieved:
-        """Read all VMs of a cluster."""
-        return self._below("the VMs", _cluster(cluster), _vms(with_features))
+    def fixed_of_hosts(
+        self, keys: Iterable[str], *, cluster: str | None, with_features: bool
+    ) -> Retrieved:
+        """Read the other facts of hosts: the named ones, or all of a cluster where it is given."""
+        extra = properties.HOST_FEATURES if with_features else ()
+        paths = properties.fixed(properties.HOST) + extra
+        return self._parts("the hosts", vim.HostSystem, paths, keys, cluster)
 
-    def vms(self, keys: Iterable[VmId], *, with_features: bool) -> Retrieved:
-        """Read the named VMs."""
-        return self._these("the VMs", _vms(with_features), keys)
+    def vms_in(self, cluster: str) -> Retrieved:
+        """Read what changes any time of all VMs of a cluster."""
+        return self._below("the VMs", _cluster(cluster), _VM_STATE)
+
+    def vms(self, keys: Iterable[VmId]) -> Retrieved:
+        """Read what changes any time of the named VMs."""
+        return self._these("the VMs", _VM_STATE, keys)
+
+    def fixed_of_vms(
+        self, keys: Iterable[str], *, cluster: str | None, with_features: bool
+    ) -> Retrieved:
+        """Read the other facts of VMs: the named ones, or all of a cluster where it is given."""
+        extra = properties.VM_FEATURES if with_features else ()
+        paths = properties.fixed(properties.VM) + extra
+        return self._parts("the VMs", vim.VirtualMachine, paths, keys, cluster)
 
     def minimum_of(self, keys: Iterable[VmId]) -> Retrieved:
         """Read what little is needed to keep a VM's place, of VMs that cannot be read whole."""
         wanted = Wanted(kind=vim.VirtualMachine, paths=properties.VM_MINIMUM)
         return self._these("the VMs", wanted, keys)
 
-    def devices_of(self, keys: Iterable[VmId]) -> Retrieved:
-        """Read the devices of the named VMs (heavy)."""
-        wanted = Wanted(kind=vim.VirtualMachine, paths=properties.VM_DEVICES)
-        return self._these("the devices", wanted, keys)
+    def devices_of(
+        self, keys: Iterable[str], *, cluster: str | None = None, with_features: bool = False
+    ) -> Retrieved:
+        """Read the devices of the named VMs (heavy), or of all of a cluster where it is given."""
+        paths = properties.VM_DEVICES
+        return self._parts("the devices", vim.VirtualMachine, paths, keys, cluster)
 
     def resources_of(self, keys: Iterable[HostId]) -> Retrieved:
         """Read the resource groups of the named hosts (heavy)."""
@@ -117,9 +138,16 @@ class Reader:
         return frozenset(VmId(key) for facts in found.objects for key in facts.refs("vm"))
 
     def datastores_of(self, cluster: str) -> Retrieved:
-        """Read the datastores of a cluster with their mounts."""
+        """Read the datastores of a cluster, without their mounts."""
         wanted = Wanted(kind=vim.Datastore, paths=properties.DATASTORE)
         return self._along("the datastores", _cluster(cluster), "datastore", wanted)
+
+    def mounts_of(
+        self, keys: Iterable[str], *, cluster: str | None = None, with_features: bool = False
+    ) -> Retrieved:
+        """Read which hosts have the named datastores mounted, and how."""
+        wanted = Wanted(kind=vim.Datastore, paths=properties.DATASTORE_MOUNTS + _REACHABLE)
+        return self._these("the mounts", wanted, keys)
 
     def networks_of(self, cluster: str) -> Retrieved:
         """Read the names of a cluster's networks and port groups."""
@@ -227,6 +255,23 @@ class Reader:
             )
         return found.objects[0]
 
+    def _parts(
+        self,
+        what: str,
+        kind: type[ManagedObject],
+        paths: tuple[str, ...],
+        keys: Iterable[str],
+        cluster: str | None,
+    ) -> Retrieved:
+        """Read leaf values and structures apart, and return what both reads could tell."""
+        found = [
+            self._these(what, part, keys)
+            if cluster is None
+            else self._below(what, _cluster(cluster), part)
+            for part in Wanted(kind=kind, paths=paths).parts()
+        ]
+        return found[0].together(*found[1:])
+
     def _below(
         self, what: str, start: Callable[[Opened], vim.ManagedEntity], wanted: Wanted
     ) -> Retrieved:
@@ -261,16 +306,6 @@ class Reader:
 
     def _read(self, opened: Opened, refs: Sequence[ManagedObject], wanted: Wanted) -> Retrieved:
         return retrieve_these(opened, refs, wanted, page_size=self._settings.page_size)
-
-
-def _hosts(with_features: bool) -> Wanted:
-    extra = properties.HOST_FEATURES if with_features else ()
-    return Wanted(kind=vim.HostSystem, paths=properties.HOST + extra)
-
-
-def _vms(with_features: bool) -> Wanted:
-    extra = properties.VM_FEATURES if with_features else ()
-    return Wanted(kind=vim.VirtualMachine, paths=properties.VM + extra)
 
 
 def _cluster(key: str) -> Callable[[Opened], vim.ManagedEntity]:

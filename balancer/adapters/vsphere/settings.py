@@ -19,7 +19,8 @@ class VsphereSettings:
 
     `password` may be a callable: it is asked before each login, so that a changed file counts at
     once. `thumbprint_sha256` pins the server's certificate (64 hex digits, colons allowed) and then
-    stands in for the certificate authorities. `page_size` is in objects per page.
+    stands in for the certificate authorities. `page_size` is in objects per page. `full_read_every_s` is
+    the longest time that facts which seldom change are kept.
 
     Raises:
         ValueError: a number is out of range or the thumbprint is not one.
@@ -36,12 +37,18 @@ class VsphereSettings:
     read_timeout_s: Seconds = 60.0
     submit_timeout_s: Seconds = 30.0
     page_size: int = 500
+    full_read_every_s: Seconds = 600.0
 
     def __post_init__(self) -> None:
         """Check the ranges."""
         if not 1 <= self.port <= 65_535:
             raise ValueError(f"port {self.port} is not in 1..65535")
-        for name in ("connect_timeout_s", "read_timeout_s", "submit_timeout_s"):
+        for name in (
+            "connect_timeout_s",
+            "read_timeout_s",
+            "submit_timeout_s",
+            "full_read_every_s",
+        ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
         if self.page_size < 1:

@@ -17,6 +17,11 @@ _STREAMS_SCALE_FROM = (7, 0, 2)
 
 _NETWORK = "config.network."
 _NET_CONFIG = "config.virtualNicManagerInfo.netConfig"
+NESTED = frozenset(
+    {_NET_CONFIG, *(_NETWORK + name for name in ("pnic", "vswitch", "proxySwitch", "portgroup"))}
+)
+VMOTION = "config.network (condensed)"
+"""Where facts hold the vMotion side, once it is known, instead of the nested structures it comes from."""
 
 
 def vmotion_from(facts: Facts) -> VmotionLink:
@@ -25,6 +30,9 @@ def vmotion_from(facts: Facts) -> VmotionLink:
     Adapters whose links are all down cannot carry a migration, so vMotion counts as off then.
     Source: vSphere API, fault `VMotionLinkDown`.
     """
+    known = facts.one(VMOTION, VmotionLink)
+    if known is not None:
+        return known
     selected = _selected(facts)
     is_on = facts.flag("summary.config.vmotionEnabled") is not False and bool(selected)
     if not facts.has(_NET_CONFIG):

@@ -24,6 +24,10 @@ _POWER = {
 _LOST = frozenset({"inaccessible", "orphaned", "invalid"})
 _MOVING_METHODS = frozenset({"RelocateVM_Task", "MigrateVM_Task"})
 _QUICK = "summary.quickStats."
+# Looked up once: pyVmomi finds a class anew at each mention.
+_STRING_VALUE = vim.CustomFieldsManager.StringValue
+_REQUIREMENT = vim.vm.FeatureRequirement
+_ENCRYPTIONS = frozenset(Encryption)
 
 # Shares behind the levels, per vCPU and per MiB. Source: vSphere API, `SharesLevel`.
 _CPU_SHARES = {"low": 500.0, "normal": 1000.0, "high": 2000.0}
@@ -171,16 +175,16 @@ def _shares(facts: Facts, where: str, by_level: Mapping[str, float], size: float
 
 
 def _features(facts: Facts) -> Mapping[str, str]:
-    found = facts.many("runtime.featureRequirement", vim.vm.FeatureRequirement)
+    found = facts.many("runtime.featureRequirement", _REQUIREMENT)
     return {entry.key.lower(): entry.value for entry in found} or NO_FEATURES
 
 
 def _attributes(facts: Facts, names: Mapping[int, str]) -> Mapping[str, str]:
-    values = facts.many("customValue", vim.CustomFieldsManager.StringValue)
+    values = facts.many("customValue", _STRING_VALUE)
     found = {names[v.key]: v.value for v in values if v.key in names and v.value}
     return found or NO_FEATURES
 
 
 def _encryption(facts: Facts) -> Encryption | None:
     word = facts.text("config.migrateEncryption")
-    return Encryption(word) if word in set(Encryption) else None
+    return Encryption(word) if word in _ENCRYPTIONS else None

@@ -27,7 +27,7 @@ def metered(call: Callable[[], T], *, repeats: int = 1) -> tuple[T, Metered]:
     gc.collect()
     can_read = _reset_peak()
     result, times = _timed(call)
-    peak = _peak_mib() if can_read else None
+    peak = peak_mib() if can_read else None
     rows = [times] + [_timed(call)[1] for _ in range(repeats - 1)]
     middle = sorted(rows)[len(rows) // 2]
     return result, Metered(wall_s=middle[0], cpu_s=middle[1], peak_mib=peak)
@@ -48,7 +48,8 @@ def _reset_peak() -> bool:
     return True
 
 
-def _peak_mib() -> float | None:
+def peak_mib() -> float | None:
+    """Return the highest resident memory of this process so far; None where it cannot be read."""
     for line in _STATUS.read_text(encoding="ascii").splitlines():
         if line.startswith("VmHWM:"):
             return float(line.split()[1]) / 1024

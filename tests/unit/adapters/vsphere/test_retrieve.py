@@ -4,6 +4,7 @@ import pytest
 from pyVmomi import vim
 
 from balancer.adapters.vsphere import properties
+from balancer.adapters.vsphere.leaves import is_leaf
 from balancer.adapters.vsphere.retrieve import (
     Retrieved,
     Wanted,
@@ -12,6 +13,7 @@ from balancer.adapters.vsphere.retrieve import (
     retrieve_below,
     retrieve_these,
 )
+from tests.unit.adapters.vsphere.build import facts
 from tests.unit.adapters.vsphere.fake_stub import FakeStub
 
 WANTED = Wanted(kind=vim.VirtualMachine, paths=("name",))
@@ -24,7 +26,7 @@ TABLES = [
     (vim.HostSystem, properties.HOST_RESOURCES),
     (vim.VirtualMachine, properties.VM + properties.VM_FEATURES + properties.VM_DEVICES),
     (vim.VirtualMachine, properties.VM_MINIMUM),
-    (vim.Datastore, properties.DATASTORE),
+    (vim.Datastore, properties.DATASTORE + properties.DATASTORE_MOUNTS),
     (vim.Network, properties.NETWORK),
     (vim.Folder, properties.FOLDER),
     (vim.ResourcePool, properties.POOL),
@@ -64,6 +66,50 @@ def test_objects_that_cannot_be_read_cost_only_themselves(bad: list[str]) -> Non
     assert ids(found) == [key for key in NAMES if key not in bad]
     assert found.unreadable == set(bad)
     assert stub.calls["DestroyView"] == 1
+
+
+def test_an_object_with_a_bad_value_costs_no_call_more() -> None:
+    stub = FakeStub(NAMES, odd=["vm-07", "vm-23"])
+    found = below(stub)
+    assert found.unreadable == {"vm-07", "vm-23"}
+    assert len(found.objects) == len(NAMES) - 2
+    assert stub.calls["RetrievePropertiesEx"] + stub.calls["ContinueRetrievePropertiesEx"] == 5
+
+
+def test_bad_values_and_a_page_that_cannot_be_read_are_told_together() -> None:
+    found = below(FakeStub(NAMES, odd=["vm-02"], poison=["vm-13"]))
+    assert found.unreadable == {"vm-02", "vm-13"}
+    assert len(found.objects) == len(NAMES) - 2
+
+
+def test_of_two_reads_only_what_both_have_is_whole() -> None:
+    first = Retrieved(objects=tuple(facts(key, name=key) for key in ("vm-1", "vm-2", "vm-3")))
+    second = Retrieved(
+        objects=(facts("vm-1", size=1),), unreadable=frozenset({"vm-2"}), gone=frozenset({"vm-4"})
+    )
+    both = first.together(second)
+    assert [(entry.id, dict(entry.values)) for entry in both.objects] == [
+        ("vm-1", {"name": "vm-1", "size": 1})
+    ]
+    assert (both.unreadable, both.gone) == ({"vm-2"}, {"vm-3", "vm-4"})
+
+
+def test_structures_and_leaf_values_are_read_apart() -> None:
+    wanted = Wanted(kind=vim.VirtualMachine, paths=("name", "customValue", "runtime.host"))
+    leaves, structures = wanted.parts()
+    assert (leaves.paths, structures.paths) == (("name", "runtime.host"), ("customValue",))
+
+
+@pytest.mark.parametrize(
+    ("kind", "paths"),
+    [(vim.HostSystem, properties.HOST), (vim.VirtualMachine, properties.VM)],
+    ids=["hosts", "VMs"],
+)
+def test_what_is_read_every_cycle_are_leaf_values(kind: type, paths: tuple[str, ...]) -> None:
+    often, seldom = properties.every_cycle(paths), properties.fixed(paths)
+    assert all(is_leaf(kind, path) for path in often)
+    assert set(often) | set(seldom) == set(paths)
+    assert set(often) & set(seldom) <= {"config.changeVersion", "summary.config.product.version"}
 
 
 def test_one_bad_object_costs_few_calls_more() -> None:
