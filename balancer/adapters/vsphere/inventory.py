@@ -21,9 +21,11 @@ from balancer.adapters.vsphere.caches import DeviceCache, OverheadCache
 from balancer.adapters.vsphere.cluster import ClusterFacts, cluster_from, evc_modes_from, within
 from balancer.adapters.vsphere.faults import refusals_of
 from balancer.adapters.vsphere.observer import RequestObserver
+from balancer.adapters.vsphere.permissions import denied_objects, held_where_denied
 from balancer.adapters.vsphere.places import datastore_from, network_from, pool_from
 from balancer.adapters.vsphere.reader import Reader
 from balancer.adapters.vsphere.session import Session
+from balancer.adapters.vsphere.statistics import StatisticsReader
 from balancer.adapters.vsphere.tasks import (
     OpenTasks,
     check_faults_from,
@@ -60,6 +62,9 @@ class VsphereInventory:
         self._reader = Reader(session, sleep=sleep)
         self._devices = DeviceCache(self._reader, monotonic)
         self._overheads = OverheadCache(self._reader, monotonic)
+        self._statistics = StatisticsReader(
+            session, observer=observer, sleep=sleep, monotonic=monotonic
+        )
         self._grounds: dict[ClusterId, Ground] = {}
         self._modes: _Modes | None = None
 
@@ -88,11 +93,16 @@ class VsphereInventory:
         found = reader.vms_in(cluster.id, with_features=_features_differ(hosts))
         self._devices.fill(found.objects)
         vms = vms_of(found, ground, self._devices, reader=reader, tally=tally)
+        vms = held_where_denied(vms, found)
+        sampled = self._statistics.applied(hosts, vms, now=taken_at, all_hosts=hosts)
         read = Snapshot(
             taken_at=taken_at,
             cluster=facts.cluster,
-            hosts=hosts,
-            vms=on_known_hosts(vms, (host.id for host in hosts), tally),
+            source=Source(
+                denied_objects=denied_objects(found_hosts, found), statistics=sampled.statistics
+            ),
+            hosts=sampled.hosts,
+            vms=on_known_hosts(sampled.vms, (host.id for host in hosts), tally),
             datastores=tuple(map(datastore_from, ground.datastores)),
             networks=tuple(map(network_from, reader.networks_of(cluster.id).objects)),
             resource_pools=tuple(map(pool_from, ground.pools)),
@@ -121,14 +131,18 @@ class VsphereInventory:
         found = reader.vms(asked, with_features=_features_differ((*base.hosts, *new_hosts)))
         self._devices.fill(found.objects, anew=True)
         new_vms = vms_of(found, ground, self._devices, reader=reader, tally=tally)
-        all_hosts = _merged(base.hosts, new_hosts, named)
+        new_vms = held_where_denied(new_vms, found)
+        sampled = self._statistics.applied(
+            new_hosts, new_vms, now=taken_at, all_hosts=(*base.hosts, *new_hosts)
+        )
+        all_hosts = _merged(base.hosts, sampled.hosts, named)
         read = replace(
             base,
             taken_at=taken_at,
             cluster=facts.cluster,
             hosts=all_hosts,
             vms=on_known_hosts(
-                _merged(base.vms, new_vms, asked), (host.id for host in all_hosts), tally
+                _merged(base.vms, sampled.vms, asked), (host.id for host in all_hosts), tally
             ),
         )
         rejected = max(base.source.rejected_objects, tally.counts.total())
@@ -201,7 +215,8 @@ class VsphereInventory:
             read,
             rules=tuple(within(rule, vms, hosts) for rule in facts.rules),
             in_flight=self._in_flight(read, tasks),
-            source=Source(
+            source=replace(
+                read.source,
                 kind=SourceKind.VCENTER,
                 name=self._session.settings.name,
                 instance_uuid=about.instance_uuid,
