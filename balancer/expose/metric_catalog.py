@@ -131,6 +131,16 @@ _SNAPSHOT_SPECS = (
         "Objects that could not be taken into the snapshot in use.",
     ),
     _gauge(
+        "snapshot_denied_objects",
+        CLUSTER,
+        "Hosts and VMs in the snapshot in use of which a property is hidden from the account.",
+    ),
+    _gauge(
+        "snapshot_unfit",
+        (*CLUSTER, "reason"),
+        "1 for each reason why the snapshot in use is not fit to act on, 0 for the others.",
+    ),
+    _gauge(
         "snapshot_statistics_objects",
         (*CLUSTER, "kind", "outcome"),
         "Objects asked for real-time statistics in the snapshot in use; all but fresh have quickStats.",
