@@ -8,11 +8,19 @@ hosts, VMs and the cluster.
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Any, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from pyVmomi.VmomiSupport import ManagedObject
 
 T = TypeVar("T")
+_LARGEST = 2**63 - 1
+
+
+class Link(NamedTuple):
+    """A reference to a managed object: its class, such as `HostSystem`, and its id."""
+
+    kind: str
+    id: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +38,14 @@ class Facts:
         return str(value) if isinstance(value, str) and value else None
 
     def number(self, path: str) -> float | None:
-        """Return a number, None where it is unset or negative (vSphere's "no data", "no limit")."""
+        """Return a number, None where it is unset or negative (vSphere's "no data", "no limit").
+
+        None, too, for what is no number (NaN) or larger than the wire's `long` can be.
+        """
         value = self.values.get(path)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        return float(value) if value >= 0 else None
+        return float(value) if 0 <= value <= _LARGEST else None
 
     def count(self, path: str) -> int | None:
         """Return a whole number, None where it is unset or negative."""
@@ -58,6 +69,8 @@ class Facts:
     def ref_kind(self, path: str) -> str | None:
         """Return the class of one managed object, such as `Folder`; None where it is unset."""
         value = self.values.get(path)
+        if isinstance(value, Link):
+            return value.kind
         return type(value).__name__.rsplit(".", 1)[-1] if isinstance(value, ManagedObject) else None
 
     def refs(self, path: str) -> frozenset[str]:
@@ -92,6 +105,8 @@ class Facts:
 
 def object_id(value: object) -> str | None:
     """Return the id of a managed object, such as `host-12`; None for anything else."""
+    if isinstance(value, Link):
+        return value.id
     if not isinstance(value, ManagedObject):
         return None
     return str(value._GetMoId())  # type: ignore[no-untyped-call]  # pyVmomi's run-time part

@@ -1,8 +1,10 @@
 """Properties in bulk: container view, RetrievePropertiesEx with pages, and what to do with a bad object.
 
-Owns the mechanics of the property collector. Asks for leaf paths only, never attribute by attribute,
-and destroys every view it makes. One object that pyVmomi cannot read costs that object and not the
-page: the page's other objects are found by halving. Sits between `inventory` and the stub.
+Owns the mechanics of the property collector. Never asks attribute by attribute, and destroys every view
+it makes. Reads whose paths all end in leaf values are parsed here, the others by pyVmomi; both give the
+same facts. One object that cannot be read costs that object and not the page: the parser of leaf values
+leaves it out, and where a page cannot be read at all its other objects are found by halving. Sits between
+`reader` and the stub.
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -11,15 +13,21 @@ page: the page's other objects are found by halving. Sits between `inventory` an
 import contextlib
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
+from typing import Any
 
 from pyVmomi import vim, vmodl
 from pyVmomi.VmomiSupport import IsChildVersion, ManagedObject  # type: ignore[attr-defined]
 
 from balancer.adapters.vsphere.facts import Facts, object_id
+from balancer.adapters.vsphere.leaf_answer import LeafPage, read_page
+from balancer.adapters.vsphere.leaves import is_leaf
 from balancer.adapters.vsphere.session import Opened
 from balancer.adapters.vsphere.stub import CallFailed, Unreadable
 
 _QUERY = vmodl.query.PropertyCollector
+_FIRST: Any = _QUERY.RetrievePropertiesEx
+_NEXT: Any = _QUERY.ContinueRetrievePropertiesEx
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,13 +38,14 @@ class Retrieved:
     unreadable: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
 
-    def joined(self, other: "Retrieved") -> "Retrieved":
-        """Return both together; of an object read twice the later reading counts."""
-        by_id = {facts.id: facts for facts in (*self.objects, *other.objects)}
+    def joined(self, *others: "Retrieved") -> "Retrieved":
+        """Return all together; of an object read twice the later reading counts."""
+        parts = (self, *others)
+        by_id = {facts.id: facts for part in parts for facts in part.objects}
         return Retrieved(
             objects=tuple(by_id[key] for key in sorted(by_id)),
-            unreadable=self.unreadable | other.unreadable,
-            gone=self.gone | other.gone,
+            unreadable=frozenset().union(*(part.unreadable for part in parts)),
+            gone=frozenset().union(*(part.gone for part in parts)),
         )
 
 
@@ -107,10 +116,10 @@ def retrieve_these(
     opened: Opened, refs: Sequence[ManagedObject], wanted: Wanted, *, page_size: int
 ) -> Retrieved:
     """Read the named objects; those that are gone or unreadable are named in the result."""
-    found = Retrieved()
-    for start in range(0, len(refs), page_size):
-        found = found.joined(_halving(opened, refs[start : start + page_size], wanted))
-    return found
+    starts = range(0, len(refs), page_size)
+    return Retrieved().joined(
+        *(_halving(opened, refs[start : start + page_size], wanted) for start in starts)
+    )
 
 
 def reference(opened: Opened, kind: type[ManagedObject], key: str) -> ManagedObject:
@@ -129,7 +138,7 @@ def _through_view(
         pages.read([spec], page_size)
     except Unreadable:
         seen = pages.result()
-        read = {facts.id for facts in seen.objects}
+        read = seen.unreadable.union(facts.id for facts in seen.objects)
         left = [ref for ref in _members(opened, view) if object_id(ref) not in read]
         return seen.joined(retrieve_these(opened, left, wanted, page_size=page_size))
     return pages.result()
@@ -166,35 +175,55 @@ class _Pages:
     """Collects pages; what was read stays when a later page cannot be."""
 
     def __init__(self, opened: Opened, wanted: Wanted) -> None:
+        self._stub = opened.stub
         self._collector = opened.content.propertyCollector
         self._paths = known_paths(wanted.kind, wanted.paths, opened.version)
         self._kind = wanted.kind
         self._facts: dict[str, Facts] = {}
+        self._unreadable: set[str] = set()
 
     def read(self, starts: list[vmodl.query.PropertyCollector.ObjectSpec], page_size: int) -> None:
         spec = _QUERY.PropertySpec(type=self._kind, pathSet=list(self._paths), all=False)
         filters = [_QUERY.FilterSpec(objectSet=starts, propSet=[spec])]
         options = _QUERY.RetrieveOptions(maxObjects=page_size)
-        page = self._collector.RetrievePropertiesEx(filters, options)
-        while page is not None:
-            self._take(page)
-            if not page.token:
-                return
-            page = self._collector.ContinueRetrievePropertiesEx(page.token)
+        call = self._leaf_page if are_leaves(self._kind, self._paths) else self._page
+        token = call(_FIRST.info, filters, options)
+        while token:
+            token = call(_NEXT.info, token)
 
     def result(self) -> Retrieved:
-        return Retrieved(objects=tuple(self._facts[key] for key in sorted(self._facts)))
+        return Retrieved(
+            objects=tuple(self._facts[key] for key in sorted(self._facts)),
+            unreadable=frozenset(self._unreadable),
+        )
 
-    def _take(self, page: vmodl.query.PropertyCollector.RetrieveResult) -> None:
-        for content in page.objects:
-            missing = content.missingSet
-            for entry in missing:
-                if isinstance(entry.fault, vim.fault.NotAuthenticated):
-                    raise entry.fault
-            facts = Facts(
-                id=str(object_id(content.obj)),
-                kind=type(content.obj).__name__.rsplit(".", 1)[-1],
-                values={prop.name: prop.val for prop in content.propSet},
-                denied=frozenset(entry.path for entry in missing),
-            )
+    def _leaf_page(self, method: Any, *args: Any) -> str:
+        parse = partial(read_page, paths=self._paths)
+        page: LeafPage = self._stub.parsed(self._collector, method, args, parse)
+        self._facts.update((facts.id, facts) for facts in page.objects)
+        self._unreadable |= page.unreadable
+        return page.token
+
+    def _page(self, method: Any, *args: Any) -> str:
+        page = self._stub.InvokeMethod(self._collector, method, args)
+        for content in page.objects if page is not None else ():
+            facts = _facts(content)
             self._facts[facts.id] = facts
+        return (page.token or "") if page is not None else ""
+
+
+def _facts(content: vmodl.query.PropertyCollector.ObjectContent) -> Facts:
+    for entry in content.missingSet:
+        if isinstance(entry.fault, vim.fault.NotAuthenticated):
+            raise entry.fault
+    return Facts(
+        id=str(object_id(content.obj)),
+        kind=type(content.obj).__name__.rsplit(".", 1)[-1],
+        values={prop.name: prop.val for prop in content.propSet},
+        denied=frozenset(entry.path for entry in content.missingSet),
+    )
+
+
+def are_leaves(kind: type[ManagedObject], paths: tuple[str, ...]) -> bool:
+    """Whether every path ends in a leaf value, so that the answer is parsed here."""
+    return all(is_leaf(kind, path) for path in paths)

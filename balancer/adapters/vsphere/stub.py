@@ -12,17 +12,22 @@ wire.
 import http.client
 import ssl
 import time
+from collections.abc import Callable
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 from xml.parsers.expat import ExpatError
 
 from pyVmomi import vmodl
 from pyVmomi.SoapAdapter import SoapStubAdapter
 
+from balancer.adapters.vsphere.exchange import exchanged
+from balancer.adapters.vsphere.leaf_answer import Stream
 from balancer.adapters.vsphere.observer import OK, RequestObserver
 from balancer.adapters.vsphere.settings import VsphereSettings
 from balancer.adapters.vsphere.transport import ConnectFailed, WatchedConnection, call_within
 from balancer.model.units import Seconds
+
+T = TypeVar("T")
 
 # What pyVmomi's deserialiser raises on content that it does not know.
 _UNREADABLE = (
@@ -119,10 +124,25 @@ class WatchedStub(SoapStubAdapter):
             vmodl.MethodFault: the server said no.
             CallFailed: see its subclasses.
         """
+        work = partial(super().InvokeMethod, mo, info, args, outerStub)
+        return self._watched(info.wsdlName, work)
+
+    def parsed(
+        self, target: Any, info: Any, args: tuple[Any, ...], parse: Callable[[Stream], T]
+    ) -> T:
+        """Send one call once, and have `parse` read its answer instead of pyVmomi.
+
+        Raises:
+            vmodl.MethodFault: the server said no.
+            CallFailed: see its subclasses.
+        """
+        return self._watched(info.wsdlName, partial(exchanged, self, target, info, args, parse))
+
+    def _watched(self, method: str, work: Callable[[], T]) -> T:
         started = time.monotonic()
         result = OK
         try:
-            return self._invoked(info.wsdlName, mo, info, args, outerStub)
+            return self._bounded(method, work)
         except vmodl.MethodFault:
             result = "fault"
             raise
@@ -130,12 +150,12 @@ class WatchedStub(SoapStubAdapter):
             result = err.result
             raise
         finally:
-            self._observer.request(info.wsdlName, result, time.monotonic() - started)
+            self._observer.request(method, result, time.monotonic() - started)
 
-    def _invoked(self, method: str, *call: Any) -> Any:
+    def _bounded(self, method: str, work: Callable[[], T]) -> T:
         try:
             with call_within(self._timeout_s):
-                return super().InvokeMethod(*call)
+                return work()
         except ConnectFailed as err:
             cause = err.__cause__
             raise NotConnected(method, cause if isinstance(cause, Exception) else err) from err

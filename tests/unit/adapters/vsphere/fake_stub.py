@@ -5,13 +5,14 @@ named in `poison` makes every answer that holds it unreadable; one in `gone` fau
 """
 # ruff: noqa: N802, N803 -- the names are the wire's
 
+import io
 from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
 from pyVmomi import vim, vmodl
-from pyVmomi.SoapAdapter import SoapStubAdapterBase
-from pyVmomi.VmomiSupport import GetVmodlType
+from pyVmomi.SoapAdapter import SerializeToStr, SoapStubAdapterBase
+from pyVmomi.VmomiSupport import GetVmodlType, Object
 
 from balancer.adapters.vsphere.session import Opened
 from balancer.adapters.vsphere.stub import Unreadable
@@ -19,6 +20,25 @@ from balancer.adapters.vsphere.stub import Unreadable
 REFERENCES = GetVmodlType("vmodl.ManagedObject[]")
 QUERY = vmodl.query.PropertyCollector
 VERSION = "vim.version.v8_0_3_0"
+_PREFIXES = {
+    "http://schemas.xmlsoap.org/soap/envelope/": "soapenv",
+    "http://www.w3.org/2001/XMLSchema": "xsd",
+    "http://www.w3.org/2001/XMLSchema-instance": "xsi",
+    "urn:vim25": "",
+}
+_SPACES = " ".join(f"xmlns:{prefix}='{space}'" for space, prefix in _PREFIXES.items() if prefix)
+
+
+def answer_of(method: str, page: Any) -> bytes:
+    """Return the SOAP answer that holds a page."""
+    kind = QUERY.RetrieveResult
+    field = Object(name="returnval", type=kind, version=kind._version, flags=0)
+    body = SerializeToStr(page, field, VERSION, dict(_PREFIXES))
+    return (
+        f"<?xml version='1.0' encoding='UTF-8'?><soapenv:Envelope {_SPACES}><soapenv:Body>"
+        f"<{method}Response xmlns='urn:vim25'>{body}</{method}Response>"
+        "</soapenv:Body></soapenv:Envelope>"
+    ).encode()
 
 
 class FakeStub(SoapStubAdapterBase):
@@ -53,6 +73,10 @@ class FakeStub(SoapStubAdapterBase):
     def InvokeMethod(self, mo: Any, info: Any, args: Any, outerStub: Any = None) -> Any:
         self.calls[info.wsdlName] += 1
         return getattr(self, info.wsdlName)(*args)
+
+    def parsed(self, target: Any, info: Any, args: Any, parse: Any) -> Any:
+        """Serialise the answer as a server does and have it parsed."""
+        return parse(io.BytesIO(answer_of(info.wsdlName, self.InvokeMethod(target, info, args))))
 
     def CreateContainerView(self, container: Any, kinds: Any, recursive: Any) -> Any:
         return vim.view.ContainerView("view-1", self)

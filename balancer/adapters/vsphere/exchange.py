@@ -1,0 +1,79 @@
+"""One SOAP call whose answer is parsed here and not by pyVmomi.
+
+Owns the sending of a request that pyVmomi serialises, over pyVmomi's connection and session, and the
+reading of the answer as it arrives. A fault is small and goes to pyVmomi, so that both ways raise the same
+classes. Sends once, and never keeps a connection whose answer was not read to its end. Used by the stub.
+"""
+
+# mypy: disable-error-code="no-untyped-call"
+# pyVmomi marks itself as typed, its run-time part is not.
+
+import http.client
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+from pyVmomi import vmodl
+from pyVmomi.SoapAdapter import SoapResponseDeserializer, SoapStubAdapter
+
+from balancer.adapters.vsphere.leaf_answer import Stream
+
+T = TypeVar("T")
+
+
+def exchanged(
+    stub: SoapStubAdapter,
+    target: Any,
+    info: Any,
+    args: tuple[Any, ...],
+    parse: Callable[[Stream], T],
+) -> T:
+    """Send one call and return what `parse` makes of its answer.
+
+    Raises:
+        vmodl.MethodFault: the server said no.
+        OSError, http.client.HTTPException: the connection broke, or the answer is not SOAP.
+        Exception: whatever `parse` raises.
+    """
+    request = stub.SerializeRequest(target, info, args)
+    connection = stub.GetConnection()
+    try:
+        connection.request("POST", stub.path, request, _headers(stub))
+        answer = connection.getresponse()
+        result = _read(stub, info, answer, parse)
+    except BaseException:
+        connection.close()
+        stub.DropConnections()  # the others may be as dead
+        raise
+    stub.ReturnConnection(connection)
+    if isinstance(result, vmodl.MethodFault):
+        raise result
+    return result
+
+
+def _headers(stub: SoapStubAdapter) -> dict[str, str]:
+    return {
+        "Cookie": stub.cookie,
+        "SOAPAction": stub.versionId,
+        "Content-Type": "text/xml; charset=UTF-8",
+    }
+
+
+def _read(
+    stub: SoapStubAdapter,
+    info: Any,
+    answer: http.client.HTTPResponse,
+    parse: Callable[[Stream], T],
+) -> T | vmodl.MethodFault:
+    if answer.status == http.HTTPStatus.OK:
+        result = parse(answer)
+        answer.read()
+        return result
+    if answer.status != http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        raise http.client.HTTPException(f"{answer.status} {answer.reason}")
+    body = answer.read()
+    if b"<!DOCTYPE" in body:
+        raise http.client.HTTPException("the fault has a document type, which SOAP forbids")
+    fault = SoapResponseDeserializer(stub).Deserialize(body, info.result)
+    if not isinstance(fault, vmodl.MethodFault):
+        raise http.client.HTTPException("500 without a fault")
+    return fault
