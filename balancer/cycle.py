@@ -7,11 +7,11 @@ neither read nor write anything else, so that a dry run differs from a real one 
 import logging
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
-from datetime import datetime, timedelta
+from datetime import timedelta
 
 from balancer.assess.conclusion import Findings, conclude
 from balancer.assess.reading import read_need
-from balancer.collect.quality import judge_quality
+from balancer.collect import Observation, Sighting, judge_quality, observe
 from balancer.execute import Tools, execute
 from balancer.execute.budgets import admit
 from balancer.execute.settle import settle
@@ -50,13 +50,14 @@ class Site:
     mode: Mode
     settings: PlanSettings
     tools: Tools
+    last: Sighting | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleReport:
     """What one cycle found, planned and did. `held` says why a plan was not carried out."""
 
-    snapshot: Snapshot
+    seen: Observation
     plan: Plan
     outcomes: tuple[MoveOutcome, ...] = ()
     held: Refusal | None = None
@@ -71,19 +72,15 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
         PlanInvalid: the plan did not pass the independent check; nothing was done.
     """
     tools, watch = site.tools, Stopwatch()
-    asked_at = tools.clock.now()
-    snapshot = tools.inventory.snapshot(site.cluster)
+    limits, last = site.policy.limits, site.last
+    seen = observe(tools.inventory, site.cluster, clock=tools.clock, limits=limits, last=last)
+    snapshot, asked_at = seen.snapshot, seen.sighting.moment.asked_at
     watch.lap("collect")
     settle(snapshot, site.policy, tools)
     since = asked_at - JOURNAL_LOOKBACK
     rows = tools.store.rows_since(tools.vcenter, site.cluster.id, since)
     plan = plan_snapshot(
-        snapshot,
-        site.policy,
-        settings=site.settings,
-        rows=rows,
-        now=snapshot.taken_at,
-        mode=site.mode,
+        snapshot, site.policy, settings=site.settings, rows=rows, mode=site.mode, unfit=seen.unfit
     )
     watch.lap("plan")
     for told in plan.incidents:
@@ -96,7 +93,7 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
     outcomes = () if held else execute(plan, snapshot, site.policy, tools, cycle_id=cycle_id)
     watch.lap("execute")
     tools.events.tell(CycleEnded(plan=plan, outcomes=outcomes, phase_seconds=watch.laps))
-    return CycleReport(snapshot=snapshot, plan=plan, outcomes=outcomes, held=held)
+    return CycleReport(seen=seen, plan=plan, outcomes=outcomes, held=held)
 
 
 def plan_snapshot(
@@ -105,16 +102,16 @@ def plan_snapshot(
     *,
     settings: PlanSettings,
     rows: Sequence[JournalRow] = (),
-    now: datetime | None = None,
     mode: Mode = Mode.AUTOMATIC,
+    unfit: Sequence[Refusal] | None = None,
 ) -> Plan:
-    """Plan one cluster from values alone. `now` is the snapshot's own time where not given.
+    """Plan one cluster from values alone. `unfit` is judged from the snapshot alone where not given.
 
     Raises:
         PlanInvalid: the plan did not pass the independent check.
     """
-    now, watch = now or snapshot.taken_at, Stopwatch()
-    unfit = judge_quality(snapshot, policy.limits, now=now)
+    now, watch = snapshot.taken_at, Stopwatch()
+    unfit = judge_quality(snapshot, policy.limits, now=now) if unfit is None else tuple(unfit)
     need, wanted = read_need(snapshot, policy, unfit=unfit, rows=rows, now=now)
     watch.lap("assess")
     draft, schedule = _find_way(need, wanted, settings, watch)

@@ -28,6 +28,7 @@ from balancer.adapters.store.sqlite import SqliteStore
 from balancer.adapters.vsphere import connect
 from balancer.adapters.vsphere.configured import settings_of
 from balancer.assess.demand import demand_of
+from balancer.collect import Sighting
 from balancer.collect.cluster_choice import find_cluster
 from balancer.config import Cluster, Config, VCenter
 from balancer.cycle import CycleReport, Site, run_cycle
@@ -102,6 +103,7 @@ class ClusterJob:
         metrics.on_progress(lambda: daemon.health.progressed(watch.key))
         self._busy = threading.Lock()
         self._failures = 0
+        self._last: Sighting | None = None
 
     def run(self) -> None:
         """Run one cycle; every failure ends here, in the log and in the metrics."""
@@ -150,10 +152,11 @@ class ClusterJob:
             mode=self.watch.mode,
             settings=self.watch.settings,
             tools=tools,
+            last=self._last,
         )
 
     def _succeed(self, report: CycleReport) -> None:
-        self._failures = 0
+        self._failures, self._last = 0, report.seen.sighting
         self._daemon.health.vcenter_up(self.watch.link.name)
         self._daemon.health.cycle_ended(self.watch.key)
         extra = {

@@ -4,11 +4,10 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from balancer.assess.goals import UNFIT
 from balancer.assess.state import measure
 from balancer.model.need import Need
 from balancer.model.plan import Conflict, Draft, Move, Plan, PlanStatus, Schedule, Violation
-from balancer.model.reasons import Refusal
+from balancer.model.reasons import UNFIT, Refusal
 from balancer.model.units import HostId, Seconds, VmId, percent
 from balancer.policy.types import Policy
 from balancer.rules.failover import Loss, losses

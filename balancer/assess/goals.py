@@ -3,11 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import replace
 
-from balancer.model.reasons import Reason, Refusal
+from balancer.model.reasons import UNFIT, Reason, Refusal
 from balancer.policy.types import Goals
-
-UNFIT = frozenset({Reason.SNAPSHOT_STALE, Reason.SNAPSHOT_PARTIAL})
-"""Reasons for which nothing at all is planned."""
 
 
 def fit_goals(goals: Goals, unfit: Sequence[Refusal]) -> Goals:

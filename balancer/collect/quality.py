@@ -1,11 +1,12 @@
-"""Is a snapshot fit to act on? Age, completeness and lost hosts, each answered with a refusal.
+"""Is a snapshot fit to act on? Age, fresh samples, permissions, lost hosts, each answered with a refusal.
 
-Looks at one snapshot and never asks the source again. It refuses, it does not decide: the cycle turns
-`SNAPSHOT_STALE` and `SNAPSHOT_PARTIAL` into "nothing is moved" and `HOSTS_LOST` into "only evacuation
-and rule repair".
+Looks at one snapshot and never asks the source again; what only a comparison with the last cycle shows
+is judged in `continuity`. It refuses, it does not decide: the cycle turns the reasons of
+`model.reasons.UNFIT` into "nothing is moved" and `HOSTS_LOST` into "only evacuation and rule repair".
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 
 from balancer.model.host import Host, HostState
@@ -25,12 +26,13 @@ def judge_quality(snapshot: Snapshot, limits: Limits, *, now: datetime) -> tuple
     Lost hosts (disconnected, not responding) have a gate of their own and are left out of the two
     gates of completeness, and so are the VMs on them: one crashed host of eight must not keep another
     host from being evacuated. Hosts in standby or maintenance serve nothing and are not asked for
-    figures.
+    figures. A sample whose time is not known counts as fresh: only its figures can be asked for.
     """
     answers = (
         _judge_age(snapshot, limits, now),
-        _judge_hosts(snapshot, limits),
-        _judge_vms(snapshot, limits),
+        _judge_hosts(snapshot, limits, now),
+        _judge_vms(snapshot, limits, now),
+        _judge_permissions(snapshot, limits),
         _judge_lost(snapshot, limits),
     )
     return tuple(answer for answer in answers if answer is not None)
@@ -46,21 +48,38 @@ def _judge_age(snapshot: Snapshot, limits: Limits, now: datetime) -> Refusal | N
     return Refusal.of(Reason.SNAPSHOT_STALE, detail)
 
 
-def _judge_hosts(snapshot: Snapshot, limits: Limits) -> Refusal | None:
-    """Refuse where too many hosts show no figures, neither their own nor those of all their VMs."""
+def _judge_hosts(snapshot: Snapshot, limits: Limits, now: datetime) -> Refusal | None:
+    """Refuse where too many hosts show no fresh figures, neither their own nor those of all their VMs."""
     blind = {vm.host for vm in snapshot.running_vms if not _has_figures(vm)}
     asked = [host for host in snapshot.hosts if host.state not in _LOST | _IDLE]
     silent = [host for host in asked if host.id in blind and not _shows_usage(host)]
-    return _partial(len(silent), len(asked), limits.fresh_hosts_ratio, what="hosts")
+    dumb = {host.id for host in silent}
+    old = _count_old((host.sampled_at for host in asked if host.id not in dumb), limits, now)
+    shares = _Shares(asked=len(asked), silent=len(silent), old=old, what="hosts")
+    return _judge_shares(shares, limits.fresh_hosts_ratio, limits)
 
 
-def _judge_vms(snapshot: Snapshot, limits: Limits) -> Refusal | None:
-    """Refuse where too many running VMs within reach show no demand, or could not be read at all."""
+def _judge_vms(snapshot: Snapshot, limits: Limits, now: datetime) -> Refusal | None:
+    """Refuse where too many running VMs within reach show no fresh demand, or could not be read at all."""
     lost = {host.id for host in _lost_hosts(snapshot)}
     unread = snapshot.source.rejected_objects
     asked = [vm for vm in snapshot.running_vms if vm.host not in lost]
     silent = unread + sum(1 for vm in asked if not _has_figures(vm))
-    return _partial(silent, unread + len(asked), limits.fresh_vms_ratio, what="running VMs")
+    old = _count_old((vm.sampled_at for vm in asked if _has_figures(vm)), limits, now)
+    shares = _Shares(asked=unread + len(asked), silent=silent, old=old, what="running VMs")
+    return _judge_shares(shares, limits.fresh_vms_ratio, limits)
+
+
+def _judge_permissions(snapshot: Snapshot, limits: Limits) -> Refusal | None:
+    """Refuse where properties are hidden: what is not shown may be what forbids a move."""
+    denied = snapshot.source.denied_objects
+    if denied <= limits.denied_objects_at_most:
+        return None
+    detail = (
+        f"vCenter hides properties of {denied} hosts and VMs from the account, allowed are"
+        f" {limits.denied_objects_at_most}"
+    )
+    return Refusal.of(Reason.PERMISSION_HOLES, detail)
 
 
 def _judge_lost(snapshot: Snapshot, limits: Limits) -> Refusal | None:
@@ -73,13 +92,32 @@ def _judge_lost(snapshot: Snapshot, limits: Limits) -> Refusal | None:
     return Refusal.of(Reason.HOSTS_LOST, detail)
 
 
-def _partial(silent: int, asked: int, wanted_ratio: float, *, what: str) -> Refusal | None:
-    if asked - silent >= wanted_ratio * asked:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Shares:
+    """Objects that were asked for figures; those that show none, and those whose figures are old."""
+
+    asked: int
+    silent: int
+    old: int
+    what: str
+
+
+def _judge_shares(shares: _Shares, wanted_ratio: float, limits: Limits) -> Refusal | None:
+    """Refuse where too few are fresh: as partial where most of the others are silent, else as stale."""
+    asked, silent, old = shares.asked, shares.silent, shares.old
+    if asked - silent - old >= wanted_ratio * asked:
         return None
-    detail = (
-        f"{silent} of {asked} {what} show no figures, wanted are {percent(wanted_ratio)} that do"
-    )
-    return Refusal.of(Reason.SNAPSHOT_PARTIAL, detail)
+    detail = f"{silent} of {asked} {shares.what} show no figures"
+    if old:
+        detail += f", {old} none newer than {limits.sample_age_s:.0f} s"
+    detail += f", wanted are {percent(wanted_ratio)} that do"
+    reason = Reason.SNAPSHOT_PARTIAL if silent >= old else Reason.SNAPSHOT_STALE
+    return Refusal.of(reason, detail)
+
+
+def _count_old(times: Iterable[datetime | None], limits: Limits, now: datetime) -> int:
+    ages_s = ((now - at).total_seconds() for at in times if at is not None)
+    return sum(1 for age_s in ages_s if age_s > limits.sample_age_s)
 
 
 def _lost_hosts(snapshot: Snapshot) -> Sequence[Host]:

@@ -112,6 +112,7 @@ class ClusterMetrics:
         """Count a cycle that ended in an error; what kind it was tells which figures it touches."""
         self._count("cycles_total", CycleResult.ERROR)
         self._vcenter.take_rejected()
+        self._vcenter.take_sampled()
         with self._lock:
             self._queued.clear()
         if isinstance(error, SourceError):
@@ -140,6 +141,9 @@ class ClusterMetrics:
         name = "balancer_snapshot_rejected_objects"
         rejected = sorted(self._vcenter.take_rejected().items())
         self._keep("rejected", (Sample(name, key, count) for key, count in rejected))
+        name = "balancer_snapshot_statistics_objects"
+        sampled = sorted(self._vcenter.take_sampled().items())
+        self._keep("sampled", (Sample(name, key, count) for key, count in sampled))
         self._forget_lost_flights(snapshot)
         self._snapshot = snapshot
 

@@ -94,6 +94,11 @@ _VCENTER_SPECS = (
     ),
     _counter("vcenter_logins_total", (*VCENTER, "result"), "Sessions opened, or not."),
     _gauge("vcenter_clock_offset_seconds", VCENTER, "The vCenter's clock minus ours."),
+    _counter(
+        "vcenter_faulty_samples_total",
+        (*VCENTER, "fault"),
+        "Values of performance counters that were missing, negative or no numbers.",
+    ),
 )
 
 _LOOP_SPECS = (
@@ -124,6 +129,21 @@ _SNAPSHOT_SPECS = (
         "snapshot_rejected_objects",
         (*CLUSTER, "kind", "cause"),
         "Objects that could not be taken into the snapshot in use.",
+    ),
+    _gauge(
+        "snapshot_denied_objects",
+        CLUSTER,
+        "Hosts and VMs in the snapshot in use of which a property is hidden from the account.",
+    ),
+    _gauge(
+        "snapshot_unfit",
+        (*CLUSTER, "reason"),
+        "1 for each reason why the snapshot in use is not fit to act on, 0 for the others.",
+    ),
+    _gauge(
+        "snapshot_statistics_objects",
+        (*CLUSTER, "kind", "outcome"),
+        "Objects asked for real-time statistics in the snapshot in use; all but fresh have quickStats.",
     ),
     _gauge(
         "cluster_imbalance_ratio",

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from balancer.expose.metric_labels import MOVE_REASONS, VMOTION, VmClass, unique_labels
 from balancer.model.host import Host, HostState
 from balancer.model.plan import HostLoad, Move, Plan, Priority, State
-from balancer.model.reasons import Reason
+from balancer.model.reasons import UNFIT, Reason
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Ha, Snapshot
 from balancer.model.units import Ratio, VmId
@@ -21,6 +21,9 @@ HERTZ_PER_MHZ = 1e6
 BYTES_PER_MIB = float(2**20)
 
 COOLING = frozenset({Reason.RECENTLY_MOVED, Reason.VM_FAILED_RECENTLY, Reason.VM_BUDGET})
+GATES = tuple(sorted({*UNFIT, Reason.HOSTS_LOST}))
+"""What a snapshot may be found unfit for: all planning, or with hosts lost all but what must be."""
+
 _OWNERS_WISH = frozenset({Automation.MANUAL, Automation.DISABLED})
 
 
@@ -51,6 +54,7 @@ def snapshot_samples(snapshot: Snapshot, state: State) -> Iterator[Sample]:
     yield Sample("balancer_snapshot_objects", ("host",), len(snapshot.hosts))
     yield Sample("balancer_snapshot_objects", ("vm",), len(snapshot.vms))
     yield Sample("balancer_snapshot_objects", ("rule",), len(snapshot.rules))
+    yield _plain("snapshot_denied_objects", snapshot.source.denied_objects)
     yield Sample("balancer_cluster_imbalance_ratio", ("cpu",), state.cpu.stddev)
     yield Sample("balancer_cluster_imbalance_ratio", ("memory",), state.memory.stddev)
     yield _plain("cluster_imbalance_combined_ratio", state.imbalance)
@@ -73,8 +77,11 @@ def vm_class_samples(snapshot: Snapshot, cooling: frozenset[VmId]) -> Iterator[S
 def plan_samples(plan: Plan) -> Iterator[Sample]:
     """Yield what the newest plan intends and predicts."""
     moves = Counter(MOVE_REASONS[move.reason] for move in plan.moves)
-    for reason in sorted(set(MOVE_REASONS.values())):
-        yield Sample("balancer_plan_moves", (reason,), moves[reason])
+    for word in sorted(set(MOVE_REASONS.values())):
+        yield Sample("balancer_plan_moves", (word,), moves[word])
+    stops = {refusal.reason for refusal in plan.refusals}
+    for reason in GATES:
+        yield Sample("balancer_snapshot_unfit", (reason.value,), float(reason in stops))
     for when, state in (("before", plan.before), ("after", plan.after)):
         name = "balancer_plan_predicted_imbalance_ratio"
         yield Sample(name, ("cpu", when), state.cpu.stddev)

@@ -156,6 +156,24 @@ _RUN_ROWS: tuple[Row, ...] = (
         "See which hosts do not report.",
     ),
     (
+        Reason.OBJECTS_MISSING,
+        "objects gone since the last cycle",
+        "Too many of the hosts or VMs that the last cycle saw are not in the snapshot.",
+        "See whether the account still has its role on every folder; if they are gone for good, wait.",
+    ),
+    (
+        Reason.PERMISSION_HOLES,
+        "properties hidden from the account",
+        "vCenter does not show the account every property of some hosts or VMs.",
+        "Give the account the Read-only role on the vCenter's root, propagating.",
+    ),
+    (
+        Reason.CLOCK_OFF,
+        "clocks disagree",
+        "vCenter's clock and ours are too far apart, or one of them has jumped since the last cycle.",
+        "See whether both machines keep their time by NTP.",
+    ),
+    (
         Reason.HOSTS_LOST,
         "too many hosts lost",
         "So many hosts are not connected that only evacuations and rule repairs are made.",

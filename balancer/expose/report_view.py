@@ -26,7 +26,7 @@ from balancer.model.plan import (
     State,
     Violation,
 )
-from balancer.model.reasons import Reason
+from balancer.model.reasons import UNFIT, Reason
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Mib, Ratio, Seconds, VmId
@@ -53,8 +53,7 @@ _OF_THE_CLUSTER = frozenset(
     {
         Reason.OBSERVE_MODE,
         Reason.DRS_AUTOMATED,
-        Reason.SNAPSHOT_STALE,
-        Reason.SNAPSHOT_PARTIAL,
+        *UNFIT,
         Reason.HOSTS_LOST,
         Reason.STOPPING,
         Reason.CONNECTION_LOST,

@@ -23,6 +23,7 @@ class VcenterMetrics:
         self._methods = Words(most=48)
         self._results = Words(most=16)
         self._causes = Words(most=24)
+        self._outcomes = Words(most=24)
         self._rejected = threading.local()
 
     def request(self, method: str, result: str, seconds: Seconds) -> None:
@@ -50,6 +51,21 @@ class VcenterMetrics:
         self._rejected.pending = {}
         return pending
 
+    def sampled(self, kind: str, outcome: str, count: int) -> None:
+        """Take the objects of one reading of statistics, by what came of it."""
+        self._samples()[self._causes.word(kind), self._outcomes.word(outcome)] = count
+
+    def faulty_samples(self, fault: str, count: int) -> None:
+        """Count values of statistics that are no numbers."""
+        counter = self._instruments.counter("balancer_vcenter_faulty_samples_total")
+        counter.labels(self.label, self._outcomes.word(fault)).inc(max(count, 0))
+
+    def take_sampled(self) -> dict[tuple[str, str], int]:
+        """Return what this thread's last reading of statistics came to, and forget it."""
+        found = self._samples()
+        self._rejected.samples = {}
+        return found
+
     def up(self, is_up: bool) -> None:
         """Take note whether the vCenter answered."""
         gauge = self._instruments.gauge("balancer_vcenter_up")
@@ -59,6 +75,12 @@ class VcenterMetrics:
         """Take note of the vCenter's clock minus ours, in seconds."""
         gauge = self._instruments.gauge("balancer_vcenter_clock_offset_seconds")
         gauge.labels(self.label).set(offset_s)
+
+    def _samples(self) -> dict[tuple[str, str], int]:
+        if not hasattr(self._rejected, "samples"):
+            self._rejected.samples = {}
+        samples: dict[tuple[str, str], int] = self._rejected.samples
+        return samples
 
     def _pending(self) -> dict[tuple[str, str], int]:
         if not hasattr(self._rejected, "pending"):

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
@@ -67,6 +68,8 @@ class VmotionLink:
 class Host:
     """One ESXi host. `datastores` and `networks` of None mean that every one is reachable.
 
+    `sampled_at` is the time of the newest sample behind its usage, None where the source gives none.
+
     Raises:
         ValueError: a figure is negative, infinite or not a number. A capacity of 0 is one: see `usable_cpu_mhz`.
     """
@@ -91,6 +94,7 @@ class Host:
     networks: frozenset[str] | None = None
     groups: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
+    sampled_at: datetime | None = None
 
     def __post_init__(self) -> None:
         """Refuse figures that are none."""

@@ -83,11 +83,24 @@ class Reason(StrEnum):
     DRS_AUTOMATED = "drs_automated"
     SNAPSHOT_STALE = "snapshot_stale"
     SNAPSHOT_PARTIAL = "snapshot_partial"
+    OBJECTS_MISSING = "objects_missing"
+    PERMISSION_HOLES = "permission_holes"
+    CLOCK_OFF = "clock_off"
     HOSTS_LOST = "hosts_lost"
     STOPPING = "stopping"
     CONNECTION_LOST = "connection_lost"
     JOURNAL_UNAVAILABLE = "journal_unavailable"
     RUN_STOPPED = "run_stopped"
+
+
+STALE = frozenset({Reason.SNAPSHOT_STALE, Reason.CLOCK_OFF})
+"""The snapshot's age is too great, or not known."""
+
+PARTIAL = frozenset({Reason.SNAPSHOT_PARTIAL, Reason.OBJECTS_MISSING, Reason.PERMISSION_HOLES})
+"""The snapshot does not show all that is there."""
+
+UNFIT = STALE | PARTIAL
+"""Reasons for which nothing at all is planned."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

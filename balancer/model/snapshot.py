@@ -21,15 +21,29 @@ class SourceKind(StrEnum):
     FILE = "file"
 
 
+class Statistics(StrEnum):
+    """Where the figures of hosts and VMs come from."""
+
+    REAL_TIME = "real_time"  # samples of the last minutes, with their times
+    PARTLY = "partly"  # samples for some, the server's summary for the others
+    QUICK_STATS = "quick_stats"  # the server's summary alone; of what age is not known
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
-    """Which system was read. `rejected_objects` are hosts and VMs that could not be read whole."""
+    """Which system was read.
+
+    `rejected_objects` are hosts and VMs that could not be read whole, `denied_objects` those of which the
+    account may not see every property. `statistics` of None: the source does not say.
+    """
 
     kind: SourceKind = SourceKind.FILE
     name: str = ""
     instance_uuid: str | None = None
     api_version: str | None = None
     rejected_objects: int = 0
+    denied_objects: int = 0
+    statistics: Statistics | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

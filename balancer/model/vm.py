@@ -76,6 +76,9 @@ class Profile:
 class Vm:
     """One VM. A figure of None was not measured, which is never the same as 0.
 
+    `sampled_at` is the time of the newest sample behind the figures, by the source's clock; None where
+    the source gives figures without a time.
+
     Raises:
         ValueError: a figure is negative, infinite or not a number.
     """
@@ -97,6 +100,9 @@ class Vm:
     memory_swapped_mib: Mib | None = None
     memory_ballooned_mib: Mib | None = None
     dirty_rate_mbps: float | None = None
+    swap_in_mbps: float | None = None
+    network_mbps: float | None = None
+    sampled_at: datetime | None = None
     profile: Profile | None = None
     cpu_reservation_mhz: Mhz = 0.0
     cpu_limit_mhz: Mhz | None = None
@@ -131,6 +137,8 @@ class Vm:
             and 0.0 <= (self.memory_consumed_mib or 0.0) < inf
             and 0.0 <= (self.memory_granted_mib or 0.0) < inf
             and 0.0 <= (self.dirty_rate_mbps or 0.0) < inf
+            and 0.0 <= (self.swap_in_mbps or 0.0) < inf
+            and 0.0 <= (self.network_mbps or 0.0) < inf
             and 0.0 <= self.cpu_reservation_mhz < inf
             and 0.0 <= (self.cpu_limit_mhz or 0.0) < inf
             and 0.0 <= self.memory_reservation_mib < inf

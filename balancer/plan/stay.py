@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from balancer.model.insight import TargetInsight, is_lawful
 from balancer.model.plan import PlanStatus
-from balancer.model.reasons import Reason, Refusal
+from balancer.model.reasons import UNFIT, Reason, Refusal
 from balancer.model.units import percent
 from balancer.model.vm import Vm
 from balancer.plan.counts import spread
@@ -17,7 +17,6 @@ from balancer.plan.loadcost import LEAST_GAIN
 from balancer.plan.obstacles import obstacles
 from balancer.plan.scene import Outlook, Scene, millionths
 
-_UNFIT = frozenset({Reason.SNAPSHOT_STALE, Reason.SNAPSHOT_PARTIAL})
 _OWN_HOST = frozenset({Reason.SOURCE_HOST_STATE})
 
 
@@ -78,7 +77,7 @@ def _unfit(staying: Staying) -> Refusal | None:
     plan = staying.scene.plan
     if plan.status is not PlanStatus.REFUSED:
         return None
-    unfit = [refusal for refusal in plan.refusals if refusal.reason in _UNFIT]
+    unfit = [refusal for refusal in plan.refusals if refusal.reason in UNFIT]
     return unfit[0] if unfit else Refusal(reason=Reason.SNAPSHOT_PARTIAL, detail=plan.reason)
 
 

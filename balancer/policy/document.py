@@ -165,6 +165,25 @@ class LimitsDocument(_Part):
     fresh_vms_ratio: Share = Field(
         default=0.95, description="Share of running VMs with fresh data."
     )
+    sample_age_s: PositiveSeconds = Field(
+        default=120.0, description="Older samples are no fresh data, where their time is known."
+    )
+    denied_objects_at_most: Count = Field(
+        default=0, description="Hosts and VMs of which a property may be hidden from the account."
+    )
+    missing_objects_ratio: Share = Field(
+        default=0.10,
+        description="Share of hosts or VMs that may be gone since the last cycle; a single one always may.",
+    )
+    missing_hold_s: Seconds = Field(
+        default=900.0, description="Seconds after which what is missing counts as gone for good."
+    )
+    clock_offset_s: PositiveSeconds = Field(
+        default=60.0, description="How far vCenter's clock may be from ours."
+    )
+    clock_jump_s: PositiveSeconds = Field(
+        default=10.0, description="How far a clock may jump from one cycle to the next."
+    )
     lost_hosts_ratio: Share = Field(
         default=0.20,
         description="Above this share of unreachable hosts only evacuation and repair.",

@@ -106,6 +106,12 @@ class Limits:
     snapshot_age_s: Seconds = 60.0
     fresh_hosts_ratio: Ratio = 0.90
     fresh_vms_ratio: Ratio = 0.95
+    sample_age_s: Seconds = 120.0
+    denied_objects_at_most: int = 0
+    missing_objects_ratio: Ratio = 0.10
+    missing_hold_s: Seconds = 900.0
+    clock_offset_s: Seconds = 60.0
+    clock_jump_s: Seconds = 10.0
     lost_hosts_ratio: Ratio = 0.20
     lost_hosts_at_most: int = 3
     migration_timeout_s: Seconds = 900.0

@@ -87,7 +87,7 @@ def test_a_dry_run_says_what_a_run_does(name: str) -> None:
     )
 
     report = run_cycle(site, cycle_id="c1")
-    dry = plan_of(report.snapshot)
+    dry = plan_of(report.seen.snapshot)
 
     assert repr(timeless(report.plan)) == repr(timeless(dry))
     sent = {(outcome.move.vm, outcome.move.target) for outcome in report.outcomes}

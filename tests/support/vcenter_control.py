@@ -199,6 +199,23 @@ class VCenterControl:
         change = {"cpu_mhz": cpu_mhz, "active_mib": active_mib, "consumed_mib": consumed_mib}
         self._send("POST", "/demand", {"vm": vm, **change})
 
+    def set_statistics(self, **switches: object) -> None:
+        """Change what statistics are answered: ``largest_batch``, ``most_metrics``, ``denied``, ``off``.
+
+        ``vms`` is a list of ``{"vm", "active_write_mib", "swap_in_kibps", "network_kibps", "gaps",
+        "negatives", "silent", "denied", "age_seconds"}``; what is absent stays as it is.
+        """
+        self._send("POST", "/statistics", switches)
+
+    def set_clock(self, offset_seconds: float) -> None:
+        """Put the server's clock so many seconds before ours."""
+        self._send("POST", "/clock", {"offset_seconds": offset_seconds})
+
+    def deny(self, name: str, *paths: str, invisible: bool = False) -> None:
+        """Let the account see neither these properties of an object, nor the object where invisible."""
+        ask = {"object": name, "paths": list(paths), "invisible": invisible}
+        self._send("POST", "/permissions", ask)
+
     def add_rule(
         self,
         name: str,

@@ -40,6 +40,8 @@ class HeardRequests:
         self.requests: Counter[tuple[str, str]] = Counter()
         self.logins: Counter[str] = Counter()
         self.rejections: Counter[tuple[str, str]] = Counter()
+        self.samplings: Counter[tuple[str, str]] = Counter()
+        self.sample_faults: Counter[str] = Counter()
 
     def request(self, method: str, result: str, seconds: float) -> None:
         """Count a call by method and result."""
@@ -53,6 +55,16 @@ class HeardRequests:
     def rejected(self, kind: str, cause: str, count: int) -> None:
         """Add up rejected objects."""
         self.rejections[kind, cause] += count
+
+    def sampled(self, kind: str, outcome: str, count: int) -> None:
+        """Add up what came of reading statistics, without the zeros."""
+        if count:
+            self.samplings[kind, outcome] += count
+
+    def faulty_samples(self, fault: str, count: int) -> None:
+        """Add up values that are no numbers, without the zeros."""
+        if count:
+            self.sample_faults[fault] += count
 
 
 class SlowProxy:

@@ -7,6 +7,7 @@ import pytest
 
 from balancer.adapters.store.memory import MemoryStore
 from balancer.assess.demand import demand_of
+from balancer.collect import judge_quality
 from balancer.cycle import CycleReport, Site, plan_snapshot, run_cycle
 from balancer.execute import Tools
 from balancer.model.errors import PlanInvalid
@@ -172,7 +173,9 @@ def test_a_failure_of_the_solver_is_a_warning_and_the_cycle_goes_on(
 def test_stale_facts_are_refused() -> None:
     late = uneven().taken_at + timedelta(minutes=5)
 
-    plan = plan_snapshot(uneven(), ROOMY, settings=PlanSettings(), now=late)
+    unfit = judge_quality(uneven(), ROOMY.limits, now=late)
+
+    plan = plan_snapshot(uneven(), ROOMY, settings=PlanSettings(), unfit=unfit)
 
     assert plan.status is PlanStatus.REFUSED
     assert plan.moves == ()

@@ -46,7 +46,8 @@ class Scene:
         self, *errors: SourceError, interval_s: float = 3600.0, cluster: str = "prod"
     ) -> None:
         snap = snapshot([host(1), host(2)], [vm(1, 1), vm(2, 2)])
-        self.vcenter = Flaky(snap, FakeClock(), errors=list(errors))
+        now = SystemClock().now()  # the clocks of vCenter and daemon agree
+        self.vcenter = Flaky(snap, FakeClock(now), errors=list(errors))
         self.closed = threading.Event()
         link = Link(
             name="vc1", inventory=self.vcenter, migrator=self.vcenter, close=self.closed.set

@@ -97,6 +97,7 @@ func (w *world) installSingletons() {
 	properties := &propertyCollector{world: w}
 	properties.Self = content.PropertyCollector
 	w.ctx.Map.Put(properties)
+	w.installStatistics(content)
 	w.ctx.Map.AddHandler(w.bell)
 	w.ctx.Map.Handler = w.intercept
 }

@@ -60,6 +60,7 @@ func (c *propertyCollector) RetrievePropertiesEx(ctx *simulator.Context, req *ty
 		}
 		home(ctx).dropUnset(&objects[i])
 	}
+	body.Res.Returnval.Objects = home(ctx).withhold(objects)
 	return body
 }
 
@@ -80,6 +81,7 @@ func (c *propertyCollector) ContinueRetrievePropertiesEx(ctx *simulator.Context,
 		for i := range body.Res.Returnval.Objects {
 			home(ctx).dropUnset(&body.Res.Returnval.Objects[i])
 		}
+		body.Res.Returnval.Objects = home(ctx).withhold(body.Res.Returnval.Objects)
 	}
 	return body
 }

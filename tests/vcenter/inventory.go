@@ -42,6 +42,7 @@ func newWorld(snap *Snapshot, opts options) (*world, error) {
 		migrationTime: seconds(opts.migrationSeconds),
 		faults:        newFaultBook(),
 		bell:          newBell(),
+		barred:        map[string]bar{},
 	}
 	w.announce(instance)
 	w.installSingletons()

@@ -43,6 +43,10 @@ type world struct {
 
 	faults *faultBook
 	bell   *bell
+
+	samples sampleSwitches
+	clock   *serverClock
+	barred  map[string]bar // by id of the object
 }
 
 // hostState is a host: its snapshot values, its managed object and what runs.
@@ -65,6 +69,7 @@ type vmState struct {
 
 	busy          *relocation
 	migrationTime *time.Duration
+	samples       vmSamples
 	hidden        map[string]bool // property paths that are unset on the wire
 }
 

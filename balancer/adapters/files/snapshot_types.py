@@ -35,6 +35,7 @@ from balancer.model.snapshot import (
     ResourcePool,
     Source,
     SourceKind,
+    Statistics,
 )
 from balancer.model.units import ClusterId, HostId, VmId
 from balancer.model.vm import Automation, Blocker, Encryption, PowerState, Profile, Vm
@@ -71,6 +72,8 @@ class SourceEntry(TypedDict, total=False):
     instance_uuid: str
     api_version: str
     rejected_objects: Count
+    denied_objects: Count
+    statistics: Statistics
 
 
 @_strict
@@ -150,6 +153,7 @@ class HostEntry(TypedDict, total=False):
     networks: frozenset[str]
     groups: frozenset[str]
     tags: frozenset[str]
+    sampled_at: Instant
 
 
 @_strict
@@ -181,6 +185,9 @@ class VmEntry(TypedDict, total=False):
     memory_swapped_mib: NotNegative
     memory_ballooned_mib: NotNegative
     dirty_rate_mbps: NotNegative
+    swap_in_mbps: NotNegative
+    network_mbps: NotNegative
+    sampled_at: Instant
     profile: Annotated[Profile, _built(ProfileEntry, Profile)]
     cpu_reservation_mhz: NotNegative
     cpu_limit_mhz: NotNegative

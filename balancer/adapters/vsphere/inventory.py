@@ -21,10 +21,12 @@ from balancer.adapters.vsphere.caches import Caches
 from balancer.adapters.vsphere.cluster import ClusterFacts, cluster_from, evc_modes_from, within
 from balancer.adapters.vsphere.faults import refusals_of
 from balancer.adapters.vsphere.observer import RequestObserver
+from balancer.adapters.vsphere.permissions import denied_objects, held_where_denied
 from balancer.adapters.vsphere.places import datastore_from, network_from, pool_from
 from balancer.adapters.vsphere.reader import Reader
 from balancer.adapters.vsphere.retrieve import Retrieved
 from balancer.adapters.vsphere.session import Session
+from balancer.adapters.vsphere.statistics import StatisticsReader
 from balancer.adapters.vsphere.tasks import (
     OpenTasks,
     check_faults_from,
@@ -62,6 +64,9 @@ class VsphereInventory:
         self.caches = Caches(
             self._reader, kept_s=session.settings.full_read_every_s, monotonic=monotonic
         )
+        self._statistics = StatisticsReader(
+            session, observer=observer, sleep=sleep, monotonic=monotonic
+        )
         self._grounds: dict[ClusterId, Ground] = {}
         self._modes: _Modes | None = None
 
@@ -89,11 +94,16 @@ class VsphereInventory:
         hosts = hosts_of(found_hosts, ground, self.caches.overheads, tally=tally)
         found_vms = self._vms(reader.vms_in(cluster.id), hosts, cluster=cluster.id)
         vms = vms_of(found_vms, ground, reader=reader, tally=tally)
+        vms = held_where_denied(vms, found_vms)
+        sampled = self._statistics.applied(hosts, vms, now=taken_at, all_hosts=hosts)
         read = Snapshot(
             taken_at=taken_at,
             cluster=facts.cluster,
-            hosts=hosts,
-            vms=on_known_hosts(vms, (host.id for host in hosts), tally),
+            source=Source(
+                denied_objects=denied_objects(found_hosts, found_vms), statistics=sampled.statistics
+            ),
+            hosts=sampled.hosts,
+            vms=on_known_hosts(sampled.vms, (host.id for host in hosts), tally),
             datastores=tuple(map(datastore_from, ground.datastores)),
             networks=tuple(map(network_from, reader.networks_of(cluster.id).objects)),
             resource_pools=tuple(map(pool_from, ground.pools)),
@@ -120,14 +130,18 @@ class VsphereInventory:
         asked = frozenset(vms) | reader.vms_on(named) | there
         found_vms = self._vms(reader.vms(asked), (*base.hosts, *new_hosts), anew=True)
         new_vms = vms_of(found_vms, ground, reader=reader, tally=tally)
-        all_hosts = _merged(base.hosts, new_hosts, named)
+        new_vms = held_where_denied(new_vms, found_vms)
+        sampled = self._statistics.applied(
+            new_hosts, new_vms, now=taken_at, all_hosts=(*base.hosts, *new_hosts)
+        )
+        all_hosts = _merged(base.hosts, sampled.hosts, named)
         read = replace(
             base,
             taken_at=taken_at,
             cluster=facts.cluster,
             hosts=all_hosts,
             vms=on_known_hosts(
-                _merged(base.vms, new_vms, asked), (host.id for host in all_hosts), tally
+                _merged(base.vms, sampled.vms, asked), (host.id for host in all_hosts), tally
             ),
         )
         rejected = max(base.source.rejected_objects, tally.counts.total())
@@ -228,7 +242,8 @@ class VsphereInventory:
             read,
             rules=tuple(within(rule, vms, hosts) for rule in facts.rules),
             in_flight=self._in_flight(read, tasks),
-            source=Source(
+            source=replace(
+                read.source,
                 kind=SourceKind.VCENTER,
                 name=self._session.settings.name,
                 instance_uuid=about.instance_uuid,

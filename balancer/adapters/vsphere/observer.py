@@ -30,6 +30,15 @@ class RequestObserver(Protocol):
         `kind` is `host` or `vm`; `cause` is `unreadable`, `incomplete` or `unknown_host`.
         """
 
+    def sampled(self, kind: str, outcome: str, count: int) -> None:
+        """Take the objects of one reading of statistics by what came of it, the zeros too.
+
+        `kind` is `host` or `vm`; `outcome` is `fresh`, or a word of `figures.Freshness` or `perf.Cause`.
+        """
+
+    def faulty_samples(self, fault: str, count: int) -> None:
+        """Take values of one reading that are no numbers: `gap`, `negative` or `unreadable`."""
+
 
 class Unobserved:
     """Nobody listens."""
@@ -42,3 +51,9 @@ class Unobserved:
 
     def rejected(self, kind: str, cause: str, count: int) -> None:
         """Ignore rejected objects."""
+
+    def sampled(self, kind: str, outcome: str, count: int) -> None:
+        """Ignore what statistics were read."""
+
+    def faulty_samples(self, fault: str, count: int) -> None:
+        """Ignore faulty samples."""

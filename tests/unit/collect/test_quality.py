@@ -135,3 +135,44 @@ def test_objects_that_could_not_be_read_count_as_silent(unread: int, is_fit: boo
     partly = replace(snap, source=Source(rejected_objects=unread))
 
     assert (judge_quality(partly, Limits(), now=partly.taken_at) == ()) is is_fit
+
+
+@pytest.mark.parametrize(
+    ("old", "silent", "expected"),
+    [
+        pytest.param(5, 0, [], id="5 of 100 old is allowed"),
+        pytest.param(6, 0, [Reason.SNAPSHOT_STALE], id="6 of 100 old"),
+        pytest.param(3, 2, [], id="old and silent together 5"),
+        pytest.param(4, 2, [Reason.SNAPSHOT_STALE], id="most of the 6 are old"),
+        pytest.param(2, 4, [Reason.SNAPSHOT_PARTIAL], id="most of the 6 are silent"),
+    ],
+)
+def test_old_samples_are_not_fresh(old: int, silent: int, expected: list[Reason]) -> None:
+    figures = {"cpu_usage_mhz": 1.0, "memory_usage_mib": 1.0}
+    late, fresh = NOON - timedelta(seconds=121), NOON - timedelta(seconds=119)
+    vms = [vm(n, on=0, sampled_at=late if n < old else fresh) for n in range(100 - silent)]
+    vms += [vm(200 + n, on=0, **BLIND) for n in range(silent)]
+    assert reasons(snapshot([host(0, **figures)], vms)) == expected
+
+
+def test_hosts_with_old_samples_make_a_snapshot_stale() -> None:
+    late = NOON - timedelta(minutes=10)
+    hosts = [host(n, sampled_at=late if n < 2 else NOON) for n in range(10)]
+    [refusal] = judge_quality(snapshot(hosts, []), Limits(), now=NOON)
+    assert refusal.reason is Reason.SNAPSHOT_STALE
+    assert refusal.detail == (
+        "0 of 10 hosts show no figures, 2 none newer than 120 s, wanted are 90 % that do"
+    )
+
+
+def test_figures_without_a_time_are_judged_by_their_presence_alone() -> None:
+    assert reasons(snapshot([host(0)], [vm(1, on=0, sampled_at=None)])) == []
+
+
+@pytest.mark.parametrize(
+    ("denied", "allowed", "is_fit"), [(0, 0, True), (1, 0, False), (3, 3, True)]
+)
+def test_hidden_properties_make_a_snapshot_partial(denied: int, allowed: int, is_fit: bool) -> None:
+    snap = replace(cluster(4), source=Source(denied_objects=denied))
+    found = judge_quality(snap, Limits(denied_objects_at_most=allowed), now=NOON)
+    assert [refusal.reason for refusal in found] == ([] if is_fit else [Reason.PERMISSION_HOLES])

@@ -88,6 +88,8 @@ def busy_board() -> Board:
     listener.request("RetrievePropertiesEx", "ok", 0.2)
     listener.login("ok")
     listener.rejected("vm", "incomplete", 2)
+    listener.sampled("vm", "fresh", 2)
+    listener.faulty_samples("gap", 1)
     listener.clock_offset(-1.5)
     board.metrics.config_loaded("abc")
     board.metrics.store_size(4096)

@@ -49,7 +49,8 @@ def test_names_carry_their_unit() -> None:
     units = ("_seconds", "_bytes", "_hertz", "_ratio", "_total", "_info")
     counts = {
         *("leader", "config_last_reload_successful", "vcenter_up", "cluster_mode"),
-        *("snapshot_objects", "snapshot_rejected_objects", "cluster_hosts", "cluster_vms"),
+        *("snapshot_objects", "snapshot_rejected_objects", "snapshot_statistics_objects"),
+        *("cluster_hosts", "cluster_vms", "snapshot_denied_objects", "snapshot_unfit"),
         *("host_vms", "rule_violations", "plan_moves", "concurrency_limit"),
         *("migrations_in_flight", "migrations_queued"),
     }
@@ -242,6 +243,22 @@ def test_a_failed_cycle_leaves_no_rejected_objects_to_the_next_one() -> None:
     board.cluster.cycle_failed()
     board.show(small_snapshot())
     assert board.series("snapshot_rejected_objects") == {}
+
+
+def test_what_came_of_reading_statistics_is_shown_with_its_snapshot() -> None:
+    board = Board()
+    listener = board.metrics.for_vcenter("vc1")
+    listener.sampled("vm", "fresh", 7)
+    listener.sampled("vm", "stale", 0)
+    listener.sampled("vm", "fresh", 8)  # read anew: the later reading counts
+    listener.faulty_samples("negative", 3)
+    board.show(small_snapshot())
+    shown = {("vm", "fresh"): 8.0, ("vm", "stale"): 0.0}
+    assert board.series("snapshot_statistics_objects") == shown
+    assert board.series("vcenter_faulty_samples_total") == {("negative",): 3.0}
+    board.cluster.cycle_failed()
+    board.show(small_snapshot())
+    assert board.series("snapshot_statistics_objects") == {}
 
 
 def test_words_of_the_other_side_stay_bounded() -> None:

@@ -16,7 +16,7 @@ from balancer.plan.load import even_out
 from balancer.plan.prune import prune
 from balancer.plan.units import make_units
 from balancer.policy.types import Goals, Policy, Thresholds
-from tests.support.builders import NOON, host, snapshot, vm
+from tests.support.builders import host, snapshot, vm
 from tests.support.clusters import clusters
 from tests.support.replay import replayed
 from tests.unit.plan.support import desk_of, draft_of, moves_of, state_after, state_of
@@ -114,7 +114,7 @@ def test_lost_hosts_end_the_wish_for_even_numbers() -> None:
     snap = crowded()
     gone = [host(n, state=HostState.NOT_RESPONDING) for n in (3, 4, 5, 6)]
     snap = snapshot([*snap.hosts, *gone], snap.vms)
-    plan = plan_snapshot(snap, EVEN, settings=PlanSettings(), now=NOON)
+    plan = plan_snapshot(snap, EVEN, settings=PlanSettings())
     assert plan.moves == ()
 
 

@@ -72,7 +72,7 @@ def _vms(id_: VmId, hosts: list[HostId]) -> st.SearchStrategy[Vm]:
         *("cpu_demand_mhz", "cpu_usage_mhz", "cpu_ready_percent", "memory_active_mib"),
         *("memory_consumed_mib", "memory_granted_mib", "memory_swapped_mib", "cpu_limit_mhz"),
         *("memory_ballooned_mib", "dirty_rate_mbps", "cpu_shares", "memory_limit_mib"),
-        *("memory_shares", "cpu_demand_stddev_mhz"),
+        *("memory_shares", "cpu_demand_stddev_mhz", "swap_in_mbps", "network_mbps"),
     ]
     texts = ["uuid", "resource_pool", "folder", "min_evc_mode", "evc_mode"]
     profile = st.builds(
@@ -101,6 +101,7 @@ def _vms(id_: VmId, hosts: list[HostId]) -> st.SearchStrategy[Vm]:
         blockers=st.lists(st.sampled_from(Blocker), unique=True, max_size=3).map(tuple),
         encryption=st.none() | st.sampled_from(Encryption),
         last_moved_at=st.none() | _times,
+        sampled_at=st.none() | _times,
         **dict.fromkeys(figures, _maybe_amount),
         **dict.fromkeys(texts, _maybe_name),
     )
