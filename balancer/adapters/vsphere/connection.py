@@ -8,10 +8,11 @@ the composition root and the commands.
 from types import TracebackType
 from typing import Self
 
+from balancer.adapters.vsphere.guard import LoginGuard
 from balancer.adapters.vsphere.inventory import VsphereInventory
 from balancer.adapters.vsphere.migrator import VsphereMigrator
 from balancer.adapters.vsphere.observer import RequestObserver, Unobserved
-from balancer.adapters.vsphere.session import LoginGuard, Session
+from balancer.adapters.vsphere.session import Session
 from balancer.adapters.vsphere.settings import VsphereSettings
 
 

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from balancer.adapters.vsphere import VsphereSettings
-from balancer.adapters.vsphere.session import LoginGuard
+from balancer.adapters.vsphere.guard import LoginGuard
 
 
 def settings(**facts: Any) -> VsphereSettings:
