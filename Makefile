@@ -7,7 +7,7 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench-plan docs clean
+.PHONY: help install demo test check format bench-plan prove-once docs clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-10s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -50,6 +50,10 @@ format: $(DEV) ## Rewrite the code in the project's format
 
 bench-plan: $(DEV) ## Measure the planner against rivals (BENCH=quick: under 3 minutes)
 	$(BIN)/python -m tests.bench.planner $(BENCH_ARGS)
+
+prove-once: $(DEV) ## Lose the answers of 1,000 vMotion requests: none may be sent twice
+	$(BIN)/python -m tests.support.vcenter build
+	BALANCER_ONCE_CASES=1000 $(BIN)/python -m pytest tests/contract/test_once_on_the_wire.py
 
 docs: $(DEV) ## Write the generated reference pages anew
 	$(BIN)/python -m balancer.expose.reference_pages docs/reference

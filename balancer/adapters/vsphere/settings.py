@@ -8,6 +8,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from balancer.adapters.vsphere.deadline import MAX_ANSWER_BYTES
 from balancer.model.units import Seconds
 
 _SHA256_HEX_DIGITS = 64
@@ -43,7 +44,8 @@ class VsphereSettings:
     once. So is `username_source` where given; `username` is then the name that messages show.
     `thumbprint_sha256` pins the server's certificate (64 hex digits, colons allowed) and then
     stands in for the certificate authorities. `page_size` is in objects per page, `pool_size` the
-    most connections that one session has at a time.
+    most connections that one session has at a time; an answer longer than `most_answer_bytes` is
+    given up.
 
     Raises:
         ValueError: a number is out of range, the thumbprint is not one, or the host holds a blank.
@@ -63,6 +65,7 @@ class VsphereSettings:
     username_source: Callable[[], str] | None = field(default=None, repr=False)
     proxy: ProxySettings | None = None
     pool_size: int = 8
+    most_answer_bytes: int = MAX_ANSWER_BYTES
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -71,7 +74,7 @@ class VsphereSettings:
         for name in ("connect_timeout_s", "read_timeout_s", "submit_timeout_s"):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
-        for name in ("page_size", "pool_size"):
+        for name in ("page_size", "pool_size", "most_answer_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not self.host or any(c.isspace() or not c.isprintable() for c in self.host):

@@ -129,6 +129,7 @@ class WatchedStub(SoapStubAdapter):
         self.scheme: Any = partial(WatchedConnection, settings=settings, context=context)
         self.schemeArgs: dict[str, object] = {}
         self._timeout_s = timeout_s
+        self._most_bytes = settings.most_answer_bytes
         self._observer = observer
         self.stop = stop
         self._turns = threading.BoundedSemaphore(settings.pool_size)
@@ -171,7 +172,10 @@ class WatchedStub(SoapStubAdapter):
 
     def _invoked(self, method: str, *call: Any) -> Any:
         try:
-            with call_within(self._timeout_s, stop=self.stop) as left, self._turn(left):
+            with (
+                call_within(self._timeout_s, most_bytes=self._most_bytes, stop=self.stop) as left,
+                self._turn(left),
+            ):
                 answer = super().InvokeMethod(*call)
         except ConnectFailed as err:
             cause = err.__cause__

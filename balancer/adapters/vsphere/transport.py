@@ -94,13 +94,19 @@ class WatchedSocket(ssl.SSLSocket):
 
 
 class WatchedAnswer(http.client.HTTPResponse):
-    """An answer that refuses a document type declaration, whatever the parser behind it would do."""
+    """An answer that is whole, and refuses a document type whatever the parser behind it would do.
+
+    `http.client` takes an early end for the end where it reads in pieces; a parser then finds half a
+    document, which is another kind of failure than a broken connection.
+    """
 
     _tail = b""
 
     def read(self, amt: int | None = None) -> bytes:
         """Read, and look for declarations, also across two pieces."""
         piece = super().read(amt)
+        if not piece and amt and self.length:
+            raise http.client.IncompleteRead(b"", self.length)
         seen = self._tail + piece
         if any(word in seen for word in _DECLARATIONS):
             raise ForbiddenMarkup("the answer declares a document type")
