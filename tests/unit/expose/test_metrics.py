@@ -49,6 +49,7 @@ def test_names_carry_their_unit() -> None:
     units = ("_seconds", "_bytes", "_hertz", "_ratio", "_total", "_info")
     counts = {
         *("leader", "config_last_reload_successful", "vcenter_up", "cluster_mode"),
+        "vcenter_change_hints_up",
         *("snapshot_objects", "snapshot_rejected_objects", "cluster_hosts", "cluster_vms"),
         *("host_vms", "rule_violations", "plan_moves", "concurrency_limit"),
         *("migrations_in_flight", "migrations_queued"),
