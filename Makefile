@@ -8,6 +8,7 @@ JOBS   ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check format bench-plan bench-collect soak-collect docs clean
+.PHONY: help install demo test check format bench-plan prove-once docs clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +57,10 @@ soak-collect: $(DEV) ## Read 10,000 VMs in 50 cycles and show the memory held (m
 
 bench-plan: $(DEV) ## Measure the planner against rivals (BENCH=quick: under 3 minutes)
 	$(BIN)/python -m tests.bench.planner $(BENCH_ARGS)
+
+prove-once: $(DEV) ## Lose the answers of 1,000 vMotion requests: none may be sent twice
+	$(BIN)/python -m tests.support.vcenter build
+	BALANCER_ONCE_CASES=1000 $(BIN)/python -m pytest tests/contract/test_once_on_the_wire.py
 
 docs: $(DEV) ## Write the generated reference pages anew
 	$(BIN)/python -m balancer.expose.reference_pages docs/reference

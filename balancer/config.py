@@ -49,6 +49,13 @@ def _policy_path(name: str, info: ValidationInfo) -> str:
     return str(_from_base(Path(name), info)) if _is_path(name) else name
 
 
+def _host_name(text: str) -> str:
+    is_plain = all(char.isprintable() and not char.isspace() for char in text)
+    if not is_plain or "/" in text or "@" in text:
+        raise ValueError("a name or an address, without https:// before it and without a path")
+    return text
+
+
 def _pin(text: str) -> str:
     digits = text.replace(":", "").strip().lower()
     if len(digits) != _PIN_DIGITS or not all(digit in "0123456789abcdef" for digit in digits):
@@ -69,6 +76,7 @@ FilePath = Annotated[Path, AfterValidator(_from_base)]
 SecretPath = Annotated[Path, AfterValidator(_secret_path)]
 PolicyName = Annotated[str, Field(min_length=1), AfterValidator(_policy_path)]
 Text = Annotated[str, Field(min_length=1)]
+HostName = Annotated[str, Field(min_length=1), AfterValidator(_host_name)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 ListenPort = Annotated[int, Field(ge=0, le=65_535)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
@@ -93,19 +101,44 @@ class Timeouts(_Part):
     submit_s: PositiveSeconds = 30.0
 
 
+class Proxy(_Part):
+    """The HTTP proxy through which a vCenter is reached, or where to learn of it."""
+
+    host: HostName | None = None
+    port: Port = 3128
+    credentials_file: SecretPath | None = None
+    from_environment: bool = False
+
+    def credentials(self, vcenter: str) -> str:
+        """Return `user:password`, read anew.
+
+        Raises:
+            InputError: the file cannot be read, is empty, or has no colon.
+        """
+        where = f"proxy.credentials_file of vCenter {vcenter}"
+        content = _secret(self.credentials_file or Path(), "proxy.credentials_file", vcenter)
+        if ":" not in content:
+            found = f"{_named(self.credentials_file or Path())} does not hold user:password"
+            raise InputError(where, (Problem(where=where, found=found),))
+        return content
+
+
 class VCenter(_Part):
     """One vCenter and the account used there."""
 
     name: Text
-    host: Text
+    host: HostName
     port: Port = 443
     username: Text | None = None
     username_file: SecretPath | None = None
     password_file: SecretPath
     tls: Tls = Field(default_factory=Tls)
     timeouts: Timeouts = Field(default_factory=Timeouts)
+    proxy: Proxy | None = None
     page_size: Annotated[int, Field(ge=1, le=10_000)] = 500
     full_read_every_s: PositiveSeconds = 600.0
+    pool_size: Annotated[int, Field(ge=1, le=64)] = 8
+    change_hints: bool = True
 
     def user(self) -> str:
         """Return the user name, read anew where it comes from a file.
@@ -132,6 +165,7 @@ class Cluster(_Part):
     mode: Annotated[Mode, BeforeValidator(_no_approvals)] = Mode.OBSERVE
     policies: tuple[PolicyName, ...] = (DEFAULT_POLICY,)
     interval_s: PositiveSeconds = 300.0
+    shortest_interval_s: PositiveSeconds = 60.0
 
 
 class Journal(_Part):
@@ -221,6 +255,7 @@ def _cross_mistakes(data: object, base: Path) -> Iterator[Mistake]:
         found = _wrong_user(vcenter)
         if found:
             yield Mistake(path=path, found=found, allowed="either username or username_file")
+        yield from _proxy_mistakes(vcenter, (*path, "proxy"))
     yield from _cluster_mistakes(data)
     yield from _policy_mistakes(data, base)
 
@@ -230,6 +265,18 @@ def _wrong_user(vcenter: Mapping[str, object]) -> str:
     if len(given) == 1 or (not given and _has_misspelt_user(vcenter)):
         return ""
     return "both given" if given else "neither given"
+
+
+def _proxy_mistakes(vcenter: Mapping[str, object], path: Loc) -> Iterator[Mistake]:
+    given = vcenter.get("proxy")
+    if not isinstance(given, Mapping):
+        return
+    named = [key for key in ("host", "port", "credentials_file") if given.get(key) is not None]
+    if given.get("from_environment") is True and named:
+        found = f"from_environment beside {', '.join(named)}"
+        yield Mistake(path=path, found=found, allowed="one of the two")
+    if given.get("from_environment") is not True and "host" not in named:
+        yield Mistake(path=path, found="no host", allowed="host, or from_environment: true")
 
 
 def _has_misspelt_user(vcenter: Mapping[str, object]) -> bool:
@@ -309,6 +356,11 @@ def _lost_files(vcenter: VCenter) -> Iterator[Problem]:
             read()
         except InputError as err:
             yield from err.problems
+    if vcenter.proxy and vcenter.proxy.credentials_file:
+        try:
+            vcenter.proxy.credentials(vcenter.name)
+        except InputError as err:
+            yield from err.problems
     ca_file = vcenter.tls.ca_file
     if ca_file and not is_file(ca_file):
         where = f"tls.ca_file of vCenter {vcenter.name}"
@@ -316,10 +368,12 @@ def _lost_files(vcenter: VCenter) -> Iterator[Problem]:
 
 
 def _exposed(vcenter: VCenter) -> Iterator[Problem]:
-    path = vcenter.password_file
-    if is_file(path) and path.stat().st_mode & 0o007:
-        yield Problem(
-            where=f"password_file of vCenter {vcenter.name}",
-            found=f"{path} can be read or written by every account of this machine",
-            hint=f"chmod 600 {path}",
-        )
+    proxy = vcenter.proxy.credentials_file if vcenter.proxy else None
+    secrets = {"password_file": vcenter.password_file, "proxy.credentials_file": proxy}
+    for setting, path in secrets.items():
+        if path and is_file(path) and path.stat().st_mode & 0o007:
+            yield Problem(
+                where=f"{setting} of vCenter {vcenter.name}",
+                found=f"{path} can be read or written by every account of this machine",
+                hint=f"chmod 600 {path}",
+            )

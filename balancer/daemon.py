@@ -12,12 +12,12 @@ import signal
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
+from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
 from balancer.adapters.clock import SystemClock
@@ -32,23 +32,34 @@ from balancer.collect import Sighting
 from balancer.collect.cluster_choice import find_cluster
 from balancer.config import Cluster, Config, VCenter
 from balancer.cycle import CycleReport, Site, run_cycle
+from balancer.early import EarlyCycles
 from balancer.execute import Tools
 from balancer.expose.health import Health
 from balancer.expose.logs import bind
 from balancer.expose.metrics import ClusterMetrics, Metrics
+from balancer.model.changes import Change
 from balancer.model.errors import BalancerError, SourceError
 from balancer.model.fingerprint import fingerprint
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import Seconds
 from balancer.plan import PlanSettings
-from balancer.policy.types import Mode, Policy
-from balancer.ports import Clock, Inventory, Migrator, Store
+from balancer.ports import Clock, Store
 from balancer.version import VERSION
+from balancer.watch import Link, Watch
 
 log = logging.getLogger(__name__)
 
 STOP_WITHIN_S = 8.0
-"""How long a stop waits for running cycles; service managers expect an end within ten seconds."""
+"""How long a stop takes, with the logouts; service managers expect an end within ten seconds."""
+
+LOGOUT_WITHIN_S = 1.5
+"""What the logouts have in any case."""
+
+GIVE_UP_AFTER_S = 4.0
+"""How long a stop waits for running cycles before it ends their reads of a vCenter that hangs."""
+
+KEEP_ALIVE_EVERY_S = 60.0
+"""How often it is looked whether a session has been idle for long."""
 
 HEARTBEAT_S = 1.0
 """How often the main thread looks up while it waits for a signal."""
@@ -66,33 +77,6 @@ MOST_DOUBLINGS = 12
 """Keeps the back-off a sane number; any interval is shorter by then."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Link:
-    """One vCenter: its reading and its writing side, and how to log out. Connects when first asked."""
-
-    name: str
-    inventory: Inventory
-    migrator: Migrator
-    close: Callable[[], None]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Watch:
-    """One cluster that the daemon works on, and everything its cycles are given."""
-
-    name: str
-    link: Link
-    mode: Mode
-    policy: Policy
-    interval_s: Seconds
-    settings: PlanSettings = field(default_factory=PlanSettings)
-
-    @property
-    def key(self) -> str:
-        """Return what names the cluster among those of all vCenters."""
-        return f"{self.link.name}/{self.name}"
-
-
 class ClusterJob:
     """The cycles of one cluster: never two at once, tried again with back-off after a failure."""
 
@@ -104,18 +88,32 @@ class ClusterJob:
         self._busy = threading.Lock()
         self._failures = 0
         self._last: Sighting | None = None
+        self._early = EarlyCycles(daemon.clock, shortest_s=watch.shortest_interval_s)
 
     def run(self) -> None:
         """Run one cycle; every failure ends here, in the log and in the metrics."""
         if self._daemon.may_submit() is not None or not self._busy.acquire(blocking=False):
             return
         cycle_id = secrets.token_hex(4)
+        self._early.begun()
         self._metrics.cycle_scheduled(self._daemon.next_turn(self.watch))
         try:
             with bind(cycle_id=cycle_id, vcenter=self.watch.link.name, cluster=self.watch.name):
                 self._run(cycle_id)
         finally:
             self._busy.release()
+            self._run_early(self._early.ended())
+
+    def hinted(self, changes: tuple[Change, ...]) -> None:
+        """Hear of changes in this cluster; a cycle runs early where they are worth one."""
+        self._run_early(self._early.heard(changes))
+
+    def _run_early(self, delay_s: Seconds | None) -> None:
+        """Run a cycle after the delay, unless the next regular one comes first."""
+        if delay_s is not None and self._daemon.is_before_next_turn(self.watch, delay_s):
+            name = {"cluster": self.watch.name, "vcenter": self.watch.link.name}
+            log.info("cycle runs early", extra={**name, "in_s": round(delay_s, 1)})
+            self._daemon.run_later(self, delay_s, why="early")
 
     def _run(self, cycle_id: str) -> None:
         try:
@@ -157,6 +155,10 @@ class ClusterJob:
 
     def _succeed(self, report: CycleReport) -> None:
         self._failures, self._last = 0, report.seen.sighting
+        sent = {outcome.move.vm for outcome in report.outcomes if outcome.was_sent}
+        self._early.moved(sent)
+        if self.watch.link.changes is not None:
+            self.watch.link.changes.follow(report.seen.snapshot.cluster.id, self.hinted)
         self._daemon.health.vcenter_up(self.watch.link.name)
         self._daemon.health.cycle_ended(self.watch.key)
         extra = {
@@ -177,7 +179,7 @@ class ClusterJob:
         self._failures += 1
         delay_s = FIRST_RETRY_S * 2 ** min(self._failures - 1, MOST_DOUBLINGS)
         if error.is_transient and delay_s < self.watch.interval_s:
-            self._daemon.run_later(self, delay_s)
+            self._daemon.run_later(self, delay_s, why="again")
 
     def missed(self) -> None:
         """Count a cycle that did not start in time, as when the one before it still migrates VMs."""
@@ -210,6 +212,8 @@ class Daemon:
     def start(self, metrics_of: Callable[[Watch], ClusterMetrics]) -> None:
         """Start one interval job per cluster, the first cycle at once."""
         self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
+        for link in self._links():
+            self._add_workers(link)
         for watch in self._watches:
             job = ClusterJob(watch, self, metrics_of(watch))
             self._jobs.append(job)
@@ -218,6 +222,7 @@ class Daemon:
                 "interval",
                 seconds=watch.interval_s,
                 id=watch.key,
+                executor=watch.link.name,
                 max_instances=1,
                 coalesce=True,
                 misfire_grace_time=max(int(watch.interval_s), 1),
@@ -225,13 +230,45 @@ class Daemon:
             )
         self._scheduler.start()
 
-    def run_later(self, job: ClusterJob, delay_s: Seconds) -> None:
-        """Run a cluster's cycle once more before its next turn."""
+    def run_later(self, job: ClusterJob, delay_s: Seconds, *, why: str) -> None:
+        """Run a cluster's cycle once more before its next turn. One for each reason is kept."""
         if self._stopping.is_set():
             return
-        at = self.clock.now() + timedelta(seconds=delay_s)
-        name = f"{job.watch.key} again"
-        self._scheduler.add_job(job.run, "date", run_date=at, id=name, replace_existing=True)
+        self._scheduler.add_job(
+            job.run,
+            "date",
+            run_date=self.clock.now() + timedelta(seconds=delay_s),
+            id=f"{job.watch.key} {why}",
+            executor=job.watch.link.name,
+            misfire_grace_time=None,
+            replace_existing=True,
+        )
+
+    def is_before_next_turn(self, watch: Watch, delay_s: Seconds) -> bool:
+        """Whether a moment comes before the cluster's next regular cycle begins."""
+        job = self._scheduler.get_job(watch.key)
+        if job is None or job.next_run_time is None:
+            return False
+        is_before: bool = self.clock.now() + timedelta(seconds=delay_s) < job.next_run_time
+        return is_before
+
+    def _links(self) -> tuple[Link, ...]:
+        return tuple({watch.link.name: watch.link for watch in self._watches}.values())
+
+    def _add_workers(self, link: Link) -> None:
+        """Give a vCenter a worker for each of its clusters, and one for what is done beside."""
+        clusters = sum(1 for watch in self._watches if watch.link.name == link.name)
+        self._scheduler.add_executor(ThreadPoolExecutor(clusters + 1), alias=link.name)
+        self._scheduler.add_job(
+            link.keep_alive,
+            "interval",
+            seconds=KEEP_ALIVE_EVERY_S,
+            id=f"{link.name} keep alive",
+            executor=link.name,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+        )
 
     def next_turn(self, watch: Watch) -> datetime:
         """Return when the cluster's next cycle is due."""
@@ -242,20 +279,29 @@ class Daemon:
         self._stopping.set()
         self.health.stopping()
         log.info("stopping: nothing more is submitted, running migrations go on")
-        ended = threading.Thread(
-            target=self._scheduler.shutdown, kwargs={"wait": True}, daemon=True
-        )
-        ended.start()
-        ended.join(STOP_WITHIN_S)
-        if not ended.is_alive():
-            for link in {watch.link.name: watch.link for watch in self._watches}.values():
-                link.close()
-        return not ended.is_alive()
+        ends_at = self.clock.monotonic() + STOP_WITHIN_S
+        ended = _alongside(partial(self._scheduler.shutdown, wait=True))
+        ended.join(GIVE_UP_AFTER_S)
+        if ended.is_alive():
+            for link in self._links():
+                link.give_up()
+        ended.join(max(ends_at - self.clock.monotonic(), 0.0))
+        is_clean = not ended.is_alive()
+        leaving = [_alongside(link.close) for link in self._links()] if is_clean else []
+        for thread in leaving:
+            thread.join(max(ends_at - self.clock.monotonic(), LOGOUT_WITHIN_S))
+        return is_clean and not any(thread.is_alive() for thread in leaving)
 
     def _missed(self, event: JobEvent) -> None:
         for job in self._jobs:
             if job.watch.key == event.job_id:
                 job.missed()
+
+
+def _alongside(work: Callable[[], None]) -> threading.Thread:
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    return thread
 
 
 def serve(config: Config) -> int:
@@ -292,12 +338,16 @@ def serve(config: Config) -> int:
 
 
 def _link(vcenter: VCenter, metrics: Metrics) -> Link:
-    connection = connect(settings_of(vcenter), observer=metrics.for_vcenter(vcenter.name))
+    observer = metrics.for_vcenter(vcenter.name)
+    connection = connect(settings_of(vcenter), observer=observer)
     return Link(
         name=vcenter.name,
         inventory=connection.inventory,
         migrator=connection.migrator(),
         close=connection.close,
+        keep_alive=connection.keep_alive,
+        give_up=connection.give_up,
+        changes=connection.watcher(observer) if vcenter.change_hints else None,
     )
 
 
@@ -308,6 +358,7 @@ def _watch(config: Config, cluster: Cluster, link: Link) -> Watch:
         mode=cluster.mode,
         policy=config.policy_of(cluster),
         interval_s=cluster.interval_s,
+        shortest_interval_s=cluster.shortest_interval_s,
         settings=PlanSettings(open_solver=SolverProcesses),
     )
 

@@ -93,6 +93,10 @@ _VCENTER_SPECS = (
         "Seconds from a call to its answer.",
     ),
     _counter("vcenter_logins_total", (*VCENTER, "result"), "Sessions opened, or not."),
+    _gauge(
+        "vcenter_change_hints_up", VCENTER, "1 while the vCenter tells of changes between cycles."
+    ),
+    _counter("vcenter_changes_total", (*VCENTER, "kind"), "Changes told by the vCenter, ours too."),
     _gauge("vcenter_clock_offset_seconds", VCENTER, "The vCenter's clock minus ours."),
     _counter(
         "vcenter_faulty_samples_total",

@@ -24,6 +24,7 @@ class VcenterMetrics:
         self._results = Words(most=16)
         self._causes = Words(most=24)
         self._outcomes = Words(most=24)
+        self._kinds = Words(most=24)
         self._rejected = threading.local()
 
     def request(self, method: str, result: str, seconds: Seconds) -> None:
@@ -38,6 +39,16 @@ class VcenterMetrics:
         """Count one login."""
         counter = self._instruments.counter("balancer_vcenter_logins_total")
         counter.labels(self.label, self._results.word(result)).inc()
+
+    def listening(self, is_listening: bool) -> None:
+        """Take note whether changes are heard of between cycles."""
+        gauge = self._instruments.gauge("balancer_vcenter_change_hints_up")
+        gauge.labels(self.label).set(float(is_listening))
+
+    def changed(self, kind: str) -> None:
+        """Count one change that was heard of."""
+        counter = self._instruments.counter("balancer_vcenter_changes_total")
+        counter.labels(self.label, self._kinds.word(kind)).inc()
 
     def rejected(self, kind: str, cause: str, count: int) -> None:
         """Take the objects of one read that are not in the snapshot."""

@@ -5,6 +5,7 @@ BalancerError              something was attempted and did not work; the message
 |- SourceError             vCenter could not be asked
 |  |- SourceUnreachable    network, DNS, time-out: transient, try again
 |  |- LoginRefused         wrong user or password: do not try again at once (lock-out)
+|  |- CredentialsUnreadable user name or password is not there: transient, a file may be exchanged
 |  |- UntrustedCertificate TLS verification failed: permanent until somebody acts
 |  `- SourceAnswerInvalid  the server answered with something that cannot be understood
 |- SubmitError             a vMotion was not started; nothing moves
@@ -78,6 +79,10 @@ class LoginRefused(SourceError):
     """User name or password was refused. Not tried again at once, so that no account is locked."""
 
     retry_after_s = 900.0
+
+
+class CredentialsUnreadable(SourceError):
+    """The file with the user name or the password cannot be read. Nothing was sent."""
 
 
 class UntrustedCertificate(SourceError):

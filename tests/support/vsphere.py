@@ -89,6 +89,10 @@ class SlowProxy:
         """Swallow everything that the server answers from now on."""
         self._is_silent = True
 
+    def turn_to(self, host: str, port: int) -> None:
+        """Relay new connections to another server."""
+        self._target = (host, port)
+
     def drip(self) -> None:
         """Pass one byte of the server's answers at a time, fifty a second."""
         self._drips = True

@@ -1,18 +1,26 @@
-"""The door to one vCenter: an inventory, and on request a migrator, each with a session of its own.
+"""The door to one vCenter: an inventory, on request a migrator and a watcher, each with its own session.
 
 Owns the putting together of settings, sessions and ports. Does no I/O by itself: the first read logs in.
 Reads and mutations never share a session, so that retries of the one can never repeat the other. Used by
 the composition root and the commands.
 """
 
+import threading
+from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from balancer.adapters.vsphere.guard import LoginGuard
 from balancer.adapters.vsphere.inventory import VsphereInventory
 from balancer.adapters.vsphere.migrator import VsphereMigrator
-from balancer.adapters.vsphere.observer import RequestObserver, Unobserved
-from balancer.adapters.vsphere.session import LoginGuard, Session
+from balancer.adapters.vsphere.observer import ChangeObserver, RequestObserver, Unobserved
+from balancer.adapters.vsphere.session import Session
 from balancer.adapters.vsphere.settings import VsphereSettings
+from balancer.adapters.vsphere.watcher import ANSWER_WITHIN_S, ChangeWatcher, NothingKept
+from balancer.model.units import Seconds
+
+IDLE_S: Seconds = 600.0
+"""A session that was not used for so long is kept alive."""
 
 
 class VsphereConnection:
@@ -22,8 +30,11 @@ class VsphereConnection:
         self._settings = settings
         self._observer = observer
         self._guard = LoginGuard()
+        self._sessions: list[Session] = []
         self._migrator: VsphereMigrator | None = None
-        self.inventory = VsphereInventory(self._session(settings.read_timeout_s), observer=observer)
+        self._watcher: ChangeWatcher | None = None
+        self._reading = self._session(settings.read_timeout_s)
+        self.inventory = VsphereInventory(self._reading, observer=observer)
 
     def migrator(self) -> VsphereMigrator:
         """Return the migrator, made at the first call. What only plans never calls this."""
@@ -31,11 +42,35 @@ class VsphereConnection:
             self._migrator = VsphereMigrator(self._session(self._settings.submit_timeout_s))
         return self._migrator
 
+    def watcher(self, observer: ChangeObserver) -> ChangeWatcher:
+        """Return the watcher, made at the first call. It does nothing until a cluster is followed."""
+        if self._watcher is None:
+            session = self._session(ANSWER_WITHIN_S)
+            self._watcher = ChangeWatcher(session, observer=observer, caches=NothingKept())
+        return self._watcher
+
+    def keep_alive(self) -> None:
+        """Use the sessions that were idle for ten minutes; never fails.
+
+        vCenter ends a session that was idle for 30 minutes unless told otherwise (`config.vmacore.soap.
+        sessionTimeout`). One that has ended costs a login at its next use, no more.
+        """
+        for session in self._sessions:
+            session.keep_alive(IDLE_S)
+
+    def give_up(self) -> None:
+        """End the reads that are under way, with an error at once. What was asked to move goes on."""
+        self._reading.stop()
+
     def close(self) -> None:
-        """Log out everywhere; never fails."""
-        self.inventory.close()
-        if self._migrator is not None:
-            self._migrator.close()
+        """Log out everywhere, side by side; never fails."""
+        ends: list[Callable[[], None]] = [self.inventory.close]
+        ends += [part.close for part in (self._migrator, self._watcher) if part is not None]
+        threads = [threading.Thread(target=end, daemon=True) for end in ends]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
 
     def __enter__(self) -> Self:
         """Return itself."""
@@ -51,9 +86,11 @@ class VsphereConnection:
         self.close()
 
     def _session(self, timeout_s: float) -> Session:
-        return Session(
+        made = Session(
             self._settings, guard=self._guard, observer=self._observer, timeout_s=timeout_s
         )
+        self._sessions.append(made)
+        return made
 
 
 def connect(

@@ -18,7 +18,8 @@ class RequestObserver(Protocol):
         """Take one finished call.
 
         `method` is the wire name, such as `RetrievePropertiesEx`. `result` is `ok`, `fault`,
-        `not_connected`, `timeout`, `broken` or `unreadable`.
+        `not_connected`, `timeout`, `broken`, `http_error`, `too_large`, `stopped` or `unreadable`.
+        An answer that was read and lacks what is always there counts as method `Answer`.
         """
 
     def login(self, result: str) -> None:
@@ -40,8 +41,24 @@ class RequestObserver(Protocol):
         """Take values of one reading that are no numbers: `gap`, `negative` or `unreadable`."""
 
 
+class ChangeObserver(Protocol):
+    """Hears of the hints that a vCenter gives between cycles."""
+
+    def listening(self, is_listening: bool) -> None:
+        """Take note whether changes are heard of at present."""
+
+    def changed(self, kind: str) -> None:
+        """Take one change, by the word of its `ChangeKind`."""
+
+
 class Unobserved:
     """Nobody listens."""
+
+    def listening(self, is_listening: bool) -> None:
+        """Ignore it."""
+
+    def changed(self, kind: str) -> None:
+        """Ignore a change."""
 
     def request(self, method: str, result: str, seconds: Seconds) -> None:
         """Ignore a call."""

@@ -1,65 +1,48 @@
 """One login at one vCenter: opened when first needed, renewed once when it has died, logged out at the end.
 
-Owns the session and the guard against locked accounts. Must never log in twice at a time, never try a
-refused password again within its time, and never take an ESXi host for a vCenter. Sits between the
-clients (`reading`, `migrator`) and the stub.
+Owns the session. Must never log in twice at a time, never try a refused password again within its time
+(see `guard`), and never take an ESXi host for a vCenter. Sits between the clients (`reading`,
+`migrator`, `watcher`) and the stub.
 """
 
 # mypy: disable-error-code="no-untyped-call"
 # pyVmomi marks itself as typed, its run-time part is not.
 
 import contextlib
-import hashlib
 import http.client
 import ssl
 import threading
 import time
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from pyVmomi import vim, vmodl
 
+from balancer.adapters.vsphere.deadline import call_within
 from balancer.adapters.vsphere.faults import fault_line
+from balancer.adapters.vsphere.guard import LoginGuard
 from balancer.adapters.vsphere.observer import OK, RequestObserver
 from balancer.adapters.vsphere.settings import VsphereSettings
-from balancer.adapters.vsphere.stub import CallFailed, WatchedStub
-from balancer.adapters.vsphere.transport import call_within, tls_context
+from balancer.adapters.vsphere.stub import Broken, CallFailed, Unreadable, WatchedStub
+from balancer.adapters.vsphere.transport import tls_context
 from balancer.adapters.vsphere.versions import NoCommonVersion, negotiate
-from balancer.adapters.vsphere.wording import login_refused, source_error
-from balancer.model.errors import LoginRefused, SourceAnswerInvalid, UntrustedCertificate
+from balancer.adapters.vsphere.wording import (
+    credentials_unreadable,
+    held_back,
+    login_refused,
+    not_understood,
+    source_error,
+)
+from balancer.model.errors import (
+    BalancerError,
+    LoginRefused,
+    SourceAnswerInvalid,
+    SourceError,
+    UntrustedCertificate,
+)
 from balancer.model.units import Seconds
 
-_MOST_REFUSALS = 2
-_LOGOUT_S = 3.0
-_WINDOW_S = LoginRefused.retry_after_s or 0.0
-
-
-class LoginGuard:
-    """Keep wrong passwords from locking an account; shared by all sessions of one vCenter.
-
-    After a refusal the same password is not sent again for `LoginRefused.retry_after_s`; another one
-    is, but no more than two wrong ones within that time. vCenter locks an account after five in three
-    minutes unless told otherwise. Source: vSphere SSO lockout policy, defaults.
-    """
-
-    def __init__(self, monotonic: Callable[[], Seconds] = time.monotonic) -> None:
-        self._monotonic = monotonic
-        self._refusals: list[tuple[Seconds, bytes]] = []
-
-    def allows(self, password: str) -> bool:
-        """Whether a login with this password may be sent now."""
-        now = self._monotonic()
-        self._refusals = [(at, tried) for at, tried in self._refusals if now - at < _WINDOW_S]
-        known = any(tried == _digest(password) for _, tried in self._refusals)
-        return not known and len(self._refusals) < _MOST_REFUSALS
-
-    def note_refusal(self, password: str) -> None:
-        """Remember that the server refused this password."""
-        self._refusals.append((self._monotonic(), _digest(password)))
-
-
-def _digest(password: str) -> bytes:
-    return hashlib.sha256(password.encode()).digest()
+_LOGOUT_S = 1.5
+_PROBE_S = 10.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,8 +62,18 @@ class Opened:
         return service
 
 
+@dataclass(frozen=True, slots=True)
+class _Credentials:
+    username: str
+    password: str
+
+    @property
+    def both(self) -> str:
+        return f"{self.username}\0{self.password}"
+
+
 class Session:
-    """One login, shared by threads. Each call on it has `timeout_s` in all."""
+    """One login, shared by threads. Each call on it, and a login as a whole, has `timeout_s` in all."""
 
     def __init__(
         self,
@@ -96,6 +89,14 @@ class Session:
         self._timeout_s = timeout_s
         self._lock = threading.Lock()
         self._opened: Opened | None = None
+        self._attempts = 0
+        self._failure: SourceError | None = None
+        self._stop = threading.Event()
+
+    @property
+    def is_stopped(self) -> bool:
+        """Whether the session has been stopped and will answer nothing more."""
+        return self._stop.is_set()
 
     def opened(self) -> Opened:
         """Return the session, logging in where there is none.
@@ -108,22 +109,57 @@ class Session:
     def renewed(self, dead: Opened | None) -> Opened:
         """Return a session other than `dead`. Of several threads that ask, one logs in.
 
+        The others share what came of it, also a failure: twenty threads before a dead vCenter wait for
+        one time-out, not for twenty.
+
         Raises:
             SourceError: the login did not work.
         """
+        seen = self._attempts
         with self._lock:
-            if self._opened is None or self._opened is dead:
-                if dead is not None:
-                    dead.stub.retire()
-                self._opened = None
+            if self._opened is not None and self._opened is not dead:
+                return self._opened
+            if self._attempts != seen and self._failure is not None:
+                raise type(self._failure)(str(self._failure)) from self._failure
+            self._discard(dead)
+            self._attempts += 1
+            self._failure = None
+            try:
                 self._opened = self._login()
+            except SourceError as err:
+                self._failure = err
+                raise
             return self._opened
 
+    def distrusted(self, opened: Opened) -> None:
+        """Give a session up whose server's certificate is no longer accepted.
+
+        The next one reads the authorities' file anew, which may have been exchanged since.
+        """
+        with self._lock:
+            if self._opened is opened:
+                self._discard(opened)
+
+    def keep_alive(self, idle_s: Seconds) -> None:
+        """Ask for the clock where nothing was asked for `idle_s`, so that the server keeps the session.
+
+        Never logs in and never fails: what is dead is found by the next call.
+        """
+        opened = self._opened
+        if opened is not None and time.monotonic() - opened.stub.used_at >= idle_s:
+            with call_within(_PROBE_S), contextlib.suppress(CallFailed, vmodl.MethodFault):
+                opened.service().CurrentTime()
+
+    def stop(self) -> None:
+        """End every call that is under way, and every later one, with an error at once."""
+        self._stop.set()
+
     def close(self) -> None:
-        """Log out, within three seconds. Never fails: a session that cannot be ended dies of age."""
+        """Log out, within 1.5 seconds. Never fails: a session that cannot be ended dies of age."""
         with self._lock:
             opened, self._opened = self._opened, None
         if opened is not None:
+            opened.stub.stop = None  # this one call may still be made
             with (
                 call_within(_LOGOUT_S),
                 contextlib.suppress(CallFailed, vmodl.MethodFault),
@@ -131,15 +167,26 @@ class Session:
                 opened.sessions.Logout()
             opened.stub.retire()
 
+    def not_understood(self, attempted: str, failure: Exception) -> SourceError:
+        """Count an answer that lacks what is always there, and return the error that stands for it."""
+        self._observer.request("Answer", Unreadable.result, 0.0)
+        return not_understood(self.settings, attempted, f"{type(failure).__name__}: {failure}")
+
+    def _discard(self, dead: Opened | None) -> None:
+        self._opened = None
+        if dead is not None:
+            dead.stub.retire()
+
     def _login(self) -> Opened:
-        password = self._password()
-        if not self._guard.allows(password):
-            raise login_refused(self.settings, "a login was refused a short time ago")
+        who = self._credentials()
+        self._check_guard(who)
         try:
-            opened = self._entered(password)
+            opened = self._entered(who)
         except LoginRefused:
-            self._guard.note_refusal(password)
             self._observer.login("refused")
+            raise
+        except SourceError:
+            self._observer.login("failed")
             raise
         except (CallFailed, vmodl.MethodFault, NoCommonVersion) as err:
             self._observer.login("failed")
@@ -150,48 +197,72 @@ class Session:
         self._observer.login(OK)
         return opened
 
-    def _password(self) -> str:
+    def _credentials(self) -> _Credentials:
         try:
-            return self.settings.current_password()
-        except OSError as err:
-            raise login_refused(self.settings, f"the password cannot be read ({err})") from err
+            return _Credentials(self.settings.current_username(), self.settings.current_password())
+        except (BalancerError, OSError) as err:
+            raise credentials_unreadable(self.settings, err) from err
 
-    def _entered(self, password: str) -> Opened:
-        context = self._tls()
-        version = negotiate(self.settings, context)
-        stub = WatchedStub(
-            self.settings,
-            context,
-            version=version,
-            timeout_s=self._timeout_s,
-            observer=self._observer,
-        )
-        try:
-            return self._logged_in(stub, password)
-        except BaseException:
-            stub.retire()
-            raise
+    def _entered(self, who: _Credentials) -> Opened:
+        with call_within(self._timeout_s, stop=self._stop):
+            context = self._tls()
+            version = negotiate(self.settings, context)
+            stub = WatchedStub(
+                self.settings,
+                context,
+                version=version,
+                timeout_s=self._timeout_s,
+                observer=self._observer,
+                stop=self._stop,
+            )
+            try:
+                return self._logged_in(stub, who)
+            except BaseException:
+                stub.retire()
+                raise
 
-    def _logged_in(self, stub: WatchedStub, password: str) -> Opened:
+    def _logged_in(self, stub: WatchedStub, who: _Credentials) -> Opened:
         content = vim.ServiceInstance("ServiceInstance", stub).RetrieveContent()
-        about, sessions = content.about, content.sessionManager
-        if about.apiType != "VirtualCenter" or sessions is None:
+        about = getattr(content, "about", None)
+        if about is None:
+            raise not_understood(self.settings, "log in", "it does not say what it is")
+        if about.apiType != "VirtualCenter" or content.sessionManager is None:
             raise SourceAnswerInvalid(
                 f"Could not use {self.settings.where}: {about.fullName} answers there, which is no"
                 " vCenter. Give the address of the vCenter that manages the cluster."
             )
-        try:
-            sessions.Login(self.settings.username, password, None)
-        except (vim.fault.InvalidLogin, vim.fault.NoPermission) as err:
-            raise login_refused(self.settings, f"the server refused ({fault_line(err)})") from err
+        with self._guard.turn():
+            self._send_login(content.sessionManager, who)
         return Opened(
             stub=stub,
             content=content,
-            sessions=sessions,
+            sessions=content.sessionManager,
             version=str(stub.version),
             instance_uuid=about.instanceUuid or "",
             api_version=about.apiVersion,
         )
+
+    def _send_login(self, sessions: vim.SessionManager, who: _Credentials) -> None:
+        """Send one login. What became of it is noted before another session may send its own."""
+        self._check_guard(who)
+        try:
+            sessions.Login(who.username, who.password, None)
+        except (vim.fault.InvalidLogin, vim.fault.NoPermission) as err:
+            self._guard.note_refusal(who.both)
+            what = f"the server refused ({fault_line(err)})"
+            raise login_refused(self.settings, who.username, what) from err
+        except (Broken, Unreadable) as err:
+            self._guard.note_no_answer()
+            raise source_error(self.settings, "log in", err) from err
+        self._guard.note_success()
+
+    def _check_guard(self, who: _Credentials) -> None:
+        if not self._guard.allows(who.both):
+            what = "a login was refused a short time ago"
+            raise login_refused(self.settings, who.username, what)
+        wait_s = self._guard.waits_for_s()
+        if wait_s > 0:
+            raise held_back(self.settings, who.username, wait_s)
 
     def _tls(self) -> ssl.SSLContext:
         try:

@@ -8,9 +8,32 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from balancer.adapters.vsphere.deadline import MAX_ANSWER_BYTES
 from balancer.model.units import Seconds
 
 _SHA256_HEX_DIGITS = 64
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ProxySettings:
+    """An HTTP proxy that opens ways with CONNECT. It is spoken to without TLS.
+
+    `credentials` are `user:password`, or a callable that is asked before each connection. None: the
+    proxy asks for none.
+    """
+
+    host: str
+    port: int
+    credentials: str | Callable[[], str] | None = field(default=None, repr=False)
+
+    @property
+    def where(self) -> str:
+        """Return host and port for messages."""
+        return f"{self.host}:{self.port}"
+
+    def current_credentials(self) -> str | None:
+        """Return the credentials as they are now."""
+        return self.credentials() if callable(self.credentials) else self.credentials
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,12 +41,15 @@ class VsphereSettings:
     """One vCenter. `name` stands in journal, metrics and log; `host` is resolved and verified.
 
     `password` may be a callable: it is asked before each login, so that a changed file counts at
-    once. `thumbprint_sha256` pins the server's certificate (64 hex digits, colons allowed) and then
-    stands in for the certificate authorities. `page_size` is in objects per page. `full_read_every_s` is
-    the longest time that facts which seldom change are kept.
+    once. So is `username_source` where given; `username` is then the name that messages show.
+    `thumbprint_sha256` pins the server's certificate (64 hex digits, colons allowed) and then
+    stands in for the certificate authorities. `page_size` is in objects per page, `pool_size` the
+    most connections that one session has at a time; an answer longer than `most_answer_bytes` is
+    given up. `full_read_every_s` is the longest time that facts which seldom
+    change are kept.
 
     Raises:
-        ValueError: a number is out of range or the thumbprint is not one.
+        ValueError: a number is out of range, the thumbprint is not one, or the host holds a blank.
     """
 
     name: str
@@ -38,6 +64,10 @@ class VsphereSettings:
     submit_timeout_s: Seconds = 30.0
     page_size: int = 500
     full_read_every_s: Seconds = 600.0
+    username_source: Callable[[], str] | None = field(default=None, repr=False)
+    proxy: ProxySettings | None = None
+    pool_size: int = 8
+    most_answer_bytes: int = MAX_ANSWER_BYTES
 
     def __post_init__(self) -> None:
         """Check the ranges."""
@@ -51,8 +81,11 @@ class VsphereSettings:
         ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
-        if self.page_size < 1:
-            raise ValueError(f"page_size must be at least 1, not {self.page_size}")
+        for name in ("page_size", "pool_size", "most_answer_bytes"):
+            if getattr(self, name) < 1:
+                raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
+        if not self.host or any(c.isspace() or not c.isprintable() for c in self.host):
+            raise ValueError(f"host must be a name or an address, not {self.host!r}")
         if self.thumbprint_sha256 is not None and self.pin is None:
             raise ValueError("thumbprint_sha256 must have 64 hexadecimal digits")
 
@@ -73,3 +106,7 @@ class VsphereSettings:
     def current_password(self) -> str:
         """Return the password as it is now."""
         return self.password if isinstance(self.password, str) else self.password()
+
+    def current_username(self) -> str:
+        """Return the user name as it is now."""
+        return self.username if self.username_source is None else self.username_source()

@@ -11,8 +11,10 @@ wire.
 
 import http.client
 import ssl
+import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from typing import Any, TypeVar
 from xml.parsers.expat import ExpatError
@@ -20,17 +22,23 @@ from xml.parsers.expat import ExpatError
 from pyVmomi import vmodl
 from pyVmomi.SoapAdapter import SoapStubAdapter
 
+from balancer.adapters.vsphere.deadline import (
+    AnswerTooLarge,
+    Budget,
+    CallStopped,
+    DeadlinePassed,
+    call_within,
+)
 from balancer.adapters.vsphere.exchange import exchanged
 from balancer.adapters.vsphere.leaf_answer import Stream
 from balancer.adapters.vsphere.observer import OK, RequestObserver
 from balancer.adapters.vsphere.settings import VsphereSettings
-from balancer.adapters.vsphere.transport import ConnectFailed, WatchedConnection, call_within
+from balancer.adapters.vsphere.transport import ConnectFailed, WatchedConnection
 from balancer.model.units import Seconds
 
 T = TypeVar("T")
 
-# What pyVmomi's deserialiser raises on content that it does not know.
-_UNREADABLE = (
+UNREADABLE = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -40,6 +48,7 @@ _UNREADABLE = (
     TypeError,
     ValueError,
 )
+"""What pyVmomi's deserialiser raises on content that it does not know, and what reading it then does."""
 
 
 class CallFailed(Exception):
@@ -71,6 +80,24 @@ class TookTooLong(Broken):
     result = "timeout"
 
 
+class TooLarge(Broken):
+    """The answer was given up at the cap on its size."""
+
+    result = "too_large"
+
+
+class NotServed(Broken):
+    """Something answered over HTTP that is not the API, such as 503 of a proxy in front of it."""
+
+    result = "http_error"
+
+
+class Stopped(Broken):
+    """The call was ended from our side: it may or may not have been received."""
+
+    result = "stopped"
+
+
 class Unreadable(CallFailed):
     """The server answered, and pyVmomi cannot read it (an unknown enumeration value, for one)."""
 
@@ -78,7 +105,11 @@ class Unreadable(CallFailed):
 
 
 class WatchedStub(SoapStubAdapter):
-    """A stub for one session. Safe for several threads; each call has `timeout_s` in all."""
+    """A stub for one session. Safe for several threads; each call has `timeout_s` in all.
+
+    At most `pool_size` calls are on the wire at a time, each on a connection of its own; the others wait
+    for their turn, within their time. `stop` ends every call that is under way.
+    """
 
     def __init__(
         self,
@@ -88,6 +119,7 @@ class WatchedStub(SoapStubAdapter):
         version: str,
         timeout_s: Seconds,
         observer: RequestObserver,
+        stop: threading.Event | None = None,
     ) -> None:
         # Without compression the cap on received bytes bounds what is parsed, too.
         super().__init__(
@@ -96,12 +128,17 @@ class WatchedStub(SoapStubAdapter):
             version=version,
             sslContext=context,
             acceptCompressedResponses=False,
+            poolSize=settings.pool_size,
         )
         self.scheme: Any = partial(WatchedConnection, settings=settings, context=context)
         self.schemeArgs: dict[str, object] = {}
         self._timeout_s = timeout_s
+        self._most_bytes = settings.most_answer_bytes
         self._observer = observer
+        self.stop = stop
+        self._turns = threading.BoundedSemaphore(settings.pool_size)
         self._is_retired = False
+        self.used_at = time.monotonic()
 
     def retire(self) -> None:
         """Close every connection, and those of calls that are still under way when they end."""
@@ -154,14 +191,45 @@ class WatchedStub(SoapStubAdapter):
 
     def _bounded(self, method: str, work: Callable[[], T]) -> T:
         try:
-            with call_within(self._timeout_s):
-                return work()
+            with (
+                call_within(self._timeout_s, most_bytes=self._most_bytes, stop=self.stop) as left,
+                self._turn(left),
+            ):
+                answer = work()
         except ConnectFailed as err:
             cause = err.__cause__
             raise NotConnected(method, cause if isinstance(cause, Exception) else err) from err
         except TimeoutError as err:
             raise TookTooLong(method, err) from err
         except (OSError, http.client.HTTPException) as err:
-            raise Broken(method, err) from err
-        except _UNREADABLE as err:
+            raise _broken(err)(method, err) from err
+        except UNREADABLE as err:
             raise Unreadable(method, err) from err
+        except Exception as err:
+            if type(err) is Exception:  # pyVmomi's, for a 500 that carries no fault
+                raise Unreadable(method, err) from err
+            raise
+        self.used_at = time.monotonic()
+        if isinstance(answer, vmodl.MethodFault):  # a fault that came with 200
+            raise answer
+        return answer
+
+    @contextmanager
+    def _turn(self, left: Budget) -> Iterator[None]:
+        try:
+            while not self._turns.acquire(timeout=left.slice_s()):
+                pass
+        except (DeadlinePassed, CallStopped) as err:
+            raise ConnectFailed("every connection was in use") from err
+        try:
+            yield
+        finally:
+            self._turns.release()
+
+
+def _broken(err: Exception) -> type[Broken]:
+    if isinstance(err, AnswerTooLarge):
+        return TooLarge
+    if isinstance(err, CallStopped):
+        return Stopped
+    return NotServed if type(err) is http.client.HTTPException else Broken

@@ -2,40 +2,55 @@
 
 Owns the socket. A read time-out alone counts from byte to byte, so that a server which drips one byte a
 second defeats it; here each receive gets what is left of the whole call's time. Must never switch
-verification off without a pin, and must never send a byte before the certificate is accepted. Sits
-below pyVmomi's stub and the version negotiation.
+verification off without a pin, and must never send a byte to the vCenter before its certificate is
+accepted. Sits below pyVmomi's stub and the version negotiation.
 """
 
 import hashlib
 import http.client
 import socket
 import ssl
-import threading
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from balancer.adapters.vsphere.deadline import (
+    MAX_ANSWER_BYTES,
+    AnswerTooLarge,
+    Budget,
+    CallStopped,
+    DeadlinePassed,
+    budget,
+    call_within,
+)
+from balancer.adapters.vsphere.reach import reached
 from balancer.adapters.vsphere.settings import VsphereSettings
-from balancer.model.units import Seconds
 
 if TYPE_CHECKING:
     from _typeshed import ReadableBuffer, WriteableBuffer
 
-MAX_ANSWER_BYTES = 256 * 2**20
+__all__ = [
+    "MAX_ANSWER_BYTES",
+    "AnswerTooLarge",
+    "CallStopped",
+    "ConnectFailed",
+    "DeadlinePassed",
+    "ForbiddenMarkup",
+    "PinMismatch",
+    "WatchedConnection",
+    "WatchedSocket",
+    "call_within",
+    "tls_context",
+]
 
-
-class DeadlinePassed(TimeoutError):
-    """The time of the whole call is used up."""
-
-
-class AnswerTooLarge(OSError):
-    """The server sent more than `MAX_ANSWER_BYTES` in one answer."""
+_DECLARATIONS = (b"<!DOCTYPE", b"<!ENTITY")
+_LONGEST_DECLARATION = max(map(len, _DECLARATIONS))
 
 
 class ConnectFailed(OSError):
     """No connection could be made, so nothing was sent. The reason is in `__cause__`."""
+
+
+class ForbiddenMarkup(ValueError):
+    """The answer declares a document type. SOAP 1.1 section 3 forbids it, and entity bombs need it."""
 
 
 class PinMismatch(ssl.SSLError):
@@ -46,48 +61,6 @@ class PinMismatch(ssl.SSLError):
         super().__init__(f"the server's certificate has the SHA-256 thumbprint {shown}")
 
 
-@dataclass(slots=True)
-class _Budget:
-    ends_at: float
-    bytes_left: int
-
-    def seconds_left(self) -> Seconds:
-        left = self.ends_at - time.monotonic()
-        if left <= 0:
-            raise DeadlinePassed("the call took longer than it may")
-        return left
-
-    def take(self, received: int) -> None:
-        self.bytes_left -= received
-        if self.bytes_left < 0:
-            raise AnswerTooLarge(f"the answer is longer than {MAX_ANSWER_BYTES} bytes")
-
-
-class _Calls(threading.local):
-    budget: _Budget | None = None
-
-
-_CALLS = _Calls()
-
-
-@contextmanager
-def call_within(seconds: Seconds, *, most_bytes: int = MAX_ANSWER_BYTES) -> Iterator[None]:
-    """Bound everything that this thread does on watched sockets inside the block.
-
-    A block inside another ends no later than the outer one. Name resolution is the one thing that
-    cannot be bound: it ends when the system's resolver gives up.
-    """
-    before = _CALLS.budget
-    ends_at = time.monotonic() + seconds
-    if before is not None:
-        ends_at = min(ends_at, before.ends_at)
-    _CALLS.budget = _Budget(ends_at=ends_at, bytes_left=most_bytes)
-    try:
-        yield
-    finally:
-        _CALLS.budget = before
-
-
 class WatchedSocket(ssl.SSLSocket):
     """A TLS socket whose every send and receive ends with the call's deadline."""
 
@@ -95,23 +68,56 @@ class WatchedSocket(ssl.SSLSocket):
         self, buffer: "WriteableBuffer", nbytes: int | None = None, flags: int = 0
     ) -> int:
         """Receive within the call's time and size."""
-        budget = _CALLS.budget
-        if budget is None:
+        left = budget()
+        if left is None:
             return super().recv_into(buffer, nbytes, flags)
-        self.settimeout(budget.seconds_left())
-        received = super().recv_into(buffer, nbytes, flags)
-        budget.take(received)
-        return received
+        while True:
+            self.settimeout(left.slice_s())
+            try:
+                received = super().recv_into(buffer, nbytes, flags)
+            except TimeoutError:
+                continue  # a slice is over; `slice_s` ends the loop with the call's time
+            left.take(received)
+            return received
 
     def send(self, data: "ReadableBuffer", flags: int = 0) -> int:
         """Send within the call's time."""
-        if _CALLS.budget is not None:
-            self.settimeout(_CALLS.budget.seconds_left())
-        return super().send(data, flags)
+        left = budget()
+        if left is None:
+            return super().send(data, flags)
+        while True:
+            self.settimeout(left.slice_s())
+            try:
+                return super().send(data, flags)
+            except TimeoutError:
+                continue
+
+
+class WatchedAnswer(http.client.HTTPResponse):
+    """An answer that is whole, and refuses a document type whatever the parser behind it would do.
+
+    `http.client` takes an early end for the end where it reads in pieces; a parser then finds half a
+    document, which is another kind of failure than a broken connection.
+    """
+
+    _tail = b""
+
+    def read(self, amt: int | None = None) -> bytes:
+        """Read, and look for declarations, also across two pieces."""
+        piece = super().read(amt)
+        if not piece and amt and self.length:
+            raise http.client.IncompleteRead(b"", self.length)
+        seen = self._tail + piece
+        if any(word in seen for word in _DECLARATIONS):
+            raise ForbiddenMarkup("the answer declares a document type")
+        self._tail = seen[1 - _LONGEST_DECLARATION :]
+        return piece
 
 
 def tls_context(settings: VsphereSettings) -> ssl.SSLContext:
     """Return a context that verifies: system CAs, `ca_file` instead, or nothing but the pin.
+
+    TLS 1.2 is the least, whatever the system's library would allow.
 
     Raises:
         OSError: the CA file cannot be read or holds no certificate.
@@ -119,6 +125,7 @@ def tls_context(settings: VsphereSettings) -> ssl.SSLContext:
     context = ssl.create_default_context(
         cafile=str(settings.ca_file) if settings.ca_file and not settings.pin else None
     )
+    context.minimum_version = max(context.minimum_version, ssl.TLSVersion.TLSv1_2)
     if settings.pin:  # the pin is checked on the connected socket, before anything is sent
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE
@@ -129,6 +136,8 @@ def tls_context(settings: VsphereSettings) -> ssl.SSLContext:
 class WatchedConnection(http.client.HTTPSConnection):
     """An HTTPS connection that keeps to the deadline and to the pin from its first byte."""
 
+    response_class = WatchedAnswer
+
     def __init__(
         self, host: str, port: int, *, settings: VsphereSettings, context: ssl.SSLContext
     ) -> None:
@@ -137,48 +146,45 @@ class WatchedConnection(http.client.HTTPSConnection):
         self._tls = context
 
     def connect(self) -> None:
-        """Connect, shake hands and check the pin.
+        """Resolve, connect, shake hands and check the pin, all within `connect_timeout_s`.
 
         Raises:
             ConnectFailed: whatever went wrong; nothing was sent.
         """
         try:
-            self.sock = self._secured(self._reached())
+            with call_within(self._settings.connect_timeout_s) as left:
+                self.sock = self._secured(reached(self._settings, left), left)
         except OSError as err:
             raise ConnectFailed(str(err)) from err
 
-    def _reached(self) -> socket.socket:
-        ends_at = time.monotonic() + self._timeout_s()
-        failure: OSError = OSError("the name has no address")
-        for family, kind, protocol, _, address in socket.getaddrinfo(
-            self._settings.host, self._settings.port, type=socket.SOCK_STREAM
-        ):
-            raw = socket.socket(family, kind, protocol)
-            try:
-                raw.settimeout(max(ends_at - time.monotonic(), 0.001))
-                raw.connect(address)
-                raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-            except OSError as err:
-                raw.close()
-                failure = err
-            else:
-                return raw
-        raise failure
-
-    def _secured(self, raw: socket.socket) -> ssl.SSLSocket:
+    def _secured(self, raw: socket.socket, left: Budget) -> ssl.SSLSocket:
         try:
-            raw.settimeout(self._timeout_s())
-            secured = self._tls.wrap_socket(raw, server_hostname=self._settings.host)
+            raw.settimeout(left.slice_s())
+            secured = self._tls.wrap_socket(
+                raw, server_hostname=self._settings.host, do_handshake_on_connect=False
+            )
         except BaseException:
             raw.close()
             raise
-        shown = hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
-        if self._settings.pin and shown != self._settings.pin:
+        try:
+            _shake_hands(secured, left)
+            self._check_pin(secured)
+        except BaseException:
             secured.close()
-            raise PinMismatch(shown)
+            raise
         return secured
 
-    def _timeout_s(self) -> Seconds:
-        budget = _CALLS.budget
-        left = budget.seconds_left() if budget else self._settings.connect_timeout_s
-        return min(left, self._settings.connect_timeout_s)
+    def _check_pin(self, secured: ssl.SSLSocket) -> None:
+        shown = hashlib.sha256(secured.getpeercert(binary_form=True) or b"").hexdigest()
+        if self._settings.pin and shown != self._settings.pin:
+            raise PinMismatch(shown)
+
+
+def _shake_hands(secured: ssl.SSLSocket, left: Budget) -> None:
+    while True:
+        secured.settimeout(left.slice_s())
+        try:
+            secured.do_handshake()
+        except TimeoutError:
+            continue
+        return

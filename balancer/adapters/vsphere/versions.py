@@ -13,8 +13,9 @@ from xml.etree import ElementTree
 
 from pyVmomi.VmomiSupport import GetServiceVersions, versionIdMap
 
+from balancer.adapters.vsphere.deadline import call_within
 from balancer.adapters.vsphere.settings import VsphereSettings
-from balancer.adapters.vsphere.transport import WatchedConnection, call_within
+from balancer.adapters.vsphere.transport import ForbiddenMarkup, WatchedConnection
 
 PATH = "/sdk/vimServiceVersions.xml"
 MAX_LIST_BYTES = 2**20
@@ -60,6 +61,8 @@ def _fetched(settings: VsphereSettings, context: ssl.SSLContext) -> bytes:
             connection.request("GET", PATH)
             answer = connection.getresponse()
             body = answer.read()
+    except ForbiddenMarkup as err:
+        raise NoCommonVersion(f"{PATH}: {err}") from err
     finally:
         connection.close()
     if answer.status != http.HTTPStatus.OK:

@@ -11,19 +11,23 @@ import ssl
 from pyVmomi import vim, vmodl
 
 from balancer.adapters.vsphere.faults import fault_line
+from balancer.adapters.vsphere.proxy import ProxyLoginRefused, ProxyRefused
 from balancer.adapters.vsphere.settings import VsphereSettings
 from balancer.adapters.vsphere.stub import CallFailed, NotConnected, TookTooLong, Unreadable
 from balancer.adapters.vsphere.transport import ConnectFailed, PinMismatch
 from balancer.adapters.vsphere.versions import NoCommonVersion
 from balancer.model.errors import (
+    CredentialsUnreadable,
     LoginRefused,
     SourceAnswerInvalid,
     SourceError,
     SourceUnreachable,
     UntrustedCertificate,
 )
+from balancer.model.units import Seconds
 
 _REACH = "Check the address, name resolution, routes and firewalls, and that the vCenter is up."
+_SPEAKS = "Check that a vCenter answers there, and that its version is supported."
 
 
 def source_error(settings: VsphereSettings, attempted: str, failure: Exception) -> SourceError:
@@ -42,22 +46,42 @@ def source_error(settings: VsphereSettings, attempted: str, failure: Exception) 
         what = f"there was no complete answer within {settings.read_timeout_s:g} s"
         return SourceUnreachable(_paragraph(settings, attempted, what, _REACH))
     if isinstance(failure, Unreadable | NoCommonVersion):
-        what = f"the server answered with something that cannot be read ({_short(failure)})"
-        mend = "Check that a vCenter answers there, and that its version is supported."
-        return SourceAnswerInvalid(_paragraph(settings, attempted, what, mend))
+        return not_understood(settings, attempted, _short(failure))
     what = f"the connection broke ({_short(failure)})"
     return SourceUnreachable(_paragraph(settings, attempted, what, _REACH))
 
 
-def login_refused(settings: VsphereSettings, what: str) -> LoginRefused:
-    """Return the error of a refused login."""
+def login_refused(settings: VsphereSettings, username: str, what: str) -> LoginRefused:
+    """Return the error of a refused login. `username` is the one that was tried."""
     wait = f"{(LoginRefused.retry_after_s or 0) / 60:g} minutes"
     mend = (
         "Check user name and password; the account may also be locked or expired. So that it is not"
         f" locked by us, the same password is not tried again for {wait}; a changed one is tried"
         " at once."
     )
-    return LoginRefused(_paragraph(settings, "log in", what, mend))
+    return LoginRefused(_paragraph(settings, "log in", what, mend, username=username))
+
+
+def held_back(settings: VsphereSettings, username: str, wait_s: Seconds) -> SourceUnreachable:
+    """Return the error of a login that waits, because earlier ones had no answer."""
+    what = f"two logins had no answer, and the next one is sent in {wait_s:.0f} s"
+    mend = "So that the account is not locked, in case they were wrong, nothing is sent until then."
+    return SourceUnreachable(_paragraph(settings, "log in", what, mend, username=username))
+
+
+def not_understood(settings: VsphereSettings, attempted: str, what: str) -> SourceAnswerInvalid:
+    """Return the error of an answer that lacks what every vCenter's has, or holds what none has."""
+    found = f"the server answered with something that cannot be read ({what})"
+    return SourceAnswerInvalid(_paragraph(settings, attempted, found, _SPEAKS))
+
+
+def credentials_unreadable(
+    settings: VsphereSettings, failure: BaseException
+) -> CredentialsUnreadable:
+    """Return the error of a user name or password that is not there. Nothing was sent."""
+    what = f"user name or password cannot be read ({' '.join(str(failure).split())})"
+    mend = "Put the file in place, with one line of text that this program may read."
+    return CredentialsUnreadable(_paragraph(settings, "log in", what, mend))
 
 
 def _of_fault(settings: VsphereSettings, attempted: str, fault: vmodl.MethodFault) -> SourceError:
@@ -88,23 +112,41 @@ def _of_connect(settings: VsphereSettings, attempted: str, cause: BaseException)
             " thumbprint_sha256 to the thumbprint read on the vCenter itself."
         )
         return UntrustedCertificate(_paragraph(settings, attempted, what, mend))
+    if isinstance(cause, ProxyLoginRefused):
+        what = f"the HTTP proxy {_proxy(settings)} wants other credentials ({cause})"
+        mend = (
+            "Check the file with the proxy's credentials. So that the account is not locked by us,"
+            f" the same are not tried again for {(LoginRefused.retry_after_s or 0) / 60:g} minutes."
+        )
+        return LoginRefused(_paragraph(settings, attempted, what, mend))
     return SourceUnreachable(_paragraph(settings, attempted, _unreached(settings, cause), _REACH))
 
 
+def _proxy(settings: VsphereSettings) -> str:
+    return settings.proxy.where if settings.proxy else ""
+
+
 def _unreached(settings: VsphereSettings, cause: BaseException) -> str:
+    through = f" through the HTTP proxy {_proxy(settings)}" if settings.proxy else ""
+    if isinstance(cause, ProxyRefused):
+        return f"the HTTP proxy {_proxy(settings)} opened no way ({cause})"
     if isinstance(cause, socket.gaierror):
-        return f"the name {settings.host} cannot be resolved"
+        name = settings.proxy.host if settings.proxy else settings.host
+        return f"the name {name} cannot be resolved"
     if isinstance(cause, TimeoutError):
-        return f"no connection within {settings.connect_timeout_s:g} s"
+        return f"no connection within {settings.connect_timeout_s:g} s{through}"
     if isinstance(cause, ssl.SSLError):
         return f"the TLS handshake failed ({cause.reason or _short(cause)})"
     if isinstance(cause, ConnectionRefusedError):
-        return "nothing listens there (connection refused)"
-    return f"no connection ({_short(cause)})"
+        where = f" at {_proxy(settings)}" if settings.proxy else " there"
+        return f"nothing listens{where} (connection refused){through}"
+    return f"no connection{through} ({_short(cause)})"
 
 
-def _paragraph(settings: VsphereSettings, attempted: str, what: str, mend: str) -> str:
-    whom = f"vCenter {settings.name} ({settings.where}) as {settings.username}"
+def _paragraph(
+    settings: VsphereSettings, attempted: str, what: str, mend: str, *, username: str = ""
+) -> str:
+    whom = f"vCenter {settings.name} ({settings.where}) as {username or settings.username}"
     return f"Could not {attempted} at {whom}: {what}. {mend}"
 
 

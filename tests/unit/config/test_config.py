@@ -11,6 +11,7 @@ from balancer.config import (
     Http,
     Journal,
     Log,
+    Proxy,
     Timeouts,
     Tls,
     VCenter,
@@ -56,7 +57,9 @@ def test_the_example_loads() -> None:
     assert config.vcenter_of(config.clusters[0]).host == "vcenter.example.com"
 
 
-@pytest.mark.parametrize("model", [VCenter, Tls, Timeouts, Cluster, Journal, Http, Log, Config])
+@pytest.mark.parametrize(
+    "model", [VCenter, Tls, Proxy, Timeouts, Cluster, Journal, Http, Log, Config]
+)
 def test_the_example_names_every_setting(model: type[BaseModel]) -> None:
     text = EXAMPLE.read_text()
     names = [info.alias or name for name, info in model.model_fields.items()]
@@ -317,3 +320,41 @@ def test_a_wrong_policy_file_is_shown_with_its_own_place(tmp_path: Path) -> None
 def test_all_problems_are_listed_at_once(tmp_path: Path) -> None:
     text = "vcenters:\n- {nam: x, port: 0}\nclusters:\n- {interval_s: no}\nhtp: {}\n"
     assert len(problems_of(tmp_path, text)) == 10
+
+
+@pytest.mark.parametrize(
+    ("proxy", "what"),
+    [
+        ("{}", "no host"),
+        ("{port: 3128}", "no host"),
+        ("{host: p, from_environment: true}", "from_environment beside host"),
+        ("{host: 'http://p:3128'}", "without https:// before it"),
+    ],
+)
+def test_a_proxy_is_named_or_looked_for_but_not_both(tmp_path: Path, proxy: str, what: str) -> None:
+    text = VCENTER.replace("password_file: pw", f"password_file: pw, proxy: {proxy}") + CLUSTER
+    (problem,) = problems_of(tmp_path, text)
+    assert what in problem
+
+
+@pytest.mark.parametrize("host", ["https://vc", "vc/sdk", "'a b'", "u@vc"])
+def test_a_host_is_a_name_or_an_address(tmp_path: Path, host: str) -> None:
+    (problem,) = problems_of(tmp_path, VCENTER.replace("host: vc", f"host: {host}") + CLUSTER)
+    assert "without https:// before it" in problem
+
+
+def test_a_file_with_a_proxys_login_is_looked_after_like_a_password(tmp_path: Path) -> None:
+    (tmp_path / "pw").write_text("secret")
+    (tmp_path / "pw").chmod(0o600)
+    way = "password_file: pw, proxy: {host: p, credentials_file: login}"
+    config = load(tmp_path, VCENTER.replace("password_file: pw", way) + CLUSTER)
+    (missing,) = file_problems(config)
+    assert missing.where == "proxy.credentials_file of vCenter main"
+    (tmp_path / "login").write_text("nobody")
+    (without,) = file_problems(config)
+    assert "user:password" in without.found
+    (tmp_path / "login").write_text("somebody:secret")
+    assert file_problems(config) == ()
+    (tmp_path / "login").chmod(0o644)
+    (exposed,) = exposed_secrets(config)
+    assert exposed.where == "proxy.credentials_file of vCenter main"

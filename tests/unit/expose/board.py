@@ -87,6 +87,8 @@ def busy_board() -> Board:
     listener = board.metrics.for_vcenter("vc1")
     listener.request("RetrievePropertiesEx", "ok", 0.2)
     listener.login("ok")
+    listener.listening(True)
+    listener.changed("vm_moved")
     listener.rejected("vm", "incomplete", 2)
     listener.sampled("vm", "fresh", 2)
     listener.faulty_samples("gap", 1)

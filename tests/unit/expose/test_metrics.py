@@ -51,6 +51,7 @@ def test_names_carry_their_unit() -> None:
         *("leader", "config_last_reload_successful", "vcenter_up", "cluster_mode"),
         *("snapshot_objects", "snapshot_rejected_objects", "snapshot_statistics_objects"),
         *("cluster_hosts", "cluster_vms", "snapshot_denied_objects", "snapshot_unfit"),
+        "vcenter_change_hints_up",
         *("host_vms", "rule_violations", "plan_moves", "concurrency_limit"),
         *("migrations_in_flight", "migrations_queued"),
     }

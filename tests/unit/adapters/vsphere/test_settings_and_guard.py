@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from balancer.adapters.vsphere import VsphereSettings
-from balancer.adapters.vsphere.session import LoginGuard
+from balancer.adapters.vsphere.guard import LoginGuard
 
 
 def settings(**facts: Any) -> VsphereSettings:
@@ -29,6 +29,9 @@ def test_a_password_is_asked_anew_each_time() -> None:
         ({"port": 0}, "port 0"),
         ({"read_timeout_s": 0.0}, "read_timeout_s"),
         ({"page_size": 0}, "page_size"),
+        ({"pool_size": 0}, "pool_size"),
+        ({"host": ""}, "host"),
+        ({"host": "vc\r\nX: y"}, "host"),
         ({"thumbprint_sha256": "AB:CD"}, "64 hexadecimal digits"),
         ({"thumbprint_sha256": "g" * 64}, "64 hexadecimal digits"),
     ],
@@ -74,3 +77,29 @@ def test_another_password_is_allowed_until_two_were_refused() -> None:
     clock.now = 950.0  # the first is forgotten, the second is not
     assert guard.allows("three")
     assert not guard.allows("two")
+
+
+def test_logins_without_an_answer_wait_three_minutes_after_the_second() -> None:
+    clock = Hands()
+    guard = LoginGuard(clock)
+    guard.note_no_answer()
+    assert guard.waits_for_s() == 0.0
+    clock.now = 60.0
+    guard.note_no_answer()
+    assert guard.waits_for_s() == 120.0
+    clock.now = 180.0
+    assert guard.waits_for_s() == 0.0
+
+
+def test_a_login_that_works_ends_the_wait() -> None:
+    guard = LoginGuard(Hands())
+    guard.note_no_answer()
+    guard.note_no_answer()
+    guard.note_success()
+    assert guard.waits_for_s() == 0.0
+
+
+def test_a_guard_keeps_no_password() -> None:
+    guard = LoginGuard(Hands())
+    guard.note_refusal("S3cret \udc80")
+    assert "S3cret" not in repr(vars(guard))

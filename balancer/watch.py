@@ -1,0 +1,59 @@
+"""What the daemon works on: vCenters with their two sides, and the clusters that are watched there.
+
+Owns these values and nothing that runs. Put together by the daemon's composition root, by tests from fakes.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from balancer.model.changes import Change
+from balancer.model.units import ClusterId, Seconds
+from balancer.plan import PlanSettings
+from balancer.policy.types import Mode, Policy
+from balancer.ports import Inventory, Migrator
+
+
+class Changes(Protocol):
+    """Where hints of changes between cycles come from."""
+
+    def follow(self, cluster: ClusterId, tell: Callable[[tuple[Change, ...]], None]) -> None:
+        """Tell of changes of a cluster from now on, from a thread of its own; may be called again."""
+
+
+def _nothing() -> None:
+    """Do nothing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Link:
+    """One vCenter: its reading and its writing side, and how to log out. Connects when first asked.
+
+    `give_up` ends reads under way; `changes` is None where hints are switched off.
+    """
+
+    name: str
+    inventory: Inventory
+    migrator: Migrator
+    close: Callable[[], None]
+    keep_alive: Callable[[], None] = _nothing
+    give_up: Callable[[], None] = _nothing
+    changes: Changes | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Watch:
+    """One cluster that the daemon works on, and everything its cycles are given."""
+
+    name: str
+    link: Link
+    mode: Mode
+    policy: Policy
+    interval_s: Seconds
+    shortest_interval_s: Seconds = 60.0
+    settings: PlanSettings = field(default_factory=PlanSettings)
+
+    @property
+    def key(self) -> str:
+        """Return what names the cluster among those of all vCenters."""
+        return f"{self.link.name}/{self.name}"
