@@ -138,6 +138,7 @@ def _drs(info: _Info) -> Drs:
     return Drs(
         enabled=bool(info.drsConfig.enabled),
         automation=Automation(default) if default else None,
+        vmotion_rate=info.drsConfig.vmotionRate or None,
     )
 
 

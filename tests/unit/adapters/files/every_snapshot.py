@@ -101,6 +101,7 @@ def _vms(id_: VmId, hosts: list[HostId]) -> st.SearchStrategy[Vm]:
         blockers=st.lists(st.sampled_from(Blocker), unique=True, max_size=3).map(tuple),
         encryption=st.none() | st.sampled_from(Encryption),
         last_moved_at=st.none() | _times,
+        hardware_version=st.none() | st.integers(1, 99),
         **dict.fromkeys(figures, _maybe_amount),
         **dict.fromkeys(texts, _maybe_name),
     )
@@ -120,7 +121,10 @@ def _clusters(hosts: list[HostId]) -> st.SearchStrategy[Cluster]:
         evc_mode=_maybe_name,
         evc_modes=st.sampled_from([(), builders.INTEL_MODES]),
         drs=st.builds(
-            Drs, enabled=st.booleans(), automation=st.none() | st.sampled_from(automations)
+            Drs,
+            enabled=st.booleans(),
+            automation=st.none() | st.sampled_from(automations),
+            vmotion_rate=st.none() | st.integers(1, 5),
         ),
         ha=st.builds(
             Ha,

@@ -128,6 +128,11 @@ def test_drs_is_read_with_its_default() -> None:
     assert read().cluster.drs == Drs()
 
 
+def test_how_eager_drs_is_is_read() -> None:
+    drs = spec.DrsConfigInfo(enabled=True, defaultVmBehavior="fullyAutomated", vmotionRate=5)
+    assert read(drsConfig=drs).cluster.drs.vmotion_rate == 5
+
+
 def ha(policy: Any, *, admits: bool = True) -> Ha:
     das = spec.DasConfigInfo(
         enabled=True, admissionControlEnabled=admits, admissionControlPolicy=policy
