@@ -1,10 +1,12 @@
 """Which EVC modes a cluster could be set to, and what stands in the way of each. Pure.
 
-Owns the question "what if the cluster's mode were M": hosts whose processors cannot offer M, and VMs that
-are not powered off and need more than M. Which mode runs which is computed from what the server lists.
+Owns the question "what if the cluster's mode were M": hosts whose processors cannot offer M or that are out
+of reach, and VMs that are not powered off and need more than M. Which mode runs which is computed from what
+the server lists.
 
 Source: vSphere API, `EVCMode`; vSphere documentation, "EVC Requirements for Hosts" and "Enable EVC on an
-Existing Cluster": VMs that use more than the mode must be powered off or moved out first.
+Existing Cluster": VMs that use more than the mode must be powered off or moved out first, and no host may be
+disconnected.
 """
 
 from collections.abc import Iterable
@@ -12,9 +14,12 @@ from typing import TypeVar
 
 from balancer.model.evc import EvcMode, EvcOrder
 from balancer.model.evc_report import EvcReport, ModeAnswer, ModeState
+from balancer.model.host import HostState
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import PowerState, Vm
+
+_LOST = (HostState.DISCONNECTED, HostState.NOT_RESPONDING)
 
 Id = TypeVar("Id", HostId, VmId)
 
@@ -39,7 +44,10 @@ def _modes_of(snapshot: Snapshot) -> list[EvcMode]:
 
 
 def _answer(snapshot: Snapshot, order: EvcOrder, mode: EvcMode) -> ModeAnswer:
-    offered = {host.id: _runs(order, host.max_evc_mode, mode.key) for host in snapshot.hosts}
+    offered = {
+        host.id: host.state not in _LOST and _runs(order, host.max_evc_mode, mode.key)
+        for host in snapshot.hosts
+    }
     needed = {
         vm.id: _runs(order, mode.key, required_mode(vm))
         for vm in snapshot.vms

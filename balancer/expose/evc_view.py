@@ -12,14 +12,17 @@ MOST_NAMES = 6
 
 UNKNOWN = "-"
 
+OWN_MODE_HARDWARE = 14
+"""What EVC of a single VM takes. Source: vSphere 6.7 Virtual Machine Administration, "Per-VM EVC"."""
+
 _NO_MODES = "the server's list of EVC modes is not in the snapshot: record it anew"
 _WHILE_OFF = (
     "While EVC is off, the minimum of a VM is the server's best fit and may lie above what the VM uses:"
     " vCenter itself decides when EVC is enabled."
 )
 _WAY_OUT = (
-    "A VM in the way has to be powered off and on, or moved out, while the mode is set. A running VM takes"
-    " up a raised mode when it is powered off and on."
+    "A VM in the way has to be powered off or moved out while the mode is set; a host in the way cannot do"
+    " it or is out of reach. A running VM takes up a raised mode when it is powered off and on."
 )
 
 
@@ -42,12 +45,20 @@ def _facts(report: EvcReport, snapshot: Snapshot) -> tuple[tuple[str, str], ...]
     possible = ", ".join(report.possible) or "none"
     facts = [("can be set", possible if report.modes else _NO_MODES)]
     own = sum(1 for vm in snapshot.vms if vm.evc_mode)
-    facts.append(("own modes", f"{own} of {len(snapshot.vms)} VMs have an EVC mode of their own"))
+    told = f"{own} of {len(snapshot.vms)} VMs have an EVC mode of their own"
+    below = sum(1 for vm in snapshot.vms if _is_below(vm))
+    if below:
+        told += f"; {below} cannot, with hardware below vmx-{OWN_MODE_HARDWARE}"
+    facts.append(("own modes", told))
     unknown = sum(1 for host in snapshot.hosts if host.max_evc_mode is None)
     if unknown:
         noun = "hosts" if unknown != 1 else "host"
         facts.append(("unknown", f"the maximum of {unknown} {noun} is not told by the server"))
     return tuple(facts)
+
+
+def _is_below(vm: Vm) -> bool:
+    return vm.hardware_version is not None and vm.hardware_version < OWN_MODE_HARDWARE
 
 
 def _modes(report: EvcReport, snapshot: Snapshot) -> Table:

@@ -7,6 +7,7 @@ import pytest
 from balancer.assess.evc_report import report_evc, required_mode
 from balancer.model.evc import EvcMode
 from balancer.model.evc_report import ModeAnswer, ModeState
+from balancer.model.host import HostState
 from balancer.model.snapshot import Snapshot
 from balancer.model.vm import PowerState
 from tests.support import builders
@@ -43,6 +44,17 @@ def test_hosts_below_a_mode_stand_in_its_way() -> None:
     assert found["intel-skylake"].state is ModeState.POSSIBLE
     assert found["intel-cascadelake"].hosts == ("host-2",)
     assert found["intel-cascadelake"].state is ModeState.BLOCKED
+
+
+def test_a_host_out_of_reach_stands_in_the_way_of_every_mode() -> None:
+    hosts = [
+        builders.host(1, max_evc_mode="intel-icelake"),
+        builders.host(2, max_evc_mode="intel-icelake", state=HostState.DISCONNECTED),
+        builders.host(3, state=HostState.NOT_RESPONDING),
+    ]
+    found = answers(builders.snapshot(hosts, []))
+    assert {answer.hosts for answer in found.values()} == {("host-2", "host-3")}
+    assert {answer.unknown_hosts for answer in found.values()} == {()}
 
 
 def test_vms_that_need_more_than_a_mode_stand_in_its_way() -> None:
