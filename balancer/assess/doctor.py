@@ -35,9 +35,9 @@ class Wishes:
     snapshot_age_s: Seconds
 
     @property
-    def role(self) -> Role:
-        """Return the role that the account needs: the executor's where some cluster is acted on."""
-        return Role.EXECUTOR if any(wish.acts for wish in self.clusters) else Role.READER
+    def acting(self) -> frozenset[str]:
+        """Return the clusters on whose VMs the account needs the executor's role."""
+        return frozenset(wish.name for wish in self.clusters if wish.acts)
 
 
 def judge(checkup: Checkup, wishes: Wishes, *, now: datetime) -> Diagnosis:
@@ -48,7 +48,7 @@ def judge(checkup: Checkup, wishes: Wishes, *, now: datetime) -> Diagnosis:
             _login(checkup.server),
             _api_version(checkup.server),
             _clock(checkup.clock, wishes),
-            judge_rights(checkup.rights, wishes.role),
+            judge_rights(checkup.rights, wishes.acting),
             _clusters(checkup.cluster_names),
         )
     )

@@ -53,18 +53,29 @@ def _judge(
         if without:
             lacking[without].append(called.get(place, place))
     for without, places in sorted(lacking.items(), key=lambda item: (len(item[0]), item[0])):
-        yield Finding(
-            check=kind.check,
-            outcome=Outcome.ADVICE,
-            found=f"{_named(sorted(places), kind.noun)} on {len(on_hosts) - len(without)} of"
-            f" {len(on_hosts)} hosts, not on these",
-            mend=f"VMs with such a {kind.noun} cannot go to these hosts. Make the hosts of a cluster"
-            " alike, or leave it so on purpose.",
-            objects=tuple(names[host] for host in without),
-        )
+        yield _lack(kind, sorted(places), without, {host: names[host] for host in on_hosts})
     if not lacking:
         found = f"{len(every)} {kind.noun}{'s' if len(every) != 1 else ''}, on every host"
         yield Finding(check=kind.check, outcome=Outcome.OK, found=found)
+
+
+def _lack(
+    kind: _Kind, places: Sequence[str], without: Sequence[HostId], names: Mapping[HostId, str]
+) -> Finding:
+    """Return what some hosts lack, told by the smaller side: who lacks it, or who alone has it."""
+    having = [host for host in names if host not in without]
+    what = _named(places, kind.noun)
+    is_common = len(having) >= len(without)
+    told = "not on these" if is_common else "on these alone"
+    those = "these hosts" if is_common else "the others"
+    return Finding(
+        check=kind.check,
+        outcome=Outcome.ADVICE,
+        found=f"{what} on {len(having)} of {len(names)} hosts, {told}",
+        mend=f"VMs with such a {kind.noun} cannot go to {those}. Make the hosts of a cluster alike, or"
+        " leave it so on purpose.",
+        objects=tuple(names[host] for host in (without if is_common else having)),
+    )
 
 
 def _without_own(on_hosts: Mapping[HostId, frozenset[str]]) -> dict[HostId, frozenset[str]]:

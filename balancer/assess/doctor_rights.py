@@ -16,8 +16,12 @@ MOST_IDS_NAMED = 6
 _RUN_AGAIN = "Mend what is said above, then run the doctor again."
 
 
-def judge_rights(rights: Rights | Unread, role: Role) -> Iterator[Finding]:
-    """Yield what is missing and what is in excess for a role, each privilege where it is needed."""
+def judge_rights(rights: Rights | Unread, acting: frozenset[str]) -> Iterator[Finding]:
+    """Yield what is missing and what is in excess. `acting` are the clusters that may be acted on.
+
+    Starting vMotions is needed on the VMs of those clusters alone; reading is needed everywhere.
+    """
+    role = Role.EXECUTOR if acting else Role.READER
     if isinstance(rights, Unread) or not rights.holdings:
         why = rights.why if isinstance(rights, Unread) else "; ".join(rights.unread)
         mend = rights.mend if isinstance(rights, Unread) else _READ
@@ -26,15 +30,15 @@ def judge_rights(rights: Rights | Unread, role: Role) -> Iterator[Finding]:
                 check=check, outcome=Outcome.UNCHECKED, found=why, mend=mend or _RUN_AGAIN
             )
         return
-    yield from _missing(rights, role)
+    yield from _missing(rights, acting, role)
     yield from _excess(rights.holdings, role)
 
 
 _READ = "Give the account the role balancer-reader on the vCenter's root, propagating."
 
 
-def _missing(rights: Rights, role: Role) -> Iterator[Finding]:
-    lacking = _lacking(rights.holdings, role)
+def _missing(rights: Rights, acting: frozenset[str], role: Role) -> Iterator[Finding]:
+    lacking = _lacking(rights.holdings, acting)
     for (held_by, kind, names), ids in _alike(lacking).items():
         total = sum(1 for holding in rights.holdings if holding.kind is kind)
         are = "are" if len(ids) > 1 else "is"
@@ -61,17 +65,25 @@ def _missing(rights: Rights, role: Role) -> Iterator[Finding]:
 def _complete(holdings: Sequence[Holding], role: Role) -> Finding:
     """Return that nothing is missing; for a reader also whether it could act."""
     found = f"all of {role} on {len(holdings)} object{'s' if len(holdings) != 1 else ''}"
-    to_act = sorted({privilege for privilege, _ in _lacking(holdings, Role.EXECUTOR)})
-    if to_act:
+    everywhere = frozenset(holding.cluster for holding in holdings)
+    to_act = sorted({privilege for privilege, _ in _lacking(holdings, everywhere)})
+    if to_act and role is Role.READER:
         found += f"; to act it lacks {', '.join(to_act)}"
     return Finding(
-        check=Check.PRIVILEGES_MISSING, outcome=Outcome.OK, found=found, blocks=bool(to_act)
+        check=Check.PRIVILEGES_MISSING,
+        outcome=Outcome.OK,
+        found=found,
+        blocks=bool(to_act) and role is Role.READER,
     )
 
 
-def _lacking(holdings: Iterable[Holding], role: Role) -> dict[tuple[str, ObjectKind], list[str]]:
+def _lacking(
+    holdings: Iterable[Holding], acting: frozenset[str]
+) -> dict[tuple[str, ObjectKind], list[str]]:
+    """Return the objects by what they lack, where the VMs of the `acting` clusters are to be moved."""
     lacking: dict[tuple[str, ObjectKind], list[str]] = defaultdict(list)
     for holding in holdings:
+        role = Role.EXECUTOR if holding.cluster in acting else Role.READER
         place = Place.VMS if holding.kind is ObjectKind.VM else Place.ROOT
         for privilege in sorted(needed_ids(role, place) - holding.held):
             lacking[privilege, holding.kind].append(holding.name)

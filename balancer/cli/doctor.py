@@ -5,7 +5,6 @@ that cannot be asked is a finding and hides no other.
 """
 
 from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -46,6 +45,7 @@ def doctor(
     Looks over every vCenter and cluster of the configuration and says what to change. Ends with 0 if
     there is no problem (advice is none), with 1 if there is one, or if the configuration is wrong.
     """
+    from concurrent.futures import ThreadPoolExecutor
     from datetime import UTC, datetime
 
     from balancer.config import load_config

@@ -76,12 +76,16 @@ class ObjectKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holding:
-    """The privileges that the account holds on one object, of those that were asked about."""
+    """The privileges that the account holds on one object, of those that were asked about.
+
+    `cluster` is the configured cluster that the object belongs to; empty for the root.
+    """
 
     kind: ObjectKind
     name: str
     held: frozenset[str]
     asked: frozenset[str]
+    cluster: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,6 +1,7 @@
 """The examination over the wire: certificate, login, clock, rights and vMotion set-up, and each of them failing."""
 
 import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -15,7 +16,7 @@ from balancer.model.privileges import Role, needed_ids
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import VmId
 from tests.support.vcenter import VCenterProcess, start_vcenter
-from tests.support.vsphere import settings_for
+from tests.support.vsphere import SlowProxy, settings_for
 from tests.support.wire import document, host_row, vm_row, write
 
 pytestmark = pytest.mark.wire
@@ -129,6 +130,18 @@ def test_where_nobody_listens_that_is_all_that_is_said(server: VCenterProcess) -
         checkup = looked_over(settings_for(server, host="127.0.0.1", port=port))
     assert isinstance(checkup.certificate, Unread)
     assert checkup.certificate.why == "nothing listens there (connection refused)"
+    assert is_blank(checkup)
+
+
+def test_a_server_that_never_answers_is_given_up_in_time(server: VCenterProcess) -> None:
+    with SlowProxy(server.host, server.port) as proxy:
+        proxy.go_silent()
+        settings = settings_for(server, port=proxy.port, connect_timeout_s=0.3, read_timeout_s=0.5)
+        started = time.monotonic()
+        checkup = looked_over(settings)
+    assert time.monotonic() - started < 2.0
+    assert isinstance(checkup.certificate, Unread)
+    assert checkup.certificate.why == "no connection within 0.3 s"
     assert is_blank(checkup)
 
 

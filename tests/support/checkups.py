@@ -46,7 +46,10 @@ def certificate(**facts: Any) -> Certificate:
 def holding(kind: ObjectKind, name: str, held: Iterable[str], *, in_full: bool = False) -> Holding:
     """Return what is held on an object, of everything or of what the executor needs."""
     asked = EVERY_ID if in_full else needed_ids(Role.EXECUTOR)
-    return Holding(kind=kind, name=name, held=frozenset(held), asked=frozenset(asked))
+    cluster = "" if kind is ObjectKind.ROOT else "prod"
+    return Holding(
+        kind=kind, name=name, held=frozenset(held), asked=frozenset(asked), cluster=cluster
+    )
 
 
 def rights(held: Iterable[str], on: Mapping[str, Iterable[str]] | None = None) -> Rights:

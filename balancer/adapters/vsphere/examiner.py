@@ -197,10 +197,9 @@ class Examiner:
         )
 
     def _rights(self, clusters: Sequence[ClusterFacts]) -> Rights:
-        known = [facts.snapshot for facts in clusters if isinstance(facts.snapshot, Snapshot)]
         return self._client.run(
             "read the account's privileges",
-            lambda opened: rights_on(opened, _places(opened, known), needed_ids(Role.EXECUTOR)),
+            lambda opened: rights_on(opened, _places(opened, clusters), needed_ids(Role.EXECUTOR)),
         )
 
     def _masks(self, read: Snapshot) -> dict[str, Masks]:
@@ -233,24 +232,34 @@ def _modes_known(opened: Opened) -> dict[str, Masks]:
     return {key: masks for facts in found.objects for key, masks in masks_by_mode(facts).items()}
 
 
-def _places(opened: Opened, snapshots: Sequence[Snapshot]) -> list[Place]:
+def _places(opened: Opened, clusters: Sequence[ClusterFacts]) -> list[Place]:
     """Return the objects to ask about: the root, clusters, hosts and VMs, a sample of these in full."""
-    places = [
-        Place(
-            kind=ObjectKind.ROOT, name="of the vCenter", ref=opened.content.rootFolder, in_full=True
-        )
-    ]
-    for snapshot in snapshots:
-        cluster = snapshot.cluster
-        place = vim.ClusterComputeResource(cluster.id, opened.stub)
-        places.append(Place(kind=ObjectKind.CLUSTER, name=cluster.name, ref=place, in_full=True))
-        for host in snapshot.hosts:
-            on_host = vim.HostSystem(host.id, opened.stub)
-            places.append(Place(kind=ObjectKind.HOST, name=host.name, ref=on_host))
-        samples = {(vm.folder, vm.resource_pool): vm.id for vm in reversed(snapshot.vms)}
-        chosen = frozenset(sorted(samples.values())[:MOST_SAMPLES])
-        for vm in snapshot.vms:
-            on_vm = vim.VirtualMachine(vm.id, opened.stub)
-            in_full = vm.id in chosen
-            places.append(Place(kind=ObjectKind.VM, name=vm.name, ref=on_vm, in_full=in_full))
+    root = opened.content.rootFolder
+    places = [Place(kind=ObjectKind.ROOT, name="of the vCenter", ref=root, in_full=True)]
+    for facts in clusters:
+        if isinstance(facts.snapshot, Snapshot):
+            places += _places_in(opened, facts.name, facts.snapshot)
     return places
+
+
+def _places_in(opened: Opened, cluster: str, snapshot: Snapshot) -> Iterator[Place]:
+    yield Place(
+        kind=ObjectKind.CLUSTER,
+        name=snapshot.cluster.name,
+        ref=vim.ClusterComputeResource(snapshot.cluster.id, opened.stub),
+        cluster=cluster,
+        in_full=True,
+    )
+    for host in snapshot.hosts:
+        ref = vim.HostSystem(host.id, opened.stub)
+        yield Place(kind=ObjectKind.HOST, name=host.name, ref=ref, cluster=cluster)
+    samples = {(vm.folder, vm.resource_pool): vm.id for vm in reversed(snapshot.vms)}
+    chosen = frozenset(sorted(samples.values())[:MOST_SAMPLES])
+    for vm in snapshot.vms:
+        yield Place(
+            kind=ObjectKind.VM,
+            name=vm.name,
+            ref=vim.VirtualMachine(vm.id, opened.stub),
+            cluster=cluster,
+            in_full=vm.id in chosen,
+        )

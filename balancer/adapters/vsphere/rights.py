@@ -24,10 +24,14 @@ MOST_OBJECTS_IN_ONE_CALL = 250
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Place:
-    """An object to ask about. `in_full` asks for every privilege there is, to find what is in excess."""
+    """An object to ask about, and the configured cluster that it belongs to.
+
+    `in_full` asks for every privilege there is, to find what is in excess.
+    """
 
     kind: ObjectKind
     name: str
+    cluster: str = ""
     ref: vim.ManagedEntity
     in_full: bool = False
 
@@ -86,6 +90,7 @@ def _asked(
         Holding(
             kind=place.kind,
             name=place.name,
+            cluster=place.cluster,
             asked=frozenset(asked),
             held=frozenset(
                 entry.privId for entry in by_id.get(place.ref._GetMoId(), ()) if entry.isGranted

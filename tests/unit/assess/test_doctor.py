@@ -8,7 +8,7 @@ import pytest
 
 from balancer.assess.doctor import Wishes, not_examined
 from balancer.assess.doctor_cluster import ClusterWish
-from balancer.model.checkup import ClockReading, Rights, Server, Trust, Unread
+from balancer.model.checkup import ClockReading, ObjectKind, Rights, Server, Trust, Unread
 from balancer.model.finding import Check, Finding, Outcome
 from balancer.model.host import HostState
 from balancer.model.privileges import Role, needed_ids
@@ -162,6 +162,16 @@ def test_an_observer_needs_no_more_than_to_read_and_is_told_what_acting_would_ne
     assert finding.found.endswith("to act it lacks Resource.ColdMigrate, Resource.HotMigrate")
     (verdict,) = of(Check.AUTOMATIC_MODE, found)
     assert (verdict.outcome, "privileges_missing" in verdict.found) == (Outcome.ADVICE, True)
+
+
+def test_vms_of_a_cluster_that_is_only_observed_need_not_be_moved() -> None:
+    held = checkups.rights(EXECUTOR)
+    spared = checkups.holding(ObjectKind.VM, "vm9", READER)
+    watched = replace(spared, cluster="watched")
+    both = Rights(holdings=(*held.holdings, watched))
+    assert only(Check.PRIVILEGES_MISSING, rights=both).outcome is Outcome.OK
+    moved = Rights(holdings=(*held.holdings, spared))
+    assert only(Check.PRIVILEGES_MISSING, rights=moved).objects == ("vm9",)
 
 
 def test_objects_of_which_the_server_does_not_tell_are_unchecked() -> None:

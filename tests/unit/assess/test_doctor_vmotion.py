@@ -211,6 +211,16 @@ def test_port_groups_that_a_host_lacks_are_told_by_name() -> None:
     assert finding.objects == ("esx3",)
 
 
+def test_what_few_hosts_have_is_told_by_those() -> None:
+    hosts = [
+        host_at(n, networks=frozenset({"net-1"} | ({"odd"} if n == 2 else set())))
+        for n in (1, 2, 3)
+    ]
+    (finding,) = places(Check.HOST_NETWORKS, *hosts)
+    assert finding.found == "port group odd on 1 of 3 hosts, on these alone"
+    assert finding.objects == ("esx2",)
+
+
 def test_equal_hosts_are_told_as_such() -> None:
     networks = frozenset({"net-1", "net-2"})
     (finding,) = places(
