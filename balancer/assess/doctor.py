@@ -121,7 +121,8 @@ def _certificate(shown: Certificate, address: str, now: datetime) -> Finding:
         return Finding(
             check=Check.CERTIFICATE,
             outcome=Outcome.PROBLEM,
-            found=f"not trusted by {shown.trust}: {shown.refused}. Shown is {who}",
+            found=f"not trusted by {shown.trust}: {shown.refused}. Shown is {who}, for the names"
+            f" {', '.join(shown.names) or '(none)'}",
             mend=_how_to_trust(shown, address),
             blocks=True,
         )

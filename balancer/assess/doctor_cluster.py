@@ -12,6 +12,7 @@ from balancer.model.checkup import ClusterFacts, Unread
 from balancer.model.evc import EvcOrder
 from balancer.model.finding import Check, Finding, Outcome
 from balancer.model.host import Host, HostState
+from balancer.model.privileges import Place, Role
 from balancer.model.snapshot import MANDATORY_MOVES_ONLY, Drs, Snapshot
 from balancer.model.vm import Automation
 
@@ -77,6 +78,7 @@ def _inventory(snapshot: Snapshot) -> Iterator[Finding]:
         )
     else:
         yield Finding(check=Check.INVENTORY, outcome=Outcome.OK, found=f"{found}, read whole")
+    yield from _hidden(snapshot)
     lost = [host.name for host in snapshot.hosts if host.state in _LOST]
     if lost:
         yield Finding(
@@ -86,6 +88,23 @@ def _inventory(snapshot: Snapshot) -> Iterator[Finding]:
             mend="Connect them again or take them out of the cluster: their VMs cannot move, and too"
             " many of them end all balancing.",
             objects=tuple(lost),
+        )
+
+
+def _hidden(snapshot: Snapshot) -> Iterator[Finding]:
+    """Yield datastores and networks that VMs have and the account is not shown: nothing can be told of them."""
+    shown = {store.id for store in snapshot.datastores}
+    shown |= {network.id for network in snapshot.networks}
+    asked = {place for vm in snapshot.vms for place in (*vm.datastores, *vm.networks)}
+    hidden = sorted(asked - shown)
+    if hidden:
+        yield Finding(
+            check=Check.INVENTORY,
+            outcome=Outcome.ADVICE,
+            found=f"nothing is shown of {len(hidden)} of the datastores and networks that VMs use",
+            mend=f"If they belong to this cluster, give the account the role {Role.READER} on"
+            f" {Place.ROOT}: it reaches datastores and networks too.",
+            objects=tuple(hidden),
         )
 
 

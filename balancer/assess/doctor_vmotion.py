@@ -122,7 +122,24 @@ def _addresses(setups: Sequence[VmotionSetup]) -> Iterator[Finding]:
             mend="Give each adapter an address of its own.",
             objects=tuple(twice),
         )
+    yield from _stacks(adapters)
     yield from _subnets(adapters)
+
+
+def _stacks(adapters: Sequence[tuple[VmotionSetup, Adapter]]) -> Iterator[Finding]:
+    """Yield hosts whose adapters are on another TCP/IP stack than most."""
+    counts = Counter(adapter.stack for _, adapter in adapters if adapter.stack)
+    if len(counts) < 2:
+        return
+    common = max(counts, key=lambda stack: (counts[stack], stack))
+    other = {s.name for s, adapter in adapters if adapter.stack not in (None, common)}
+    yield Finding(
+        check=Check.VMOTION_ADDRESS,
+        outcome=Outcome.ADVICE,
+        found=f"vMotion adapters on different TCP/IP stacks; most are on {common}",
+        mend="Put all of a cluster on one stack: they have gateways and routes of their own.",
+        objects=tuple(sorted(other)),
+    )
 
 
 def _subnets(adapters: Sequence[tuple[VmotionSetup, Adapter]]) -> Iterator[Finding]:

@@ -40,7 +40,6 @@ class Certificate:
     subject: str
     issuer: str
     names: tuple[str, ...]
-    not_before: datetime
     not_after: datetime
     thumbprint_sha256: str
     trust: Trust

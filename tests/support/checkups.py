@@ -35,7 +35,6 @@ def certificate(**facts: Any) -> Certificate:
         "subject": "CN=vc1.example.com",
         "issuer": "CN=CA",
         "names": ("vc1.example.com",),
-        "not_before": builders.NOON - timedelta(days=100),
         "not_after": builders.NOON + timedelta(days=200),
         "thumbprint_sha256": "ab" * 32,
         "trust": Trust.SYSTEM,
@@ -77,6 +76,7 @@ def adapter(number: int, **facts: Any) -> Adapter:
         "address": f"192.0.2.{number}",
         "netmask": "255.255.255.0",
         "mtu": 9000,
+        "stack": "defaultTcpipStack",
         "links_mbps": (25_000.0,),
     }
     return Adapter(**(defaults | facts))

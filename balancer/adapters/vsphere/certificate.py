@@ -54,7 +54,6 @@ def shown_certificate(settings: VsphereSettings) -> Certificate:
         subject=_name(fields.get("subject", ())),
         issuer=_name(fields.get("issuer", ())),
         names=tuple(str(value) for _, value in fields.get("subjectAltName", ())),
-        not_before=_instant(fields["notBefore"]),
         not_after=_instant(fields["notAfter"]),
         thumbprint_sha256=hashlib.sha256(der).hexdigest(),
         trust=_trust(settings),

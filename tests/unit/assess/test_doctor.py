@@ -12,7 +12,7 @@ from balancer.model.checkup import ClockReading, ObjectKind, Rights, Server, Tru
 from balancer.model.finding import Check, Finding, Outcome
 from balancer.model.host import HostState
 from balancer.model.privileges import Role, needed_ids
-from balancer.model.snapshot import Drs, Source
+from balancer.model.snapshot import Datastore, Drs, Source
 from balancer.model.vm import Automation
 from tests.support import builders, checkups
 from tests.support.checkups import EVERY_ID, diagnosis, of
@@ -67,6 +67,7 @@ def test_a_certificate_is_told_with_its_days(
 def test_an_untrusted_certificate_is_shown_with_its_thumbprint_to_compare() -> None:
     shown = checkups.certificate(refused="unable to get local issuer certificate")
     finding = only(Check.CERTIFICATE, certificate=shown)
+    assert finding.found.endswith("for the names vc1.example.com")
     assert shown.thumbprint_sha256 in finding.mend
     assert "https://vc1.example.com/certs/download.zip" in finding.mend
 
@@ -298,6 +299,14 @@ def test_what_could_not_be_read_of_a_cluster_is_told() -> None:
     first, second = of(Check.INVENTORY, diagnosis(snapshot=snapshot))
     assert "3 objects could not be read whole" in first.found
     assert second.objects == ("esx2",)
+
+
+def test_datastores_and_networks_that_are_not_shown_are_told() -> None:
+    vms = [builders.vm(1, 1, datastores=frozenset({"ds-1", "ds-2"}), networks=frozenset({"net-1"}))]
+    stores = (Datastore(id="ds-1", name="vmfs"),)
+    snapshot = checkups.small_cluster(vms=vms, datastores=stores)
+    _, finding = of(Check.INVENTORY, diagnosis(snapshot=snapshot))
+    assert (finding.outcome, finding.objects) == (Outcome.ADVICE, ("ds-2", "net-1"))
 
 
 def test_the_clusters_that_can_be_seen_are_named() -> None:

@@ -86,8 +86,9 @@ def test_unread_set_ups_leave_readiness_to_the_snapshot() -> None:
         ({"address": "192.0.2.2"}, Outcome.PROBLEM, ("esx1 vmk1", "esx2 vmk1")),
         ({"address": "198.51.100.1"}, Outcome.ADVICE, ("esx1",)),
         ({"netmask": "255.255.255.128"}, Outcome.ADVICE, ("esx1",)),
+        ({"stack": "vmotion"}, Outcome.ADVICE, ("esx1",)),
     ],
-    ids=["none", "no DHCP", "used twice", "another network", "another mask"],
+    ids=["none", "no DHCP", "used twice", "another network", "another mask", "another stack"],
 )
 def test_addresses_that_cannot_work_are_told(
     adapters: dict[str, Any], outcome: Outcome, objects: tuple[str, ...]
