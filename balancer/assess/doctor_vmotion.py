@@ -39,6 +39,7 @@ def judge_vmotion(
     else:
         known = {setup.host: setup for setup in setups}
         yield from _ready(hosts, known)
+        yield from _not_shown([host.name for host in hosts if host.id not in known])
         ready = [known[host.id] for host in hosts if host.vmotion.enabled and host.id in known]
         yield from chain(
             _addresses(ready),
@@ -77,11 +78,24 @@ def _ready(hosts: Sequence[Host], setups: Mapping[HostId, VmotionSetup]) -> Iter
         yield Finding(check=Check.VMOTION, outcome=Outcome.OK, found=found)
 
 
+def _not_shown(names: Sequence[str]) -> Iterator[Finding]:
+    if names:
+        yield Finding(
+            check=Check.VMOTION_SPEED,
+            outcome=Outcome.UNCHECKED,
+            found=f"the server does not show the vMotion set-up of {_counted(len(names), 'host')}",
+            mend="See that they are connected, and that the account may read them.",
+            objects=tuple(names),
+        )
+
+
+_NOT_TOLD = "the server does not show why"
 _NOT_SUPPORTED = "the host does not support it"
 _NO_ADAPTER = "no vmkernel adapter is selected for it"
 _LINKS_DOWN = "every link behind its adapters is down"
 _SWITCHED_OFF = "it is switched off"
 _MENDS = {
+    _NOT_TOLD: "Look at the host's vMotion adapters in the vCenter.",
     _NOT_SUPPORTED: "See licence and hardware of the host; without vMotion it gives and takes nothing.",
     _NO_ADAPTER: "Enable vMotion on a vmkernel adapter of the host.",
     _LINKS_DOWN: "Look at the cables and switch ports behind the vMotion adapters.",
@@ -91,7 +105,7 @@ _MENDS = {
 
 def _why_not(setup: VmotionSetup | None) -> str:
     if setup is None:
-        return _SWITCHED_OFF
+        return _NOT_TOLD
     if not setup.is_supported:
         return _NOT_SUPPORTED
     if not setup.adapters:

@@ -220,9 +220,10 @@ class Examiner:
 def unread(err: BalancerError, settings: VsphereSettings) -> Unread:
     """Return what a failed read leaves: why, and what to do, taken from the error's paragraph."""
     text = " ".join(str(err).split())
-    whom = f" at vCenter {settings.name} ({settings.where}) as {settings.username}: "
-    _, _, told = text.partition(whom)
-    found = _SENTENCES.fullmatch(told)
+    _, _, told = text.partition(f" at vCenter {settings.name} ({settings.where}) as ")
+    who = f"{settings.username}: "  # a name may hold a colon itself
+    said = told.removeprefix(who) if told.startswith(who) else told.partition(": ")[2]
+    found = _SENTENCES.fullmatch(said)
     return Unread(found["why"], found["mend"]) if found else Unread(text)
 
 

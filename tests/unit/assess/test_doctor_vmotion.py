@@ -71,6 +71,14 @@ def test_hosts_that_are_out_of_reach_are_not_judged() -> None:
     assert finding.outcome is Outcome.OK
 
 
+def test_a_host_whose_set_up_is_not_shown_is_not_passed_over() -> None:
+    result = diagnosis(snapshot=cluster_of(3, lame=1), setups=(setup(2),))
+    (lame,) = of(Check.VMOTION, result)
+    assert "the server does not show why" in lame.found
+    unchecked, _ = of(Check.VMOTION_SPEED, result)
+    assert (unchecked.outcome, unchecked.objects) == (Outcome.UNCHECKED, ("esx1", "esx3"))
+
+
 def test_unread_set_ups_leave_readiness_to_the_snapshot() -> None:
     result = diagnosis(snapshot=cluster_of(2), setups=Unread("the server refused"))
     assert [f.outcome for f in of(Check.VMOTION, result)] == [Outcome.OK]

@@ -56,6 +56,11 @@ def test_a_refused_login_is_taken_apart() -> None:
     assert left.mend.startswith("Check user name and password")
 
 
+def test_a_name_that_has_changed_since_is_no_hindrance() -> None:
+    error = source_error(settings(username="other"), "log in", TimeoutError())
+    assert unread(error, PLACE).why.startswith("there was no complete answer")
+
+
 def test_what_is_worded_otherwise_is_kept_whole() -> None:
     left = unread(SourceError("looking for cluster 'x': none.\nIt shows: y."), PLACE)
     assert (left.why, left.mend) == ("looking for cluster 'x': none. It shows: y.", "")
