@@ -155,7 +155,8 @@ def test_a_server_that_speaks_no_tls_is_told(server: VCenterProcess) -> None:
 def test_a_refused_login_is_told_once(server: VCenterProcess) -> None:
     checkup = looked_over(settings_for(server, password="wrong"))
     assert isinstance(checkup.server, Unread)
-    assert "InvalidLogin" in checkup.server.why
+    assert checkup.server.why.startswith("the server refused (InvalidLogin")
+    assert checkup.server.mend.startswith("Check user name and password")
     assert not checkup.server.is_consequence
     assert server.control.calls().calls["Login"] == 1
 

@@ -7,7 +7,7 @@ import pytest
 from balancer.adapters.vsphere.examiner import unread
 from balancer.adapters.vsphere.stub import NotConnected, TookTooLong
 from balancer.adapters.vsphere.transport import PinMismatch
-from balancer.adapters.vsphere.wording import login_refused, source_error
+from balancer.adapters.vsphere.wording import source_error
 from balancer.model.errors import SourceError
 from tests.unit.adapters.vsphere.test_settings_and_guard import settings
 
@@ -48,12 +48,6 @@ def test_an_error_of_the_wire_is_taken_apart(failure: Exception, why: str, mend:
     left = unread(source_error(PLACE, "log in", failure), PLACE)
     assert left.why.startswith(why)
     assert left.mend.startswith(mend)
-
-
-def test_a_refused_login_is_taken_apart() -> None:
-    left = unread(login_refused(PLACE, "the server refused (InvalidLogin)"), PLACE)
-    assert left.why == "the server refused (InvalidLogin)"
-    assert left.mend.startswith("Check user name and password")
 
 
 def test_a_name_that_has_changed_since_is_no_hindrance() -> None:
