@@ -92,6 +92,7 @@ def _vms(id_: VmId, hosts: list[HostId]) -> st.SearchStrategy[Vm]:
         memory_reservation_mib=_amounts,
         profile=st.none() | profile,
         cpu_features=_features,
+        hardware_version=st.none() | st.integers(1, 99),
         attributes=_features,
         datastores=_words,
         networks=_words,
@@ -101,7 +102,6 @@ def _vms(id_: VmId, hosts: list[HostId]) -> st.SearchStrategy[Vm]:
         blockers=st.lists(st.sampled_from(Blocker), unique=True, max_size=3).map(tuple),
         encryption=st.none() | st.sampled_from(Encryption),
         last_moved_at=st.none() | _times,
-        hardware_version=st.none() | st.integers(1, 99),
         **dict.fromkeys(figures, _maybe_amount),
         **dict.fromkeys(texts, _maybe_name),
     )
