@@ -44,9 +44,9 @@ def _judge(
     names: Mapping[HostId, str],
 ) -> Iterator[Finding]:
     """Yield one finding for each set of hosts that lacks something, however much it is."""
-    if not on_hosts:
-        return
     every = frozenset[str]().union(*on_hosts.values())
+    if not every:
+        return
     lacking: dict[tuple[HostId, ...], list[str]] = defaultdict(list)
     for place in every:
         without = tuple(sorted(host for host, has in on_hosts.items() if place not in has))

@@ -254,3 +254,5 @@ def test_a_hosts_own_disk_is_no_difference_but_running_vms_on_it_are_told() -> N
 
 def test_hosts_of_which_no_places_are_known_say_nothing() -> None:
     assert places(Check.HOST_DATASTORES, host_at(1), host_at(2)) == ()
+    bare = [host_at(n, datastores=frozenset()) for n in (1, 2)]
+    assert places(Check.HOST_DATASTORES, *bare) == ()
