@@ -14,6 +14,8 @@ from typing import Annotated, cast
 import typer
 
 from balancer.cli.demo import demo
+from balancer.cli.doctor import doctor
+from balancer.cli.evc import evc
 from balancer.cli.exit_codes import ExitCode
 from balancer.cli.explain import explain
 from balancer.cli.plan import plan
@@ -38,7 +40,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, explain, plan, run, snapshot, validate):
+for command in (demo, doctor, evc, explain, plan, run, snapshot, validate):
     app.command()(command)
 
 

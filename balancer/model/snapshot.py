@@ -46,17 +46,31 @@ class Source:
     statistics: Statistics | None = None
 
 
+MANDATORY_MOVES_ONLY = 5
+"""The most conservative `vmotionRate`: DRS then makes the moves that it must make and no others."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Drs:
-    """The cluster's own DRS: on or off, and how far it acts by itself."""
+    """The cluster's own DRS: on or off, how far it acts by itself, and how eagerly.
+
+    `vmotion_rate` runs from 1, which is the most eager, to 5, at which only mandatory moves are made: the
+    reverse of the slider in the user interface. Source: vSphere API, `ClusterDrsConfigInfo.vmotionRate`.
+    """
 
     enabled: bool = False
     automation: Automation | None = None
+    vmotion_rate: int | None = None
 
     @property
     def acts_alone(self) -> bool:
-        """Whether DRS moves VMs by itself, so that a second balancer would fight it."""
-        return self.enabled and self.automation in (None, Automation.FULLY_AUTOMATED)
+        """Whether DRS moves VMs for balance by itself, so that a second balancer would fight it.
+
+        From 7.0 on, a rate of 5 is the advised way to switch balancing off. Source: vSphere API,
+        `ClusterDrsConfigInfo.enabled`.
+        """
+        is_eager = self.vmotion_rate != MANDATORY_MOVES_ONLY
+        return self.enabled and is_eager and self.automation in (None, Automation.FULLY_AUTOMATED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -114,6 +114,7 @@ class Vm:
     folder: str | None = None
     min_evc_mode: str | None = None
     evc_mode: str | None = None
+    hardware_version: int | None = None
     cpu_features: Mapping[str, str] = field(default_factory=lambda: NO_FEATURES)
     datastores: frozenset[str] = frozenset()
     networks: frozenset[str] = frozenset()

@@ -62,6 +62,7 @@ def rich_vm(number: int, on: int, **facts: Any) -> Row:
         "memory_shares": 163_840,
         "resource_pool": "resgroup-8",
         "encryption": "opportunistic",
+        "hardware_version": 13 + number,
     }
     return vm_row(number, on, **common | facts)
 
@@ -115,7 +116,7 @@ def rich_document() -> Row:
         hosts,
         vms,
         cluster={
-            "drs": {"enabled": True, "automation": "partiallyAutomated"},
+            "drs": {"enabled": True, "automation": "partiallyAutomated", "vmotion_rate": 2},
             "ha": {
                 "enabled": True,
                 "cpu_reserve_percent": 20,

@@ -6,7 +6,7 @@ rules, host states, faults) and to see what really happened (moves, peaks, calls
 """
 
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
 from typing import Literal, Self, TypeVar
 
@@ -247,6 +247,38 @@ class VCenterControl:
     def move(self, vm: str, host: str, *, seconds: float | None = None) -> None:
         """Move a VM as somebody else would: at once, or as a task of that many seconds."""
         self._send("POST", "/move", {"vm": vm, "host": host, "seconds": seconds})
+
+    def rights(
+        self, everywhere: Iterable[str], on: Mapping[str, Iterable[str]] | None = None
+    ) -> None:
+        """Say which privileges the account holds everywhere, and which instead on single objects by id."""
+        single = {key: sorted(ids) for key, ids in (on or {}).items()}
+        self._send("POST", "/rights", {"everywhere": sorted(everywhere), "on": single})
+
+    def drs(self, *, enabled: bool, automation: str = "", vmotion_rate: int = 0) -> None:
+        """Set the cluster's own DRS; what is empty or 0 is as in a new cluster."""
+        ask = {"enabled": enabled, "automation": automation, "vmotion_rate": vmotion_rate}
+        self._send("POST", "/drs", ask)
+
+    def host_setup(
+        self,
+        host: str,
+        *,
+        version: str = "",
+        adapters: Sequence[Mapping[str, object]] | None = None,
+        options: Mapping[str, int] | None = None,
+    ) -> None:
+        """Change how a host is set up for vMotion; what is not given stays.
+
+        Args:
+            host: Name or id.
+            version: ESXi's version, such as ``7.0.1``.
+            adapters: One vmkernel adapter each: ``links_mbps`` (0: down), ``address``, ``netmask``,
+                ``mtu``, ``stack``.
+            options: Advanced options that are not at their defaults.
+        """
+        ask = {"version": version, "adapters": adapters, "options": options}
+        self._send("POST", f"/hosts/{host}/setup", ask)
 
     def add_fault(
         self,

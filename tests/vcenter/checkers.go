@@ -94,6 +94,7 @@ func (w *world) installSingletons() {
 	compatibility := &compatibilityChecker{world: w}
 	compatibility.Self = *content.VmCompatibilityChecker
 	w.ctx.Map.Put(compatibility)
+	w.installRights(content)
 	properties := &propertyCollector{world: w}
 	properties.Self = content.PropertyCollector
 	w.ctx.Map.Put(properties)

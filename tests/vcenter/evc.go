@@ -52,10 +52,35 @@ func (o evcOrder) wire() []types.EVCMode {
 			ElementDescription: types.ElementDescription{
 				Description: types.Description{Label: m.Key, Summary: m.Key}, Key: m.Key,
 			},
-			Vendor: m.Vendor, VendorTier: m.Tier, Track: m.Track,
+			Vendor: m.Vendor, VendorTier: m.Tier, Track: m.Track, FeatureMask: o.masks(m),
 		})
 	}
 	return modes
+}
+
+// masks are the feature masks that hold a host or a VM to a mode: one for each
+// step of the vendor's modes, which the mode has or has not.
+func (o evcOrder) masks(mode EvcMode) []types.HostFeatureMask {
+	var masks []types.HostFeatureMask
+	for _, other := range o.modes {
+		if other.Vendor != mode.Vendor {
+			continue
+		}
+		val := "Val:0"
+		if slices.Contains(mode.Track, other.Key) {
+			val = "Val:1"
+		}
+		key := "cpuid." + other.Key
+		masks = append(masks, types.HostFeatureMask{Key: key, FeatureName: key, Value: val})
+	}
+	return masks
+}
+
+// showOwnMode puts the masks of a VM's own EVC mode on it.
+func (b *builder) showOwnMode(v *vmState) {
+	if mode, known := b.modes.find(v.spec.EvcMode); known {
+		v.obj.Runtime.FeatureMask = b.modes.masks(mode)
+	}
 }
 
 // requiredMode is the mode a VM needs: its own EVC mode wins over its minimum.

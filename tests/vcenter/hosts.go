@@ -22,6 +22,7 @@ func (b *builder) addHost(spec *Host) {
 	obj.Capability = hostCapability(spec)
 	obj.Config = b.hostConfig(spec)
 	obj.SystemResources = systemResources(spec)
+	obj.ConfigManager.AdvancedOption = b.addHostOptions(spec)
 	obj.Summary = b.hostSummary(obj, spec)
 	b.hosts = append(b.hosts, h)
 	b.hostIDs[spec.ID] = h
@@ -137,7 +138,7 @@ func (b *builder) hostSummary(obj *hostObject, spec *Host) types.HostListSummary
 		},
 		Runtime: &obj.Runtime,
 		Config: types.HostConfigSummary{
-			Name: spec.Name, Port: 443, VmotionEnabled: spec.VMotion == nil || yes(spec.VMotion.Enabled),
+			Name: spec.Name, Port: 443, Product: &types.AboutInfo{Version: "8.0.3"}, VmotionEnabled: spec.VMotion == nil || yes(spec.VMotion.Enabled),
 		},
 		OverallStatus: types.ManagedEntityStatusGreen,
 		MaxEVCModeKey: spec.MaxEvcMode,

@@ -195,6 +195,9 @@ func clusterConfig(snap *Snapshot) *types.ClusterConfigInfoEx {
 		if d.Automation != "" {
 			drs.DefaultVmBehavior = types.DrsBehavior(d.Automation)
 		}
+		if d.VMotionRate != 0 {
+			drs.VmotionRate = d.VMotionRate
+		}
 	}
 	config.DasConfig.Enabled = types.NewBool(false)
 	config.DasConfig.AdmissionControlEnabled = types.NewBool(false)

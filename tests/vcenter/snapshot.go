@@ -53,8 +53,9 @@ type EvcMode struct {
 
 // DRS is the cluster's DRS switch and default automation.
 type DRS struct {
-	Enabled    bool   `json:"enabled"`
-	Automation string `json:"automation,omitempty"`
+	Enabled     bool   `json:"enabled"`
+	Automation  string `json:"automation,omitempty"`
+	VMotionRate int32  `json:"vmotion_rate,omitempty"`
 }
 
 // HA is the cluster's admission control.
@@ -126,6 +127,7 @@ type VM struct {
 	Folder               string            `json:"folder,omitempty"`
 	MinEvcMode           string            `json:"min_evc_mode,omitempty"`
 	EvcMode              string            `json:"evc_mode,omitempty"`
+	HardwareVersion      int               `json:"hardware_version,omitempty"`
 	CPUFeatures          map[string]string `json:"cpu_features,omitempty"`
 	Datastores           []string          `json:"datastores,omitempty"`
 	Networks             []string          `json:"networks,omitempty"`

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"fmt"
 	"maps"
 	"slices"
 	"time"
@@ -32,6 +33,7 @@ func (b *builder) addVM(spec *VM) {
 		Entity: &obj.Self, CpuAllocation: *obj.Config.CpuAllocation, MemoryAllocation: *obj.Config.MemoryAllocation,
 	}
 	obj.Capability.PerVmEvcSupported = types.NewBool(true)
+	b.showOwnMode(v)
 	b.applyBlockers(v)
 	obj.Summary = vmSummary(obj, spec)
 	b.attachVM(obj, spec)
@@ -62,7 +64,7 @@ func vmConfig(spec *VM) *types.VirtualMachineConfigInfo {
 	cpu := allocation(spec.CPUReservationMHz, spec.CPULimitMHz, spec.CPUShares, 1000*spec.VCPUs)
 	memory := allocation(spec.MemoryReservationMiB, spec.MemoryLimitMiB, spec.MemoryShares, int32(10*spec.MemoryMiB))
 	return &types.VirtualMachineConfigInfo{
-		ChangeVersion: "1", Modified: time.Unix(0, 0).UTC(), Name: spec.Name, Version: "vmx-20",
+		ChangeVersion: "1", Modified: time.Unix(0, 0).UTC(), Name: spec.Name, Version: hardwareVersion(spec),
 		GuestId: "otherGuest64", GuestFullName: "Other (64-bit)",
 		Uuid: spec.UUID, InstanceUuid: spec.UUID,
 		Hardware: types.VirtualHardware{
@@ -72,6 +74,13 @@ func vmConfig(spec *VM) *types.VirtualMachineConfigInfo {
 		LatencySensitivity: &types.LatencySensitivity{Level: types.LatencySensitivitySensitivityLevelNormal},
 		MigrateEncryption:  encryption(spec),
 	}
+}
+
+func hardwareVersion(spec *VM) string {
+	if spec.HardwareVersion == 0 {
+		return "vmx-20"
+	}
+	return fmt.Sprintf("vmx-%02d", spec.HardwareVersion)
 }
 
 func encryption(spec *VM) string {

@@ -41,6 +41,7 @@ type world struct {
 	running       int
 	peak          int
 
+	rights *rightsBook
 	faults *faultBook
 	bell   *bell
 

@@ -94,6 +94,7 @@ class DrsEntry(TypedDict, total=False):
     automation: Annotated[
         Literal["manual", "partiallyAutomated", "fullyAutomated"], AfterValidator(Automation)
     ]
+    vmotion_rate: Annotated[int, Field(ge=1, le=5)]
 
 
 @_strict
@@ -199,6 +200,7 @@ class VmEntry(TypedDict, total=False):
     folder: str
     min_evc_mode: str
     evc_mode: str
+    hardware_version: AtLeastOne
     cpu_features: dict[str, str]
     datastores: frozenset[str]
     networks: frozenset[str]

@@ -15,7 +15,7 @@ from pyVmomi.VmomiSupport import ManagedObject
 from balancer.adapters.vsphere.facts import Facts, object_id
 from balancer.model.evc import EvcMode
 from balancer.model.rule import Rule, RuleType
-from balancer.model.snapshot import Cluster, Drs, Ha
+from balancer.model.snapshot import MANDATORY_MOVES_ONLY, Cluster, Drs, Ha
 from balancer.model.units import ClusterId, HostId, VmId
 from balancer.model.vm import Automation
 
@@ -134,10 +134,11 @@ def _automation(info: _Info) -> dict[VmId, Automation]:
 
 
 def _drs(info: _Info) -> Drs:
-    default = info.drsConfig.defaultVmBehavior
+    default, rate = info.drsConfig.defaultVmBehavior, info.drsConfig.vmotionRate
     return Drs(
         enabled=bool(info.drsConfig.enabled),
         automation=Automation(default) if default else None,
+        vmotion_rate=rate if rate in range(1, MANDATORY_MOVES_ONLY + 1) else None,
     )
 
 

@@ -100,6 +100,7 @@ VM = (
     "summary.quickStats.swappedMemory",
     "summary.quickStats.balloonedMemory",
     "config.changeVersion",
+    "config.version",  # the virtual hardware, such as vmx-20
     "config.managedBy.extensionKey",
     "config.managedBy.type",
     "config.migrateEncryption",

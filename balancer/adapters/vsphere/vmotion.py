@@ -33,7 +33,7 @@ def vmotion_from(facts: Facts) -> VmotionLink:
     known = facts.one(VMOTION, VmotionLink)
     if known is not None:
         return known
-    selected = _selected(facts)
+    selected = selected_adapters(facts)
     is_on = facts.flag("summary.config.vmotionEnabled") is not False and bool(selected)
     if not facts.has(_NET_CONFIG):
         is_on = facts.flag("summary.config.vmotionEnabled") is True
@@ -59,7 +59,8 @@ def _streams(facts: Facts, adapters: int) -> int | None:
     return max(adapters, 1) if is_old else None
 
 
-def _selected(facts: Facts) -> tuple[vim.host.VirtualNic, ...]:
+def selected_adapters(facts: Facts) -> tuple[vim.host.VirtualNic, ...]:
+    """Return the vmkernel adapters that are selected for vMotion."""
     for config in facts.many(_NET_CONFIG, vim.host.VirtualNicManager.NetConfig):
         if config.nicType == "vmotion":
             keys = {str(key) for key in config.selectedVnic}
@@ -69,7 +70,7 @@ def _selected(facts: Facts) -> tuple[vim.host.VirtualNic, ...]:
 
 def _speed_mbps(facts: Facts, selected: Iterable[vim.host.VirtualNic]) -> float | None:
     """Return the sum over all distinct physical adapters, None where none is found."""
-    keys = {key for nic in selected for key in _pnics_behind(facts, nic)}
+    keys = {key for nic in selected for key in pnics_behind(facts, nic)}
     speeds = [
         float(pnic.linkSpeed.speedMb) if pnic.linkSpeed else 0.0  # unset: the link is down
         for pnic in facts.many(_NETWORK + "pnic", vim.host.PhysicalNic)
@@ -78,7 +79,8 @@ def _speed_mbps(facts: Facts, selected: Iterable[vim.host.VirtualNic]) -> float 
     return sum(speeds) if speeds else None
 
 
-def _pnics_behind(facts: Facts, nic: vim.host.VirtualNic) -> Iterable[str]:
+def pnics_behind(facts: Facts, nic: vim.host.VirtualNic) -> Iterable[str]:
+    """Yield the keys of the physical adapters of the switch that a vmkernel adapter is on."""
     port = nic.spec.distributedVirtualPort
     if port is not None:
         for proxy in facts.many(_NETWORK + "proxySwitch", vim.host.HostProxySwitch):

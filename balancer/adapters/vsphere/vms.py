@@ -11,6 +11,7 @@ from dataclasses import dataclass, field, replace
 from pyVmomi import vim
 
 from balancer.adapters.vsphere.devices import DeviceFacts
+from balancer.adapters.vsphere.evc import hardware_version_from
 from balancer.adapters.vsphere.facts import Facts
 from balancer.model.host import NO_FEATURES
 from balancer.model.units import HostId, VmId
@@ -76,6 +77,7 @@ def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None
         resource_pool=facts.ref("resourcePool"),
         folder=context.folders.get(facts.ref("parent") or ""),
         min_evc_mode=facts.text("runtime.minRequiredEVCModeKey"),
+        hardware_version=hardware_version_from(facts.text("config.version")),
         cpu_features=_features(facts),
         datastores=facts.refs("datastore") | shared_images,
         networks=facts.refs("network"),

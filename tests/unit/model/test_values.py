@@ -52,8 +52,19 @@ def test_serving_hosts_take_vms_and_are_not_kept_for_ha() -> None:
         (Drs(enabled=True, automation=Automation.MANUAL), False),
         (Drs(enabled=True, automation=Automation.FULLY_AUTOMATED), True),
         (Drs(enabled=True), True),
+        (Drs(enabled=True, automation=Automation.FULLY_AUTOMATED, vmotion_rate=4), True),
+        (Drs(enabled=True, automation=Automation.FULLY_AUTOMATED, vmotion_rate=5), False),
+        (Drs(enabled=True, vmotion_rate=5), False),
     ],
-    ids=["off", "manual", "fully automated", "on and not known"],
+    ids=[
+        "off",
+        "manual",
+        "fully automated",
+        "on and not known",
+        "fully automated, for large gains",
+        "fully automated, mandatory moves only",
+        "on and not known, mandatory moves only",
+    ],
 )
 def test_when_drs_acts_alone(drs: Drs, alone: bool) -> None:
     assert drs.acts_alone is alone

@@ -92,6 +92,7 @@ def _vms(id_: VmId, hosts: list[HostId]) -> st.SearchStrategy[Vm]:
         memory_reservation_mib=_amounts,
         profile=st.none() | profile,
         cpu_features=_features,
+        hardware_version=st.none() | st.integers(1, 99),
         attributes=_features,
         datastores=_words,
         networks=_words,
@@ -121,7 +122,10 @@ def _clusters(hosts: list[HostId]) -> st.SearchStrategy[Cluster]:
         evc_mode=_maybe_name,
         evc_modes=st.sampled_from([(), builders.INTEL_MODES]),
         drs=st.builds(
-            Drs, enabled=st.booleans(), automation=st.none() | st.sampled_from(automations)
+            Drs,
+            enabled=st.booleans(),
+            automation=st.none() | st.sampled_from(automations),
+            vmotion_rate=st.none() | st.integers(1, 5),
         ),
         ha=st.builds(
             Ha,

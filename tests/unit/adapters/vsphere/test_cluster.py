@@ -128,6 +128,12 @@ def test_drs_is_read_with_its_default() -> None:
     assert read().cluster.drs == Drs()
 
 
+@pytest.mark.parametrize(("rate", "expected"), [(1, 1), (5, 5), (0, None), (6, None), (-1, None)])
+def test_how_eager_drs_is_is_read(rate: int, expected: int | None) -> None:
+    drs = spec.DrsConfigInfo(enabled=True, defaultVmBehavior="fullyAutomated", vmotionRate=rate)
+    assert read(drsConfig=drs).cluster.drs.vmotion_rate == expected
+
+
 def ha(policy: Any, *, admits: bool = True) -> Ha:
     das = spec.DasConfigInfo(
         enabled=True, admissionControlEnabled=admits, admissionControlPolicy=policy
