@@ -124,6 +124,7 @@ class VmotionEntry(TypedDict, total=False):
     link_mbps: Positive
     encrypted_supported: bool
     streams: AtLeastOne | None
+    networks: frozenset[str]
 
 
 @_strict
