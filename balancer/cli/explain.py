@@ -77,19 +77,12 @@ def explain(
     if vm is None and host is None:
         raise typer.BadParameter("give --vm, --host or both")
     from balancer.cli.facts import read_facts
-    from balancer.cli.lookup import find_host, find_vm
     from balancer.cli.planning import need_behind, settings_of
     from balancer.cycle import plan_snapshot
 
     facts, wanted = read_facts(config, cluster, snapshot, policy or [])
-    vm_id = find_vm(facts, vm) if vm is not None else None
-    host_id = find_host(facts, host) if host is not None else None
-    if vm_id and facts.vm_by_id[vm_id].host == host_id:
-        raise BalancerError(
-            f"{vm} is on {host} already. Leave --host out to see why it stays or moves."
-        )
-    settings = settings_of(seed, time_limit)
-    plan = plan_snapshot(facts, wanted, settings=settings)
+    vm_id, host_id = _meant(facts, vm, host)
+    plan = plan_snapshot(facts, wanted, settings=settings_of(seed, time_limit))
     need, fitted = need_behind(plan, facts, wanted)
     server = _server_answer(config, cluster, vm_id, host_id)
     scope = _Scope(need=need, policy=fitted, plan=plan, vm=vm_id, host=host_id, server=server)
@@ -111,6 +104,20 @@ class _Scope:
     @property
     def snapshot(self) -> "Snapshot":
         return self.need.snapshot
+
+
+def _meant(
+    facts: "Snapshot", vm: str | None, host: str | None
+) -> "tuple[VmId | None, HostId | None]":
+    from balancer.cli.lookup import find_host, find_vm
+
+    vm_id = find_vm(facts, vm) if vm is not None else None
+    host_id = find_host(facts, host) if host is not None else None
+    if vm_id and facts.vm_by_id[vm_id].host == host_id:
+        raise BalancerError(
+            f"{vm} is on {host} already. Leave --host out to see why it stays or moves."
+        )
+    return vm_id, host_id
 
 
 def _server_answer(
