@@ -32,6 +32,7 @@ from balancer.collect.cluster_choice import find_cluster
 from balancer.config import Cluster, Config, VCenter
 from balancer.cycle import CycleReport, Site, run_cycle
 from balancer.execute import Tools
+from balancer.execute.server_checks import ServerChecks
 from balancer.expose.health import Health
 from balancer.expose.logs import bind
 from balancer.expose.metrics import ClusterMetrics, Metrics
@@ -102,6 +103,7 @@ class ClusterJob:
         metrics.on_progress(lambda: daemon.health.progressed(watch.key))
         self._busy = threading.Lock()
         self._failures = 0
+        self._checks = ServerChecks()
 
     def run(self) -> None:
         """Run one cycle; every failure ends here, in the log and in the metrics."""
@@ -142,6 +144,7 @@ class ClusterJob:
             events=self._metrics,
             may_submit=daemon.may_submit,
             demand_of=demand_of,
+            checks=self._checks,
         )
         cluster = find_cluster(link.inventory, self.watch.name)
         return Site(

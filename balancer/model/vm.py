@@ -76,6 +76,9 @@ class Profile:
 class Vm:
     """One VM. A figure of None was not measured, which is never the same as 0.
 
+    `config_version` is a word that changes with every change of the VM's configuration.
+    Source: vSphere API, `VirtualMachineConfigInfo.changeVersion`.
+
     Raises:
         ValueError: a figure is negative, infinite or not a number.
     """
@@ -118,6 +121,7 @@ class Vm:
     blockers: tuple[Blocker, ...] = ()
     encryption: Encryption | None = None
     last_moved_at: datetime | None = None
+    config_version: str | None = None
 
     def __post_init__(self) -> None:
         """Refuse figures that are none; compared one by one, as 10,000 VMs cost 8 ms so and 14 ms as a list."""

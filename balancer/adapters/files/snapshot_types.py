@@ -203,6 +203,7 @@ class VmEntry(TypedDict, total=False):
     blockers: tuple[Blocker, ...]
     encryption: Encryption
     last_moved_at: Instant
+    config_version: str
 
 
 @_strict

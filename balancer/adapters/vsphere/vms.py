@@ -80,6 +80,7 @@ def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None
         automation=context.automation.get(key, Automation.FULLY_AUTOMATED),
         blockers=tuple(sorted(_blockers(facts, devices, context))),
         encryption=_encryption(facts),
+        config_version=facts.text("config.changeVersion"),
     )
     is_measured = vm.is_running and facts.text("runtime.connectionState") == "connected"
     return _measured(vm, facts) if is_measured else vm
