@@ -105,6 +105,7 @@ class VCenter(_Part):
     tls: Tls = Field(default_factory=Tls)
     timeouts: Timeouts = Field(default_factory=Timeouts)
     page_size: Annotated[int, Field(ge=1, le=10_000)] = 500
+    read_tags: bool = True
 
     def user(self) -> str:
         """Return the user name, read anew where it comes from a file.

@@ -21,6 +21,23 @@ class SourceKind(StrEnum):
     FILE = "file"
 
 
+class TagsState(StrEnum):
+    """Whether the tags in a snapshot are those that the objects have. What selects by tag must ask."""
+
+    KNOWN = "known"
+    INCOMPLETE = "incomplete"  # some tags are not shown to the account
+    OFF = "off"  # not asked for, by configuration
+    REFUSED = "refused"  # no login or no right
+    UNREACHABLE = "unreachable"
+    UNSUPPORTED = "unsupported"  # the server has no such interface
+    UNREADABLE = "unreadable"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether an object without a tag is known not to have it."""
+        return self is TagsState.KNOWN
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Which system was read. `rejected_objects` are hosts and VMs that could not be read whole."""
@@ -30,6 +47,7 @@ class Source:
     instance_uuid: str | None = None
     api_version: str | None = None
     rejected_objects: int = 0
+    tags: TagsState = TagsState.KNOWN
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -35,6 +35,7 @@ from balancer.model.snapshot import (
     ResourcePool,
     Source,
     SourceKind,
+    TagsState,
 )
 from balancer.model.units import ClusterId, HostId, VmId
 from balancer.model.vm import Automation, Blocker, Encryption, PowerState, Profile, Vm
@@ -71,6 +72,7 @@ class SourceEntry(TypedDict, total=False):
     instance_uuid: str
     api_version: str
     rejected_objects: Count
+    tags: TagsState
 
 
 @_strict

@@ -22,4 +22,5 @@ def settings_of(vcenter: VCenter) -> VsphereSettings:
         read_timeout_s=vcenter.timeouts.read_s,
         submit_timeout_s=vcenter.timeouts.submit_s,
         page_size=vcenter.page_size,
+        read_tags=vcenter.read_tags,
     )

@@ -11,8 +11,10 @@ from typing import Self
 from balancer.adapters.vsphere.inventory import VsphereInventory
 from balancer.adapters.vsphere.migrator import VsphereMigrator
 from balancer.adapters.vsphere.observer import RequestObserver, Unobserved
+from balancer.adapters.vsphere.rest import RestApi
 from balancer.adapters.vsphere.session import LoginGuard, Session
 from balancer.adapters.vsphere.settings import VsphereSettings
+from balancer.adapters.vsphere.tags import Tags
 
 
 class VsphereConnection:
@@ -23,7 +25,12 @@ class VsphereConnection:
         self._observer = observer
         self._guard = LoginGuard()
         self._migrator: VsphereMigrator | None = None
-        self.inventory = VsphereInventory(self._session(settings.read_timeout_s), observer=observer)
+        api = RestApi(settings, observer=observer) if settings.read_tags else None
+        self.inventory = VsphereInventory(
+            self._session(settings.read_timeout_s),
+            observer=observer,
+            tags=Tags(api, observer=observer),
+        )
 
     def migrator(self) -> VsphereMigrator:
         """Return the migrator, made at the first call. What only plans never calls this."""

@@ -24,6 +24,7 @@ from balancer.adapters.vsphere.observer import RequestObserver
 from balancer.adapters.vsphere.places import datastore_from, network_from, pool_from
 from balancer.adapters.vsphere.reader import Reader
 from balancer.adapters.vsphere.session import Session
+from balancer.adapters.vsphere.tags import Tags
 from balancer.adapters.vsphere.tasks import (
     OpenTasks,
     check_faults_from,
@@ -52,11 +53,13 @@ class VsphereInventory:
         session: Session,
         *,
         observer: RequestObserver,
+        tags: Tags | None = None,
         sleep: Callable[[Seconds], None] = time.sleep,
         monotonic: Callable[[], Seconds] = time.monotonic,
     ) -> None:
         self._session = session
         self._observer = observer
+        self._tags = tags or Tags(None, observer=observer)
         self._reader = Reader(session, sleep=sleep)
         self._devices = DeviceCache(self._reader, monotonic)
         self._overheads = OverheadCache(self._reader, monotonic)
@@ -98,7 +101,7 @@ class VsphereInventory:
             resource_pools=tuple(map(pool_from, ground.pools)),
         )
         tally.tell(self._observer)
-        return self._completed(read, facts, tasks, rejected=tally.counts.total())
+        return self._tags.told(self._completed(read, facts, tasks, rejected=tally.counts.total()))
 
     def refresh(self, base: Snapshot, *, vms: Iterable[VmId], hosts: Iterable[HostId]) -> Snapshot:
         """Return `base` with the named VMs and hosts read anew; see `ports.Inventory`.
@@ -197,7 +200,7 @@ class VsphereInventory:
     ) -> Snapshot:
         about = self._reader.about()
         vms, hosts = frozenset(read.vm_by_id), frozenset(read.host_by_id)
-        return replace(
+        whole = replace(
             read,
             rules=tuple(within(rule, vms, hosts) for rule in facts.rules),
             in_flight=self._in_flight(read, tasks),
@@ -209,6 +212,7 @@ class VsphereInventory:
                 rejected_objects=rejected,
             ),
         )
+        return self._tags.put_on(whole)
 
     def _in_flight(self, read: Snapshot, tasks: OpenTasks) -> tuple[InFlight, ...]:
         found = []

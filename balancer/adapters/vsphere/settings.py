@@ -19,7 +19,8 @@ class VsphereSettings:
 
     `password` may be a callable: it is asked before each login, so that a changed file counts at
     once. `thumbprint_sha256` pins the server's certificate (64 hex digits, colons allowed) and then
-    stands in for the certificate authorities. `page_size` is in objects per page.
+    stands in for the certificate authorities. `page_size` is in objects per page. `read_tags` asks the
+    REST API for vSphere tags.
 
     Raises:
         ValueError: a number is out of range or the thumbprint is not one.
@@ -36,6 +37,7 @@ class VsphereSettings:
     read_timeout_s: Seconds = 60.0
     submit_timeout_s: Seconds = 30.0
     page_size: int = 500
+    read_tags: bool = True
 
     def __post_init__(self) -> None:
         """Check the ranges."""
