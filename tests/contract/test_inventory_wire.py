@@ -44,7 +44,12 @@ def rich_host(number: int, **facts: Any) -> Row:
     common: Row = {
         "datastores": ["datastore-1", "datastore-2"],
         "networks": ["dvportgroup-7", "network-8"],
-        "vmotion": {"enabled": True, "link_mbps": 20_000, "encrypted_supported": True},
+        "vmotion": {
+            "enabled": True,
+            "link_mbps": 20_000,
+            "encrypted_supported": True,
+            "networks": ["192.0.2.0/24"],
+        },
         "numa_nodes": 2,
     }
     return host_row(number, **common | facts)

@@ -59,6 +59,7 @@ class Ground:
 
     cluster: ClusterFacts
     entering: frozenset[HostId]
+    consolidating: frozenset[VmId] = frozenset()
     datastores: tuple[Facts, ...] = ()
     pools: tuple[Facts, ...] = ()
     folders: tuple[Facts, ...] = ()
@@ -84,6 +85,7 @@ class Ground:
             attribute_names=attribute_names(self.attributes),
             local_datastores=local_datastores(self.datastores),
             managed_pools=managed_pools(self.pools),
+            consolidating=self.consolidating,
         )
 
 

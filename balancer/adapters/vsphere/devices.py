@@ -1,7 +1,8 @@
 """What a VM's devices and settings say against moving it.
 
 Owns the translation of `config.hardware.device` to the stable words of blockers. In doubt a device ties
-the VM to its host: a move that is left out costs balance, one that fails costs trust.
+the VM to its host (an image without a datastore lies on the host itself): a move that is left out costs
+balance, one that fails costs trust.
 Source: vSphere API, classes under `VirtualDevice`; fault `CannotAccessVmDevice` (a connected host-local or
 client backing is an error, a disconnected one a warning).
 """
@@ -54,7 +55,7 @@ def _blocker(device: _Device) -> Blocker | None:
         return Blocker.USB_DEVICE if device.connected is not False else None
     if isinstance(device, _dev.VirtualSCSIController):
         return Blocker.SHARED_SCSI_BUS if device.sharedBus != "noSharing" else None
-    if isinstance(device.backing, _HOST_PORTS):
+    if isinstance(device, _dev.VirtualSCSIPassthrough) or isinstance(device.backing, _HOST_PORTS):
         return Blocker.PASSTHROUGH_DEVICE
     return _removable_blocker(device)
 
@@ -62,8 +63,9 @@ def _blocker(device: _Device) -> Blocker | None:
 def _removable_blocker(device: _Device) -> Blocker | None:
     if not _is_connected_removable(device):
         return None
-    is_image = isinstance(device.backing, _Device.FileBackingInfo)
-    return None if is_image or device.backing is None else Blocker.HOST_LOCAL_CDROM
+    if not isinstance(device.backing, _Device.FileBackingInfo):
+        return Blocker.HOST_LOCAL_CDROM
+    return None if _image_datastore(device) else Blocker.LOCAL_CDROM_BACKING
 
 
 def _image_datastore(device: _Device) -> str | None:
@@ -76,4 +78,5 @@ def _image_datastore(device: _Device) -> str | None:
 def _is_connected_removable(device: _Device) -> bool:
     if not isinstance(device, _dev.VirtualCdrom | _dev.VirtualFloppy):
         return False
-    return device.connectable is not None and bool(device.connectable.connected)
+    link = device.connectable
+    return isinstance(link, _Device.ConnectInfo) and bool(link.connected)

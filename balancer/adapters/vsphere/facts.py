@@ -13,6 +13,8 @@ from typing import Any, TypeVar
 from pyVmomi.VmomiSupport import ManagedObject
 
 T = TypeVar("T")
+_MOST = 2**63
+"""The wire's widest number is a signed 64-bit one; what is beyond it, or no number at all, is no figure."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -30,11 +32,11 @@ class Facts:
         return str(value) if isinstance(value, str) and value else None
 
     def number(self, path: str) -> float | None:
-        """Return a number, None where it is unset or negative (vSphere's "no data", "no limit")."""
+        """Return a number, None where it is unset, negative (vSphere's "no data", "no limit") or absurd."""
         value = self.values.get(path)
         if isinstance(value, bool) or not isinstance(value, int | float):
             return None
-        return float(value) if value >= 0 else None
+        return float(value) if 0 <= value <= _MOST else None
 
     def count(self, path: str) -> int | None:
         """Return a whole number, None where it is unset or negative."""

@@ -115,7 +115,9 @@ class VsphereInventory:
         facts = self._cluster(base.cluster.id)
         tasks = open_tasks_from(reader.recent_tasks().objects)
         last = self._grounds.get(base.cluster.id) or self._ground(facts, tasks)
-        ground = replace(last, cluster=facts, entering=tasks.entering)
+        ground = replace(
+            last, cluster=facts, entering=tasks.entering, consolidating=tasks.consolidating
+        )
         no_evc = facts.cluster.evc_mode is None
         found_hosts = reader.hosts(named, with_features=no_evc)
         new_hosts = hosts_of(found_hosts, ground, self._overheads, tally=tally)
@@ -169,6 +171,7 @@ class VsphereInventory:
         ground = Ground(
             cluster=facts,
             entering=tasks.entering,
+            consolidating=tasks.consolidating,
             datastores=reader.datastores_of(key).objects,
             pools=reader.pools_in(key).objects,
             folders=reader.folders().objects,

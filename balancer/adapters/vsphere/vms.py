@@ -45,6 +45,7 @@ class VmContext:
     attribute_names: Mapping[int, str] = field(default_factory=dict)
     local_datastores: frozenset[str] = frozenset()
     managed_pools: frozenset[str] = frozenset()
+    consolidating: frozenset[VmId] = frozenset()
 
 
 def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None:
@@ -66,7 +67,7 @@ def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None
         cpu_reservation_mhz=facts.number("config.cpuAllocation.reservation") or 0.0,
         cpu_limit_mhz=facts.number("config.cpuAllocation.limit"),
         cpu_shares=_shares(facts, "config.cpuAllocation", _CPU_SHARES, vcpus),
-        memory_reservation_mib=facts.number("config.memoryAllocation.reservation") or 0.0,
+        memory_reservation_mib=_reserved_mib(facts, size),
         memory_limit_mib=facts.number("config.memoryAllocation.limit"),
         memory_shares=_shares(facts, "config.memoryAllocation", _MEMORY_SHARES, size),
         resource_pool=facts.ref("resourcePool"),
@@ -132,6 +133,8 @@ def _blockers(facts: Facts, devices: DeviceFacts, context: VmContext) -> set[Blo
     is_agent = manager in _AGENT_EXTENSIONS or (manager, kind) in _AGENT_TYPES
     if is_agent or facts.ref("resourcePool") in context.managed_pools:
         found.add(Blocker.AGENT_VM)
+    if facts.id in context.consolidating:
+        found.add(Blocker.CONSOLIDATING)
     return found
 
 
@@ -173,7 +176,7 @@ def _shares(facts: Facts, where: str, by_level: Mapping[str, float], size: float
 
 def _features(facts: Facts) -> Mapping[str, str]:
     found = facts.many("runtime.featureRequirement", vim.vm.FeatureRequirement)
-    return {entry.key.lower(): entry.value for entry in found} or NO_FEATURES
+    return {e.key.lower(): e.value for e in found if e.key and e.value is not None} or NO_FEATURES
 
 
 def _attributes(facts: Facts, names: Mapping[int, str]) -> Mapping[str, str]:
@@ -182,6 +185,24 @@ def _attributes(facts: Facts, names: Mapping[int, str]) -> Mapping[str, str]:
     return found or NO_FEATURES
 
 
+def _reserved_mib(facts: Facts, size_mib: float) -> float:
+    """Return the memory reservation; one that is locked to the maximum is the whole size.
+
+    Source: vSphere API, `VirtualMachineConfigInfo.memoryReservationLockedToMax`.
+    """
+    reserved = facts.number("config.memoryAllocation.reservation") or 0.0
+    is_locked = facts.flag("config.memoryReservationLockedToMax") is True
+    return max(reserved, size_mib) if is_locked else reserved
+
+
 def _encryption(facts: Facts) -> Encryption | None:
+    """Return what the VM asks of vMotion. An encrypted VM requires it, and so does a word not known here.
+
+    Source: vSphere API, `VirtualMachineConfigSpecEncryptedVMotionModes`: encrypted VMs always use it.
+    """
     word = facts.text("config.migrateEncryption")
-    return Encryption(word) if word in set(Encryption) else None
+    if facts.text("config.keyId.keyId"):
+        return Encryption.REQUIRED
+    if word is None:
+        return None
+    return Encryption(word) if word in set(Encryption) else Encryption.REQUIRED
