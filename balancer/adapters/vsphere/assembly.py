@@ -4,10 +4,12 @@ Owns the joining of facts and the count of what could not be read. Must never dr
 an object in silence, and never let a VM move of which the devices are not known.
 """
 
+import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeVar
 
 from balancer.adapters.vsphere.caches import DeviceCache, OverheadCache
 from balancer.adapters.vsphere.cluster import ClusterFacts
@@ -28,6 +30,12 @@ from balancer.adapters.vsphere.vms import VmContext, bare_vm_from, is_template, 
 from balancer.model.host import Host
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import Blocker, Vm
+
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item", Host, Vm)
+_UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a translation raises on a value of a shape that it does not know."""
 
 UNREADABLE = "unreadable"
 INCOMPLETE = "incomplete"
@@ -96,7 +104,7 @@ def hosts_of(
     tally.add("host", UNREADABLE, len(found.unreadable))
     known = overheads.of(HostId(facts.id) for facts in found.objects)
     context = replace(ground.of_hosts, overheads=known)
-    hosts = [host_from(facts, context) for facts in found.objects]
+    hosts = [_sound("host", facts, lambda f: host_from(f, context)) for facts in found.objects]
     tally.add("host", INCOMPLETE, hosts.count(None))
     return tuple(host for host in hosts if host is not None)
 
@@ -109,12 +117,32 @@ def vms_of(
     A VM that cannot be read whole is read for its place and size, and then stays where it is.
     """
     readable = [facts for facts in found.objects if not is_template(facts)]
-    vms = [_vm(facts, ground.of_vms, devices, tally) for facts in readable]
+    vms = [_placed(facts, ground.of_vms, devices, tally) for facts in readable]
     tally.add("vm", INCOMPLETE, vms.count(None))
     tally.add("vm", UNREADABLE, len(found.unreadable))
     rest = reader.minimum_of(map(VmId, found.unreadable)).objects
     bare = [bare_vm_from(facts) for facts in rest if not is_template(facts)]
     return tuple(vm for vm in (*vms, *bare) if vm is not None)
+
+
+def _sound(kind: str, facts: Facts, translate: Callable[[Facts], Item | None]) -> Item | None:
+    """Translate one object; a value that no translation expects costs this object alone, and is told."""
+    try:
+        return translate(facts)
+    except _UNEXPECTED as err:
+        extra = {"kind": kind, "id": facts.id, "error": " ".join(str(err).split())[:200]}
+        log.warning("object could not be translated", extra=extra)
+        return None
+
+
+def _placed(facts: Facts, context: VmContext, devices: DeviceCache, tally: Tally) -> Vm | None:
+    """Translate a VM; one with a value that nobody expects keeps its place and its size, and stays."""
+    vm = _sound("vm", facts, lambda entry: _vm(entry, context, devices, tally))
+    if vm is not None:
+        return vm
+    bare = bare_vm_from(facts)
+    tally.add("vm", UNREADABLE, int(bare is not None))
+    return bare
 
 
 def _vm(facts: Facts, context: VmContext, devices: DeviceCache, tally: Tally) -> Vm | None:

@@ -193,3 +193,30 @@ def test_a_hypervisors_share_is_kept_for_an_hour(later_s: float, readings: int) 
     clock.now = later_s
     cache.of([HostId("host-1")])
     assert len([asked for asked in reader.asked if asked]) == readings
+
+
+def test_a_value_that_no_translation_expects_costs_no_other_object_and_is_counted() -> None:
+    feature = vim.vm.FeatureRequirement()
+    feature.__dict__.update(key=7, value="x")  # a number where the wire has a word
+    odd = with_values(vm_facts(), runtime__featureRequirement=[feature])
+    mask = vim.host.FeatureCapability()
+    mask.__dict__.update(key=7, value="x")
+    odd_host = renamed(with_values(host_facts(), config__featureCapability=[mask]), "host-2")
+    tally = Tally()
+    reader: Any = FakeReader({"vm-1": [], "vm-2": []})
+    cache = DeviceCache(reader)
+    vms = vms_of(
+        Retrieved(objects=(odd, renamed(vm_facts(), "vm-2"))),
+        GROUND,
+        cache,
+        reader=reader,
+        tally=tally,
+    )
+    assert {vm.id: Blocker.INACCESSIBLE in vm.blockers for vm in vms}["vm-1"] is True
+    assert len(vms) == 2
+    hosts = hosts_of(
+        Retrieved(objects=(host_facts(), odd_host)), GROUND, OverheadCache(reader), tally=tally
+    )
+    assert [host.id for host in hosts] == ["host-1"]
+    assert tally.counts["host", "incomplete"] == 1
+    assert tally.counts["vm", "unreadable"] >= 1
