@@ -38,7 +38,17 @@ from balancer.model.snapshot import (
     TagsState,
 )
 from balancer.model.units import ClusterId, HostId, VmId
-from balancer.model.vm import Automation, Blocker, Encryption, PowerState, Profile, Vm
+from balancer.model.vm import (
+    Automation,
+    Blocker,
+    Disk,
+    DiskKind,
+    Encryption,
+    PowerState,
+    Profile,
+    SwapPlacement,
+    Vm,
+)
 
 SNAPSHOT_SCHEMA = "balancer/snapshot/v1"
 
@@ -164,6 +174,16 @@ class ProfileEntry(TypedDict, total=False):
 
 
 @_strict
+class DiskEntry(TypedDict, total=False):
+    """Key `vms[].disks`."""
+
+    datastore: Required[Id]
+    capacity_mib: Required[NotNegative]
+    kind: DiskKind
+    is_shared: bool
+
+
+@_strict
 class VmEntry(TypedDict, total=False):
     """Key `vms`."""
 
@@ -206,6 +226,8 @@ class VmEntry(TypedDict, total=False):
     encryption: Encryption
     last_moved_at: Instant
     config_version: str
+    disks: tuple[Annotated[Disk, _built(DiskEntry, Disk)], ...]
+    swap_placement: SwapPlacement
 
 
 @_strict

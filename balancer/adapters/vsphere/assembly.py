@@ -94,6 +94,7 @@ class Ground:
             local_datastores=local_datastores(self.datastores),
             managed_pools=managed_pools(self.pools),
             consolidating=self.consolidating,
+            swap_placement=self.cluster.swap_placement,
         )
 
 

@@ -32,6 +32,7 @@ class ClusterFacts:
     automation: Mapping[VmId, Automation]
     vm_groups: Mapping[VmId, frozenset[str]]
     host_groups: Mapping[HostId, frozenset[str]]
+    swap_placement: str | None = None
 
 
 def cluster_from(facts: Facts, evc_modes: Iterable[EvcMode]) -> ClusterFacts | None:
@@ -56,6 +57,7 @@ def cluster_from(facts: Facts, evc_modes: Iterable[EvcMode]) -> ClusterFacts | N
         automation=_automation(info),
         vm_groups=_memberships((name, _vm_ids(vms)) for name, vms in vm_groups.items()),
         host_groups=_memberships((name, _host_ids(hosts)) for name, hosts in host_groups.items()),
+        swap_placement=info.vmSwapPlacement,
     )
 
 

@@ -13,10 +13,11 @@ from dataclasses import dataclass
 from pyVmomi import vim
 
 from balancer.adapters.vsphere.facts import object_id
-from balancer.model.vm import Blocker
+from balancer.model.vm import Blocker, Disk, DiskKind
 
 _Device = vim.vm.device.VirtualDevice
 _dev = vim.vm.device
+_KIB_PER_MIB = 1024
 _HOST_PORTS = (
     _dev.VirtualSerialPort.DeviceBackingInfo,
     _dev.VirtualParallelPort.DeviceBackingInfo,
@@ -25,24 +26,57 @@ _HOST_PORTS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceFacts:
-    """What devices say: blockers, and the datastores of connected images."""
+    """What devices say: blockers, the datastores of connected images, the disks in the server's order."""
 
     blockers: frozenset[Blocker] = frozenset()
     image_datastores: frozenset[str] = frozenset()
+    disks: tuple[Disk, ...] = ()
 
 
 def devices_from(devices: Iterable[_Device]) -> DeviceFacts:
     """Translate all devices of a VM."""
     blockers: set[Blocker] = set()
     images: set[str] = set()
+    disks: list[Disk] = []
     for device in devices:
+        disk = _disk(device)
+        if disk is not None:
+            disks.append(disk)
         image = _image_datastore(device)
         if image is not None:
             images.add(image)
         word = _blocker(device)
         if word is not None:
             blockers.add(word)
-    return DeviceFacts(blockers=frozenset(blockers), image_datastores=frozenset(images))
+    return DeviceFacts(
+        blockers=frozenset(blockers), image_datastores=frozenset(images), disks=tuple(disks)
+    )
+
+
+def _disk(device: _Device) -> Disk | None:
+    """Translate a disk; one that lies on no datastore that is told is none of ours to move.
+
+    Source: vSphere API, `VirtualDisk.capacityInKB`, `VirtualDiskSharing`, raw disk mappings.
+    """
+    if not isinstance(device, _dev.VirtualDisk):
+        return None
+    backing = device.backing
+    if not isinstance(backing, _Device.FileBackingInfo):
+        return None
+    datastore = object_id(backing.datastore)
+    if datastore is None:
+        return None
+    is_raw = isinstance(backing, _dev.VirtualDisk.RawDiskMappingVer1BackingInfo)
+    return Disk(
+        datastore=datastore,
+        capacity_mib=_in_mib(device.capacityInKB),
+        kind=DiskKind.RAW if is_raw else DiskKind.FILE,
+        is_shared=getattr(backing, "sharing", None) == "sharingMultiWriter",
+    )
+
+
+def _in_mib(size_kib: int | None) -> float:
+    return max(size_kib or 0, 0) / _KIB_PER_MIB
 
 
 def _blocker(device: _Device) -> Blocker | None:

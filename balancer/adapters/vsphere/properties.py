@@ -84,6 +84,7 @@ VM = (
     "config.managedBy.type",
     "config.migrateEncryption",
     "config.keyId.keyId",
+    "config.swapPlacement",
     "config.latencySensitivity.level",
     "config.cpuAffinity.affinitySet",
     "config.memoryAffinity.affinitySet",

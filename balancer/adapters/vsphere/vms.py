@@ -14,7 +14,14 @@ from balancer.adapters.vsphere.devices import DeviceFacts
 from balancer.adapters.vsphere.facts import Facts
 from balancer.model.host import NO_FEATURES
 from balancer.model.units import HostId, VmId
-from balancer.model.vm import Automation, Blocker, Encryption, PowerState, Vm
+from balancer.model.vm import (
+    Automation,
+    Blocker,
+    Encryption,
+    PowerState,
+    SwapPlacement,
+    Vm,
+)
 
 _POWER = {
     "poweredOn": PowerState.ON,
@@ -46,6 +53,7 @@ class VmContext:
     local_datastores: frozenset[str] = frozenset()
     managed_pools: frozenset[str] = frozenset()
     consolidating: frozenset[VmId] = frozenset()
+    swap_placement: str | None = None
 
 
 def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None:
@@ -82,6 +90,8 @@ def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None
         blockers=tuple(sorted(_blockers(facts, devices, context))),
         encryption=_encryption(facts),
         config_version=facts.text("config.changeVersion"),
+        disks=devices.disks,
+        swap_placement=_swap_placement(facts, context),
     )
     is_measured = vm.is_running and facts.text("runtime.connectionState") == "connected"
     return _measured(vm, facts) if is_measured else vm
@@ -172,6 +182,16 @@ def _shares(facts: Facts, where: str, by_level: Mapping[str, float], size: float
     if level in by_level:
         return by_level[level] * size
     return facts.number(f"{where}.shares.shares")
+
+
+def _swap_placement(facts: Facts, context: VmContext) -> SwapPlacement | None:
+    """Return where the swap file lies; a VM's `inherit` is the cluster's word.
+
+    Source: vSphere API, `VirtualMachineConfigInfo.swapPlacement`, `ClusterConfigInfoEx.vmSwapPlacement`.
+    """
+    own = facts.text("config.swapPlacement")
+    word = context.swap_placement if own in (None, "inherit") else own
+    return SwapPlacement(word) if word in set(SwapPlacement) else None
 
 
 def _features(facts: Facts) -> Mapping[str, str]:

@@ -14,7 +14,15 @@ from balancer.adapters.vsphere.tasks import open_tasks_from
 from balancer.adapters.vsphere.vms import VmContext, vm_from
 from balancer.model.host import HostState
 from balancer.model.units import VmId
-from balancer.model.vm import Automation, Blocker, Encryption, Vm
+from balancer.model.vm import (
+    Automation,
+    Blocker,
+    Disk,
+    DiskKind,
+    Encryption,
+    SwapPlacement,
+    Vm,
+)
 from tests.unit.adapters.vsphere.build import facts, host_facts, ref, vm_facts
 from tests.unit.adapters.vsphere.test_devices import CONNECTED, cd
 
@@ -92,6 +100,46 @@ def test_a_reservation_that_is_locked_to_the_maximum_is_the_whole_size(
     values: dict[str, Any], expected: float
 ) -> None:
     assert translated(**values).memory_reservation_mib == expected
+
+
+@pytest.mark.parametrize(
+    ("own", "cluster", "expected"),
+    [
+        ("inherit", "hostLocal", SwapPlacement.HOST_LOCAL),
+        (None, "vmDirectory", SwapPlacement.VM_DIRECTORY),
+        ("hostLocal", "vmDirectory", SwapPlacement.HOST_LOCAL),
+        ("something-new", "vmDirectory", None),
+        (None, None, None),
+    ],
+)
+def test_the_swap_file_lies_where_the_vm_or_else_the_cluster_says(
+    own: str | None, cluster: str | None, expected: SwapPlacement | None
+) -> None:
+    vm = translated(VmContext(swap_placement=cluster), config__swapPlacement=own)
+    assert vm.swap_placement is expected
+
+
+def test_disks_are_told_with_datastore_size_kind_and_sharing() -> None:
+    store = ref(vim.Datastore, "datastore-1")
+    flat = dev.VirtualDisk.FlatVer2BackingInfo
+    raw = dev.VirtualDisk.RawDiskMappingVer1BackingInfo
+    backings = [
+        flat(fileName="[a] a.vmdk", datastore=store, diskMode="persistent"),
+        flat(
+            fileName="[a] b.vmdk",
+            datastore=store,
+            diskMode="persistent",
+            sharing="sharingMultiWriter",
+        ),
+        raw(fileName="[a] c.vmdk", datastore=store),
+        flat(fileName="[a] d.vmdk", diskMode="persistent"),
+    ]
+    disks = [dev.VirtualDisk(key=1, capacityInKB=2_048, backing=backing) for backing in backings]
+    assert devices_from(disks).disks == (
+        Disk(datastore="datastore-1", capacity_mib=2.0),
+        Disk(datastore="datastore-1", capacity_mib=2.0, is_shared=True),
+        Disk(datastore="datastore-1", capacity_mib=2.0, kind=DiskKind.RAW),
+    )
 
 
 def test_an_encrypted_vm_requires_encrypted_vmotion_whatever_its_setting_says() -> None:
