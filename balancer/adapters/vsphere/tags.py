@@ -70,7 +70,7 @@ class Tags:
         ids = [*snapshot.vm_by_id, *snapshot.host_by_id]
         state = self._refreshed(ids)
         known = state in (TagsState.KNOWN, TagsState.INCOMPLETE)
-        by_id = {key: self._names_of(key) for key in ids} if known else {}
+        by_id = self._named(ids) if known else {}
         return replace(
             snapshot,
             vms=_tagged(snapshot.vms, by_id),
@@ -129,10 +129,17 @@ class Tags:
             names[tag] = (now, _name_of(session, tag, categories))
         self._names = names
 
-    def _names_of(self, key: str) -> frozenset[str]:
-        entry = self._attached.get(key)
-        found = (self._names[tag][1] for tag in entry.tags if tag in self._names) if entry else ()
-        return frozenset(name for name in found if name is not None)
+    def _named(self, ids: Iterable[str]) -> dict[str, frozenset[str]]:
+        """Return the names by object; those of one set of tags are put together once."""
+        by_tags: dict[frozenset[str], frozenset[str]] = {}
+        found = {}
+        for key in ids:
+            tags = self._attached[key].tags
+            if tags not in by_tags:
+                names = (self._names[tag][1] for tag in tags if tag in self._names)
+                by_tags[tags] = frozenset(name for name in names if name is not None)
+            found[key] = by_tags[tags]
+        return found
 
     def _all_named(self, ids: Iterable[str]) -> bool:
         used = {tag for key in ids if key in self._attached for tag in self._attached[key].tags}
