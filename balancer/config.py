@@ -139,6 +139,7 @@ class VCenter(_Part):
     full_read_every_s: PositiveSeconds = 600.0
     pool_size: Annotated[int, Field(ge=1, le=64)] = 8
     change_hints: bool = True
+    read_tags: bool = True
 
     def user(self) -> str:
         """Return the user name, read anew where it comes from a file.

@@ -34,6 +34,7 @@ from balancer.config import Cluster, Config, VCenter
 from balancer.cycle import CycleReport, Site, run_cycle
 from balancer.early import EarlyCycles
 from balancer.execute import Tools
+from balancer.execute.server_checks import ServerChecks
 from balancer.expose.health import Health
 from balancer.expose.logs import bind
 from balancer.expose.metrics import ClusterMetrics, Metrics
@@ -89,6 +90,7 @@ class ClusterJob:
         self._failures = 0
         self._last: Sighting | None = None
         self._early = EarlyCycles(daemon.clock, shortest_s=watch.shortest_interval_s)
+        self._checks = ServerChecks()
 
     def run(self) -> None:
         """Run one cycle; every failure ends here, in the log and in the metrics."""
@@ -142,6 +144,7 @@ class ClusterJob:
             events=self._metrics,
             may_submit=daemon.may_submit,
             demand_of=demand_of,
+            checks=self._checks,
         )
         cluster = find_cluster(link.inventory, self.watch.name)
         return Site(

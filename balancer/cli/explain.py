@@ -4,7 +4,7 @@ Plans once, as `balancer plan` does with the same options, and explains that pla
 could move a VM, and writes nothing but its answer.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -24,7 +24,10 @@ from balancer.cli.output import columns, emit, encoding, wants_color
 from balancer.model.errors import BalancerError
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from balancer.expose.explain_view import Explanation
+    from balancer.model.insight import ServerAnswer
     from balancer.model.need import Need
     from balancer.model.plan import Plan
     from balancer.model.snapshot import Snapshot
@@ -64,27 +67,23 @@ def explain(
 ) -> None:
     """Say why a VM moves or stays, or what a host gives and takes. Changes nothing.
 
+    With --vm and --host every check is listed with its outcome; with --config vCenter's own is asked too.
+
     VMs and hosts are named by name or id. Ends with 0; with 4 if the facts are too old or too few to
     plan from; with 1 on errors, such as an unknown name.
     """
     if vm is None and host is None:
         raise typer.BadParameter("give --vm, --host or both")
     from balancer.cli.facts import read_facts
-    from balancer.cli.lookup import find_host, find_vm
     from balancer.cli.planning import need_behind, settings_of
     from balancer.cycle import plan_snapshot
 
     facts, wanted = read_facts(config, cluster, snapshot, policy or [])
-    vm_id = find_vm(facts, vm) if vm is not None else None
-    host_id = find_host(facts, host) if host is not None else None
-    if vm_id and facts.vm_by_id[vm_id].host == host_id:
-        raise BalancerError(
-            f"{vm} is on {host} already. Leave --host out to see why it stays or moves."
-        )
-    settings = settings_of(seed, time_limit)
-    plan = plan_snapshot(facts, wanted, settings=settings)
+    vm_id, host_id = _meant(facts, vm, host)
+    plan = plan_snapshot(facts, wanted, settings=settings_of(seed, time_limit))
     need, fitted = need_behind(plan, facts, wanted)
-    scope = _Scope(need=need, policy=fitted, plan=plan, vm=vm_id, host=host_id)
+    server = _server_answer(config, cluster, vm_id, host_id)
+    scope = _Scope(need=need, policy=fitted, plan=plan, vm=vm_id, host=host_id, server=server)
     emit(_answer(scope, report_format), None)
     raise typer.Exit(_exit_code(plan))
 
@@ -98,10 +97,36 @@ class _Scope:
     plan: "Plan"
     vm: "VmId | None"
     host: "HostId | None"
+    server: "ServerAnswer | None" = None
 
     @property
     def snapshot(self) -> "Snapshot":
         return self.need.snapshot
+
+
+def _meant(
+    facts: "Snapshot", vm: str | None, host: str | None
+) -> "tuple[VmId | None, HostId | None]":
+    from balancer.cli.lookup import find_host, find_vm
+
+    vm_id = find_vm(facts, vm) if vm is not None else None
+    host_id = find_host(facts, host) if host is not None else None
+    if vm_id and facts.vm_by_id[vm_id].host == host_id:
+        raise BalancerError(
+            f"{vm} is on {host} already. Leave --host out to see why it stays or moves."
+        )
+    return vm_id, host_id
+
+
+def _server_answer(
+    config: "Path | None", cluster: str | None, vm: "VmId | None", host: "HostId | None"
+) -> "ServerAnswer | None":
+    """Ask vCenter's own check; None for a snapshot, or where no pair was named."""
+    if config is None or vm is None or host is None:
+        return None
+    from balancer.cli.source import server_check
+
+    return server_check(config, cluster, vm, host)
 
 
 def _answer(scope: _Scope, report_format: ExplainFormat) -> bytes:
@@ -113,6 +138,9 @@ def _answer(scope: _Scope, report_format: ExplainFormat) -> bytes:
     from balancer.plan.insight import explain_vm
 
     insight = explain_vm(scope.need, scope.policy, scope.plan, scope.vm, host=scope.host)
+    if scope.server is not None:
+        targets = tuple(replace(target, server=scope.server) for target in insight.targets)
+        insight = replace(insight, targets=targets)
     if report_format is ExplainFormat.JSON:
         return document_text(vm_document(insight, scope.plan, scope.snapshot)).encode()
     return _written(vm_view(insight, scope.snapshot, of_pair=scope.host is not None), report_format)

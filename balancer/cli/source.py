@@ -6,11 +6,14 @@ an inventory and nothing that could move a VM.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import TYPE_CHECKING
 
-from balancer.config import Cluster, Config, VCenter, file_problems
-from balancer.model.errors import BalancerError, InputError
+from balancer.config import Cluster, Config, VCenter, file_problems, load_config
+from balancer.model.errors import BalancerError, InputError, SourceError
+from balancer.model.insight import ServerAnswer
 from balancer.model.snapshot import Snapshot
+from balancer.model.units import HostId, VmId
 from balancer.policy.problems import nearest
 
 if TYPE_CHECKING:
@@ -50,6 +53,20 @@ def read_cluster(config: Config, cluster: Cluster) -> Snapshot:
 
     with inventory_of(config.vcenter_of(cluster)) as inventory:
         return inventory.snapshot(find_cluster(inventory, cluster.name))
+
+
+def server_check(config: Path, cluster: str | None, vm: VmId, target: HostId) -> ServerAnswer:
+    """Ask vCenter's own check of a migration, on a connection of its own.
+
+    No answer is an answer with its reason, so that what we found ourselves is told all the same.
+    """
+    settings = load_config(config)
+    chosen = chosen_cluster(settings, cluster)
+    try:
+        with inventory_of(settings.vcenter_of(chosen)) as inventory:
+            return ServerAnswer(refusals=inventory.check(vm, target))
+    except SourceError as err:
+        return ServerAnswer(unanswered=str(err))
 
 
 @contextmanager

@@ -64,7 +64,7 @@ def examine(
         if refusal:
             return Verdict(snapshot=fresh, refused=(move, refusal))
     ground = Ground(fresh, policy, tools.demand_of(fresh, policy))
-    refused = _judged(_under_way(ground, ours), moves) or _checked(moves, tools)
+    refused = _judged(_under_way(ground, ours), moves) or _checked(fresh, moves, tools)
     return Verdict(snapshot=fresh, refused=refused)
 
 
@@ -117,11 +117,14 @@ def _judged(placement: Placement, moves: Sequence[Move]) -> tuple[Move, Refusal]
     return None
 
 
-def _checked(moves: Sequence[Move], tools: Tools) -> tuple[Move, Refusal] | None:
-    """Ask the server's own check for each move."""
+def _checked(fresh: Snapshot, moves: Sequence[Move], tools: Tools) -> tuple[Move, Refusal] | None:
+    """Ask the server's own check for each move, unless it said so of the same things a short time ago."""
+    now_s = tools.clock.monotonic()
     for move in moves:
         try:
-            refusals = tools.inventory.check(move.vm, move.target)
+            refusals = tools.checks.ask(
+                move.vm, move.target, fresh=fresh, inventory=tools.inventory, now_s=now_s
+            )
         except SourceAnswerInvalid as err:
             return move, _no(Reason.SERVER_CHECK, f"the check gave no answer: {err}", move)
         if refusals:

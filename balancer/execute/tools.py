@@ -1,8 +1,9 @@
 """What an execution works with: the ports, and the few facts that belong to the site rather than the plan."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
+from balancer.execute.server_checks import ServerChecks
 from balancer.model.need import Demand
 from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
@@ -22,7 +23,8 @@ class Tools:
     """The ports of one vCenter, handed from the composition root through the cycle.
 
     `may_submit` answers why nothing may be sent now (pause, stop, stale data), or None. It is asked
-    before every submit. `demand_of` is the same function that the assessment measures demand with.
+    before every submit. `demand_of` is the same function that the assessment measures demand with. `checks`
+    outlives the run: what vCenter's own check said a short time ago is not asked again.
     """
 
     vcenter: str
@@ -35,3 +37,4 @@ class Tools:
     demand_of: Callable[[Snapshot, Policy], Mapping[VmId, Demand]]
     poll_s: Seconds = 1.0
     hold_s: Seconds = HOLD_S
+    checks: ServerChecks = field(default_factory=ServerChecks)

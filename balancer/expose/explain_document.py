@@ -4,6 +4,7 @@ Format `balancer/explain/v1` (`balancer/schemas/explain.v1.schema.json`); keys a
 meaning. Costs are in the unit of `State.cost`, ratios of usable capacity.
 """
 
+from balancer.expose.check_rows import CheckRow, check_rows
 from balancer.expose.document import Json, host_name, move_entry, number
 from balancer.expose.figures import timestamp
 from balancer.expose.refusal_groups import group_by_reason
@@ -104,7 +105,19 @@ def _target(target: TargetInsight, snapshot: Snapshot) -> Json:
         document["refusal"] = _refusal(target.refusal)
     if target.refusal_now is not None:
         document["refusal_now"] = _refusal(target.refusal_now)
-    return document | {"gates": [_gate(gate) for gate in target.gates]}
+    document["gates"] = [_gate(gate) for gate in target.gates]
+    return document | {"checks": [_check(row) for row in check_rows(target)]}
+
+
+def _check(row: CheckRow) -> Json:
+    document: Json = {"name": row.name, "outcome": row.now.value}
+    if row.then is not None:
+        document["then"] = row.then.value
+    if row.unanswered:
+        document["detail"] = row.unanswered
+    if row.told is None:
+        return document
+    return document | _refusal(row.told) | ({"mend": row.mend} if row.mend else {})
 
 
 def _gate(gate: Gate) -> Json:

@@ -8,11 +8,12 @@ from collections import defaultdict
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from balancer.expose.check_rows import CheckRow, Outcome, check_rows
 from balancer.expose.figures import counted, duration, gibibytes, listed, percent
 from balancer.expose.reason_texts import reason_text
 from balancer.expose.refusal_groups import RefusalGroup, group_by_reason
 from balancer.expose.report_view import natural, shared_domain
-from balancer.model.insight import PRICE, Gate, HostFigures, HostInsight, TargetInsight, VmInsight
+from balancer.model.insight import PRICE, HostFigures, HostInsight, TargetInsight, VmInsight
 from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
@@ -267,26 +268,48 @@ def _pair_view(insight: VmInsight, names: _Names) -> Explanation:
         verdict = f"{name} may go to {host}, and it would pay; the plan does not need it"
     else:
         verdict = f"{name} does not go to {host}: {_told(refusal)}"
-    facts = [("worth", _worth(target))]
+    rows = check_rows(target)
+    facts = [("worth", _worth(target)), *_check_facts(target, rows)]
     if refusal is not None and now is None:
         facts.append(("now", "as things stand nothing speaks against it"))
     if refusal is None and now is not None:
         facts.append(("now", f"as things stand: {_told(now)}"))
     gates = Table(
         title="In the order in which it is asked",
-        headings=("law", "now", "then", "answer"),
-        rows=tuple(_gate_row(gate) for gate in target.gates),
+        headings=("check", "now", "then", "answer"),
+        rows=tuple(map(_check_row, rows)),
         figures=3,
-        note="Then: with all other moves of the plan done.",
+        note=_CHECK_NOTE,
     )
     change = _changes("What the move changes", insight, target, names)
     return Explanation(verdict=verdict, facts=tuple(facts), tables=(gates, change))
 
 
-def _gate_row(gate: Gate) -> tuple[str, ...]:
-    said = gate.after or gate.now
-    words = ("no" if gate.now else "yes", "no" if gate.after else "yes")
-    return (gate.name.replace("_", " "), *words, _told(said) if said else "")
+_CHECK_NOTE = (
+    "Then: with all other moves of the plan done. Care: forbids nothing. The server check is vCenter's own;"
+    " it is asked for a VM with a host of --config."
+)
+_OUTCOMES = {
+    Outcome.PASSED: "yes",
+    Outcome.CAUTION: "care",
+    Outcome.REFUSED: "no",
+    Outcome.UNANSWERED: "?",
+    None: "",
+}
+
+
+def _check_row(row: CheckRow) -> tuple[str, ...]:
+    answer = _told(row.told) if row.told else row.unanswered
+    return (row.name.replace("_", " "), _OUTCOMES[row.now], _OUTCOMES[row.then], answer)
+
+
+def _check_facts(target: TargetInsight, rows: Sequence[CheckRow]) -> list[tuple[str, str]]:
+    """Return what vCenter's check said in short, and the mend of everything that is wrong."""
+    facts = []
+    if target.server is not None and target.server.refusals:
+        facts.append(("vCenter", f"would refuse it: {_told(target.server.refusals[0])}"))
+    wrong = {row.told.reason: row.mend for row in rows if row.told and row.mend}
+    return [*facts, *(("to mend it", f"{mend} [{reason}]") for reason, mend in wrong.items())]
 
 
 def _load_table(insight: HostInsight) -> Table:

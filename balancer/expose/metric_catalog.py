@@ -132,7 +132,7 @@ _SNAPSHOT_SPECS = (
     _gauge(
         "snapshot_rejected_objects",
         (*CLUSTER, "kind", "cause"),
-        "Objects that could not be taken into the snapshot in use.",
+        "Objects that are not, or not whole, in the snapshot in use; kind tags: their tags are not known.",
     ),
     _gauge(
         "snapshot_denied_objects",

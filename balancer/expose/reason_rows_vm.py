@@ -204,6 +204,24 @@ VM_AND_PAIR_ROWS: tuple[Row, ...] = (
         "Add the port group to the target, or the target to the distributed switch.",
     ),
     (
+        Reason.VMOTION_LINK_SLOW,
+        "slow vMotion link",
+        "A host's vMotion link carries 1 Gb/s or less: the copy takes long and may time out. Forbids nothing.",
+        "Give vMotion a link of 10 Gb/s or more.",
+    ),
+    (
+        Reason.VMOTION_NETWORK,
+        "vMotion adapters in different networks",
+        "The hosts' vMotion adapters share no IP network: unless it is routed, moves fail. Forbids nothing.",
+        "Put the vMotion adapters into one network, or route between theirs.",
+    ),
+    (
+        Reason.HIGH_DIRTY_RATE,
+        "writes memory faster than it can be copied",
+        "The copy can hardly catch up: the VM is slowed down meanwhile, or the time runs out. Forbids nothing.",
+        "Move it in a quieter hour, or give vMotion a faster link.",
+    ),
+    (
         Reason.MEMORY_CEILING,
         "target's memory would be too full",
         "The move would fill the target's memory above the policy's ceiling.",

@@ -56,12 +56,14 @@ class VmotionLink:
     """The vMotion side of a host: enabled, speed of all links behind it, encrypted vMotion.
 
     `streams` is the number of streams of one copy where it is fixed; None where it follows the link.
+    `networks` are the IP networks of the vMotion adapters, such as `10.1.2.0/24`; empty where not known.
     """
 
     enabled: bool = True
     link_mbps: float = 10_000.0
     encrypted_supported: bool = True
     streams: int | None = None
+    networks: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

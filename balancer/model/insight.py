@@ -39,11 +39,23 @@ class Gate:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ServerAnswer:
+    """What vCenter's own check of a migration said; no refusal and no `unanswered` is a yes.
+
+    `unanswered` says why there is no answer.
+    """
+
+    refusals: tuple[Refusal, ...] = ()
+    unanswered: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class TargetInsight:
     """One other host for a VM, all other moves of the plan done.
 
     `gain` is by how much contention and imbalance fall, `price` what moving costs (broken should-rules
     included), both in units of `State.cost`. `gates` are in the order in which they are asked.
+    `cautions` forbid nothing. `server` is what vCenter's own check said, None where it was not asked.
     """
 
     host: HostId
@@ -54,6 +66,8 @@ class TargetInsight:
     before: HostFigures
     after: HostFigures
     is_chosen: bool = False
+    cautions: tuple[Refusal, ...] = ()
+    server: ServerAnswer | None = None
 
     @property
     def net(self) -> float:

@@ -29,6 +29,23 @@ class Statistics(StrEnum):
     QUICK_STATS = "quick_stats"  # the server's summary alone; of what age is not known
 
 
+class TagsState(StrEnum):
+    """Whether the tags in a snapshot are those that the objects have. What selects by tag must ask."""
+
+    KNOWN = "known"
+    INCOMPLETE = "incomplete"  # some tags are not shown to the account
+    OFF = "off"  # not asked for, by configuration
+    REFUSED = "refused"  # no login or no right
+    UNREACHABLE = "unreachable"
+    UNSUPPORTED = "unsupported"  # the server has no such interface
+    UNREADABLE = "unreadable"
+
+    @property
+    def is_known(self) -> bool:
+        """Whether an object without a tag is known not to have it."""
+        return self is TagsState.KNOWN
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:
     """Which system was read.
@@ -44,6 +61,7 @@ class Source:
     rejected_objects: int = 0
     denied_objects: int = 0
     statistics: Statistics | None = None
+    tags: TagsState = TagsState.KNOWN
 
 
 MANDATORY_MOVES_ONLY = 5

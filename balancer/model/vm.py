@@ -56,6 +56,34 @@ class Blocker(StrEnum):
     LATENCY_SENSITIVE_PINNED = "latency_sensitive_pinned"
 
 
+class DiskKind(StrEnum):
+    """What a disk is made of."""
+
+    FILE = "file"
+    RAW = "raw"  # a mapped LUN, whose mapping lies on the datastore
+
+
+class SwapPlacement(StrEnum):
+    """Where the VM's swap file lies."""
+
+    VM_DIRECTORY = "vmDirectory"
+    HOST_LOCAL = "hostLocal"  # copied or made anew when the VM changes its host
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Disk:
+    """One virtual disk. `is_shared` means that other VMs may write to it."""
+
+    datastore: str
+    capacity_mib: Mib
+    kind: DiskKind = DiskKind.FILE
+    is_shared: bool = False
+
+    def __post_init__(self) -> None:
+        """Refuse figures that are none."""
+        check_figures(f"a disk on {self.datastore}", (self.capacity_mib,))
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Profile:
     """Expected demand over the horizon in equal slots from the snapshot's time; wins over point values.
@@ -78,6 +106,9 @@ class Vm:
 
     `sampled_at` is the time of the newest sample behind the figures, by the source's clock; None where
     the source gives figures without a time.
+    `config_version` is a word that changes with every change of the VM's configuration.
+    Source: vSphere API, `VirtualMachineConfigInfo.changeVersion`. `disks` and `swap_placement` decide no
+    move between hosts; they are what a move between datastores needs.
 
     Raises:
         ValueError: a figure is negative, infinite or not a number.
@@ -125,6 +156,9 @@ class Vm:
     blockers: tuple[Blocker, ...] = ()
     encryption: Encryption | None = None
     last_moved_at: datetime | None = None
+    config_version: str | None = None
+    disks: tuple[Disk, ...] = ()
+    swap_placement: SwapPlacement | None = None
 
     def __post_init__(self) -> None:
         """Refuse figures that are none; compared one by one, as 10,000 VMs cost 8 ms so and 14 ms as a list."""

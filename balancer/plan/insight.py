@@ -13,6 +13,7 @@ from balancer.model.vm import Vm
 from balancer.plan.scene import Outlook, Scene, outlook
 from balancer.plan.stay import Staying, why_it_stays
 from balancer.policy.types import Policy
+from balancer.rules.cautions import cautions
 from balancer.rules.judge import ALL_LAWS
 
 HOLD = "hold"
@@ -81,6 +82,7 @@ def _targets(scene: Scene, now: Outlook, after: Outlook, vm: int) -> tuple[Targe
             before=after.figures(row),
             after=after.figures(row, change=1),
             is_chosen=row == chosen,
+            cautions=cautions(scene.need.snapshot, scene.problem.vms[vm].id, host.id),
         )
         for row, host in enumerate(scene.problem.hosts)
         if row != after.source

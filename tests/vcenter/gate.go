@@ -59,6 +59,9 @@ func (g *gate) ServeHTTP(out http.ResponseWriter, req *http.Request) {
 		return // the client went away
 	}
 	method := soapMethod(body)
+	if method == "" {
+		method = restMethod(req)
+	}
 	if g.isDown() || g.drops("drop_request", method) {
 		hangUp(out)
 		return

@@ -130,5 +130,8 @@ func soapHandler(w *world) http.Handler {
 	s.Listen = &url.URL{Scheme: "https", Host: w.options.listen, User: url.UserPassword(w.options.username, w.options.password)}
 	s.RegisterSDK(w.ctx.Map, w.ctx.Map.Path+"/vimService")
 	s.ServeMux.HandleFunc(w.ctx.Map.Path+"/vimServiceVersions.xml", s.ServiceVersions)
+	if err := w.serveTags(s.ServeMux, s.Listen); err != nil {
+		log.Fatal(err) // a fault of this program: the values were checked when they were loaded
+	}
 	return s.ServeMux
 }

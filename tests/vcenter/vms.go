@@ -37,6 +37,7 @@ func (b *builder) addVM(spec *VM) {
 	b.applyBlockers(v)
 	obj.Summary = vmSummary(obj, spec)
 	b.attachVM(obj, spec)
+	obj.CustomValue = b.customValues(spec.Attributes)
 	b.vms = append(b.vms, v)
 	b.vmIDs[spec.ID] = v
 	h.vms = append(h.vms, v)

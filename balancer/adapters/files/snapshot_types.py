@@ -36,9 +36,20 @@ from balancer.model.snapshot import (
     Source,
     SourceKind,
     Statistics,
+    TagsState,
 )
 from balancer.model.units import ClusterId, HostId, VmId
-from balancer.model.vm import Automation, Blocker, Encryption, PowerState, Profile, Vm
+from balancer.model.vm import (
+    Automation,
+    Blocker,
+    Disk,
+    DiskKind,
+    Encryption,
+    PowerState,
+    Profile,
+    SwapPlacement,
+    Vm,
+)
 
 SNAPSHOT_SCHEMA = "balancer/snapshot/v1"
 
@@ -74,6 +85,7 @@ class SourceEntry(TypedDict, total=False):
     rejected_objects: Count
     denied_objects: Count
     statistics: Statistics
+    tags: TagsState
 
 
 @_strict
@@ -128,6 +140,7 @@ class VmotionEntry(TypedDict, total=False):
     link_mbps: Positive
     encrypted_supported: bool
     streams: AtLeastOne | None
+    networks: frozenset[str]
 
 
 @_strict
@@ -163,6 +176,16 @@ class ProfileEntry(TypedDict, total=False):
 
     cpu_demand_mhz: tuple[NotNegative, ...]
     memory_demand_mib: tuple[NotNegative, ...]
+
+
+@_strict
+class DiskEntry(TypedDict, total=False):
+    """Key `vms[].disks`."""
+
+    datastore: Required[Id]
+    capacity_mib: Required[NotNegative]
+    kind: DiskKind
+    is_shared: bool
 
 
 @_strict
@@ -211,6 +234,9 @@ class VmEntry(TypedDict, total=False):
     blockers: tuple[Blocker, ...]
     encryption: Encryption
     last_moved_at: Instant
+    config_version: str
+    disks: tuple[Annotated[Disk, _built(DiskEntry, Disk)], ...]
+    swap_placement: SwapPlacement
 
 
 @_strict

@@ -4,10 +4,12 @@ Owns the joining of facts and the count of what could not be read. Must never dr
 an object in silence, and never let a VM move of which the devices are not known.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field, replace
 from functools import cached_property
+from typing import TypeVar
 
 from balancer.adapters.vsphere.caches import OverheadCache
 from balancer.adapters.vsphere.cluster import ClusterFacts
@@ -29,6 +31,9 @@ from balancer.model.host import Host
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import Blocker, Vm
 
+log = logging.getLogger(__name__)
+
+Item = TypeVar("Item", Host, Vm)
 UNREADABLE = "unreadable"
 INCOMPLETE = "incomplete"
 UNKNOWN_HOST = "unknown_host"
@@ -59,6 +64,7 @@ class Ground:
 
     cluster: ClusterFacts
     entering: frozenset[HostId]
+    consolidating: frozenset[VmId] = frozenset()
     datastores: tuple[Facts, ...] = ()
     pools: tuple[Facts, ...] = ()
     folders: tuple[Facts, ...] = ()
@@ -84,6 +90,8 @@ class Ground:
             attribute_names=attribute_names(self.attributes),
             local_datastores=local_datastores(self.datastores),
             managed_pools=managed_pools(self.pools),
+            consolidating=self.consolidating,
+            swap_placement=self.cluster.swap_placement,
         )
 
 
@@ -94,7 +102,7 @@ def hosts_of(
     tally.add("host", UNREADABLE, len(found.unreadable))
     known = overheads.of(HostId(facts.id) for facts in found.objects)
     context = replace(ground.of_hosts, overheads=known)
-    hosts = [host_from(facts, context) for facts in found.objects]
+    hosts = [facts.translated(lambda f: host_from(f, context)) for facts in found.objects]
     tally.add("host", INCOMPLETE, hosts.count(None))
     return tuple(host for host in hosts if host is not None)
 
@@ -105,12 +113,22 @@ def vms_of(found: Retrieved, ground: Ground, *, reader: Reader, tally: Tally) ->
     A VM that cannot be read whole is read for its place and size, and then stays where it is.
     """
     readable = [facts for facts in found.objects if not is_template(facts)]
-    vms = [_vm(facts, ground.of_vms, tally) for facts in readable]
+    vms = [_placed(facts, ground.of_vms, tally) for facts in readable]
     tally.add("vm", INCOMPLETE, vms.count(None))
     tally.add("vm", UNREADABLE, len(found.unreadable))
     rest = reader.minimum_of(map(VmId, found.unreadable)).objects
     bare = [bare_vm_from(facts) for facts in rest if not is_template(facts)]
     return tuple(vm for vm in (*vms, *bare) if vm is not None)
+
+
+def _placed(facts: Facts, context: VmContext, tally: Tally) -> Vm | None:
+    """Translate a VM; one with a value that nobody expects keeps its place and its size, and stays."""
+    vm = facts.translated(lambda entry: _vm(entry, context, tally))
+    if vm is not None:
+        return vm
+    bare = bare_vm_from(facts)
+    tally.add("vm", UNREADABLE, int(bare is not None))
+    return bare
 
 
 def _vm(facts: Facts, context: VmContext, tally: Tally) -> Vm | None:

@@ -105,13 +105,16 @@ class FixedFacts:
         # Few are asked for by name, nearly all of a cluster through its view: the request is shorter.
         below = cluster if 2 * len(lacking) > len(versions) else None
         fixed = self._read(lacking, cluster=below, with_features=with_features)
+        odd: set[str] = set()
         for facts in fixed.objects:
             if facts.id in versions:
-                known[facts.id] = self._entry(facts, versions[facts.id])
+                entry = self._entry(facts, versions[facts.id])
+                odd |= {facts.id} if entry is None else set()
+                known |= {} if entry is None else {facts.id: entry}
         self._keep({key: known.get(key) for key in lacking}, begun)
         if not self._needed:
             return replace(found, objects=tuple(_both(f, known.get(f.id)) for f in found.objects))
-        unreadable = fixed.unreadable & versions.keys()
+        unreadable = (fixed.unreadable | odd) & versions.keys()
         return Retrieved(
             objects=tuple(_both(f, known[f.id]) for f in found.objects if f.id in known),
             unreadable=found.unreadable | unreadable,
@@ -146,8 +149,11 @@ class FixedFacts:
             for facts in found.objects
         }
 
-    def _entry(self, facts: Facts, version: Version) -> _Entry:
-        short = self._condensed(facts)
+    def _entry(self, facts: Facts, version: Version) -> _Entry | None:
+        """Return what is kept of an object; None, and it is told, where no translation expects a value."""
+        short = facts.translated(self._condensed)
+        if short is None:
+            return None
         return _Entry(version, self._monotonic(), short.values, short.denied)
 
     def _known(self, versions: Mapping[str, Version]) -> dict[str, _Entry]:

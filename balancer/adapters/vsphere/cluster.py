@@ -32,6 +32,7 @@ class ClusterFacts:
     automation: Mapping[VmId, Automation]
     vm_groups: Mapping[VmId, frozenset[str]]
     host_groups: Mapping[HostId, frozenset[str]]
+    swap_placement: str | None = None
 
 
 def cluster_from(facts: Facts, evc_modes: Iterable[EvcMode]) -> ClusterFacts | None:
@@ -40,15 +41,15 @@ def cluster_from(facts: Facts, evc_modes: Iterable[EvcMode]) -> ClusterFacts | N
     summary = facts.one("summary", vim.ClusterComputeResource.Summary)
     if info is None or summary is None:
         return None
-    vm_groups = {g.name: g.vm for g in info.group if isinstance(g, vim.cluster.VmGroup)}
-    host_groups = {g.name: g.host for g in info.group if isinstance(g, vim.cluster.HostGroup)}
+    vm_groups = {g.name or "": g.vm for g in info.group if isinstance(g, vim.cluster.VmGroup)}
+    host_groups = {g.name or "": g.host for g in info.group if isinstance(g, vim.cluster.HostGroup)}
     cluster = Cluster(
         id=ClusterId(facts.id),
         name=facts.text("name") or facts.id,
         evc_mode=summary.currentEVCModeKey or None,
         evc_modes=tuple(evc_modes),
-        drs=_drs(info),
-        ha=_ha(info),
+        drs=_drs(info.drsConfig),
+        ha=_ha(info.dasConfig),
     )
     return ClusterFacts(
         cluster=cluster,
@@ -56,6 +57,7 @@ def cluster_from(facts: Facts, evc_modes: Iterable[EvcMode]) -> ClusterFacts | N
         automation=_automation(info),
         vm_groups=_memberships((name, _vm_ids(vms)) for name, vms in vm_groups.items()),
         host_groups=_memberships((name, _host_ids(hosts)) for name, hosts in host_groups.items()),
+        swap_placement=info.vmSwapPlacement,
     )
 
 
@@ -120,8 +122,12 @@ def _rule(wire: vim.cluster.RuleInfo, groups: _Groups) -> Rule | None:
 
 
 def _automation(info: _Info) -> dict[VmId, Automation]:
-    """Return the overrides. They count unless `enableVmBehaviorOverrides` is false."""
-    if info.drsConfig.enableVmBehaviorOverrides is False:
+    """Return the overrides. They count unless `enableVmBehaviorOverrides` is false.
+
+    One whose word is not known here is taken as manual: its owner asked for something, so nothing moves
+    the VM unasked.
+    """
+    if info.drsConfig is not None and info.drsConfig.enableVmBehaviorOverrides is False:
         return {}
     found = {}
     for override in info.drsVmConfig:
@@ -129,22 +135,30 @@ def _automation(info: _Info) -> dict[VmId, Automation]:
         if override.enabled is False:
             found[vm] = Automation.DISABLED
         elif override.behavior:
-            found[vm] = Automation(override.behavior)
+            found[vm] = _automation_of(override.behavior) or Automation.MANUAL
     return found
 
 
-def _drs(info: _Info) -> Drs:
-    default, rate = info.drsConfig.defaultVmBehavior, info.drsConfig.vmotionRate
+def _automation_of(word: str | None) -> Automation | None:
+    return Automation(word) if word in set(Automation) else None
+
+
+def _drs(drs: vim.cluster.DrsConfigInfo | None) -> Drs:
+    """Translate DRS. A default that is not known here counts as one that acts by itself."""
+    if drs is None:
+        return Drs()
+    rate = drs.vmotionRate
     return Drs(
-        enabled=bool(info.drsConfig.enabled),
-        automation=Automation(default) if default else None,
+        enabled=bool(drs.enabled),
+        automation=_automation_of(drs.defaultVmBehavior),
         vmotion_rate=rate if rate in range(1, MANDATORY_MOVES_ONLY + 1) else None,
     )
 
 
-def _ha(info: _Info) -> Ha:
+def _ha(das: vim.cluster.DasConfigInfo | None) -> Ha:
     """Translate HA. What admission control keeps free counts only while it is switched on."""
-    das = info.dasConfig
+    if das is None:
+        return Ha()
     enabled = bool(das.enabled)
     policy = das.admissionControlPolicy if das.admissionControlEnabled else None
     if isinstance(policy, vim.cluster.FailoverHostAdmissionControlPolicy):
@@ -153,11 +167,11 @@ def _ha(info: _Info) -> Ha:
         return Ha(
             enabled=enabled,
             host_failures_to_tolerate=policy.failoverLevel or 0,
-            cpu_reserve_percent=float(policy.cpuFailoverResourcesPercent),
-            memory_reserve_percent=float(policy.memoryFailoverResourcesPercent),
+            cpu_reserve_percent=float(policy.cpuFailoverResourcesPercent or 0),
+            memory_reserve_percent=float(policy.memoryFailoverResourcesPercent or 0),
         )
     if isinstance(policy, vim.cluster.FailoverLevelAdmissionControlPolicy):
-        return Ha(enabled=enabled, host_failures_to_tolerate=policy.failoverLevel)
+        return Ha(enabled=enabled, host_failures_to_tolerate=policy.failoverLevel or 0)
     return Ha(enabled=enabled)
 
 

@@ -37,6 +37,7 @@ def settings_of(vcenter: VCenter) -> VsphereSettings:
         full_read_every_s=vcenter.full_read_every_s,
         pool_size=vcenter.pool_size,
         proxy=_proxy(vcenter.proxy, vcenter),
+        read_tags=vcenter.read_tags,
     )
 
 

@@ -14,8 +14,10 @@ from balancer.adapters.vsphere.guard import LoginGuard
 from balancer.adapters.vsphere.inventory import VsphereInventory
 from balancer.adapters.vsphere.migrator import VsphereMigrator
 from balancer.adapters.vsphere.observer import ChangeObserver, RequestObserver, Unobserved
+from balancer.adapters.vsphere.rest import RestApi
 from balancer.adapters.vsphere.session import Session
 from balancer.adapters.vsphere.settings import VsphereSettings
+from balancer.adapters.vsphere.tags import Tags
 from balancer.adapters.vsphere.watcher import ANSWER_WITHIN_S, ChangeWatcher, NothingKept
 from balancer.model.units import Seconds
 
@@ -34,7 +36,9 @@ class VsphereConnection:
         self._migrator: VsphereMigrator | None = None
         self._watcher: ChangeWatcher | None = None
         self._reading = self._session(settings.read_timeout_s)
-        self.inventory = VsphereInventory(self._reading, observer=observer)
+        api = RestApi(settings, observer=observer) if settings.read_tags else None
+        tags = Tags(api, observer=observer)
+        self.inventory = VsphereInventory(self._reading, observer=observer, tags=tags)
 
     def migrator(self) -> VsphereMigrator:
         """Return the migrator, made at the first call. What only plans never calls this."""

@@ -1,7 +1,8 @@
 """What a VM's devices and settings say against moving it.
 
 Owns the translation of `config.hardware.device` to the stable words of blockers. In doubt a device ties
-the VM to its host: a move that is left out costs balance, one that fails costs trust.
+the VM to its host (an image without a datastore lies on the host itself): a move that is left out costs
+balance, one that fails costs trust.
 Source: vSphere API, classes under `VirtualDevice`; fault `CannotAccessVmDevice` (a connected host-local or
 client backing is an error, a disconnected one a warning).
 """
@@ -12,10 +13,11 @@ from dataclasses import dataclass
 from pyVmomi import vim
 
 from balancer.adapters.vsphere.facts import object_id
-from balancer.model.vm import Blocker
+from balancer.model.vm import Blocker, Disk, DiskKind
 
 _Device = vim.vm.device.VirtualDevice
 _dev = vim.vm.device
+_KIB_PER_MIB = 1024
 _HOST_PORTS = (
     _dev.VirtualSerialPort.DeviceBackingInfo,
     _dev.VirtualParallelPort.DeviceBackingInfo,
@@ -28,24 +30,57 @@ DEVICES = "config.hardware.device (condensed)"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DeviceFacts:
-    """What devices say: blockers, and the datastores of connected images."""
+    """What devices say: blockers, the datastores of connected images, the disks in the server's order."""
 
     blockers: frozenset[Blocker] = frozenset()
     image_datastores: frozenset[str] = frozenset()
+    disks: tuple[Disk, ...] = ()
 
 
 def devices_from(devices: Iterable[_Device]) -> DeviceFacts:
     """Translate all devices of a VM."""
     blockers: set[Blocker] = set()
     images: set[str] = set()
+    disks: list[Disk] = []
     for device in devices:
+        disk = _disk(device)
+        if disk is not None:
+            disks.append(disk)
         image = _image_datastore(device)
         if image is not None:
             images.add(image)
         word = _blocker(device)
         if word is not None:
             blockers.add(word)
-    return DeviceFacts(blockers=frozenset(blockers), image_datastores=frozenset(images))
+    return DeviceFacts(
+        blockers=frozenset(blockers), image_datastores=frozenset(images), disks=tuple(disks)
+    )
+
+
+def _disk(device: _Device) -> Disk | None:
+    """Translate a disk; one that lies on no datastore that is told is none of ours to move.
+
+    Source: vSphere API, `VirtualDisk.capacityInKB`, `VirtualDiskSharing`, raw disk mappings.
+    """
+    if not isinstance(device, _dev.VirtualDisk):
+        return None
+    backing = device.backing
+    if not isinstance(backing, _Device.FileBackingInfo):
+        return None
+    datastore = object_id(backing.datastore)
+    if datastore is None:
+        return None
+    is_raw = isinstance(backing, _dev.VirtualDisk.RawDiskMappingVer1BackingInfo)
+    return Disk(
+        datastore=datastore,
+        capacity_mib=_in_mib(device.capacityInKB),
+        kind=DiskKind.RAW if is_raw else DiskKind.FILE,
+        is_shared=getattr(backing, "sharing", None) == "sharingMultiWriter",
+    )
+
+
+def _in_mib(size_kib: int | None) -> float:
+    return max(size_kib or 0, 0) / _KIB_PER_MIB
 
 
 def _blocker(device: _Device) -> Blocker | None:
@@ -58,7 +93,7 @@ def _blocker(device: _Device) -> Blocker | None:
         return Blocker.USB_DEVICE if device.connected is not False else None
     if isinstance(device, _dev.VirtualSCSIController):
         return Blocker.SHARED_SCSI_BUS if device.sharedBus != "noSharing" else None
-    if isinstance(device.backing, _HOST_PORTS):
+    if isinstance(device, _dev.VirtualSCSIPassthrough) or isinstance(device.backing, _HOST_PORTS):
         return Blocker.PASSTHROUGH_DEVICE
     return _removable_blocker(device)
 
@@ -66,8 +101,9 @@ def _blocker(device: _Device) -> Blocker | None:
 def _removable_blocker(device: _Device) -> Blocker | None:
     if not _is_connected_removable(device):
         return None
-    is_image = isinstance(device.backing, _Device.FileBackingInfo)
-    return None if is_image or device.backing is None else Blocker.HOST_LOCAL_CDROM
+    if not isinstance(device.backing, _Device.FileBackingInfo):
+        return Blocker.HOST_LOCAL_CDROM
+    return None if _image_datastore(device) else Blocker.LOCAL_CDROM_BACKING
 
 
 def _image_datastore(device: _Device) -> str | None:
@@ -80,4 +116,5 @@ def _image_datastore(device: _Device) -> str | None:
 def _is_connected_removable(device: _Device) -> bool:
     if not isinstance(device, _dev.VirtualCdrom | _dev.VirtualFloppy):
         return False
-    return device.connectable is not None and bool(device.connectable.connected)
+    link = device.connectable
+    return isinstance(link, _Device.ConnectInfo) and bool(link.connected)

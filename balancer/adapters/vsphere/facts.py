@@ -5,15 +5,21 @@ pyVmomi object whose class was checked. Never turns "not there" into 0. Used by 
 hosts, VMs and the cluster.
 """
 
-from collections.abc import Mapping, Sequence
+import logging
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any, NamedTuple, TypeVar
 
 from pyVmomi.VmomiSupport import ManagedObject
 
+log = logging.getLogger(__name__)
+
 T = TypeVar("T")
 _LARGEST = 2**63 - 1
+
+_UNEXPECTED = (ArithmeticError, AttributeError, LookupError, TypeError, ValueError)
+"""What a translation raises on a value of a shape that it does not know."""
 
 
 class Link(NamedTuple):
@@ -31,6 +37,16 @@ class Facts:
     kind: str
     values: Mapping[str, Any] = field(default_factory=dict)
     denied: frozenset[str] = frozenset()
+
+    def translated(self, translate: "Callable[[Facts], T | None]") -> T | None:
+        """Return what a translation makes of this object; None, and it is told, where a value has no known shape."""
+        try:
+            return translate(self)
+        except _UNEXPECTED as err:
+            told = " ".join(str(err).split())[:200]
+            extra = {"kind": self.kind, "id": self.id, "error": told}
+            log.warning("object could not be translated", extra=extra)
+            return None
 
     def text(self, path: str) -> str | None:
         """Return a string or an enumeration's word; None where it is unset or empty."""

@@ -47,10 +47,14 @@ def overhead_from(facts: Facts) -> Overhead:
     for group in facts.many("systemResources.child", vim.host.SystemResourceInfo):
         if group.key == _SYSTEM_GROUP and group.config is not None:
             cpu, memory = group.config.cpuAllocation, group.config.memoryAllocation
-            return Overhead(
-                cpu_mhz=float(cpu.reservation or 0), memory_mib=float(memory.reservation or 0)
-            )
+            return Overhead(cpu_mhz=_reserved(cpu), memory_mib=_reserved(memory))
     return Overhead()
+
+
+def _reserved(allocation: vim.ResourceAllocationInfo | None) -> float:
+    """Return a reservation, 0 where none is told."""
+    reserved = allocation.reservation if allocation is not None else None
+    return float(max(reserved or 0, 0))
 
 
 def host_from(facts: Facts, context: HostContext) -> Host | None:
@@ -106,7 +110,18 @@ def _state(facts: Facts, entering: frozenset[HostId]) -> HostState:
         return HostState.MAINTENANCE
     if facts.id in entering:
         return HostState.ENTERING_MAINTENANCE
-    return HostState.QUARANTINE if facts.flag("runtime.inQuarantineMode") else HostState.CONNECTED
+    is_held = facts.flag("runtime.inQuarantineMode") or _is_partly_down(facts)
+    return HostState.QUARANTINE if is_held else HostState.CONNECTED
+
+
+def _is_partly_down(facts: Facts) -> bool:
+    """Whether the host is in or on its way through a partial maintenance, such as a live patch.
+
+    Its VMs stay; nothing should come. Source: vSphere API 8.0.3, `HostRuntimeInfo.partialMaintenanceMode`,
+    `HostPartialMaintenanceModeStatus`.
+    """
+    modes = facts.many("runtime.partialMaintenanceMode", vim.host.PartialMaintenanceModeRuntimeInfo)
+    return any(mode.hostStatus != "notInPartialMM" for mode in modes)
 
 
 def _vendor(model: str | None, mode: str | None, modes: tuple[EvcMode, ...]) -> str | None:
@@ -127,4 +142,4 @@ def _features(facts: Facts) -> Mapping[str, str]:
     kind = vim.host.FeatureCapability
     masked = facts.many("config.maskedFeatureCapability", kind)
     found = masked or facts.many("config.featureCapability", kind)
-    return {entry.key.lower(): entry.value for entry in found} or NO_FEATURES
+    return {e.key.lower(): e.value for e in found if e.key and e.value is not None} or NO_FEATURES

@@ -27,6 +27,7 @@ from balancer.adapters.vsphere.reader import Reader
 from balancer.adapters.vsphere.retrieve import Retrieved
 from balancer.adapters.vsphere.session import Session
 from balancer.adapters.vsphere.statistics import StatisticsReader
+from balancer.adapters.vsphere.tags import Tags
 from balancer.adapters.vsphere.tasks import (
     OpenTasks,
     check_faults_from,
@@ -55,11 +56,13 @@ class VsphereInventory:
         session: Session,
         *,
         observer: RequestObserver,
+        tags: Tags | None = None,
         sleep: Callable[[Seconds], None] = time.sleep,
         monotonic: Callable[[], Seconds] = time.monotonic,
     ) -> None:
         self._session = session
         self._observer = observer
+        self._tags = tags or Tags(None, observer=observer)
         self._reader = Reader(session, sleep=sleep)
         self.caches = Caches(
             self._reader, kept_s=session.settings.full_read_every_s, monotonic=monotonic
@@ -109,7 +112,7 @@ class VsphereInventory:
             resource_pools=tuple(map(pool_from, ground.pools)),
         )
         tally.tell(self._observer)
-        return self._completed(read, facts, tasks, rejected=tally.counts.total())
+        return self._tags.told(self._completed(read, facts, tasks, rejected=tally.counts.total()))
 
     def refresh(self, base: Snapshot, *, vms: Iterable[VmId], hosts: Iterable[HostId]) -> Snapshot:
         """Return `base` with the named VMs and hosts read anew; see `ports.Inventory`.
@@ -123,7 +126,9 @@ class VsphereInventory:
         facts = self._cluster(base.cluster.id)
         tasks = open_tasks_from(reader.recent_tasks().objects)
         last = self._grounds.get(base.cluster.id) or self._ground(facts, tasks)
-        ground = replace(last, cluster=facts, entering=tasks.entering)
+        ground = replace(
+            last, cluster=facts, entering=tasks.entering, consolidating=tasks.consolidating
+        )
         found_hosts, _ = self._hosts(reader.hosts(named), facts, anew=True)
         new_hosts = hosts_of(found_hosts, ground, self.caches.overheads, tally=tally)
         there = {vm.id for vm in base.vms if vm.host in named}
@@ -207,6 +212,7 @@ class VsphereInventory:
         ground = Ground(
             cluster=facts,
             entering=tasks.entering,
+            consolidating=tasks.consolidating,
             datastores=datastores.objects,
             pools=reader.pools_in(key).objects,
             folders=reader.folders().objects,
@@ -238,7 +244,7 @@ class VsphereInventory:
     ) -> Snapshot:
         about = self._reader.about()
         vms, hosts = frozenset(read.vm_by_id), frozenset(read.host_by_id)
-        return replace(
+        whole = replace(
             read,
             rules=tuple(within(rule, vms, hosts) for rule in facts.rules),
             in_flight=self._in_flight(read, tasks),
@@ -251,6 +257,7 @@ class VsphereInventory:
                 rejected_objects=rejected,
             ),
         )
+        return self._tags.put_on(whole)
 
     def _in_flight(self, read: Snapshot, tasks: OpenTasks) -> tuple[InFlight, ...]:
         found = []

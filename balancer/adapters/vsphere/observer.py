@@ -28,7 +28,8 @@ class RequestObserver(Protocol):
     def rejected(self, kind: str, cause: str, count: int) -> None:
         """Take the objects of one read that are not in the snapshot.
 
-        `kind` is `host` or `vm`; `cause` is `unreadable`, `incomplete` or `unknown_host`.
+        `kind` is `host` or `vm`; `cause` is `unreadable`, `incomplete` or `unknown_host`. With the kind
+        `tags` they are in it without their tags, and `cause` is a word of `TagsState`.
         """
 
     def sampled(self, kind: str, outcome: str, count: int) -> None:

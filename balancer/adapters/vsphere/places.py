@@ -14,6 +14,10 @@ from balancer.model.snapshot import Datastore, DatastoreState, Network, Resource
 from balancer.model.units import HostId
 
 _BYTES_PER_MIB = 2**20
+
+# A pool counts as a VM of 4 vCPUs and 16 GiB. Source: vSphere Resource Management, "Resource Allocation Shares".
+_CPU_SHARES = {"low": 2000.0, "normal": 4000.0, "high": 8000.0}
+_MEMORY_SHARES = {"low": 81_920.0, "normal": 163_840.0, "high": 327_680.0}
 _MODES = {
     "inMaintenance": DatastoreState.MAINTENANCE,
     "enteringMaintenance": DatastoreState.ENTERING_MAINTENANCE,
@@ -82,7 +86,9 @@ def local_datastores(datastores: Iterable[Facts]) -> frozenset[str]:
     return frozenset(facts.id for facts in datastores if mounts_from(facts).count <= 1)
 
 
-def _is_usable(mount: vim.host.MountInfo, datastore: Facts) -> bool:
+def _is_usable(mount: vim.host.MountInfo | None, datastore: Facts) -> bool:
+    if mount is None:
+        return False
     accessible = mount.accessible
     if accessible is None:
         accessible = datastore.flag("summary.accessible")
@@ -109,11 +115,17 @@ def pool_from(facts: Facts) -> ResourcePool:
         parent=facts.ref("parent"),
         cpu_reservation_mhz=facts.number("config.cpuAllocation.reservation"),
         cpu_limit_mhz=facts.number("config.cpuAllocation.limit"),
-        cpu_shares=facts.number("config.cpuAllocation.shares.shares"),
+        cpu_shares=_pool_shares(facts, "config.cpuAllocation", _CPU_SHARES),
         memory_reservation_mib=facts.number("config.memoryAllocation.reservation"),
         memory_limit_mib=facts.number("config.memoryAllocation.limit"),
-        memory_shares=facts.number("config.memoryAllocation.shares.shares"),
+        memory_shares=_pool_shares(facts, "config.memoryAllocation", _MEMORY_SHARES),
     )
+
+
+def _pool_shares(facts: Facts, where: str, by_level: Mapping[str, float]) -> float | None:
+    """Return a pool's shares; where the server gives none they follow from the level."""
+    told = facts.number(f"{where}.shares.shares")
+    return told or by_level.get(facts.text(f"{where}.shares.level") or "")
 
 
 def managed_pools(pools: Iterable[Facts]) -> frozenset[str]:
@@ -147,4 +159,4 @@ def _path(key: str, folders: Mapping[str, Facts]) -> str:
 def attribute_names(facts: Facts) -> dict[int, str]:
     """Return the names of the custom attributes by key, from the custom fields manager."""
     fields = facts.many("field", vim.CustomFieldsManager.FieldDef)
-    return {entry.key: entry.name for entry in fields}
+    return {entry.key: entry.name for entry in fields if entry.name}

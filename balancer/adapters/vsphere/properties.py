@@ -45,6 +45,7 @@ HOST = (
     "runtime.inMaintenanceMode",
     "runtime.inQuarantineMode",
     "runtime.standbyMode",
+    "runtime.partialMaintenanceMode",
     "summary.hardware.cpuMhz",  # MHz per core; times cores is documented as approximate
     "summary.hardware.numCpuCores",
     "summary.hardware.memorySize",  # bytes
@@ -104,6 +105,8 @@ VM = (
     "config.managedBy.extensionKey",
     "config.managedBy.type",
     "config.migrateEncryption",
+    "config.keyId.keyId",
+    "config.swapPlacement",
     "config.latencySensitivity.level",
     "config.cpuAffinity.affinitySet",
     "config.memoryAffinity.affinitySet",
@@ -115,6 +118,7 @@ VM = (
     "config.memoryAllocation.limit",
     "config.memoryAllocation.shares.level",
     "config.memoryAllocation.shares.shares",
+    "config.memoryReservationLockedToMax",
 )
 # What is read of a VM whose other properties cannot be: enough to keep its place and its size.
 VM_MINIMUM = (
@@ -145,9 +149,11 @@ POOL = (
     "namespace",
     "config.cpuAllocation.reservation",
     "config.cpuAllocation.limit",
+    "config.cpuAllocation.shares.level",
     "config.cpuAllocation.shares.shares",
     "config.memoryAllocation.reservation",
     "config.memoryAllocation.limit",
+    "config.memoryAllocation.shares.level",
     "config.memoryAllocation.shares.shares",
 )
 

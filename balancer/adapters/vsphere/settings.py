@@ -46,7 +46,7 @@ class VsphereSettings:
     stands in for the certificate authorities. `page_size` is in objects per page, `pool_size` the
     most connections that one session has at a time; an answer longer than `most_answer_bytes` is
     given up. `full_read_every_s` is the longest time that facts which seldom
-    change are kept.
+    change are kept. `read_tags` asks the REST API for vSphere tags.
 
     Raises:
         ValueError: a number is out of range, the thumbprint is not one, or the host holds a blank.
@@ -68,6 +68,7 @@ class VsphereSettings:
     proxy: ProxySettings | None = None
     pool_size: int = 8
     most_answer_bytes: int = MAX_ANSWER_BYTES
+    read_tags: bool = True
 
     def __post_init__(self) -> None:
         """Check the ranges."""

@@ -25,31 +25,47 @@ MIGRATIONS = frozenset(
     }
 )
 ENTER_MAINTENANCE = "HostSystem.enterMaintenanceMode"
+# While one of these runs the VM's disks are being merged, and a migration ends in TaskInProgress.
+_CONSOLIDATIONS = frozenset(
+    {
+        "VirtualMachine.consolidateDisks",
+        "VirtualMachine.removeAllSnapshots",
+        "vm.Snapshot.remove",
+    }
+)
 OPEN_STATES = frozenset({"queued", "running"})
 UNREADABLE_FAULT = "Unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTasks:
-    """What is under way: migrations by VM, and hosts entering maintenance."""
+    """What is under way: migrations by VM, hosts entering maintenance, VMs whose disks are merged."""
 
     migrations: Mapping[VmId, Facts]
     entering: frozenset[HostId]
+    consolidating: frozenset[VmId] = frozenset()
 
 
 def open_tasks_from(tasks: Iterable[Facts]) -> OpenTasks:
     """Pick what is queued or running and concerns a scheduler; of several on a VM the last by id."""
     migrations: dict[VmId, Facts] = {}
     entering: set[HostId] = set()
+    consolidating: set[VmId] = set()
     for facts in tasks:
         entity, what = facts.ref("info.entity"), facts.text("info.descriptionId")
         if entity is None or facts.text("info.state") not in OPEN_STATES:
             continue
         if what == ENTER_MAINTENANCE:
             entering.add(HostId(entity))
+        elif what in _CONSOLIDATIONS:
+            consolidating.add(VmId(entity))
         elif what in MIGRATIONS and facts.ref_kind("info.entity") == "VirtualMachine":
             migrations[VmId(entity)] = facts
-    return OpenTasks(migrations=migrations, entering=frozenset(entering))
+    return OpenTasks(
+        migrations=migrations,
+        entering=frozenset(entering),
+        consolidating=frozenset(consolidating),
+    )
 
 
 def in_flight_from(task: Facts, vm: VmId, source: HostId, target: HostId | None) -> InFlight:

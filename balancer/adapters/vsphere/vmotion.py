@@ -6,6 +6,7 @@ of `candidateVnic`), `HostNetworkInfo`.
 """
 
 from collections.abc import Iterable
+from ipaddress import ip_interface
 
 from pyVmomi import vim
 
@@ -45,7 +46,19 @@ def vmotion_from(facts: Facts) -> VmotionLink:
         link_mbps=speed or VmotionLink().link_mbps,
         encrypted_supported=bool(is_encrypted),
         streams=_streams(facts, len(selected)),
+        networks=frozenset(network for nic in selected if (network := _network(nic))),
     )
+
+
+def _network(nic: vim.host.VirtualNic) -> str | None:
+    """Return the IPv4 network of an adapter, None where it has no address yet."""
+    ip = nic.spec.ip
+    if ip is None or not ip.ipAddress or not ip.subnetMask:
+        return None
+    try:
+        return str(ip_interface(f"{ip.ipAddress}/{ip.subnetMask}").network)
+    except ValueError:
+        return None
 
 
 def _streams(facts: Facts, adapters: int) -> int | None:
@@ -64,7 +77,9 @@ def selected_adapters(facts: Facts) -> tuple[vim.host.VirtualNic, ...]:
     for config in facts.many(_NET_CONFIG, vim.host.VirtualNicManager.NetConfig):
         if config.nicType == "vmotion":
             keys = {str(key) for key in config.selectedVnic}
-            return tuple(nic for nic in config.candidateVnic if str(nic.key) in keys)
+            whole = vim.host.VirtualNic.Specification
+            chosen = (nic for nic in config.candidateVnic if str(nic.key) in keys)
+            return tuple(nic for nic in chosen if isinstance(nic.spec, whole))
     return ()
 
 
@@ -72,7 +87,7 @@ def _speed_mbps(facts: Facts, selected: Iterable[vim.host.VirtualNic]) -> float 
     """Return the sum over all distinct physical adapters, None where none is found."""
     keys = {key for nic in selected for key in pnics_behind(facts, nic)}
     speeds = [
-        float(pnic.linkSpeed.speedMb) if pnic.linkSpeed else 0.0  # unset: the link is down
+        float(pnic.linkSpeed.speedMb or 0) if pnic.linkSpeed else 0.0  # unset: the link is down
         for pnic in facts.many(_NETWORK + "pnic", vim.host.PhysicalNic)
         if pnic.key in keys
     ]
@@ -89,7 +104,7 @@ def pnics_behind(facts: Facts, nic: vim.host.VirtualNic) -> Iterable[str]:
         return
     name = nic.portgroup or nic.spec.portgroup
     groups = facts.many(_NETWORK + "portgroup", vim.host.PortGroup)
-    switches = {group.spec.vswitchName for group in groups if group.spec.name == name}
+    switches = {g.spec.vswitchName for g in groups if g.spec is not None and g.spec.name == name}
     for switch in facts.many(_NETWORK + "vswitch", vim.host.VirtualSwitch):
         if switch.name in switches:
             yield from map(str, switch.pnic)

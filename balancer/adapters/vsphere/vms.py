@@ -15,7 +15,14 @@ from balancer.adapters.vsphere.evc import hardware_version_from
 from balancer.adapters.vsphere.facts import Facts
 from balancer.model.host import NO_FEATURES
 from balancer.model.units import HostId, VmId
-from balancer.model.vm import Automation, Blocker, Encryption, PowerState, Vm
+from balancer.model.vm import (
+    Automation,
+    Blocker,
+    Encryption,
+    PowerState,
+    SwapPlacement,
+    Vm,
+)
 
 _POWER = {
     "poweredOn": PowerState.ON,
@@ -50,6 +57,8 @@ class VmContext:
     attribute_names: Mapping[int, str] = field(default_factory=dict)
     local_datastores: frozenset[str] = frozenset()
     managed_pools: frozenset[str] = frozenset()
+    consolidating: frozenset[VmId] = frozenset()
+    swap_placement: str | None = None
 
 
 def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None:
@@ -71,7 +80,7 @@ def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None
         cpu_reservation_mhz=facts.number("config.cpuAllocation.reservation") or 0.0,
         cpu_limit_mhz=facts.number("config.cpuAllocation.limit"),
         cpu_shares=_shares(facts, "config.cpuAllocation", _CPU_SHARES, vcpus),
-        memory_reservation_mib=facts.number("config.memoryAllocation.reservation") or 0.0,
+        memory_reservation_mib=_reserved_mib(facts, size),
         memory_limit_mib=facts.number("config.memoryAllocation.limit"),
         memory_shares=_shares(facts, "config.memoryAllocation", _MEMORY_SHARES, size),
         resource_pool=facts.ref("resourcePool"),
@@ -86,6 +95,9 @@ def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None
         automation=context.automation.get(key, Automation.FULLY_AUTOMATED),
         blockers=tuple(sorted(_blockers(facts, devices, context))),
         encryption=_encryption(facts),
+        config_version=facts.text("config.changeVersion"),
+        disks=devices.disks,
+        swap_placement=_swap_placement(facts, context),
     )
     is_measured = vm.is_running and facts.text("runtime.connectionState") == "connected"
     return _measured(vm, facts) if is_measured else vm
@@ -137,6 +149,8 @@ def _blockers(facts: Facts, devices: DeviceFacts, context: VmContext) -> set[Blo
     is_agent = manager in _AGENT_EXTENSIONS or (manager, kind) in _AGENT_TYPES
     if is_agent or facts.ref("resourcePool") in context.managed_pools:
         found.add(Blocker.AGENT_VM)
+    if facts.id in context.consolidating:
+        found.add(Blocker.CONSOLIDATING)
     return found
 
 
@@ -176,9 +190,19 @@ def _shares(facts: Facts, where: str, by_level: Mapping[str, float], size: float
     return facts.number(f"{where}.shares.shares")
 
 
+def _swap_placement(facts: Facts, context: VmContext) -> SwapPlacement | None:
+    """Return where the swap file lies; a VM's `inherit` is the cluster's word.
+
+    Source: vSphere API, `VirtualMachineConfigInfo.swapPlacement`, `ClusterConfigInfoEx.vmSwapPlacement`.
+    """
+    own = facts.text("config.swapPlacement")
+    word = context.swap_placement if own in (None, "inherit") else own
+    return SwapPlacement(word) if word in set(SwapPlacement) else None
+
+
 def _features(facts: Facts) -> Mapping[str, str]:
     found = facts.many("runtime.featureRequirement", _REQUIREMENT)
-    return {entry.key.lower(): entry.value for entry in found} or NO_FEATURES
+    return {e.key.lower(): e.value for e in found if e.key and e.value is not None} or NO_FEATURES
 
 
 def _attributes(facts: Facts, names: Mapping[int, str]) -> Mapping[str, str]:
@@ -187,6 +211,24 @@ def _attributes(facts: Facts, names: Mapping[int, str]) -> Mapping[str, str]:
     return found or NO_FEATURES
 
 
+def _reserved_mib(facts: Facts, size_mib: float) -> float:
+    """Return the memory reservation; one that is locked to the maximum is the whole size.
+
+    Source: vSphere API, `VirtualMachineConfigInfo.memoryReservationLockedToMax`.
+    """
+    reserved = facts.number("config.memoryAllocation.reservation") or 0.0
+    is_locked = facts.flag("config.memoryReservationLockedToMax") is True
+    return max(reserved, size_mib) if is_locked else reserved
+
+
 def _encryption(facts: Facts) -> Encryption | None:
+    """Return what the VM asks of vMotion. An encrypted VM requires it, and so does a word not known here.
+
+    Source: vSphere API, `VirtualMachineConfigSpecEncryptedVMotionModes`: encrypted VMs always use it.
+    """
     word = facts.text("config.migrateEncryption")
-    return Encryption(word) if word in _ENCRYPTIONS else None
+    if facts.text("config.keyId.keyId"):
+        return Encryption.REQUIRED
+    if word is None:
+        return None
+    return Encryption(word) if word in set(Encryption) else Encryption.REQUIRED

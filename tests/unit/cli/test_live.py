@@ -69,6 +69,33 @@ def test_a_live_cluster_is_explained_and_nothing_is_moved(
     assert server.control.relocations() == ()
 
 
+def checks_of(config: Path, capfd: pytest.CaptureFixture[str]) -> list[dict[str, str]]:
+    pair = ("--vm", "vm1", "--host", "esx2")
+    assert run("explain", "--config", config, *pair, "--format", "json") == 0
+    checks: list[dict[str, str]] = json.loads(capfd.readouterr().out)["vm"]["targets"][0]["checks"]
+    return checks
+
+
+def test_vcenter_is_asked_for_its_own_check_of_a_named_pair(
+    server: VCenterProcess, config: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = server.control.calls().calls.get("CheckRelocate_Task", 0)
+    assert checks_of(config, capfd)[-1] == {"name": "server_check", "outcome": "passed"}
+    assert server.control.calls().calls["CheckRelocate_Task"] == before + 1
+    assert server.control.relocations() == ()
+
+
+def test_what_vcenter_refuses_is_told_beside_what_we_find(
+    server: VCenterProcess, config: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    server.control.set_host_state("esx2", "maintenance")
+    try:
+        told = {check["name"]: check.get("reason") for check in checks_of(config, capfd)}
+    finally:
+        server.control.set_host_state("esx2", "connected")
+    assert told["host_state"] == told["server_check"] == "target_host_state"
+
+
 def test_a_live_cluster_is_recorded(config: Path, tmp_path: Path) -> None:
     output = tmp_path / "s.json"
     assert run("snapshot", "--config", config, "--cluster", "vc1/prod", "--output", output) == 0

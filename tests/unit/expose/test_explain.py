@@ -93,7 +93,7 @@ def test_hosts_with_the_same_answer_share_a_row_from_four_on() -> None:
 def test_one_pair_is_shown_law_by_law() -> None:
     text = explain_text(vm_view(staying(target(3, OLD)), cluster(), of_pair=True))
     assert text.startswith("vm1 does not go to esx3: esx3: too old [evc]\n")
-    assert "  evc   no    no  esx3: too old [evc]" in text
+    assert "evc no no esx3: too old [evc]" in " ".join(text.split())
 
 
 def test_an_open_pair_says_that_the_plan_does_not_need_it() -> None:

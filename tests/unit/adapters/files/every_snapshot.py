@@ -21,7 +21,17 @@ from balancer.model.snapshot import (
     SourceKind,
 )
 from balancer.model.units import ClusterId, HostId, VmId
-from balancer.model.vm import Automation, Blocker, Encryption, PowerState, Profile, Vm
+from balancer.model.vm import (
+    Automation,
+    Blocker,
+    Disk,
+    DiskKind,
+    Encryption,
+    PowerState,
+    Profile,
+    SwapPlacement,
+    Vm,
+)
 from tests.support import builders
 
 _ids = st.text("abc-0123456789", min_size=1, max_size=6)
@@ -75,6 +85,13 @@ def _vms(id_: VmId, hosts: list[HostId]) -> st.SearchStrategy[Vm]:
         *("memory_shares", "cpu_demand_stddev_mhz", "swap_in_mbps", "network_mbps"),
     ]
     texts = ["uuid", "resource_pool", "folder", "min_evc_mode", "evc_mode"]
+    disk = st.builds(
+        Disk,
+        datastore=st.sampled_from(["datastore-1", "datastore-2"]),
+        capacity_mib=st.integers(0, 2**40).map(float),
+        kind=st.sampled_from(DiskKind),
+        is_shared=st.booleans(),
+    )
     profile = st.builds(
         Profile,
         cpu_demand_mhz=st.lists(_amounts, max_size=3).map(tuple),
@@ -91,6 +108,9 @@ def _vms(id_: VmId, hosts: list[HostId]) -> st.SearchStrategy[Vm]:
         cpu_reservation_mhz=_amounts,
         memory_reservation_mib=_amounts,
         profile=st.none() | profile,
+        disks=st.lists(disk, max_size=2).map(tuple),
+        swap_placement=st.none() | st.sampled_from(SwapPlacement),
+        config_version=st.none() | st.text(max_size=4),
         cpu_features=_features,
         hardware_version=st.none() | st.integers(1, 99),
         attributes=_features,

@@ -25,6 +25,7 @@ SHAPES = {
     "hosts.vmotion": (types.VmotionEntry, host.VmotionLink),
     "vms": (types.VmEntry, vm.Vm),
     "vms.profile": (types.ProfileEntry, vm.Profile),
+    "vms.disks": (types.DiskEntry, vm.Disk),
     "rules": (types.RuleEntry, rule.Rule),
     "datastores": (types.DatastoreEntry, snapshot.Datastore),
     "networks": (types.NetworkEntry, snapshot.Network),

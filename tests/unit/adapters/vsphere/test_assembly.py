@@ -2,6 +2,8 @@
 
 from typing import Any
 
+from pyVmomi import vim
+
 from balancer.adapters.vsphere.assembly import (
     Ground,
     Tally,
@@ -115,3 +117,30 @@ def test_the_observer_hears_of_every_cause_the_zeros_too() -> None:
     tally.tell(heard)
     assert heard.rejections["vm", "unreadable"] == 2
     assert len(heard.rejections) == 6
+
+
+def test_a_value_that_no_translation_expects_costs_no_other_object_and_is_counted() -> None:
+    feature = vim.vm.FeatureRequirement()
+    feature.__dict__.update(key=7, value="x")  # a number where the wire has a word
+    odd = with_values(vm_facts(), runtime__featureRequirement=[feature])
+    mask = vim.host.FeatureCapability()
+    mask.__dict__.update(key=7, value="x")
+    odd_host = renamed(with_values(host_facts(), config__featureCapability=[mask]), "host-2")
+    tally, reader = Tally(), FakeReader()
+    known = {DEVICES: DeviceFacts()}
+    vms = vms_of(
+        Retrieved(objects=(with_values(odd, **known), renamed(VM, "vm-2"))),
+        GROUND,
+        reader=reader,
+        tally=tally,
+    )
+    assert {vm.id: Blocker.INACCESSIBLE in vm.blockers for vm in vms} == {
+        "vm-1": True,
+        "vm-2": False,
+    }
+    hosts = hosts_of(
+        Retrieved(objects=(host_facts(), odd_host)), GROUND, OverheadCache(reader), tally=tally
+    )
+    assert [host.id for host in hosts] == ["host-1"]
+    assert tally.counts["host", "incomplete"] == 1
+    assert tally.counts["vm", "unreadable"] == 1

@@ -165,9 +165,9 @@ def test_what_others_say_of_the_vm_is_taken_over() -> None:
 
 @pytest.mark.parametrize(
     ("word", "expected"),
-    [("required", Encryption.REQUIRED), (None, None), ("something-new", None)],
+    [("required", Encryption.REQUIRED), (None, None), ("something-new", Encryption.REQUIRED)],
 )
-def test_encryption_is_one_of_the_known_words_or_none(
+def test_encryption_is_a_known_word_or_none_and_an_unknown_one_the_strictest(
     word: str | None, expected: Encryption | None
 ) -> None:
     assert translated(config__migrateEncryption=word).encryption is expected

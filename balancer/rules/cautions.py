@@ -1,0 +1,60 @@
+"""What forbids no vMotion and makes it slow or likely to fail: the links, their networks, the dirty rate.
+
+No laws: the planner prices slowness and the server refuses what it must. Told to people before a move, by
+the same words as refusals.
+"""
+
+from collections.abc import Callable
+
+from balancer.model.duration import MOST_DIRTY_RATIO, copy_mbps
+from balancer.model.host import Host
+from balancer.model.reasons import Reason, Refusal
+from balancer.model.snapshot import Snapshot
+from balancer.model.units import HostId, VmId
+from balancer.model.vm import Vm
+
+SLOW_LINK_MBPS = 1_000.0
+"""Source: vSphere API, fault `VMotionLinkCapacityLow` (below 1000 Mb/s, a warning of the server's check)."""
+
+Caution = Callable[[Vm, Host, Host], Refusal | None]
+
+
+def cautions(snapshot: Snapshot, vm: VmId, target: HostId) -> tuple[Refusal, ...]:
+    """Return what an administrator should know before the VM is moved there, in the order of `CAUTIONS`."""
+    moved = snapshot.vm_by_id[vm]
+    hosts = snapshot.host_by_id[moved.host], snapshot.host_by_id[target]
+    found = (judge(moved, *hosts) for _, _, judge in CAUTIONS)
+    return tuple(caution for caution in found if caution is not None)
+
+
+def _slow_link(vm: Vm, source: Host, target: Host) -> Refusal | None:
+    slower = min(source, target, key=lambda host: (host.vmotion.link_mbps, host.id))
+    if slower.vmotion.link_mbps > SLOW_LINK_MBPS:
+        return None
+    detail = f"{slower.name} has {slower.vmotion.link_mbps:,.0f} Mb/s for vMotion"
+    return Refusal.of(Reason.VMOTION_LINK_SLOW, detail, vm=vm.id, host=slower.id)
+
+
+def _network(vm: Vm, source: Host, target: Host) -> Refusal | None:
+    here, there = source.vmotion.networks, target.vmotion.networks
+    if not here or not there or here & there:
+        return None
+    ends = (f"{h.name} has {', '.join(sorted(h.vmotion.networks))}" for h in (source, target))
+    return Refusal.of(Reason.VMOTION_NETWORK, ", ".join(ends), vm=vm.id, host=target.id)
+
+
+def _dirty_rate(vm: Vm, source: Host, target: Host) -> Refusal | None:
+    carried_mbps = min(copy_mbps(source), copy_mbps(target))
+    dirtied_mbps = vm.dirty_rate_mbps or 0.0
+    if dirtied_mbps <= MOST_DIRTY_RATIO * carried_mbps:
+        return None
+    detail = f"{vm.name} dirties {dirtied_mbps:,.0f} Mb/s, vMotion carries {carried_mbps:,.0f} Mb/s"
+    return Refusal.of(Reason.HIGH_DIRTY_RATE, detail, vm=vm.id, host=target.id)
+
+
+CAUTIONS: tuple[tuple[str, Reason, Caution], ...] = (
+    ("vmotion_link", Reason.VMOTION_LINK_SLOW, _slow_link),
+    ("vmotion_network", Reason.VMOTION_NETWORK, _network),
+    ("dirty_rate", Reason.HIGH_DIRTY_RATE, _dirty_rate),
+)
+"""What is looked at, by which word it is told, and how; in the order in which they are told."""
