@@ -13,11 +13,17 @@ from pathlib import Path
 
 from tests.bench.collect.equality import differences
 from tests.bench.collect.page import write_tables
+from tests.bench.collect.paths import READS
 from tests.bench.collect.population import population
 from tests.bench.collect.runs import Run, run_client, run_go, target_of
 from tests.bench.collect.tables import SIZES, comparison, cycles, equality, heading
+from tests.bench.collect.target import Target
 from tests.support.vcenter import VCenterProcess, build_vcenter
 from tests.support.wire import write
+
+COMPARED = ("ours", "plain", "go")
+ALONE = ("naive", "tiers", "snapshots")
+PARTS = (*READS, *ALONE, "equality")
 
 
 def main(words: Sequence[str]) -> None:
@@ -28,35 +34,42 @@ def main(words: Sequence[str]) -> None:
     build_vcenter()
     printed = [_say(heading(words, platform.python_version(), os.cpu_count() or 0))]
     for size in sizes:
-        printed += [_say(text) for text in _measured(size, repeats=1 if quick else options.repeats)]
+        repeats = 1 if quick else options.repeats
+        parts = options.parts.split(",")
+        printed += [_say(text) for text in _measured(size, repeats=repeats, parts=parts)]
     if options.page:
         write_tables(options.page, "\n".join(printed))
 
 
-def _measured(size: str, *, repeats: int) -> list[str]:
+def _measured(size: str, *, repeats: int, parts: Sequence[str]) -> list[str]:
     hosts, vms = map(int, size.split("x"))
     with tempfile.TemporaryDirectory() as directory:
         file = write(Path(directory), population(hosts, vms))
         with VCenterProcess(file) as server:
             target = target_of(server, repeats=repeats)
-            runs: dict[str, Run] = {}
-            for what in ("leaves", "full", "cycle"):
-                for client in ("ours", "plain"):
-                    _tell(size, client, what)
-                    runs[f"{client} {what}"] = run_client(target, client, what)
-                _tell(size, "go", what)
-                runs[f"go {what}"] = run_go(target, what)
-            for client in ("naive", "tiers", "snapshots"):
-                _tell(size, client, "")
-                runs[client] = run_client(target, client, "leaves")
-            _tell(size, "equality", "")
-            return [comparison(size, runs), cycles(size, runs), equality(differences(target))]
+            runs = {name: _run(target, size, *name.split()) for name in _names(parts)}
+            texts = [comparison(size, runs), cycles(size, runs)]
+            if "equality" in parts:
+                _tell(size, "equality")
+                texts.append(equality(differences(target)))
+            return [text for text in texts if text]
+
+
+def _names(parts: Sequence[str]) -> list[str]:
+    compared = [f"{client} {what}" for what in READS if what in parts for client in COMPARED]
+    return compared + [part for part in ALONE if part in parts]
+
+
+def _run(target: Target, size: str, client: str, what: str = "leaves") -> Run:
+    _tell(size, client, what)
+    return run_go(target, what) if client == "go" else run_client(target, client, what)
 
 
 def _options(words: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m tests.bench.collect", description=__doc__)
     parser.add_argument("--size", action="append", help="HOSTSxVMS; may be given several times")
     parser.add_argument("--repeats", type=int, default=3, help="rounds of each client")
+    parser.add_argument("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)}")
     parser.add_argument("--page", type=Path, help="write the tables into this page")
     return parser.parse_args(words)
 

@@ -1,7 +1,7 @@
 """Whether reading again and again lets memory grow.
 
 Run: `make soak-collect`, or `python -m tests.bench.collect.soak --help`. Prints what Python holds after each
-cycle; the short form is a wire test. Every tenth cycle reads everything anew, as after `full_read_every_s`.
+cycle; the short form is a wire test. Now and then a cycle reads everything anew, as after `full_read_every_s`.
 """
 
 import argparse
@@ -21,13 +21,15 @@ from tests.support.wire import write
 FULL_EVERY = 10
 
 
-def held_after_each(vcenter: VsphereConnection, cycles: int) -> Iterator[int]:
+def held_after_each(
+    vcenter: VsphereConnection, cycles: int, *, full_every: int = FULL_EVERY
+) -> Iterator[int]:
     """Take snapshots one after the other and yield the bytes that Python's allocator holds after each."""
     (cluster,) = vcenter.inventory.clusters()
     tracemalloc.start()
     try:
         for number in range(cycles):
-            if number % FULL_EVERY == 0:
+            if number % full_every == 0:
                 vcenter.inventory.caches.forget_all()
             vcenter.inventory.snapshot(cluster)
             gc.collect()

@@ -1,10 +1,11 @@
 """The tables of the benchmark of collection."""
 
+import math
 from collections.abc import Mapping, Sequence
 
 from tests.bench.collect.equality import Compared
 from tests.bench.collect.runs import Run
-from tests.bench.planner.tables import number, section, table
+from tests.bench.planner.tables import NOTHING, number, section, table
 
 SIZES = ["100x1000", "1000x10000"]
 _WHAT = {
@@ -23,9 +24,11 @@ def heading(words: Sequence[str], python: str, processors: int) -> str:
 
 def comparison(size: str, runs: Mapping[str, Run]) -> str:
     """Return the clients' processor time for the same paths, and what it is of pyVmomi's full read."""
-    whole = runs["plain full"].best_s
+    whole = _whole(runs)
     rows = []
     for what, title in _WHAT.items():
+        if f"plain {what}" not in runs:
+            continue
         theirs = runs[f"plain {what}"].best_s
         for client, name in _CLIENTS.items():
             run = runs[f"{client} {what}"]
@@ -39,7 +42,10 @@ def comparison(size: str, runs: Mapping[str, Run]) -> str:
                     number(run.peak_mib),
                 ]
             )
-    rows.append(_naive(runs["naive"], runs["plain leaves"], whole))
+    if "naive" in runs and "plain leaves" in runs:
+        rows.append(_naive(runs["naive"], runs["plain leaves"], whole))
+    if not rows:
+        return ""
     head = [
         "client",
         "values",
@@ -57,12 +63,15 @@ def comparison(size: str, runs: Mapping[str, Run]) -> str:
 
 def cycles(size: str, runs: Mapping[str, Run]) -> str:
     """Return what collection takes through the caches: the first round and the later ones."""
-    whole = runs["plain full"].best_s
+    whole = _whole(runs)
     rows = []
-    for name, run in (
-        ("hosts and VMs through the caches", runs["tiers"]),
-        ("whole snapshot, as the daemon takes it", runs["snapshots"]),
+    for part, name in (
+        ("tiers", "hosts and VMs through the caches"),
+        ("snapshots", "whole snapshot, as the daemon takes it"),
     ):
+        if part not in runs:
+            continue
+        run = runs[part]
         first, later = run.cpu_s[0], min(run.cpu_s[1:])
         rows.append(
             [
@@ -86,8 +95,14 @@ def equality(found: Compared) -> str:
 
 
 def share(ratio: float) -> str:
-    """Return a ratio as a percentage with one digit."""
+    """Return a ratio as a percentage with one digit; a dash where there is nothing to compare with."""
+    if math.isnan(ratio):
+        return NOTHING
     return f"{100 * ratio:.1f} %"
+
+
+def _whole(runs: Mapping[str, Run]) -> float:
+    return runs["plain full"].best_s if "plain full" in runs else math.nan
 
 
 def _naive(run: Run, plain: Run, whole: float) -> list[str]:
