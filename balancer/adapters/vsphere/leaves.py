@@ -17,7 +17,7 @@ from functools import cache
 from typing import Any
 
 from pyVmomi.Iso8601 import ParseISO8601
-from pyVmomi.VmomiSupport import (  # type: ignore[attr-defined]
+from pyVmomi.VmomiSupport import (
     Enum,
     GetWsdlType,
     ManagedMethod,
@@ -122,7 +122,8 @@ def _kind(name: str) -> type:
 
 def _convert(kind: type, name: str) -> Convert:
     if issubclass(kind, Enum):
-        return {str(word): getattr(kind, word) for word in kind.values}.__getitem__
+        words: list[str] = kind.values  # type: ignore[attr-defined]
+        return {str(word): getattr(kind, word) for word in words}.__getitem__
     if issubclass(kind, bool):
         return flag
     if issubclass(kind, datetime):
