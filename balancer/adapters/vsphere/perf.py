@@ -16,6 +16,7 @@ from pyVmomi import vim, vmodl
 from pyVmomi.VmomiSupport import ManagedObject
 
 from balancer.adapters.vsphere.counters import AGGREGATE, Catalogue, Meter, catalogue_from
+from balancer.adapters.vsphere.csv_answer import read_rows
 from balancer.adapters.vsphere.facts import object_id
 from balancer.adapters.vsphere.faults import fault_line
 from balancer.adapters.vsphere.retrieve import Wanted, retrieve_these
@@ -24,6 +25,8 @@ from balancer.adapters.vsphere.session import Opened
 from balancer.adapters.vsphere.stub import CallFailed, NotConnected, TookTooLong, Unreadable
 from balancer.adapters.vsphere.transport import call_within
 from balancer.model.units import Seconds
+
+_QUERY_PERF = vim.PerformanceManager._GetMethodInfo("QueryStats")
 
 MOST_SAMPLES = 15
 """Five minutes of 20 s: long enough for a mean, short on the wire."""
@@ -120,11 +123,11 @@ def query(
         return Refused(cause=Cause.NOT_OFFERED, detail="the server has no performance manager")
     try:
         with call_within(min(within_s, QUERY_WITHIN_S)):
-            answers = manager.QueryPerf(specs)
+            rows = opened.stub.parsed(manager, _QUERY_PERF, (specs,), read_rows)
     except (vmodl.MethodFault, CallFailed) as err:
         return refused(err)
-    csv = [entry for entry in answers or () if isinstance(entry, kinds.EntityMetricCSV)]
-    return tuple(samples_from(entry, meters) for entry in csv)
+    by_key = {str(meter.key): meter for meter in meters}
+    return tuple(samples_from(row, by_key) for row in rows)
 
 
 def refused(err: Exception) -> Refused:

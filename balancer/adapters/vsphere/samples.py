@@ -5,15 +5,14 @@ or no number is None and counted, never 0. Pure; sits between `statistics` and `
 """
 
 from collections import Counter as Tally
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
-from math import isfinite
-
-from pyVmomi import vim
+from functools import lru_cache
+from math import inf, isfinite
 
 from balancer.adapters.vsphere.counters import AGGREGATE, Counter, Meter
-from balancer.adapters.vsphere.facts import in_utc, object_id
+from balancer.adapters.vsphere.facts import in_utc
 
 Values = tuple[float | None, ...]
 
@@ -52,24 +51,30 @@ class Samples:
         return [value for value in self.series.get(counter, ()) if value is not None]
 
 
-def samples_from(
-    answer: vim.PerformanceManager.EntityMetricCSV, meters: Iterable[Meter]
-) -> Samples:
-    """Read one entity of a QueryPerf answer; series of single devices and unknown counters are left out.
+@dataclass(slots=True)
+class Row:
+    """One entity of a QueryPerf answer as text: its id, the clock, series by counter id and instance."""
+
+    entity: str = ""
+    clock: str = ""
+    series: list[tuple[str, str, str]] = field(default_factory=list)
+
+
+def samples_from(row: Row, by_key: Mapping[str, Meter]) -> Samples:
+    """Read one entity; series of single devices and unknown counters are left out.
 
     Source: vSphere API, `PerfEntityMetricCSV.sampleInfoCSV`: interval and time of each sample in turn.
     """
-    intervals, times = _clock(answer.sampleInfoCSV or "")
-    by_key = {meter.key: meter for meter in meters}
+    intervals, times = _clock(row.clock)
     series: dict[Counter, Values] = {}
     faults: Tally[str] = Tally()
-    for entry in answer.value:
-        meter = by_key.get(entry.id.counterId)
-        if meter is not None and (entry.id.instance or AGGREGATE) == AGGREGATE:
-            texts = entry.value.split(",") if entry.value else []
+    for key, instance, text in row.series:
+        meter = by_key.get(key)
+        if meter is not None and instance == AGGREGATE:
+            texts = text.split(",") if text else []
             series[meter.counter] = _values(texts, len(times), meter.factor, faults)
     return Samples(
-        id=object_id(answer.entity) or "",
+        id=row.entity,
         times=times,
         intervals_s=intervals,
         series=series,
@@ -77,6 +82,7 @@ def samples_from(
     )
 
 
+@lru_cache(maxsize=256)  # the entities of one host carry the same clock
 def _clock(text: str) -> tuple[tuple[float, ...], tuple[datetime, ...]]:
     """Return intervals and times; empty where they do not come in pairs that can be read."""
     words = text.split(",") if text else []
@@ -94,6 +100,12 @@ def _values(texts: Sequence[str], count: int, factor: float, faults: Tally[str])
     if len(texts) != count:
         faults[GAP] += count
         return (None,) * count
+    try:
+        values = tuple(map(float, texts))
+    except ValueError:
+        values = (-1.0,)
+    if values and min(values) >= 0.0 and max(values) < inf:
+        return tuple(value * factor for value in values)
     return tuple(_value(text, factor, faults) for text in texts)
 
 

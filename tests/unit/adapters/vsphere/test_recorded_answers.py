@@ -4,6 +4,7 @@ import csv
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import cache
+from io import BytesIO
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ from pyVmomi import vim
 
 from balancer.adapters.vsphere import properties
 from balancer.adapters.vsphere.counters import Counter, Meter, catalogue_from, scaling
+from balancer.adapters.vsphere.csv_answer import read_rows
 from balancer.adapters.vsphere.devices import DeviceFacts, devices_from
 from balancer.adapters.vsphere.facts import Facts, object_id
 from balancer.adapters.vsphere.figures import FRESH_WITHIN_S, vm_with
@@ -82,8 +84,17 @@ def test_counters_are_found_by_name_with_the_ids_of_the_catalogue() -> None:
 
 def recorded_samples(*meters: Meter) -> Samples:
     (answer,) = [e for e in tape(REALTIME) if e.method == "QueryPerf"]
-    (entity,) = answer.parsed()
-    return samples_from(entity, meters or catalogue_from(table()).of(Counter))
+    (row,) = read_rows(BytesIO(answer.answer.encode()))
+    return samples_from(row, {str(m.key): m for m in meters or catalogue_from(table()).of(Counter)})
+
+
+def test_our_parser_reads_what_the_clients_own_reads() -> None:
+    (answer,) = [e for e in tape(REALTIME) if e.method == "QueryPerf"]
+    (row,), (entity,) = read_rows(BytesIO(answer.answer.encode())), answer.parsed()
+    assert (row.entity, row.clock) == (object_id(entity.entity), entity.sampleInfoCSV)
+    theirs = [(str(v.id.counterId), v.id.instance or "", v.value) for v in entity.value]
+    assert row.series == theirs
+    assert len(theirs) > 10
 
 
 def test_real_time_samples_of_a_real_vcenter_are_read() -> None:

@@ -16,7 +16,7 @@ from balancer.adapters.vsphere.counters import (
     scaling,
 )
 from balancer.adapters.vsphere.figures import Freshness, freshness, host_with, vm_with
-from balancer.adapters.vsphere.samples import Samples, samples_from
+from balancer.adapters.vsphere.samples import Row, Samples, samples_from
 from balancer.model.units import VmId
 from tests.support import builders
 
@@ -26,15 +26,8 @@ DEMAND = Meter(key=7, counter=Counter.CPU_DEMAND, factor=1.0)
 CLOCK = "20,2026-11-22T11:59:20Z,20,2026-11-22T11:59:40Z,20,2026-11-22T12:00:00Z"
 
 
-def answer(clock: str, *series: tuple[int, str, str]) -> Any:
-    return PERF.EntityMetricCSV(
-        entity=vim.VirtualMachine("vm-1", None),  # type: ignore[no-untyped-call]
-        sampleInfoCSV=clock,
-        value=[
-            PERF.MetricSeriesCSV(id=PERF.MetricId(counterId=key, instance=instance), value=value)
-            for key, instance, value in series
-        ],
-    )
+def answer(clock: str, *series: tuple[str, str, str]) -> Row:
+    return Row(entity="vm-1", clock=clock, series=list(series))
 
 
 @pytest.mark.parametrize(
@@ -50,14 +43,14 @@ def answer(clock: str, *series: tuple[int, str, str]) -> Any:
     ],
 )
 def test_values_are_read_or_counted(text: str, values: Any, faults: dict[str, int]) -> None:
-    samples = samples_from(answer(CLOCK, (7, "", text)), [DEMAND])
+    samples = samples_from(answer(CLOCK, ("7", "", text)), {"7": DEMAND})
     assert samples.series[Counter.CPU_DEMAND] == values
     assert samples.faults == faults
 
 
 def test_only_the_aggregate_of_known_counters_counts() -> None:
-    entity = answer(CLOCK, (7, "0", "9,9,9"), (8, "", "9,9,9"), (7, "", "1,2,3"))
-    assert samples_from(entity, [DEMAND]).series == {Counter.CPU_DEMAND: (1, 2, 3)}
+    entity = answer(CLOCK, ("7", "0", "9,9,9"), ("8", "", "9,9,9"), ("7", "", "1,2,3"))
+    assert samples_from(entity, {"7": DEMAND}).series == {Counter.CPU_DEMAND: (1, 2, 3)}
 
 
 @pytest.mark.parametrize(
@@ -65,7 +58,7 @@ def test_only_the_aggregate_of_known_counters_counts() -> None:
     ["", "20", "20,x", "x,2026-11-22T12:00:00Z", "20,2026-11-22T12:00:00Z,20", "0,2026-11-22"],
 )
 def test_a_clock_that_cannot_be_read_gives_no_samples(clock: str) -> None:
-    samples = samples_from(answer(clock, (7, "", "1")), [DEMAND])
+    samples = samples_from(answer(clock, ("7", "", "1")), {"7": DEMAND})
     assert samples.times == ()
     assert samples.newest_at is None
     assert freshness(samples, NOON) is Freshness.NONE
@@ -74,7 +67,7 @@ def test_a_clock_that_cannot_be_read_gives_no_samples(clock: str) -> None:
 @given(clock=st.text(max_size=40), text=st.text("0123456789,-.xe \u0660", max_size=40))
 def test_no_text_of_a_server_raises_or_makes_a_negative_figure(clock: str, text: str) -> None:
     for given_clock in (clock, CLOCK):
-        samples = samples_from(answer(given_clock, (7, "", text)), [DEMAND])
+        samples = samples_from(answer(given_clock, ("7", "", text)), {"7": DEMAND})
         read = vm_with(builders.vm(1, on=1), samples, NOON)
         assert read.cpu_demand_mhz is None or read.cpu_demand_mhz >= 0
 

@@ -1,0 +1,77 @@
+"""The streaming parser of QueryPerf answers: what is no such answer is refused whole."""
+
+from http.client import HTTPException
+from io import BytesIO
+from xml.parsers.expat import ExpatError
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from balancer.adapters.vsphere.csv_answer import read_rows
+from balancer.adapters.vsphere.samples import Row
+
+HEAD = '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>'
+TAIL = "</e:Body></e:Envelope>"
+
+
+def answer(inner: str, *, name: str = "QueryPerfResponse", before: str = "") -> BytesIO:
+    text = f'{before}{HEAD}<{name} xmlns="urn:vim25">{inner}</{name}>{TAIL}'
+    return BytesIO(text.encode("utf-8"))
+
+
+def series(key: int, value: str, instance: str = "") -> str:
+    named = f"<id><counterId>{key}</counterId><instance>{instance}</instance></id>"
+    return f"<value>{named}<value>{value}</value></value>"
+
+
+def entity(key: str, *inner: str) -> str:
+    clock = "<sampleInfoCSV>20,2026-11-22T12:00:00Z</sampleInfoCSV>"
+    return f'<returnval><entity type="VirtualMachine">{key}</entity>{clock}{"".join(inner)}</returnval>'
+
+
+def test_entities_are_read_with_their_series() -> None:
+    rows = read_rows(
+        answer(entity("vm-1", series(7, "1"), series(8, "2", "4000")) + entity("vm-2"))
+    )
+    clock = "20,2026-11-22T12:00:00Z"
+    assert rows == (
+        Row(entity="vm-1", clock=clock, series=[("7", "", "1"), ("8", "4000", "2")]),
+        Row(entity="vm-2", clock=clock),
+    )
+
+
+def test_an_answer_without_entities_is_one() -> None:
+    assert read_rows(answer("")) == ()
+
+
+def test_unknown_elements_are_passed_over() -> None:
+    odd = "<novelty><deep><value>9</value></deep></novelty>"
+    rows = read_rows(answer(entity("vm-1", odd, series(7, "1"), "<value><id/></value>")))
+    assert rows[0].series == [("7", "", "1"), ("", "", "")]
+
+
+@pytest.mark.parametrize(
+    ("stream", "error"),
+    [
+        pytest.param(answer("", name="LoginResponse"), HTTPException, id="another answer"),
+        pytest.param(
+            answer("", before='<!DOCTYPE e [<!ENTITY a "aaaa">]>'), HTTPException, id="entities"
+        ),
+        pytest.param(BytesIO(answer(entity("vm-1")).read()[:-20]), ExpatError, id="cut off"),
+        pytest.param(BytesIO(b"<html>busy"), ExpatError, id="no SOAP"),
+        pytest.param(BytesIO(b""), ExpatError, id="nothing"),
+    ],
+)
+def test_what_is_no_answer_is_refused(stream: BytesIO, error: type[Exception]) -> None:
+    with pytest.raises(error):
+        read_rows(stream)
+
+
+@given(st.binary(max_size=300))
+def test_any_bytes_are_read_or_refused(noise: bytes) -> None:
+    try:
+        rows = read_rows(BytesIO(HEAD.encode() + noise + TAIL.encode()))
+    except (HTTPException, ExpatError):
+        return
+    assert rows == ()
