@@ -46,7 +46,13 @@ _HOST_PATHS = {
 _TASK_PATHS = ("info.entity", "info.descriptionId", "info.state")
 
 # Source: task catalogue of a vCenter (`TaskDescription.methodInfo` keys).
-_RECONFIGURED = frozenset({"ComputeResource.reconfigureEx", "ClusterComputeResource.reconfigure"})
+_RECONFIGURED = frozenset(
+    {
+        "ComputeResource.reconfigureEx",
+        "ClusterComputeResource.reconfigure",
+        "ClusterComputeResource.reconfigureEx",
+    }
+)
 
 
 @dataclass(slots=True)
