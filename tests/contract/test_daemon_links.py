@@ -22,8 +22,10 @@ pytestmark = [pytest.mark.wire, pytest.mark.slow]
 DARK_CLUSTERS = 12
 """More than the scheduler's own pool has workers."""
 
-INTERVAL_S = 8.0
-"""Long enough that cycles which wait for a worker are not given up as missed, and take it."""
+INTERVAL_S = 4.0
+
+DARK_INTERVAL_S = 60.0
+"""Long enough that dark cycles which wait for a worker are not given up as missed, and take it."""
 
 DARK_CONNECT_S = 30.0
 """So long a worker is held by the dark vCenter: whoever waited for one would be late by that."""
@@ -80,7 +82,8 @@ def test_a_vcenter_that_is_dark_delays_no_other_and_no_stop(
         dark = document["vcenters"][0] | {"name": "dark", "port": port}
         document["vcenters"].append(dark | {"timeouts": {"connect_s": DARK_CONNECT_S}})
         document["clusters"] += [
-            document["clusters"][0] | {"vcenter": "dark", "name": f"c{number}"}
+            document["clusters"][0]
+            | {"vcenter": "dark", "name": f"c{number}", "interval_s": DARK_INTERVAL_S}
             for number in range(DARK_CLUSTERS)
         ]
         with running_daemon(tmp_path, written(config, document)) as daemon:
