@@ -22,7 +22,16 @@ pytestmark = [pytest.mark.wire, pytest.mark.slow]
 DARK_CLUSTERS = 12
 """More than the scheduler's own pool has workers."""
 
-INTERVAL_S = 2.0
+INTERVAL_S = 4.0
+
+DARK_INTERVAL_S = 60.0
+"""Long enough that dark cycles which wait for a worker are not given up as missed, and take it."""
+
+DARK_CONNECT_S = 30.0
+"""So long a worker is held by the dark vCenter: whoever waited for one would be late by that."""
+
+ON_TIME_S = DARK_CONNECT_S / 2
+"""What a loaded machine may take between two cycles that nobody delays."""
 
 
 @pytest.fixture
@@ -71,16 +80,17 @@ def test_a_vcenter_that_is_dark_delays_no_other_and_no_stop(
     document = changed(config, interval_s=INTERVAL_S)
     with black_hole() as port:
         dark = document["vcenters"][0] | {"name": "dark", "port": port}
-        document["vcenters"].append(dark | {"timeouts": {"connect_s": 30}})
+        document["vcenters"].append(dark | {"timeouts": {"connect_s": DARK_CONNECT_S}})
         document["clusters"] += [
-            document["clusters"][0] | {"vcenter": "dark", "name": f"c{number}"}
+            document["clusters"][0]
+            | {"vcenter": "dark", "name": f"c{number}", "interval_s": DARK_INTERVAL_S}
             for number in range(DARK_CLUSTERS)
         ]
         with running_daemon(tmp_path, written(config, document)) as daemon:
-            wait_until("six cycles", lambda: len(cycles_of(daemon, "vc1")) >= 6, within_s=40)
+            wait_until("three cycles", lambda: len(cycles_of(daemon, "vc1")) >= 3, within_s=90)
             ends = cycles_of(daemon, "vc1")
             gaps = [later - earlier for earlier, later in itertools.pairwise(ends)]
-            assert max(gaps) < INTERVAL_S + 1.5, gaps
+            assert max(gaps) < ON_TIME_S, gaps
             assert cycles_of(daemon, "dark") == []
             assert daemon.metric("balancer_vcenter_up", vcenter="vc1") == 1
             started = time.monotonic()

@@ -18,7 +18,7 @@ from balancer.adapters.vsphere.rest import RestApi
 from balancer.adapters.vsphere.session import Session
 from balancer.adapters.vsphere.settings import VsphereSettings
 from balancer.adapters.vsphere.tags import Tags
-from balancer.adapters.vsphere.watcher import ANSWER_WITHIN_S, ChangeWatcher, NothingKept
+from balancer.adapters.vsphere.watcher import ANSWER_WITHIN_S, ChangeWatcher
 from balancer.model.units import Seconds
 
 IDLE_S: Seconds = 600.0
@@ -36,8 +36,8 @@ class VsphereConnection:
         self._migrator: VsphereMigrator | None = None
         self._watcher: ChangeWatcher | None = None
         self._reading = self._session(settings.read_timeout_s)
-        api = RestApi(settings, observer=observer) if settings.read_tags else None
-        tags = Tags(api, observer=observer)
+        api = RestApi(settings, observer=observer, guard=self._guard)
+        tags = Tags(api if settings.read_tags else None, observer=observer)
         self.inventory = VsphereInventory(self._reading, observer=observer, tags=tags)
 
     def migrator(self) -> VsphereMigrator:
@@ -50,7 +50,8 @@ class VsphereConnection:
         """Return the watcher, made at the first call. It does nothing until a cluster is followed."""
         if self._watcher is None:
             session = self._session(ANSWER_WITHIN_S)
-            self._watcher = ChangeWatcher(session, observer=observer, caches=NothingKept())
+            caches = self.inventory.caches
+            self._watcher = ChangeWatcher(session, observer=observer, caches=caches)
         return self._watcher
 
     def keep_alive(self) -> None:

@@ -39,7 +39,7 @@ class Facts:
     denied: frozenset[str] = frozenset()
 
     def translated(self, translate: "Callable[[Facts], T | None]") -> T | None:
-        """Return what a translation makes of this object; None, and it is told, where a value has no known shape."""
+        """Return what a translation makes of this object; None, and it is told, for a value of no known shape."""
         try:
             return translate(self)
         except _UNEXPECTED as err:

@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from balancer.adapters.vsphere.deadline import budget
 from balancer.model.errors import LoginRefused
 from balancer.model.units import Seconds
 
@@ -37,9 +38,18 @@ class LoginGuard:
 
     @contextmanager
     def turn(self) -> Iterator[None]:
-        """Hold everybody else's login back for the time of one."""
-        with self._turn:
+        """Hold everybody else's login back for the time of one.
+
+        Raises:
+            OSError: the time of the call was over before its turn came, or it was stopped.
+        """
+        left = budget()
+        while not self._turn.acquire(timeout=left.slice_s() if left else -1):
+            pass
+        try:
             yield
+        finally:
+            self._turn.release()
 
     def allows(self, credentials: str) -> bool:
         """Whether a login with these credentials may be sent now."""

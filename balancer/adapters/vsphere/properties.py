@@ -13,6 +13,9 @@ Source for every path, unit and trap: vSphere API 9.1 reference, data objects `H
 """
 
 _ALWAYS_CHANGING = ("runtime.", "summary.quickStats.")
+_NESTED = frozenset({"runtime.partialMaintenanceMode"})
+"""State that seldom changes and is no leaf value."""
+
 _VERSIONS = frozenset({"config.changeVersion", "summary.config.product.version"})
 
 
@@ -22,12 +25,16 @@ def every_cycle(paths: tuple[str, ...]) -> tuple[str, ...]:
     That is: state, placement and load, which change without a change of the configuration, and the
     versions by which the other paths are cached.
     """
-    return tuple(p for p in paths if p.startswith(_ALWAYS_CHANGING) or p in _VERSIONS)
+    return tuple(p for p in paths if _is_changing(p) or p in _VERSIONS)
 
 
 def fixed(paths: tuple[str, ...]) -> tuple[str, ...]:
     """Return the other paths, and the versions: some fixed facts are understood only with them."""
-    return tuple(p for p in paths if not p.startswith(_ALWAYS_CHANGING))
+    return tuple(p for p in paths if not _is_changing(p))
+
+
+def _is_changing(path: str) -> bool:
+    return path.startswith(_ALWAYS_CHANGING) and path not in _NESTED
 
 
 CLUSTER = (

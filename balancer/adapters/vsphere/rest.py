@@ -81,18 +81,23 @@ class RestSession:
 
 
 class RestApi:
-    """Opens sessions at one vCenter."""
+    """Opens sessions at one vCenter.
+
+    What `guard` saw refused is not sent here either. A refusal here is kept apart: what this API refuses
+    must not lock the program out of the other one.
+    """
 
     def __init__(
         self,
         settings: VsphereSettings,
         *,
         observer: RequestObserver,
+        guard: LoginGuard,
         connect: Connect | None = None,
     ) -> None:
         self._settings = settings
         self._observer = observer
-        self._guard = LoginGuard()
+        self._guards = (guard, LoginGuard())
         self._connect = connect or self._watched
 
     @contextmanager
@@ -119,18 +124,18 @@ class RestApi:
 
     def _opened(self, connection: http.client.HTTPConnection) -> RestSession:
         try:
-            password = self._settings.current_password()
+            who = self._settings.current_username(), self._settings.current_password()
         except BalancerError as err:
-            raise RestFailed(TagsState.REFUSED, f"the password cannot be read ({err})") from err
-        if not self._guard.allows(password):
+            raise RestFailed(TagsState.REFUSED, f"the credentials cannot be read ({err})") from err
+        both = "\0".join(who)
+        if not all(guard.allows(both) and not guard.waits_for_s() for guard in self._guards):
             raise RestFailed(TagsState.REFUSED, "a login was refused a short time ago")
-        user = f"{self._settings.username}:{password}".encode()
-        basic = {"Authorization": "Basic " + base64.b64encode(user).decode()}
+        basic = {"Authorization": "Basic " + base64.b64encode(":".join(who).encode()).decode()}
         try:
             dialect, token = self._login(connection, basic)
         except RestFailed as err:
             if err.state is TagsState.REFUSED:
-                self._guard.note_refusal(password)
+                self._guards[-1].note_refusal(both)
             raise
         return RestSession(
             connection=connection, dialect=dialect, token=token, observer=self._observer

@@ -41,6 +41,8 @@ from balancer.model.errors import (
 )
 from balancer.model.units import Seconds
 
+__all__ = ["LoginGuard", "Opened", "Session"]
+
 _LOGOUT_S = 1.5
 _PROBE_S = 10.0
 

@@ -16,7 +16,7 @@ from balancer.model.snapshot import InFlight
 from balancer.model.units import HostId, VmId
 
 # Source: task catalogue of a vCenter (`TaskDescription.methodInfo` keys).
-MIGRATIONS = frozenset(
+_MIGRATIONS = frozenset(
     {
         "VirtualMachine.migrate",
         "VirtualMachine.relocate",
@@ -24,7 +24,7 @@ MIGRATIONS = frozenset(
         "Drm.ExecuteMaintenanceRecommendationsLro",
     }
 )
-ENTER_MAINTENANCE = "HostSystem.enterMaintenanceMode"
+_ENTER_MAINTENANCE = "HostSystem.enterMaintenanceMode"
 # While one of these runs the VM's disks are being merged, and a migration ends in TaskInProgress.
 _CONSOLIDATIONS = frozenset(
     {
@@ -33,7 +33,7 @@ _CONSOLIDATIONS = frozenset(
         "vm.Snapshot.remove",
     }
 )
-OPEN_STATES = frozenset({"queued", "running"})
+_OPEN = frozenset({"queued", "running"})
 UNREADABLE_FAULT = "Unreadable"
 
 
@@ -53,13 +53,13 @@ def open_tasks_from(tasks: Iterable[Facts]) -> OpenTasks:
     consolidating: set[VmId] = set()
     for facts in tasks:
         entity, what = facts.ref("info.entity"), facts.text("info.descriptionId")
-        if entity is None or facts.text("info.state") not in OPEN_STATES:
+        if entity is None or facts.text("info.state") not in _OPEN:
             continue
-        if what == ENTER_MAINTENANCE:
+        if what == _ENTER_MAINTENANCE:
             entering.add(HostId(entity))
         elif what in _CONSOLIDATIONS:
             consolidating.add(VmId(entity))
-        elif what in MIGRATIONS and facts.ref_kind("info.entity") == "VirtualMachine":
+        elif what in _MIGRATIONS and facts.ref_kind("info.entity") == "VirtualMachine":
             migrations[VmId(entity)] = facts
     return OpenTasks(
         migrations=migrations,
@@ -98,7 +98,7 @@ def task_view_from(facts: Facts, *, error_is_readable: bool) -> TaskView:
 def _state(facts: Facts) -> TaskState:
     """Return the state; a task without one is taken as running, so that it is looked at again."""
     word = facts.text("info.state")
-    return TaskState(word) if word in OPEN_STATES | {"success", "error"} else TaskState.RUNNING
+    return TaskState(word) if word in _OPEN | {"success", "error"} else TaskState.RUNNING
 
 
 def check_faults_from(facts: Facts) -> tuple[vmodl.MethodFault, ...]:

@@ -21,7 +21,7 @@ from balancer.adapters.vsphere.facts import Facts, object_id
 from balancer.adapters.vsphere.retrieve import known_paths
 from balancer.adapters.vsphere.session import Opened
 from balancer.adapters.vsphere.stub import CallFailed
-from balancer.adapters.vsphere.tasks import ENTER_MAINTENANCE, MIGRATIONS, OPEN_STATES
+from balancer.adapters.vsphere.tasks import open_tasks_from
 from balancer.model.changes import Change, ChangeKind
 from balancer.model.units import ClusterId, HostId, Seconds, VmId
 
@@ -46,8 +46,13 @@ _HOST_PATHS = {
 _TASK_PATHS = ("info.entity", "info.descriptionId", "info.state")
 
 # Source: task catalogue of a vCenter (`TaskDescription.methodInfo` keys).
-_MAINTENANCE = frozenset({ENTER_MAINTENANCE, "HostSystem.exitMaintenanceMode"})
-_RECONFIGURED = frozenset({"ComputeResource.reconfigureEx", "ClusterComputeResource.reconfigure"})
+_RECONFIGURED = frozenset(
+    {
+        "ComputeResource.reconfigureEx",
+        "ClusterComputeResource.reconfigure",
+        "ClusterComputeResource.reconfigureEx",
+    }
+)
 
 
 @dataclass(slots=True)
@@ -163,16 +168,15 @@ class UpdateFeed:
             return
         facts = Facts(id="", kind="Task", values={c.name: c.val for c in told.changeSet or ()})
         what, entity = facts.text("info.descriptionId"), facts.ref("info.entity")
-        if entity is None or facts.text("info.state") not in OPEN_STATES | {"success"}:
-            return
+        tasks = open_tasks_from([facts])
         for followed in self._followed.values():
-            cluster = followed.cluster
+            cluster, members = followed.cluster, followed.members
             if what in _RECONFIGURED and entity == cluster:
                 yield Change(kind=ChangeKind.CLUSTER_RECONFIGURED, cluster=cluster)
-            elif entity in followed.members and what in MIGRATIONS:
-                yield Change(kind=ChangeKind.MIGRATION, cluster=cluster, vm=VmId(entity))
-            elif entity in followed.members and what in _MAINTENANCE:
-                yield Change(kind=ChangeKind.MAINTENANCE, cluster=cluster, host=HostId(entity))
+            for vm in tasks.migrations.keys() & members:
+                yield Change(kind=ChangeKind.MIGRATION, cluster=cluster, vm=vm)
+            for host in tasks.entering & members:
+                yield Change(kind=ChangeKind.MAINTENANCE, cluster=cluster, host=host)
 
 
 def _change_of_object(

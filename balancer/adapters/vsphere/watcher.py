@@ -48,16 +48,6 @@ class Forgetful(Protocol):
         """Forget everything."""
 
 
-class NothingKept:
-    """No caches."""
-
-    def forget(self, *, hosts: Iterable[HostId] = (), vms: Iterable[VmId] = ()) -> None:
-        """Forget nothing."""
-
-    def forget_all(self) -> None:
-        """Forget nothing."""
-
-
 class ChangeWatcher:
     """Listens for the clusters that are followed, from the first `follow` to `close`."""
 

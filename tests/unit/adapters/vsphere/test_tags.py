@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from balancer.adapters.vsphere.guard import LoginGuard
 from balancer.adapters.vsphere.rest import RestApi
 from balancer.adapters.vsphere.settings import VsphereSettings
 from balancer.adapters.vsphere.tags import ATTACHED_KEPT_S, NAMES_KEPT_S, PAUSE_S, Tags
@@ -113,7 +114,7 @@ class Desk:
 
     def __init__(self, server: FakeServer) -> None:
         self.server, self.now_s, self.heard = server, 1_000.0, HeardRequests()
-        api = RestApi(SETTINGS, observer=self.heard, connect=server.connect)
+        api = RestApi(SETTINGS, observer=self.heard, guard=LoginGuard(), connect=server.connect)
         self.tags = Tags(api, observer=self.heard, monotonic=lambda: self.now_s)
 
     def read(self, snap: Snapshot = SNAP) -> Snapshot:
