@@ -26,15 +26,18 @@ def exchanged(
     info: Any,
     args: tuple[Any, ...],
     parse: Callable[[Stream], T],
+    written: Callable[[str], str],
 ) -> T:
     """Send one call and return what `parse` makes of its answer.
+
+    `written` makes the request that is sent of the one that pyVmomi serialised.
 
     Raises:
         vmodl.MethodFault: the server said no.
         OSError, http.client.HTTPException: the connection broke, or the answer is not SOAP.
         Exception: whatever `parse` raises.
     """
-    request = stub.SerializeRequest(target, info, args)
+    request = written(stub.SerializeRequest(target, info, args).decode()).encode()
     connection = stub.GetConnection()
     try:
         connection.request("POST", stub.path, request, _headers(stub))

@@ -8,7 +8,8 @@ quickStats said. Samples that are too old, or ahead of the server's clock, chang
 from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
-from statistics import fmean, stdev
+from math import sqrt
+from statistics import fmean
 
 from balancer.adapters.vsphere.counters import Counter
 from balancer.adapters.vsphere.samples import Samples, Values
@@ -155,4 +156,7 @@ def _newest(samples: Samples, counter: Counter, otherwise: float | None) -> floa
 
 def _deviation(samples: Samples, counter: Counter) -> float | None:
     known = samples.known(counter)
-    return stdev(known) if len(known) >= FEWEST_FOR_DEVIATION else None
+    if len(known) < FEWEST_FOR_DEVIATION:
+        return None
+    mean = fmean(known)  # the library's own deviation is exact, and ten times as long
+    return sqrt(sum((value - mean) ** 2 for value in known) / (len(known) - 1))

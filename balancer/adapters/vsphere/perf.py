@@ -11,6 +11,9 @@ a session that has ended, or a server that is not there, is raised for `ReadClie
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import partial
+from typing import Any
+from xml.sax.saxutils import escape
 
 from pyVmomi import vim, vmodl
 from pyVmomi.VmomiSupport import ManagedObject
@@ -27,6 +30,9 @@ from balancer.adapters.vsphere.transport import call_within
 from balancer.model.units import Seconds
 
 _QUERY_PERF = vim.PerformanceManager._GetMethodInfo("QueryStats")
+
+_ANY = "any-entity"
+_OPENS, _CLOSES = "<querySpec", "</querySpec>"
 
 MOST_SAMPLES = 15
 """Five minutes of 20 s: long enough for a mean, short on the wire."""
@@ -110,24 +116,39 @@ def query(
     No times are sent: the server's own "newest" cannot disagree with our clock.
     Source: vSphere API, `PerfQuerySpec.maxSample` (real-time samples only).
     """
-    kinds = vim.PerformanceManager
-    ids = [kinds.MetricId(counterId=meter.key, instance=AGGREGATE) for meter in meters]
-    specs = [
-        kinds.QuerySpec(
-            entity=ref, maxSample=MOST_SAMPLES, metricId=ids, intervalId=interval_s, format="csv"
-        )
-        for ref in refs
-    ]
     manager = opened.content.perfManager
     if manager is None:
         return Refused(cause=Cause.NOT_OFFERED, detail="the server has no performance manager")
     try:
         with call_within(min(within_s, QUERY_WITHIN_S)):
-            rows = opened.stub.parsed(manager, _QUERY_PERF, (specs,), read_rows)
+            spec = _spec(type(refs[0])(_ANY, opened.stub), meters, interval_s)
+            keys = [str(object_id(ref)) for ref in refs]
+            rows = opened.stub.parsed(
+                manager, _QUERY_PERF, ([spec],), read_rows, partial(_for_each, keys)
+            )
     except (vmodl.MethodFault, CallFailed) as err:
         return refused(err)
     by_key = {str(meter.key): meter for meter in meters}
     return tuple(samples_from(row, by_key) for row in rows)
+
+
+def _spec(ref: ManagedObject, meters: Sequence[Meter], interval_s: int) -> Any:
+    kinds = vim.PerformanceManager
+    ids = [kinds.MetricId(counterId=meter.key, instance=AGGREGATE) for meter in meters]
+    return kinds.QuerySpec(
+        entity=ref, maxSample=MOST_SAMPLES, metricId=ids, intervalId=interval_s, format="csv"
+    )
+
+
+def _for_each(keys: Sequence[str], request: str) -> str:
+    """Return a request about one entity as one about each of these, which differ in nothing else.
+
+    Measured: pyVmomi takes as long to serialise a specification for each entity as the answer takes here.
+    """
+    start, end = request.index(_OPENS), request.rindex(_CLOSES) + len(_CLOSES)
+    before, _, after = request[start:end].partition(_ANY)
+    specs = "".join(f"{before}{escape(key)}{after}" for key in keys)
+    return f"{request[:start]}{specs}{request[end:]}"
 
 
 def refused(err: Exception) -> Refused:

@@ -165,15 +165,23 @@ class WatchedStub(SoapStubAdapter):
         return self._watched(info.wsdlName, work)
 
     def parsed(
-        self, target: Any, info: Any, args: tuple[Any, ...], parse: Callable[[Stream], T]
+        self,
+        target: Any,
+        info: Any,
+        args: tuple[Any, ...],
+        parse: Callable[[Stream], T],
+        written: Callable[[str], str] = str,
     ) -> T:
         """Send one call once, and have `parse` read its answer instead of pyVmomi.
+
+        `written` makes the request that is sent of the one that pyVmomi serialised.
 
         Raises:
             vmodl.MethodFault: the server said no.
             CallFailed: see its subclasses.
         """
-        return self._watched(info.wsdlName, partial(exchanged, self, target, info, args, parse))
+        work = partial(exchanged, self, target, info, args, parse, written)
+        return self._watched(info.wsdlName, work)
 
     def _watched(self, method: str, work: Callable[[], T]) -> T:
         started = time.monotonic()
