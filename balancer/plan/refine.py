@@ -77,7 +77,7 @@ class _Search:
         self._may_return = shop.open[shop.base, np.arange(len(rows))]
         self._weights = [field.seconds[rows] ** -exponent for exponent in EXPONENTS]
         self._mix = np.sqrt(shop.curve.max(axis=0))
-        self._serving = np.flatnonzero(shop.curve[:, 0] > 0.0)
+        self._serving = np.flatnonzero(field.cost.serving)
         self._now = State(
             host=field.host[rows].copy(),
             load=field.ledger.load.copy(),

@@ -36,6 +36,14 @@ def test_a_skewed_cluster_is_levelled_to_the_target() -> None:
     assert after.memory.stddev < state_of(snap).memory.stddev
 
 
+def test_memory_alone_is_levelled_where_nothing_wants_cpu() -> None:
+    vms = [vm(n, on=1, cpu_demand_mhz=0.0, memory_mib=6000.0) for n in range(1, 9)]
+    snap = snapshot([host(1), host(2)], vms)
+    draft = draft_of(snap)
+    assert len(draft.moves) == 4
+    assert state_after(snap, draft).imbalance <= Policy().thresholds.balance_target
+
+
 def test_the_sentence_of_a_balance_move_has_the_figures_of_its_moment() -> None:
     first = draft_of(skewed()).moves[0]
     assert first.why == "esx1 at 60 % CPU, mean 30 %; esx3 goes from 15 % to 20 % CPU"
