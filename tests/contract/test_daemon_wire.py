@@ -99,7 +99,7 @@ def test_what_runs_at_a_stop_goes_on_and_is_settled_at_the_next_start(
     tmp_path: Path, server: VCenterProcess
 ) -> None:
     config = write_stage(tmp_path, server, "prod-a")
-    server.control.set_migration_seconds(6.0)
+    server.control.set_migration_seconds(15.0)
     with running_daemon(tmp_path, config) as daemon:
         running = "balancer_migrations_in_flight"
         wait_until("migrations run", lambda: daemon.metric(running) >= 2, within_s=40)

@@ -22,13 +22,13 @@ func (w *world) intercept(ctx *simulator.Context, method *simulator.Method) (mo.
 	if method.Name == "RelocateVM_Task" { // answered in submit, which logs it
 		return nil, nil
 	}
-	if method.Name == "CurrentTime" && ctx.Session != nil {
-		method.This = w.clock.Self // a session has its own service instance, which would win
-		return w.clock, nil
-	}
 	v, h := w.vmIDs[method.This.Value], w.hostIDs[method.This.Value]
 	if no := w.faults.takeForCall(method.Name, v, h, h); no != nil {
 		return nil, no.fault
+	}
+	if method.Name == "CurrentTime" && ctx.Session != nil {
+		method.This = w.clock.Self // a session has its own service instance, which would win
+		return w.clock, nil
 	}
 	return nil, nil
 }

@@ -9,6 +9,7 @@ classes. Sends once, and never keeps a connection whose answer was not read to i
 # pyVmomi marks itself as typed, its run-time part is not.
 
 import http.client
+import re
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -18,6 +19,10 @@ from pyVmomi.SoapAdapter import SoapResponseDeserializer, SoapStubAdapter
 from balancer.adapters.vsphere.leaf_answer import Stream
 
 T = TypeVar("T")
+
+_LOOKED_AT_BYTES = 4096
+_FAULT = re.compile(rb"<(?:[\w.-]+:)?Fault[\s>]")
+"""SOAP's own element: it comes first in its body. Some servers send one with 200."""
 
 
 def exchanged(
@@ -68,15 +73,35 @@ def _read(
     parse: Callable[[Stream], T],
 ) -> T | vmodl.MethodFault:
     if answer.status == http.HTTPStatus.OK:
-        result = parse(answer)
-        answer.read()
-        return result
-    if answer.status != http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        first = answer.read(_LOOKED_AT_BYTES)
+        if not _FAULT.search(first):
+            result = parse(_Rejoined(first, answer))
+            answer.read()
+            return result
+    elif answer.status == http.HTTPStatus.INTERNAL_SERVER_ERROR:
+        first = b""
+    else:
         raise http.client.HTTPException(f"{answer.status} {answer.reason}")
-    body = answer.read()
+    return _fault(stub, info, first + answer.read())
+
+
+def _fault(stub: SoapStubAdapter, info: Any, body: bytes) -> vmodl.MethodFault:
+    """Return the fault that an answer holds; raises what pyVmomi does, or ValueError, where it holds none."""
     if b"<!DOCTYPE" in body:
-        raise http.client.HTTPException("the fault has a document type, which SOAP forbids")
+        raise ValueError("the fault has a document type, which SOAP forbids")
     fault = SoapResponseDeserializer(stub).Deserialize(body, info.result)
     if not isinstance(fault, vmodl.MethodFault):
-        raise http.client.HTTPException("500 without a fault")
+        raise ValueError("no fault where one was expected")
     return fault
+
+
+class _Rejoined:
+    """A stream of which the first bytes were read already."""
+
+    def __init__(self, first: bytes, rest: http.client.HTTPResponse) -> None:
+        self._first, self._rest = first, rest
+
+    def read(self, amount: int, /) -> bytes:
+        """Return the next bytes, none at the end."""
+        first, self._first = self._first, b""
+        return first or self._rest.read(amount)
