@@ -15,7 +15,7 @@ from balancer.model.units import ClusterId
 from balancer.ports import ClusterRef
 from tests.support.fault_proxy import FaultProxy, Request, Spoil, since, soap_fault
 from tests.support.vcenter import VCenterProcess, start_vcenter
-from tests.support.vsphere import HeardRequests, settings_for
+from tests.support.vsphere import HeardRequests, settings_for, without_times
 from tests.support.wire import document, host_row, vm_row, write
 
 pytestmark = pytest.mark.wire
@@ -231,9 +231,9 @@ def test_a_session_that_expires_in_the_middle_of_a_collection_costs_one_login(
 ) -> None:
     heard = HeardRequests()
     with connect(through(proxy, server, page_size=10), observer=heard) as vcenter:
-        whole = vcenter.inventory.snapshot(CLUSTER)
+        whole = without_times(vcenter.inventory.snapshot(CLUSTER))
         proxy.on_request = calls_at(number, READ, server.control.expire_sessions)
-        again = vcenter.inventory.snapshot(CLUSTER)
+        again = without_times(vcenter.inventory.snapshot(CLUSTER))
     assert (again.hosts, again.vms, again.rules) == (whole.hosts, whole.vms, whole.rules)
     assert heard.logins == {"ok": 2}
 

@@ -15,9 +15,19 @@ from types import TracebackType
 from typing import Any, Self
 
 from balancer.adapters.vsphere import VsphereSettings
+from balancer.model.snapshot import Snapshot
 from tests.support.vcenter import VCenterProcess
 
 _TICK_S = 0.02
+
+
+def without_times(snapshot: Snapshot) -> Snapshot:
+    """Return a snapshot that does not tell when it was sampled: a new sample comes every 20 s."""
+    return replace(
+        snapshot,
+        hosts=tuple(replace(host, sampled_at=None) for host in snapshot.hosts),
+        vms=tuple(replace(vm, sampled_at=None) for vm in snapshot.vms),
+    )
 
 
 def settings_for(server: VCenterProcess, **others: Any) -> VsphereSettings:
