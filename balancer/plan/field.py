@@ -52,7 +52,7 @@ class Field:
         self.closed[self.base[may_return], may_return] = False
         price = self.prices[self.link_of[self.host], np.arange(len(self.units))]
         self.paid_by: Floats = np.where(self.host == self.base, 0.0, price)
-        even = self.units.size[:, list(EVENED)].T
+        even = self.units.size[:, EVENED].T
         self._features: Floats = np.concatenate((even, even**2))
         self._terms: Floats = self.prices[self.link_of] + _wide(desk, self.units)
         self._blocked: Bools = np.zeros(self._terms.shape, dtype=bool)

@@ -23,7 +23,7 @@ from balancer.policy.objective import (
 LEAST_GAIN = 1e-9
 """Differences of the objective below this are rounding."""
 
-EVENED = (CPU, MEMORY, COUNT)
+EVENED = [CPU, MEMORY, COUNT]
 """The columns of which an even share on every host is sought."""
 
 Hosts = Ints | int | slice
@@ -70,7 +70,7 @@ class LoadCost:
 
     def unevenness_of(self, hosts: Hosts, load: Floats) -> Floats:
         """Return the part that is not contention: balance, and numbers of VMs where they count."""
-        off = load[..., list(EVENED)] - self.bowl.middle[hosts]
+        off = load[..., EVENED] - self.bowl.middle[hosts]
         result: Floats = (self.bowl.curve[hosts] * off * off).sum(axis=-1)
         return result
 
@@ -80,7 +80,7 @@ class LoadCost:
         `sign` is 1 for a unit that arrives; of one that leaves it is -1, as its size counts then.
         """
         curve = self.bowl.curve[host]
-        off = ledger.load[host][list(EVENED)] - self.bowl.middle[host]
+        off = ledger.load[host][EVENED] - self.bowl.middle[host]
         return np.concatenate((2.0 * sign * curve * off, curve))
 
     def contention_of(self, hosts: Hosts, load: Floats) -> Floats:

@@ -15,8 +15,6 @@ from balancer.plan.loadcost import EVENED, LEAST_GAIN, LoadCost
 SAME_PRICE = 1e-12
 """Prices that differ by less are rounding."""
 
-EVEN = list(EVENED)
-
 
 @dataclass(slots=True, kw_only=True)
 class State:
@@ -91,7 +89,7 @@ class Offers:
         self._groups = shop.apart[units] if len(state.crowd) > 1 else None
         self._place = np.searchsorted(hosts, state.host[units])
         self._here = self._spread[self._place, np.arange(len(units))]
-        self._slope = np.empty((len(hosts), len(EVEN)))
+        self._slope = np.empty((len(hosts), len(EVENED)))
         self._entry = np.empty(self._price.shape)
         self._look_at(np.arange(len(hosts)))
 
@@ -135,7 +133,7 @@ class Offers:
         """Renew what entering these of the hosts costs."""
         shop, state, hosts = self._shop, self._state, self._hosts[rows]
         load = state.load[hosts]
-        slope = 2.0 * shop.curve[hosts] * (load[:, EVEN] - shop.middle[hosts])
+        slope = 2.0 * shop.curve[hosts] * (load[:, EVENED] - shop.middle[hosts])
         self._slope[rows] = slope
         entry = slope @ self._even + self._spread[rows]
         room = shop.limits[hosts] - load[:, shop.bounded]

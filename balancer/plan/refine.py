@@ -36,8 +36,6 @@ MOST_STEPS = 24
 MOST_VAIN = 500
 """After so many rounds in a row without a cheaper result no more is expected."""
 
-EVEN = list(EVENED)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Trials:
@@ -133,7 +131,7 @@ class _Search:
     def _extremes(self) -> list[int]:
         """Return the hosts with the most and the least load."""
         serving = self._serving
-        off = (self._now.load[:, EVEN] - self._shop.middle)[serving] @ self._mix
+        off = (self._now.load[:, EVENED] - self._shop.middle)[serving] @ self._mix
         return [int(serving[off.argmin()]), int(serving[off.argmax()])]
 
     def _recreate(self, hosts: Ints, most: float) -> bool:
@@ -204,10 +202,10 @@ def _shop(field: Field, rows: Ints) -> Shop:
         cost=field.cost,
         size=size,
         base=base,
-        even=np.ascontiguousarray(size[:, EVEN].T),
+        even=np.ascontiguousarray(size[:, EVENED].T),
         curve=curve,
         middle=middle,
-        spread=curve @ (size[:, EVEN].T ** 2),
+        spread=curve @ (size[:, EVENED].T ** 2),
         price=price,
         open=~field.closed[:, rows],
         bounded=bounded,

@@ -22,8 +22,6 @@ EXPONENT = 0.5
 LOOKED_AT = 64
 """So many exchanges between two hosts are held against the laws at a time."""
 
-EVEN = list(EVENED)
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Swap:
@@ -123,9 +121,9 @@ def _falls(field: Field, left: _Side, right: _Side) -> Floats:
         now = cost.of(left.host, load[left.host]) + cost.of(right.host, load[right.host])
         then = cost.of(left.host, load[left.host] - shift)
         return now - then - cost.of(right.host, load[right.host] + shift)
-    curve, off = cost.bowl.curve[pair], load[pair][:, EVEN] - cost.bowl.middle[pair]
+    curve, off = cost.bowl.curve[pair], load[pair][:, EVENED] - cost.bowl.middle[pair]
     slope, bend = 2.0 * (curve[0] * off[0] - curve[1] * off[1]), curve.sum(axis=0)
-    here, there = here[:, EVEN], there[:, EVEN]
+    here, there = here[:, EVENED], there[:, EVENED]
     alone = here @ slope - here**2 @ bend, there @ slope + there**2 @ bend
     result: Floats = alone[0][:, None] - alone[1][None, :] + 2.0 * (here * bend) @ there.T
     return result

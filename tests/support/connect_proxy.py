@@ -3,15 +3,14 @@
 import base64
 import select
 import socket
-import threading
 from contextlib import suppress
-from types import TracebackType
-from typing import Self
+
+from tests.support.listener import Listener
 
 _TICK_S = 0.05
 
 
-class ConnectProxy:
+class ConnectProxy(Listener):
     """Listens on 127.0.0.1. `login` is `user:password` or empty; `answer` replaces its own answer."""
 
     def __init__(
@@ -22,40 +21,7 @@ class ConnectProxy:
         self._login = login
         self._answer = answer
         self._is_silent = silent
-        self._over = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
-        self._listener.settimeout(_TICK_S)
-        self._threads: list[threading.Thread] = []
-        self._spawn(self._accept)
-
-    @property
-    def port(self) -> int:
-        """The port that the proxy listens on."""
-        return int(self._listener.getsockname()[1])
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(10)
-        self._listener.close()
-
-    def _spawn(self, work: object, *arguments: object) -> None:
-        thread = threading.Thread(target=work, args=arguments, daemon=True)  # type: ignore[arg-type]
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        while not self._over.is_set():
-            with suppress(TimeoutError):
-                self._spawn(self._serve, self._listener.accept()[0])
+        super().__init__()
 
     def _serve(self, client: socket.socket) -> None:
         with client, suppress(OSError):

@@ -17,9 +17,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
-from types import TracebackType
-from typing import Self
 
+from tests.support.listener import Listener
 from tests.support.vcenter import VCenterProcess
 
 CERTIFICATE = Path(__file__).parents[1] / "data" / "fault-proxy.pem"
@@ -93,7 +92,7 @@ class Seen:
         return sum(1 for m, s in self.received if m == method and subject in ("", s))
 
 
-class FaultProxy:
+class FaultProxy(Listener):
     """Listens on 127.0.0.1 with a certificate of its own (`ca_file`)."""
 
     def __init__(self, server: VCenterProcess) -> None:
@@ -104,18 +103,9 @@ class FaultProxy:
         self._server = server
         self._rules: list[Rule] = []
         self._lock = threading.Lock()
-        self._over = threading.Event()
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(CERTIFICATE)
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self._listener.settimeout(_TICK_S)
-        self._threads: list[threading.Thread] = []
-        self._spawn(self._accept)
-
-    @property
-    def port(self) -> int:
-        """The port that the proxy listens on."""
-        return int(self._listener.getsockname()[1])
+        super().__init__()
 
     def spoil(self, what: Spoil, method: str = "", **facts: object) -> Rule:
         """Add a rule; the first that concerns a call is applied."""
@@ -133,31 +123,9 @@ class FaultProxy:
         """Pass requests on to another server, as after a restart."""
         self._server = server
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join(10)
-        self._listener.close()
-
-    def _spawn(self, work: Callable[..., None], *arguments: object) -> None:
-        thread = threading.Thread(target=work, args=arguments, daemon=True)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        while not self._over.is_set():
-            with suppress(TimeoutError):
-                client, _ = self._listener.accept()
-                self.connections += 1
-                self._spawn(self._serve, client)
+    def _accepted(self, client: socket.socket) -> None:
+        self.connections += 1
+        super()._accepted(client)
 
     def _serve(self, raw: socket.socket) -> None:
         with raw, suppress(OSError, http.client.HTTPException):

@@ -6,16 +6,15 @@ session stay real; it can go silent or let answers drip. It owns its threads and
 
 import select
 import socket
-import threading
 import time
 from collections import Counter
 from contextlib import suppress
 from dataclasses import replace
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 from balancer.adapters.vsphere import VsphereSettings
 from balancer.model.snapshot import Snapshot
+from tests.support.listener import Listener
 from tests.support.vcenter import VCenterProcess
 
 _TICK_S = 0.02
@@ -77,23 +76,14 @@ class HeardRequests:
             self.sample_faults[fault] += count
 
 
-class SlowProxy:
+class SlowProxy(Listener):
     """A TCP relay to a server. `go_silent` swallows answers, `drip` passes one byte per tick."""
 
     def __init__(self, host: str, port: int, *, listen_on: str = "127.0.0.1") -> None:
         self._target = (host, port)
-        self._listener = socket.create_server((listen_on, 0))
-        self._listener.settimeout(_TICK_S)
-        self._over = threading.Event()
         self._is_silent = False
         self._drips = False
-        self._threads: list[threading.Thread] = []
-        self._spawn(self._accept)
-
-    @property
-    def port(self) -> int:
-        """The port that the proxy listens on."""
-        return int(self._listener.getsockname()[1])
+        super().__init__(listen_on)
 
     def go_silent(self) -> None:
         """Swallow everything that the server answers from now on."""
@@ -107,32 +97,7 @@ class SlowProxy:
         """Pass one byte of the server's answers at a time, fifty a second."""
         self._drips = True
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self._over.set()
-        for thread in self._threads:
-            thread.join()
-        self._listener.close()
-
-    def _spawn(self, work: Any, *arguments: Any) -> None:
-        thread = threading.Thread(target=work, args=arguments)
-        self._threads.append(thread)
-        thread.start()
-
-    def _accept(self) -> None:
-        while not self._over.is_set():
-            with suppress(TimeoutError):
-                client, _ = self._listener.accept()
-                self._spawn(self._relay, client)
-
-    def _relay(self, client: socket.socket) -> None:
+    def _serve(self, client: socket.socket) -> None:
         with client, socket.create_connection(self._target) as server:
             while not self._over.is_set():
                 ready, _, _ = select.select([client, server], [], [], _TICK_S)

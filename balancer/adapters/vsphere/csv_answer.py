@@ -9,24 +9,16 @@ The answer, as the vSphere API's WSDL has it:
 """
 
 from http.client import HTTPException
-from typing import Protocol
 from xml.parsers import expat
 
+from balancer.adapters.vsphere.leaf_answer import CHUNK_BYTES, Stream
 from balancer.adapters.vsphere.samples import Row
 
-_CHUNK_BYTES = 64 * 1024
 _ANSWER = "QueryPerfResponse"
 _DEPTH_OF_ANSWER, _DEPTH_OF_ROW, _DEPTH_OF_SERIES = 3, 4, 5
 _LEAVES = frozenset(
     {(5, "entity"), (5, "sampleInfoCSV"), (7, "counterId"), (7, "instance"), (6, "value")}
 )
-
-
-class Stream(Protocol):
-    """What bytes are read from."""
-
-    def read(self, amount: int, /) -> bytes:
-        """Return the next bytes, none at the end."""
 
 
 def read_rows(stream: Stream) -> tuple[Row, ...]:
@@ -37,7 +29,7 @@ def read_rows(stream: Stream) -> tuple[Row, ...]:
         xml.parsers.expat.ExpatError: it is no XML.
     """
     reader = _Reader()
-    while chunk := stream.read(_CHUNK_BYTES):
+    while chunk := stream.read(CHUNK_BYTES):
         reader.parser.Parse(chunk, False)
     reader.parser.Parse(b"", True)
     return tuple(reader.rows)

@@ -23,7 +23,7 @@ from pyVmomi import vim
 from balancer.adapters.vsphere.facts import Facts, Link
 from balancer.adapters.vsphere.leaves import Convert, shape_of
 
-_CHUNK_BYTES = 64 * 1024
+CHUNK_BYTES = 64 * 1024
 _SEPARATOR = " "
 _TYPE = f"http://www.w3.org/2001/XMLSchema-instance{_SEPARATOR}type"
 _ANSWERS = ("RetrievePropertiesExResponse", "ContinueRetrievePropertiesExResponse")
@@ -64,7 +64,7 @@ def read_page(stream: Stream, paths: Iterable[str]) -> LeafPage:
         vim.fault.NotAuthenticated: the session ended while the answer was made.
     """
     answer = _Answer(paths)
-    while chunk := stream.read(_CHUNK_BYTES):
+    while chunk := stream.read(CHUNK_BYTES):
         answer.feed(chunk)
     return answer.page()
 
