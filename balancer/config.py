@@ -15,10 +15,11 @@ from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Fie
 from balancer.model.errors import InputError, Problem
 from balancer.policy.file_access import first_bytes, is_file, is_folder
 from balancer.policy.load import DEFAULT_POLICY, load_policies
+from balancer.policy.mode import Mode
 from balancer.policy.problems import Loc, Mistake, closest, nearest, plain, shown
 from balancer.policy.strict_yaml import read_yaml
 from balancer.policy.typed_document import typed
-from balancer.policy.types import Mode, Policy
+from balancer.policy.types import Policy
 from balancer.policy.unchecked import entries, known, mapping, text, texts
 
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"

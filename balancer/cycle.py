@@ -26,7 +26,8 @@ from balancer.model.snapshot import Snapshot
 from balancer.model.stopwatch import Stopwatch
 from balancer.plan import PlanSettings, make_draft, only_mandatory
 from balancer.plan.verify import verify
-from balancer.policy.types import Mode, Policy
+from balancer.policy.mode import Mode
+from balancer.policy.types import Policy
 from balancer.ports import ClusterRef
 from balancer.rules.failover import lost_by_choice
 from balancer.sequence import make_schedule

@@ -10,7 +10,8 @@ from typing import Protocol
 from balancer.model.changes import Change
 from balancer.model.units import ClusterId, Seconds
 from balancer.plan import PlanSettings
-from balancer.policy.types import Mode, Policy
+from balancer.policy.mode import Mode
+from balancer.policy.types import Policy
 from balancer.ports import Inventory, Migrator
 
 

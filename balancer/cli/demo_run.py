@@ -16,7 +16,7 @@ from balancer.expose.health import Health
 from balancer.expose.metrics import Metrics
 from balancer.model.events import Event
 from balancer.model.reasons import Reason, Refusal
-from balancer.policy.types import Mode
+from balancer.policy.mode import Mode
 from balancer.ports import ClusterRef, Events, Store
 
 VCENTER = "simulated"

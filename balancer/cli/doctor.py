@@ -82,7 +82,8 @@ def _diagnosed(config: "Config", vcenter: "VCenter", now: "datetime") -> "Diagno
 def _wishes(config: "Config", vcenter: "VCenter") -> "Wishes":
     from balancer.assess.doctor import Wishes
     from balancer.assess.doctor_cluster import ClusterWish
-    from balancer.policy.types import Limits, Mode
+    from balancer.policy.mode import Mode
+    from balancer.policy.types import Limits
 
     clusters = [cluster for cluster in config.clusters if cluster.vcenter == vcenter.name]
     ages = [config.policy_of(cluster).limits.snapshot_age_s for cluster in clusters]

@@ -16,7 +16,8 @@ from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import MoveId, VmId
-from balancer.policy.types import Limits, Mode
+from balancer.policy.mode import Mode
+from balancer.policy.types import Limits
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)

@@ -46,7 +46,8 @@ from balancer.model.outcome import MoveOutcome
 from balancer.model.plan import IncidentKind, Move, Plan, PlanStatus
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import MoveId, Seconds, VmId
-from balancer.policy.types import Mode, Policy
+from balancer.policy.mode import Mode
+from balancer.policy.types import Policy
 from balancer.ports import Clock
 
 INTERVAL = "interval"

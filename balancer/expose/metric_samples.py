@@ -15,7 +15,8 @@ from balancer.model.rule import RuleType
 from balancer.model.snapshot import Ha, Snapshot
 from balancer.model.units import Ratio, VmId
 from balancer.model.vm import Automation, Vm
-from balancer.policy.types import Mode, Policy
+from balancer.policy.mode import Mode
+from balancer.policy.types import Policy
 
 HERTZ_PER_MHZ = 1e6
 BYTES_PER_MIB = float(2**20)

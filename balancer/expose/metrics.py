@@ -33,7 +33,8 @@ from balancer.expose.metric_labels import unique_labels
 from balancer.expose.metric_samples import Sample
 from balancer.expose.vcenter_metrics import VcenterMetrics
 from balancer.model.units import Seconds
-from balancer.policy.types import Mode, Policy
+from balancer.policy.mode import Mode
+from balancer.policy.types import Policy
 from balancer.ports import Clock
 from balancer.version import VERSION
 

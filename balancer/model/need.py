@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from balancer.model.goal import Goal
 from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Mhz, Mib, Ratio, VmId
@@ -41,13 +42,17 @@ class Holds:
 
     `vms` stay unless an evacuation or a broken must-rule calls; `pinned` stay whatever happens (a
     migration is running, its end is unknown, or it failed a moment ago); `targets` take no VM; `pairs`
-    were found impossible by the server or by the sequencing of an earlier try.
+    were found impossible by the server or by the sequencing of an earlier try. `excluded` are the VMs that
+    the policy leaves alone as far as one goal is concerned.
     """
 
     vms: Mapping[VmId, Refusal] = field(default_factory=lambda: NO_VM_HOLDS)
     pinned: Mapping[VmId, Refusal] = field(default_factory=lambda: NO_VM_HOLDS)
     targets: Mapping[HostId, Refusal] = field(default_factory=lambda: NO_HOST_HOLDS)
     pairs: Mapping[tuple[VmId, HostId], Refusal] = field(
+        default_factory=lambda: MappingProxyType({})
+    )
+    excluded: Mapping[Goal, Mapping[VmId, Refusal]] = field(
         default_factory=lambda: MappingProxyType({})
     )
 

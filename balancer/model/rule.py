@@ -15,11 +15,20 @@ class RuleType(StrEnum):
     VM_HOST_ANTI_AFFINE = "vm_host_anti_affine"
 
 
+class RuleOrigin(StrEnum):
+    """Who made a rule."""
+
+    DRS = "drs"  # it stands in the cluster
+    POLICY = "policy"
+    TAG = "tag"  # a tag on its VMs
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule. Mandatory rules are "must"; a "should" costs `weight` times the policy's `soft_rule`.
 
-    vSphere's own rules know no weight: theirs is 1.
+    vSphere's own rules know no weight: theirs is 1. Of VMs that are kept apart, `most` may share a host, or
+    one of `domains` (groups of hosts that count as one each; a host in none counts by itself).
     """
 
     name: str
@@ -29,6 +38,9 @@ class Rule:
     enabled: bool = True
     mandatory: bool = True
     weight: float = 1.0
+    most: int = 1
+    domains: tuple[frozenset[HostId], ...] = ()
+    origin: RuleOrigin = RuleOrigin.DRS
 
     def allows_host(self, host: HostId) -> bool:
         """Whether a VM of this VM-host rule may run on `host` (True for rules between VMs)."""

@@ -8,10 +8,29 @@ Unknown keys are refused. It reads no file: see `policy.load`.
 from types import MappingProxyType
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import ConfigDict, Field
 
 from balancer.model.plan import MoveReason, Priority
-from balancer.policy.types import Goals, Limits, MemoryMetric, Policy, Prices, Thresholds
+from balancer.policy.mode import Mode
+from balancer.policy.rule_document import (
+    DrsDocument,
+    RuleDocument,
+    TagRulesDocument,
+    VmModeDocument,
+)
+from balancer.policy.selector_document import DocumentPart, Word
+from balancer.policy.types import (
+    DemandReading,
+    Goals,
+    Limits,
+    MemoryMetric,
+    Policy,
+    Prices,
+    Scope,
+    Statistic,
+    Thresholds,
+)
+from balancer.policy.window_document import WindowDocument
 
 API_VERSION = "balancer/v1"
 KIND = "Policy"
@@ -30,11 +49,7 @@ Source: VMware, "Limits on Simultaneous Migrations", vSphere 8.
 """
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
-
-
-class GoalsDocument(_Part):
+class GoalsDocument(DocumentPart):
     """Each aim switched on or off by itself."""
 
     evacuation: bool = Field(default=True, description="Empty hosts that enter maintenance.")
@@ -48,9 +63,13 @@ class GoalsDocument(_Part):
     vm_count: bool = Field(
         default=False, description="Even out the number of VMs as well, load permitting."
     )
+    consolidation: bool = Field(
+        default=False,
+        description="Empty whole hosts where the others have room, instead of levelling.",
+    )
 
 
-class ThresholdsDocument(_Part):
+class ThresholdsDocument(DocumentPart):
     """Shares (0..1) of a host's usable capacity, and of imbalance."""
 
     cpu_ceiling: PositiveShare = Field(
@@ -95,9 +114,13 @@ class ThresholdsDocument(_Part):
     vm_count_target: Share = Field(
         default=0.2, description="Once begun, counts are evened out down to this."
     )
+    minimum_benefit: Share = Field(
+        default=0.0,
+        description="Moves for balance are made only if together they lessen the imbalance by this share.",
+    )
 
 
-class PricesDocument(_Part):
+class PricesDocument(DocumentPart):
     """What a move costs beside what it brings; all but `soft_rule` per host, see `Prices`."""
 
     move_price: Price = Field(
@@ -120,7 +143,7 @@ class PricesDocument(_Part):
     )
 
 
-class LimitsDocument(_Part):
+class LimitsDocument(DocumentPart):
     """What one run may do, and how fresh its facts must be. Limits bound execution, not the plan."""
 
     moves_per_run_ratio: Share = Field(
@@ -198,7 +221,7 @@ class LimitsDocument(_Part):
     )
 
 
-class PrioritiesDocument(_Part):
+class PrioritiesDocument(DocumentPart):
     """The vMotion priority asked of vCenter, by the reason of the move."""
 
     evacuate: Priority = Priority.HIGH
@@ -212,21 +235,58 @@ class PrioritiesDocument(_Part):
     requested: Priority = Priority.HIGH
 
 
-class PolicyDocument(_Part):
+class DemandDocument(DocumentPart):
+    """What counts as demand."""
+
+    statistic: Statistic = Field(
+        default=Statistic.MEAN,
+        description="Which value of a VM's varying CPU demand counts: its mean or a percentile.",
+    )
+    horizon_s: PositiveSeconds | None = Field(
+        default=None,
+        description="How far ahead a profile of demand counts. Null: as far as it goes.",
+    )
+
+
+class ScopeDocument(DocumentPart):
+    """What a policy applies to; on a cluster elsewhere it is refused."""
+
+    vcenters: tuple[Word, ...] = Field(
+        default=("*",),
+        min_length=1,
+        description="Names of vCenters in the configuration; * allowed.",
+    )
+    clusters: tuple[Word, ...] = Field(
+        default=("*",), min_length=1, description="Names of clusters; * and ? allowed."
+    )
+
+
+class PolicyDocument(DocumentPart):
     """What "balanced" means for a cluster. Every setting may be left out; several files are merged."""
 
     model_config = ConfigDict(title="Balancing policy, version 1")
 
     api_version: Literal["balancer/v1"] = Field(alias="apiVersion")
     kind: Literal["Policy"]
-    name: Annotated[str, Field(min_length=1)] = Field(
-        default="balanced", description="Shown in reports."
-    )
+    name: Word = Field(default="balanced", description="Shown in reports.")
     description: str = Field(default="", description="For people.")
+    applies_to: ScopeDocument = Field(default_factory=ScopeDocument)
+    mode: Mode | None = Field(
+        default=None,
+        description="The freest mode that this policy allows; the cluster's own mode holds as well.",
+    )
+    vm_modes: tuple[VmModeDocument, ...] = Field(
+        default=(), description="The freest modes for single VMs."
+    )
+    migration_threshold: Annotated[int, Field(ge=1, le=5)] = Field(
+        default=3,
+        description="As in DRS: 1 makes mandatory moves alone, 5 the most; single settings win over it.",
+    )
     goals: GoalsDocument = Field(default_factory=GoalsDocument)
     thresholds: ThresholdsDocument = Field(default_factory=ThresholdsDocument)
     prices: PricesDocument = Field(default_factory=PricesDocument)
     limits: LimitsDocument = Field(default_factory=LimitsDocument)
+    demand: DemandDocument = Field(default_factory=DemandDocument)
     memory_metric: MemoryMetric = Field(
         default=MemoryMetric.ACTIVE,
         description="What counts as memory demand: active plus a share of the idle rest, consumed, granted.",
@@ -236,6 +296,16 @@ class PolicyDocument(_Part):
         description="Share of idle memory that counts as demand when the metric is active.",
     )
     priorities: PrioritiesDocument = Field(default_factory=PrioritiesDocument)
+    windows: tuple[WindowDocument, ...] = Field(
+        default=(), description="Times at which the policy allows more, less, or otherwise."
+    )
+    outside_windows: Mode = Field(
+        default=Mode.OBSERVE,
+        description="The freest mode while there are allow windows and none is open.",
+    )
+    rules: tuple[RuleDocument, ...] = Field(default=(), description="Rules of this policy.")
+    drs: DrsDocument = Field(default_factory=DrsDocument)
+    tag_rules: TagRulesDocument = Field(default_factory=TagRulesDocument)
 
 
 def policy_from(document: PolicyDocument) -> Policy:
@@ -244,13 +314,23 @@ def policy_from(document: PolicyDocument) -> Policy:
     return Policy(
         name=document.name,
         description=document.description,
+        applies_to=Scope(**document.applies_to.model_dump()),
+        mode=document.mode,
+        vm_modes=tuple(one.value() for one in document.vm_modes),
+        migration_threshold=document.migration_threshold,
         goals=Goals(**document.goals.model_dump()),
         thresholds=Thresholds(**document.thresholds.model_dump()),
         prices=Prices(**document.prices.model_dump()),
         limits=Limits(**document.limits.model_dump()),
+        demand=DemandReading(**document.demand.model_dump()),
         memory_metric=document.memory_metric,
         idle_memory_share=document.idle_memory_share,
         priorities=MappingProxyType({reason: given[reason.value] for reason in MoveReason}),
+        windows=tuple(window.value() for window in document.windows),
+        outside_windows=document.outside_windows,
+        rules=tuple(rule.value() for rule in document.rules),
+        drs=document.drs.value(),
+        tag_rules=document.tag_rules.value(),
     )
 
 

@@ -14,10 +14,12 @@ from balancer.model.errors import InputError, Problem
 from balancer.policy.document import PolicyDocument, policy_from
 from balancer.policy.file_access import files_in, is_file, is_folder
 from balancer.policy.problems import Mistake, nearest, path_text
+from balancer.policy.rule_document import rule_mistakes
 from balancer.policy.strict_yaml import YamlFile, YamlPath, read_yaml
 from balancer.policy.typed_document import place, typed
 from balancer.policy.types import Limits, Policy, Thresholds
 from balancer.policy.unchecked import mapping
+from balancer.policy.window_document import window_mistakes
 
 DEFAULT_POLICY = "balanced"
 SITE_FOLDER = Path("/etc/balancer/policies")
@@ -68,7 +70,11 @@ def _problems(
         typed(
             read,
             PolicyDocument,
-            also=[each.mistake for each in contradictions if each.file is read],
+            also=[
+                *(each.mistake for each in contradictions if each.file is read),
+                *rule_mistakes(read.data),
+                *window_mistakes(read.data),
+            ],
         )
     except InputError as err:
         return err.problems

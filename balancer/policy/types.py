@@ -7,14 +7,9 @@ from types import MappingProxyType
 
 from balancer.model.plan import MoveReason, Priority
 from balancer.model.units import Ratio, Seconds
-
-
-class Mode(StrEnum):
-    """How far the daemon acts by itself on a cluster."""
-
-    OBSERVE = "observe"  # plans and reports, moves nothing
-    PARTIAL = "partial"  # carries out evacuations and must-rule repairs only
-    AUTOMATIC = "automatic"  # carries out plans within the limits
+from balancer.policy.mode import Mode
+from balancer.policy.rule_types import DrsHandling, PolicyRule, TagRules, VmMode
+from balancer.policy.window_types import Window
 
 
 class MemoryMetric(StrEnum):
@@ -23,6 +18,15 @@ class MemoryMetric(StrEnum):
     ACTIVE = "active"  # active plus `idle_memory_share` of the idle rest
     CONSUMED = "consumed"  # host memory held
     GRANTED = "granted"  # guest memory backed by the host
+
+
+class Statistic(StrEnum):
+    """Which value of a VM's varying CPU demand counts as its demand."""
+
+    MEAN = "mean"
+    P75 = "p75"
+    P90 = "p90"
+    P95 = "p95"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +38,7 @@ class Goals:
     contention: bool = True
     balance: bool = True
     vm_count: bool = False
+    consolidation: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,6 +55,7 @@ class Thresholds:
     (a share so small that it is less than one slot counts the worst one). `vcpus_per_core` and
     `vms_per_host` are laws like the ceilings, None for no limit. The number of VMs is evened out when its
     relative standard deviation over the hosts exceeds `vm_count_trigger`, and then until `vm_count_target`.
+    Moves for balance are made only where together they lessen the imbalance by the share `minimum_benefit`.
     """
 
     cpu_ceiling: Ratio = 1.0
@@ -64,6 +70,7 @@ class Thresholds:
     vms_per_host: int | None = None
     vm_count_trigger: Ratio = 0.3
     vm_count_target: Ratio = 0.2
+    minimum_benefit: Ratio = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -134,15 +141,49 @@ DEFAULT_PRIORITIES: Mapping[MoveReason, Priority] = MappingProxyType(
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DemandReading:
+    """What counts as demand: which value of the CPU's varying demand, and how far ahead a profile counts.
+
+    `horizon_s` of None takes the whole profile.
+    """
+
+    statistic: Statistic = Statistic.MEAN
+    horizon_s: Seconds | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scope:
+    """What a policy applies to: names or globs of vCenters and clusters."""
+
+    vcenters: tuple[str, ...] = ("*",)
+    clusters: tuple[str, ...] = ("*",)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """Everything that "balanced" means for one cluster."""
+    """Everything that "balanced" means for one cluster at one time.
+
+    `mode` is the freest that the policy allows, None for no word on it: the cluster's own setting holds.
+    `migration_threshold` is DRS's 1 (most conservative) to 5 (most aggressive); what it stands for is
+    already in the other settings.
+    """
 
     name: str = "balanced"
     description: str = ""
+    applies_to: Scope = field(default_factory=Scope)
+    mode: Mode | None = None
+    vm_modes: tuple[VmMode, ...] = ()
+    migration_threshold: int = 3
     goals: Goals = field(default_factory=Goals)
     thresholds: Thresholds = field(default_factory=Thresholds)
     prices: Prices = field(default_factory=Prices)
     limits: Limits = field(default_factory=Limits)
+    demand: DemandReading = field(default_factory=DemandReading)
     memory_metric: MemoryMetric = MemoryMetric.ACTIVE
     idle_memory_share: Ratio = 0.25
     priorities: Mapping[MoveReason, Priority] = field(default_factory=lambda: DEFAULT_PRIORITIES)
+    windows: tuple[Window, ...] = ()
+    outside_windows: Mode = Mode.OBSERVE
+    rules: tuple[PolicyRule, ...] = ()
+    drs: DrsHandling = field(default_factory=DrsHandling)
+    tag_rules: TagRules = field(default_factory=TagRules)

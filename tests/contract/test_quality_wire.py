@@ -17,7 +17,8 @@ from balancer.expose.metrics import Metrics
 from balancer.model.plan import PlanStatus
 from balancer.model.units import ClusterId
 from balancer.plan import PlanSettings
-from balancer.policy.types import Mode, Policy
+from balancer.policy.mode import Mode
+from balancer.policy.types import Policy
 from balancer.ports import ClusterRef
 from tests.support.vcenter import VCenterProcess, start_vcenter
 from tests.support.vsphere import settings_for

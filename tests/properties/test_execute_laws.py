@@ -14,7 +14,8 @@ from balancer.model.plan import Move, MoveReason
 from balancer.model.reasons import Reason
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
-from balancer.policy.types import Limits, Mode, Policy
+from balancer.policy.mode import Mode
+from balancer.policy.types import Limits, Policy
 from balancer.rules.placement import Ground, Placement
 from balancer.rules.violations import violations
 from tests.support.builders import NOON, host, rule, snapshot, vm

@@ -15,7 +15,8 @@ from balancer.execute import Tools
 from balancer.model.plan import Plan
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
-from balancer.policy.types import Mode, Policy
+from balancer.policy.mode import Mode
+from balancer.policy.types import Policy
 from tests.properties.test_plan_names import generic
 from tests.support.every_placement import drawn
 from tests.support.fakes import FakeClock, RecordingEvents, ScriptedVCenter

@@ -17,7 +17,8 @@ from balancer.execute.settle import settle
 from balancer.model.outcome import MoveState
 from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
-from balancer.policy.types import Limits, Mode
+from balancer.policy.mode import Mode
+from balancer.policy.types import Limits
 from balancer.ports import Store
 from tests.support.fakes import Script
 from tests.unit.execute.stage import Stage, cluster, host_id, move, plan, vm_id

@@ -21,7 +21,8 @@ from balancer.model.snapshot import Drs, Snapshot
 from balancer.model.units import VmId
 from balancer.model.vm import Automation
 from balancer.plan import PlanSettings
-from balancer.policy.types import Limits, Mode, Policy
+from balancer.policy.mode import Mode
+from balancer.policy.types import Limits, Policy
 from balancer.solver import Failure
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.fakes import FakeClock, RecordingEvents, ScriptedVCenter

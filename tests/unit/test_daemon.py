@@ -15,7 +15,8 @@ from balancer.expose.health import Health
 from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.model.errors import LoginRefused, SourceError, SourceUnreachable
 from balancer.model.snapshot import Snapshot
-from balancer.policy.types import Mode, Policy
+from balancer.policy.mode import Mode
+from balancer.policy.types import Policy
 from balancer.ports import ClusterRef
 from tests.support.builders import host, snapshot, vm
 from tests.support.fakes import FakeClock, ScriptedVCenter

@@ -20,7 +20,7 @@ from balancer.config import (
     load_config,
 )
 from balancer.model.errors import InputError
-from balancer.policy.types import Mode
+from balancer.policy.mode import Mode
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.yaml"
 VCENTER = "vcenters:\n- {name: main, host: vc, username: u, password_file: pw}\n"
@@ -215,8 +215,8 @@ def test_several_policies_of_a_cluster_are_merged(tmp_path: Path) -> None:
             VCENTER + "clusters:\n- {vcenter: main, name: prod, mode: automatik}\n",
             [
                 (
-                    "4:37: clusters[0].mode: 'automatik'; allowed: 'observe', 'partial' or "
-                    "'automatic'; did you mean 'automatic'?"
+                    "4:37: clusters[0].mode: 'automatik'; allowed: 'observe', 'manual', "
+                    "'partial' or 'automatic'; did you mean 'automatic'?"
                 )
             ],
             id="misspelt mode",

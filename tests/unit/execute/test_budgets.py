@@ -14,7 +14,8 @@ from balancer.model.reasons import Reason
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import ClusterId, MoveId
-from balancer.policy.types import Limits, Mode
+from balancer.policy.mode import Mode
+from balancer.policy.types import Limits
 from tests.support.builders import NOON, rule
 from tests.unit.execute.stage import cluster, host_id, move, vm_id
 

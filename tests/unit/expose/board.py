@@ -17,7 +17,8 @@ from balancer.model.events import (
 from balancer.model.outcome import MoveOutcome, MoveState
 from balancer.model.plan import Move, Plan
 from balancer.model.snapshot import Snapshot
-from balancer.policy.types import Mode, Policy
+from balancer.policy.mode import Mode
+from balancer.policy.types import Policy
 from tests.support.builders import NOON
 from tests.unit.expose.plans import plan, small_plan, small_snapshot
 

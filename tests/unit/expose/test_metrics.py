@@ -22,7 +22,8 @@ from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Ha, InFlight
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import Automation, Blocker
-from balancer.policy.types import Limits, Mode, Policy
+from balancer.policy.mode import Mode
+from balancer.policy.types import Limits, Policy
 from tests.support.builders import NOON, host, snapshot, vm
 from tests.unit.expose.board import Board, StillClock, busy_board, ended, started
 from tests.unit.expose.plans import hostile, move, plan, small_plan, small_snapshot
@@ -106,7 +107,7 @@ def test_hosts_of_one_name_stay_two_series() -> None:
 
 def test_the_mode_in_force_is_one_and_the_others_are_zero() -> None:
     board = Board(mode=Mode.PARTIAL)
-    modes = {("observe",): 0.0, ("partial",): 1.0, ("automatic",): 0.0}
+    modes = {(mode.value,): float(mode is Mode.PARTIAL) for mode in Mode}
     assert board.series("cluster_mode") == modes
 
 

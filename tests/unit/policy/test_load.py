@@ -124,7 +124,8 @@ def test_a_misspelt_name_is_answered_with_the_nearest_and_all_others() -> None:
         ),
         pytest.param(
             "goals:\n  speed: true\n",
-            "4:3: goals.speed: unknown key 'speed'; allowed: evacuation, rules, contention, balance, vm_count",
+            "4:3: goals.speed: unknown key 'speed'; allowed: evacuation, rules, contention, balance, vm_count, "
+            "consolidation",
             id="unknown setting with nothing near",
         ),
         pytest.param(

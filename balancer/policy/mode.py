@@ -1,0 +1,23 @@
+"""How far the daemon acts by itself."""
+
+from enum import StrEnum
+
+
+class Mode(StrEnum):
+    """How far the daemon acts by itself on a cluster, from the most careful to the freest."""
+
+    OBSERVE = "observe"  # plans and reports, moves nothing
+    MANUAL = "manual"  # plans, and moves nothing that nobody approved
+    PARTIAL = "partial"  # carries out evacuations and must-rule repairs only
+    AUTOMATIC = "automatic"  # carries out plans within the limits
+
+    @property
+    def freedom(self) -> int:
+        """Return the place among the modes, 0 for the most careful."""
+        return list(Mode).index(self)
+
+
+def most_careful(*modes: Mode | None) -> Mode:
+    """Return the most careful of the modes that are given; automatic where none is."""
+    given = [mode for mode in modes if mode is not None]
+    return min(given, key=lambda mode: mode.freedom, default=Mode.AUTOMATIC)

@@ -1,0 +1,60 @@
+"""Patterns of names: globs, and regular expressions on an engine whose time grows with the text alone.
+
+Source: RE2 matches in time linear in the text and refuses what would need more (look-around, back
+references): https://github.com/google/re2/wiki/Syntax.
+"""
+
+import fnmatch
+from functools import lru_cache
+from typing import Protocol
+
+import re2
+
+LONGEST_PATTERN = 500
+"""Characters. Longer ones are hard to read, and cost memory when they count repetitions."""
+
+_MOST_MEMORY_BYTES = 4 << 20
+
+
+class Pattern(Protocol):
+    """A compiled regular expression."""
+
+    def fullmatch(self, text: str) -> object:
+        """Return something where the whole text matches, else None."""
+
+
+class PatternWrong(ValueError):
+    """A regular expression that cannot be used, and why."""
+
+
+@lru_cache(maxsize=1024)
+def compiled(regex: str) -> Pattern:
+    """Return a compiled regular expression.
+
+    Raises:
+        PatternWrong: it is too long, is none, or needs what RE2 does not have.
+    """
+    if len(regex) > LONGEST_PATTERN:
+        raise PatternWrong(f"{len(regex)} characters, at most {LONGEST_PATTERN} are allowed")
+    if not regex.isprintable():
+        raise PatternWrong("characters that cannot be printed")
+    options = re2.Options()
+    options.log_errors = False
+    options.max_mem = _MOST_MEMORY_BYTES
+    try:
+        pattern: Pattern = re2.compile(regex, options)
+    except re2.error as err:
+        words = err.args[0] if err.args else err
+        text = words.decode(errors="replace") if isinstance(words, bytes) else str(words)
+        raise PatternWrong(f"{text} (RE2 syntax: no look-around, no back references)") from err
+    return pattern
+
+
+def matches_regex(regex: str, text: str) -> bool:
+    """Whether the whole text matches. What UTF-8 cannot hold counts as a question mark."""
+    return compiled(regex).fullmatch(text.encode(errors="replace").decode()) is not None
+
+
+def matches_glob(glob: str, text: str) -> bool:
+    """Whether a text matches a glob: `*`, `?` and `[...]`, upper and lower case told apart."""
+    return fnmatch.fnmatchcase(text, glob)
