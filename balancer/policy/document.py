@@ -266,8 +266,10 @@ class PolicyDocument(DocumentPart):
 
     model_config = ConfigDict(title="Balancing policy, version 1")
 
-    api_version: Literal["balancer/v1"] = Field(alias="apiVersion")
-    kind: Literal["Policy"]
+    api_version: Literal["balancer/v1"] = Field(
+        alias="apiVersion", description="Version of the format."
+    )
+    kind: Literal["Policy"] = Field(description="What the file is.")
     name: Word = Field(default="balanced", description="Shown in reports.")
     description: str = Field(default="", description="For people.")
     applies_to: ScopeDocument = Field(default_factory=ScopeDocument)
