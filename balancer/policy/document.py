@@ -37,11 +37,16 @@ KIND = "Policy"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
-Price = Annotated[float, Field(ge=0)]
-Seconds = Annotated[float, Field(ge=0)]
-PositiveSeconds = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=0)]
-AtLeastOne = Annotated[int, Field(ge=1)]
+MOST_SECONDS = 315_360_000.0
+"""Ten years: longer times mean nothing here, and calendars end."""
+
+MOST_COUNT = 1_000_000_000
+
+Price = Annotated[float, Field(ge=0, le=1e6)]
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
+PositiveSeconds = Annotated[float, Field(gt=0, le=MOST_SECONDS)]
+Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
+AtLeastOne = Annotated[int, Field(ge=1, le=MOST_COUNT)]
 HostSlots = Annotated[int, Field(ge=1, le=8)]
 """vCenter runs at most 8 vMotions of a host at once (4 on 1 GbE) and queues the rest.
 
@@ -100,7 +105,7 @@ class ThresholdsDocument(DocumentPart):
         default=0.2,
         description="Of forecast demand the load counts that is reached in this share of the time.",
     )
-    vcpus_per_core: Annotated[float, Field(gt=0)] | None = Field(
+    vcpus_per_core: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
         default=None,
         description="No move brings a host above so many vCPUs per core. Null: no limit.",
     )
@@ -215,7 +220,7 @@ class LimitsDocument(DocumentPart):
     migration_timeout_s: PositiveSeconds = Field(
         default=900.0, description="Least seconds after which a migration's end counts as unknown."
     )
-    migration_timeout_factor: Annotated[float, Field(ge=1)] = Field(
+    migration_timeout_factor: Annotated[float, Field(ge=1, le=1e4)] = Field(
         default=4.0,
         description="The same as a multiple of the predicted seconds; the longer one counts.",
     )
