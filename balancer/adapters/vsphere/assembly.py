@@ -14,6 +14,7 @@ from typing import TypeVar
 from balancer.adapters.vsphere.caches import OverheadCache
 from balancer.adapters.vsphere.cluster import ClusterFacts
 from balancer.adapters.vsphere.devices import DEVICES, DeviceFacts
+from balancer.adapters.vsphere.evc import OwnModes
 from balancer.adapters.vsphere.facts import Facts
 from balancer.adapters.vsphere.hosts import HostContext, host_from
 from balancer.adapters.vsphere.observer import RequestObserver
@@ -92,6 +93,7 @@ class Ground:
             managed_pools=managed_pools(self.pools),
             consolidating=self.consolidating,
             swap_placement=self.cluster.swap_placement,
+            own_modes=OwnModes(self.cluster.evc_masks, self.cluster.cluster.evc_modes),
         )
 
 

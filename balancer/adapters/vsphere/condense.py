@@ -21,6 +21,7 @@ _FEATURES = (
     "config.maskedFeatureCapability",
     "config.featureCapability",
     "runtime.featureRequirement",
+    "runtime.featureMask",
 )
 
 

@@ -19,6 +19,7 @@ from balancer.adapters.vsphere.assembly import (
 )
 from balancer.adapters.vsphere.caches import Caches
 from balancer.adapters.vsphere.cluster import ClusterFacts, cluster_from, evc_modes_from, within
+from balancer.adapters.vsphere.evc import Masks, masks_by_mode
 from balancer.adapters.vsphere.faults import refusals_of
 from balancer.adapters.vsphere.observer import RequestObserver
 from balancer.adapters.vsphere.permissions import denied_objects, held_where_denied
@@ -222,7 +223,8 @@ class VsphereInventory:
         return ground
 
     def _cluster(self, key: ClusterId) -> ClusterFacts:
-        found = cluster_from(self._reader.cluster(key), self._evc_modes())
+        known = self._evc_modes()
+        found = cluster_from(self._reader.cluster(key), known.modes, known.masks)
         if found is None:
             settings = self._session.settings
             raise SourceAnswerInvalid(
@@ -232,12 +234,15 @@ class VsphereInventory:
             )
         return found
 
-    def _evc_modes(self) -> tuple[EvcMode, ...]:
+    def _evc_modes(self) -> "_Modes":
         about = self._reader.about()
-        if self._modes is None or self._modes.server != (about.instance_uuid, about.version):
-            modes = evc_modes_from(self._reader.evc_modes())
-            self._modes = _Modes(server=(about.instance_uuid, about.version), modes=modes)
-        return self._modes.modes
+        server = (about.instance_uuid, about.version)
+        if self._modes is None or self._modes.server != server:
+            facts = self._reader.evc_modes()
+            self._modes = _Modes(
+                server=server, modes=evc_modes_from(facts), masks=masks_by_mode(facts)
+            )
+        return self._modes
 
     def _completed(
         self, read: Snapshot, facts: ClusterFacts, tasks: OpenTasks, *, rejected: int
@@ -274,6 +279,7 @@ class VsphereInventory:
 class _Modes:
     server: tuple[str, str]
     modes: tuple[EvcMode, ...]
+    masks: Mapping[str, Masks]
 
 
 def _features_differ(hosts: Iterable[Host]) -> bool:

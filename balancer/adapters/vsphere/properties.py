@@ -13,7 +13,7 @@ Source for every path, unit and trap: vSphere API 9.1 reference, data objects `H
 """
 
 _ALWAYS_CHANGING = ("runtime.", "summary.quickStats.")
-_NESTED = frozenset({"runtime.partialMaintenanceMode"})
+_NESTED = frozenset({"runtime.partialMaintenanceMode", "runtime.featureMask"})
 """State that seldom changes and is no leaf value."""
 
 _VERSIONS = frozenset({"config.changeVersion", "summary.config.product.version"})
@@ -90,6 +90,7 @@ VM = (
     "runtime.connectionState",
     "runtime.bootTime",
     "runtime.minRequiredEVCModeKey",
+    "runtime.featureMask",  # the VM's own, such as those of an EVC mode of its own; mostly none
     "runtime.toolsInstallerMounted",
     "runtime.question.id",
     "runtime.faultToleranceState",

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from pyVmomi import vim
 
 from balancer.adapters.vsphere.devices import DeviceFacts
-from balancer.adapters.vsphere.evc import hardware_version_from
+from balancer.adapters.vsphere.evc import OwnModes, hardware_version_from
 from balancer.adapters.vsphere.facts import Facts
 from balancer.model.host import NO_FEATURES
 from balancer.model.units import HostId, VmId
@@ -59,6 +59,7 @@ class VmContext:
     managed_pools: frozenset[str] = frozenset()
     consolidating: frozenset[VmId] = frozenset()
     swap_placement: str | None = None
+    own_modes: OwnModes = field(default_factory=lambda: OwnModes({}))
 
 
 def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None:
@@ -86,6 +87,7 @@ def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None
         resource_pool=facts.ref("resourcePool"),
         folder=context.folders.get(facts.ref("parent") or ""),
         min_evc_mode=facts.text("runtime.minRequiredEVCModeKey"),
+        evc_mode=context.own_modes.of(facts),
         hardware_version=hardware_version_from(facts.text("config.version")),
         cpu_features=_features(facts),
         datastores=facts.refs("datastore") | shared_images,
