@@ -9,6 +9,7 @@ import pytest
 from balancer.adapters.vsphere import VsphereConnection, connect
 from balancer.model.reasons import Reason
 from balancer.model.units import ClusterId, HostId, VmId
+from balancer.model.vm import Blocker
 from balancer.ports import ClusterRef
 from balancer.rules.evc import judge as judge_evc
 from balancer.rules.placement import Candidate
@@ -43,3 +44,73 @@ def test_a_vms_own_evc_mode_is_in_the_snapshot_and_decides_where_it_may_go(
     assert read.vms[0].evc_mode == again.vms[0].evc_mode == own
     refusal = judge_evc(placement(read), Candidate(vm=VmId("vm-1"), target=HostId("host-2")))
     assert (refusal and refusal.reason) == (None if own else Reason.EVC)
+
+
+AGENT_KEYS = [
+    {"HDCS.agent": "true"},
+    {"HDCS.agent": "TRUE", "guestinfo.x": "1"},
+    {"vCLSCRX.agent": "true"},
+]
+
+
+@pytest.mark.parametrize("extra", AGENT_KEYS)
+def test_an_older_vcls_vm_is_known_by_its_extra_configuration(
+    tmp_path: Path, extra: dict[str, str]
+) -> None:
+    vcls = vm_row(1, 1, name="vCLS (1)", folder="vCLS", memory_mib=128, extra_config=extra)
+    doc = document([host_row(1), host_row(2)], [vcls, vm_row(2, 1)])
+    with served(tmp_path, doc) as (_, vcenter):
+        read = vcenter.inventory.snapshot(CLUSTER)
+        again = vcenter.inventory.refresh(read, vms=[VmId("vm-1")], hosts=[])
+    for seen in (read, again):
+        assert [vm.blockers for vm in seen.vms] == [(Blocker.AGENT_VM,), ()]
+        assert seen.source.rejected_objects == 0
+
+
+@pytest.mark.parametrize(
+    "facts",
+    [
+        {"memory_mib": 128},
+        {"name": "vcls-5021"},
+        {"folder": "infra/vCLS"},
+    ],
+    ids=["small", "by its name", "by its folder"],
+)
+def test_no_name_place_or_size_makes_a_vm_an_agent_and_each_makes_it_worth_asking(
+    tmp_path: Path, facts: Row
+) -> None:
+    asked = vm_row(1, 1, **facts)
+    agent = vm_row(2, 1, extra_config={"HDCS.agent": "true"}, **facts)
+    with served(tmp_path, document([host_row(1)], [asked, agent])) as (_, vcenter):
+        read = vcenter.inventory.snapshot(CLUSTER)
+    assert [vm.blockers for vm in read.vms] == [(), (Blocker.AGENT_VM,)]
+
+
+def test_extra_configuration_is_read_of_suspects_alone_and_once(tmp_path: Path) -> None:
+    small = vm_row(1, 1, memory_mib=128)
+    with served(tmp_path, document([host_row(1)], [small, vm_row(2, 1)])) as (server, vcenter):
+        vcenter.inventory.snapshot(CLUSTER)
+        server.control.forget_calls()
+        vcenter.inventory.snapshot(CLUSTER)
+        quiet = server.control.calls().calls["RetrievePropertiesEx"]
+        vcenter.inventory.caches.extras.forget(["vm-1"])
+        server.control.forget_calls()
+        vcenter.inventory.snapshot(CLUSTER)
+        assert server.control.calls().calls["RetrievePropertiesEx"] == quiet + 1
+    with served(tmp_path, document([host_row(1)], [vm_row(2, 1)])) as (server, vcenter):
+        vcenter.inventory.snapshot(CLUSTER)
+        vcenter.inventory.caches.extras.forget_all()
+        server.control.forget_calls()
+        vcenter.inventory.snapshot(CLUSTER)
+        assert server.control.calls().calls["RetrievePropertiesEx"] == quiet
+
+
+def test_a_suspect_whose_extra_configuration_is_not_shown_stays_and_is_counted(
+    tmp_path: Path,
+) -> None:
+    vcls = vm_row(1, 1, name="vCLS (1)", extra_config={"HDCS.agent": "true"})
+    with served(tmp_path, document([host_row(1)], [vcls, vm_row(2, 1)])) as (server, vcenter):
+        server.control.deny("vm-1", "config.extraConfig")
+        read = vcenter.inventory.snapshot(CLUSTER)
+    assert [vm.blockers for vm in read.vms] == [(Blocker.INACCESSIBLE,), ()]
+    assert read.source.denied_objects == 1

@@ -102,6 +102,7 @@ func hostCapability(spec *Host) *types.HostCapability {
 	capability.MaxHostRunningVms = spec.MaxRunningVMs
 	capability.FeatureCapabilitiesSupported = true
 	capability.EncryptedVMotionSupported = types.NewBool(spec.VMotion == nil || yes(spec.VMotion.EncryptedSupported))
+	capability.UnsharedSwapVMotionSupported = yes(spec.UnsharedSwap)
 	return &capability
 }
 

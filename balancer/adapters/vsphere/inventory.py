@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from balancer.adapters.vsphere.agents import suspects
 from balancer.adapters.vsphere.assembly import (
     Ground,
     Tally,
@@ -96,7 +97,7 @@ class VsphereInventory:
         found_hosts, any_changed = self._hosts(reader.hosts_in(cluster.id), facts)
         ground = self._ground(facts, tasks, mounts_anew=any_changed)
         hosts = hosts_of(found_hosts, ground, self.caches.overheads, tally=tally)
-        found_vms = self._vms(reader.vms_in(cluster.id), hosts, cluster=cluster.id)
+        found_vms = self._vms(reader.vms_in(cluster.id), hosts, ground, cluster=cluster.id)
         vms = vms_of(found_vms, ground, reader=reader, tally=tally)
         vms = held_where_denied(vms, found_vms)
         sampled = self._statistics.applied(hosts, vms, now=taken_at, all_hosts=hosts)
@@ -134,7 +135,7 @@ class VsphereInventory:
         new_hosts = hosts_of(found_hosts, ground, self.caches.overheads, tally=tally)
         there = {vm.id for vm in base.vms if vm.host in named}
         asked = frozenset(vms) | reader.vms_on(named) | there
-        found_vms = self._vms(reader.vms(asked), (*base.hosts, *new_hosts), anew=True)
+        found_vms = self._vms(reader.vms(asked), (*base.hosts, *new_hosts), ground, anew=True)
         new_vms = vms_of(found_vms, ground, reader=reader, tally=tally)
         new_vms = held_where_denied(new_vms, found_vms)
         sampled = self._statistics.applied(
@@ -196,14 +197,19 @@ class VsphereInventory:
         self,
         found: Retrieved,
         hosts: Iterable[Host],
+        ground: Ground,
         *,
         cluster: ClusterId | None = None,
         anew: bool = False,
     ) -> Retrieved:
-        """Return VMs with their fixed facts and what their devices say."""
+        """Return VMs with their fixed facts, what their devices say, and which of them are agents."""
         features = _features_differ(hosts)
         whole = self.caches.vms.completed(found, cluster=cluster, with_features=features, anew=anew)
-        return self.caches.devices.completed(whole, cluster=cluster, anew=anew)
+        whole = self.caches.devices.completed(whole, cluster=cluster, anew=anew)
+        asked = suspects(whole, ground.of_vms.folders)
+        if not asked.objects:
+            return whole
+        return whole.but(asked).joined(self.caches.extras.completed(asked, anew=anew))
 
     def _ground(
         self, facts: ClusterFacts, tasks: OpenTasks, *, mounts_anew: bool = False

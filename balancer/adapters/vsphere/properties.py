@@ -139,6 +139,7 @@ VM_MINIMUM = (
 )
 VM_FEATURES = ("runtime.featureRequirement",)
 VM_DEVICES = ("config.hardware.device",)
+VM_EXTRA = ("config.extraConfig",)  # long: of few VMs alone, see `agents`
 
 DATASTORE_MOUNTS = ("host",)  # one structure for each host
 DATASTORE = (

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field, replace
 
 from pyVmomi import vim
 
+from balancer.adapters.vsphere.agents import is_agent
 from balancer.adapters.vsphere.devices import DeviceFacts
 from balancer.adapters.vsphere.evc import OwnModes, hardware_version_from
 from balancer.adapters.vsphere.facts import Facts
@@ -40,11 +41,6 @@ _ENCRYPTIONS = frozenset(Encryption)
 # Shares behind the levels, per vCPU and per MiB. Source: vSphere API, `SharesLevel`.
 _CPU_SHARES = {"low": 500.0, "normal": 1000.0, "high": 2000.0}
 _MEMORY_SHARES = {"low": 5.0, "normal": 10.0, "high": 20.0}
-
-# Agents stay where their manager puts them: EAM's, embedded vCLS, and the pods of a Supervisor.
-# Source: Broadcom KB 370219 for vCLS before and after 8.0 U3.
-_AGENT_EXTENSIONS = frozenset({"com.vmware.vim.eam"})
-_AGENT_TYPES = frozenset({("VirtualCenter", "vcls-entity")})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -146,10 +142,7 @@ def _blockers(facts: Facts, devices: DeviceFacts, context: VmContext) -> set[Blo
     found.update(word for word, holds in _signs(facts) if holds)
     if devices.image_datastores & context.local_datastores:
         found.add(Blocker.LOCAL_CDROM_BACKING)
-    manager = facts.text("config.managedBy.extensionKey") or ""
-    kind = facts.text("config.managedBy.type") or ""
-    is_agent = manager in _AGENT_EXTENSIONS or (manager, kind) in _AGENT_TYPES
-    if is_agent or facts.ref("resourcePool") in context.managed_pools:
+    if is_agent(facts) or facts.ref("resourcePool") in context.managed_pools:
         found.add(Blocker.AGENT_VM)
     if facts.id in context.consolidating:
         found.add(Blocker.CONSOLIDATING)
