@@ -67,10 +67,12 @@ def _server(answer: ServerAnswer | None) -> Iterator[CheckRow]:
         return
     if answer.unanswered:
         yield CheckRow(name=SERVER, now=Outcome.UNANSWERED, unanswered=answer.unanswered)
-    elif not answer.refusals:
+    elif not answer.refusals and not answer.warnings:
         yield CheckRow(name=SERVER, now=Outcome.PASSED)
     for refusal in answer.refusals:
         yield CheckRow(name=SERVER, now=Outcome.REFUSED, told=refusal)
+    for warning in answer.warnings:
+        yield CheckRow(name=SERVER, now=Outcome.CAUTION, told=warning)
 
 
 def _of(refusal: Refusal | None) -> Outcome:

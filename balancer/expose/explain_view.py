@@ -308,6 +308,8 @@ def _check_facts(target: TargetInsight, rows: Sequence[CheckRow]) -> list[tuple[
     facts = []
     if target.server is not None and target.server.refusals:
         facts.append(("vCenter", f"would refuse it: {_told(target.server.refusals[0])}"))
+    elif target.server is not None and target.server.warnings:
+        facts.append(("vCenter", f"would do it, and warns: {_told(target.server.warnings[0])}"))
     wrong = {row.told.reason: row.mend for row in rows if row.told and row.mend}
     return [*facts, *(("to mend it", f"{mend} [{reason}]") for reason, mend in wrong.items())]
 

@@ -42,10 +42,13 @@ class Gate:
 class ServerAnswer:
     """What vCenter's own check of a migration said; no refusal and no `unanswered` is a yes.
 
-    `unanswered` says why there is no answer.
+    `warnings` forbid nothing; their reasons are as those of refusals. `unanswered` says why there is no
+    answer. Source: vSphere API, `CheckResult.error` ("would fail") and `CheckResult.warning` ("may fail or
+    yield an undesirable state").
     """
 
     refusals: tuple[Refusal, ...] = ()
+    warnings: tuple[Refusal, ...] = ()
     unanswered: str = ""
 
 

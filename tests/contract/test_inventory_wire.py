@@ -13,6 +13,7 @@ from balancer.adapters.files import read_snapshot
 from balancer.adapters.vsphere import VsphereConnection, connect
 from balancer.model.errors import SourceAnswerInvalid
 from balancer.model.host import Host, HostState
+from balancer.model.insight import ServerAnswer
 from balancer.model.outcome import TaskState
 from balancer.model.reasons import Reason
 from balancer.model.snapshot import Snapshot, SourceKind
@@ -384,14 +385,14 @@ def test_refresh_leaves_out_what_is_gone(tmp_path: Path) -> None:
 def test_the_server_checks_a_move_that_would_work(tmp_path: Path) -> None:
     doc = document([host_row(1), host_row(2)], [vm_row(1, 1)])
     with served(tmp_path, doc) as (_, vcenter):
-        assert vcenter.inventory.check(VmId("vm-1"), HostId("host-2")) == ()
+        assert vcenter.inventory.check(VmId("vm-1"), HostId("host-2")) == ServerAnswer()
 
 
 def test_the_server_check_names_the_reason(tmp_path: Path) -> None:
     vm = vm_row(1, 1, min_evc_mode="intel-icelake")
     doc = document([host_row(1), host_row(2, max_evc_mode="intel-haswell")], [vm])
     with served(tmp_path, doc) as (_, vcenter):
-        (refusal,) = vcenter.inventory.check(VmId("vm-1"), HostId("host-2"))
+        (refusal,) = vcenter.inventory.check(VmId("vm-1"), HostId("host-2")).refusals
         assert refusal.reason is Reason.CPU_FEATURES
         assert (refusal.vm, refusal.host) == ("vm-1", "host-2")
         assert refusal.detail.startswith("CpuIncompatible")

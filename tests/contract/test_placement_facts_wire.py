@@ -114,3 +114,16 @@ def test_a_suspect_whose_extra_configuration_is_not_shown_stays_and_is_counted(
         read = vcenter.inventory.snapshot(CLUSTER)
     assert [vm.blockers for vm in read.vms] == [(Blocker.INACCESSIBLE,), ()]
     assert read.source.denied_objects == 1
+
+
+def test_a_warning_of_the_servers_check_is_told_and_refuses_nothing(tmp_path: Path) -> None:
+    doc = document([host_row(1), host_row(2)], [vm_row(1, 1)])
+    with served(tmp_path, doc) as (server, vcenter):
+        server.control.add_fault(
+            "NoGuestHeartbeat", at="warning", method="CheckRelocate_Task", message="no heartbeat"
+        )
+        answer = vcenter.inventory.check(VmId("vm-1"), HostId("host-2"))
+    assert answer.refusals == ()
+    (warning,) = answer.warnings
+    assert (warning.reason, warning.vm, warning.host) == (Reason.SERVER_CHECK, "vm-1", "host-2")
+    assert warning.detail == "NoGuestHeartbeat: no heartbeat"

@@ -40,8 +40,8 @@ from balancer.adapters.vsphere.tasks import (
 from balancer.model.errors import SourceAnswerInvalid
 from balancer.model.evc import EvcMode
 from balancer.model.host import Host
+from balancer.model.insight import ServerAnswer
 from balancer.model.outcome import TaskState, TaskView
-from balancer.model.reasons import Refusal
 from balancer.model.snapshot import InFlight, Snapshot, Source, SourceKind
 from balancer.model.units import ClusterId, HostId, Seconds, VmId
 from balancer.model.vm import Vm
@@ -154,12 +154,16 @@ class VsphereInventory:
         rejected = max(base.source.rejected_objects, tally.counts.total())
         return self._completed(read, facts, tasks, rejected=rejected)
 
-    def check(self, vm: VmId, target: HostId) -> tuple[Refusal, ...]:
-        """Ask the server whether the vMotion would work; an empty tuple means that it would.
+    def check(self, vm: VmId, target: HostId) -> ServerAnswer:
+        """Ask the server whether the vMotion would work; an answer without refusals means that it would.
 
         Privileges: `System.View`. Source: vSphere API, `CheckRelocate_Task`.
         """
-        return refusals_of(check_faults_from(self._reader.check(vm, target)), vm, target)
+        found = check_faults_from(self._reader.check(vm, target))
+        return ServerAnswer(
+            refusals=refusals_of(found.errors, vm, target),
+            warnings=refusals_of(found.warnings, vm, target),
+        )
 
     def tasks(self, tasks: Sequence[str]) -> Mapping[str, TaskView]:
         """Look at tasks by id. One that the server does not know is MISSING.
