@@ -116,6 +116,8 @@ def _class_of(host: Host) -> Hashable:
         host.datastores,
         host.networks,
         host.groups,
+        host.swap_datastore,
+        host.unshared_swap_supported,
     )
 
 
@@ -139,4 +141,5 @@ def _state_of(vm: Vm) -> Hashable:
         vm.groups,
         vm.blockers,
         vm.encryption,
+        vm.swap_placement,
     )

@@ -222,6 +222,12 @@ VM_AND_PAIR_ROWS: tuple[Row, ...] = (
         "Move it in a quieter hour, or give vMotion a faster link.",
     ),
     (
+        Reason.SWAP_FILE,
+        "swap file does not move along",
+        "A host keeps swap files apart: the VM's is made anew, and what is in it is copied. Forbids nothing.",
+        "Let the cluster keep swap files with the VMs, or give the hosts one swap datastore.",
+    ),
+    (
         Reason.MEMORY_CEILING,
         "target's memory would be too full",
         "The move would fill the target's memory above the policy's ceiling.",

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     VMOTION_LINK_SLOW = "vmotion_link_slow"
     VMOTION_NETWORK = "vmotion_network"
     HIGH_DIRTY_RATE = "high_dirty_rate"
+    SWAP_FILE = "swap_file"
     MEMORY_CEILING = "memory_ceiling"
     CPU_CEILING = "cpu_ceiling"
     VCPU_CEILING = "vcpu_ceiling"

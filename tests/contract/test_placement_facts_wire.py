@@ -11,6 +11,7 @@ from balancer.model.reasons import Reason
 from balancer.model.units import ClusterId, HostId, VmId
 from balancer.model.vm import Blocker
 from balancer.ports import ClusterRef
+from balancer.rules.cautions import cautions
 from balancer.rules.evc import judge as judge_evc
 from balancer.rules.placement import Candidate
 from tests.support.builders import placement
@@ -127,3 +128,19 @@ def test_a_warning_of_the_servers_check_is_told_and_refuses_nothing(tmp_path: Pa
     (warning,) = answer.warnings
     assert (warning.reason, warning.vm, warning.host) == (Reason.SERVER_CHECK, "vm-1", "host-2")
     assert warning.detail == "NoGuestHeartbeat: no heartbeat"
+
+
+def test_a_swap_file_on_a_hosts_own_datastore_is_read_and_told(tmp_path: Path) -> None:
+    hosts = [host_row(1, swap_datastore="datastore-1"), host_row(2, unshared_swap_supported=False)]
+    vms = [vm_row(1, 1, swap_placement="hostLocal", memory_swapped_mib=64), vm_row(2, 1)]
+    with served(tmp_path, document(hosts, vms)) as (_, vcenter):
+        read = vcenter.inventory.snapshot(CLUSTER)
+    assert [host.swap_datastore for host in read.hosts] == ["datastore-1", None]
+    assert [host.unshared_swap_supported for host in read.hosts] == [True, False]
+    (caution,) = cautions(read, VmId("vm-1"), HostId("host-2"))
+    assert caution.reason is Reason.SWAP_FILE
+    assert caution.detail == (
+        "esx1 keeps the swap file of vm1 (16.0 GiB at most) apart from esx2's; 64 MiB in it are copied;"
+        " esx2 cannot do that, so vCenter will refuse it"
+    )
+    assert cautions(read, VmId("vm-2"), HostId("host-2")) == ()

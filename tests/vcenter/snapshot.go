@@ -91,6 +91,7 @@ type Host struct {
 	Tags              []string          `json:"tags,omitempty"`
 	SwapDatastore     string            `json:"swap_datastore,omitempty"`
 	UnsharedSwap      *bool             `json:"unshared_swap_supported,omitempty"`
+	StorageVMotion    *bool             `json:"storage_vmotion_supported,omitempty"`
 }
 
 // VMotion is a host's ability to migrate running VMs.

@@ -91,6 +91,9 @@ def host_from(facts: Facts, context: HostContext) -> Host | None:
         datastores=context.datastores.get(key, frozenset()),
         networks=facts.refs("network"),
         groups=context.groups.get(key, frozenset()),
+        swap_datastore=facts.ref("config.localSwapDatastore"),
+        unshared_swap_supported=facts.flag("capability.unsharedSwapVMotionSupported"),
+        storage_vmotion_supported=facts.flag("capability.vmotionWithStorageVMotionSupported"),
     )
 
 

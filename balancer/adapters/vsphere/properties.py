@@ -64,8 +64,11 @@ HOST = (
     "summary.config.vmotionEnabled",
     "capability.vmotionSupported",
     "capability.encryptedVMotionSupported",
+    "capability.unsharedSwapVMotionSupported",
+    "capability.vmotionWithStorageVMotionSupported",
     "capability.maxHostRunningVms",
     "hardware.numaInfo.numNodes",
+    "config.localSwapDatastore",
     "config.virtualNicManagerInfo.netConfig",
     "config.network.pnic",
     "config.network.vswitch",
@@ -100,6 +103,8 @@ VM = (
     "summary.config.instanceUuid",
     "summary.config.numCpu",
     "summary.config.memorySizeMB",
+    "summary.storage.committed",  # bytes
+    "summary.storage.uncommitted",
     "summary.quickStats.overallCpuUsage",  # MHz
     "summary.quickStats.overallCpuDemand",  # MHz, not bounded by contention
     "summary.quickStats.overallCpuReadiness",  # percent

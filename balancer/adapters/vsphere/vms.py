@@ -32,6 +32,7 @@ _POWER = {
 }
 _LOST = frozenset({"inaccessible", "orphaned", "invalid"})
 _MOVING_METHODS = frozenset({"RelocateVM_Task", "MigrateVM_Task"})
+_BYTES_PER_MIB = 2**20
 _QUICK = "summary.quickStats."
 # Looked up once: pyVmomi finds a class anew at each mention.
 _STRING_VALUE = vim.CustomFieldsManager.StringValue
@@ -96,6 +97,8 @@ def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None
         config_version=facts.text("config.changeVersion"),
         disks=devices.disks,
         swap_placement=_swap_placement(facts, context),
+        storage_committed_mib=_in_mib(facts.number("summary.storage.committed")),
+        storage_uncommitted_mib=_in_mib(facts.number("summary.storage.uncommitted")),
     )
     is_measured = vm.is_running and facts.text("runtime.connectionState") == "connected"
     return _measured(vm, facts) if is_measured else vm
@@ -193,6 +196,10 @@ def _swap_placement(facts: Facts, context: VmContext) -> SwapPlacement | None:
     own = facts.text("config.swapPlacement")
     word = context.swap_placement if own in (None, "inherit") else own
     return SwapPlacement(word) if word in set(SwapPlacement) else None
+
+
+def _in_mib(size_bytes: float | None) -> float | None:
+    return None if size_bytes is None else size_bytes / _BYTES_PER_MIB
 
 
 def _features(facts: Facts) -> Mapping[str, str]:

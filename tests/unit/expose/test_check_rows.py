@@ -28,6 +28,7 @@ def test_every_check_has_its_outcome_ours_first_and_the_servers_last() -> None:
         ("vmotion_link", Outcome.CAUTION, Reason.VMOTION_LINK_SLOW),
         ("vmotion_network", Outcome.PASSED, None),
         ("dirty_rate", Outcome.PASSED, None),
+        ("swap_file", Outcome.PASSED, None),
         (SERVER, Outcome.REFUSED, Reason.DATASTORE),
         (SERVER, Outcome.REFUSED, Reason.SERVER_CHECK),
     ]
