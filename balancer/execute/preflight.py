@@ -86,7 +86,7 @@ def _facts_changed(fresh: Snapshot, move: Move, uuid: str) -> Refusal | None:
 
 def _cannot_leave(fresh: Snapshot, move: Move, vm: Vm) -> Refusal | None:
     if not vm.is_running:
-        return _no(Reason.NOT_RUNNING, f"{vm.name} is {vm.power}", move)
+        return _no(Reason.NOT_RUNNING, f"{vm.name} is {vm.power.phrase}", move)
     if any(flight.vm == move.vm for flight in fresh.in_flight):
         return _no(Reason.IN_FLIGHT, f"a migration of {vm.name} is running already", move)
     if vm.host != move.source:

@@ -17,6 +17,11 @@ class PowerState(StrEnum):
     OFF = "off"
     SUSPENDED = "suspended"
 
+    @property
+    def phrase(self) -> str:
+        """Return what a VM in this state is: "powered off", "suspended"."""
+        return self.value if self is PowerState.SUSPENDED else f"powered {self.value}"
+
 
 class Automation(StrEnum):
     """The per-VM DRS override. Manual and disabled mean: never moved unasked."""

@@ -14,7 +14,7 @@ def judge(placement: Placement, move: Candidate) -> Refusal | None:
     """Refuse a VM that does not run, that its owner has pinned, or that a device holds."""
     vm = placement.vm(move.vm)
     if not vm.is_running:
-        return Refusal.of(Reason.NOT_RUNNING, f"{vm.name} is {vm.power}", vm=vm.id)
+        return Refusal.of(Reason.NOT_RUNNING, f"{vm.name} is {vm.power.phrase}", vm=vm.id)
     if vm.blockers:
         words = ", ".join(sorted(blocker.value for blocker in vm.blockers))
         return Refusal.of(Reason(min(vm.blockers).value), f"{vm.name}: {words}", vm=vm.id)
