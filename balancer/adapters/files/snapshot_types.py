@@ -86,6 +86,7 @@ class SourceEntry(TypedDict, total=False):
     denied_objects: Count
     statistics: Statistics
     tags: TagsState
+    unknown_words: tuple[str, ...]
 
 
 @_strict

@@ -15,6 +15,7 @@ from pyVmomi.VmomiSupport import ManagedObject
 
 from balancer.adapters.vsphere.evc import Masks
 from balancer.adapters.vsphere.facts import Facts, object_id
+from balancer.adapters.vsphere.words import unknown_of_cluster
 from balancer.model.evc import EvcMode
 from balancer.model.rule import Rule, RuleType
 from balancer.model.snapshot import MANDATORY_MOVES_ONLY, Cluster, Drs, Ha
@@ -36,6 +37,7 @@ class ClusterFacts:
     host_groups: Mapping[HostId, frozenset[str]]
     swap_placement: str | None = None
     evc_masks: Mapping[str, Masks] = field(default_factory=dict)
+    unknown_words: tuple[str, ...] = ()
 
 
 def cluster_from(
@@ -69,6 +71,7 @@ def cluster_from(
         host_groups=_memberships((name, _host_ids(hosts)) for name, hosts in host_groups.items()),
         swap_placement=info.vmSwapPlacement,
         evc_masks=evc_masks,
+        unknown_words=unknown_of_cluster(info),
     )
 
 

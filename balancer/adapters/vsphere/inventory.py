@@ -15,6 +15,7 @@ from balancer.adapters.vsphere.assembly import (
     Ground,
     Tally,
     hosts_of,
+    note_surroundings,
     on_known_hosts,
     vms_of,
 )
@@ -113,8 +114,9 @@ class VsphereInventory:
             networks=tuple(map(network_from, reader.networks_of(cluster.id).objects)),
             resource_pools=tuple(map(pool_from, ground.pools)),
         )
+        note_surroundings(ground, tally)
         tally.tell(self._observer)
-        return self._tags.told(self._completed(read, facts, tasks, rejected=tally.counts.total()))
+        return self._tags.told(self._completed(read, facts, tasks, tally))
 
     def refresh(self, base: Snapshot, *, vms: Iterable[VmId], hosts: Iterable[HostId]) -> Snapshot:
         """Return `base` with the named VMs and hosts read anew; see `ports.Inventory`.
@@ -151,8 +153,7 @@ class VsphereInventory:
                 _merged(base.vms, sampled.vms, asked), (host.id for host in all_hosts), tally
             ),
         )
-        rejected = max(base.source.rejected_objects, tally.counts.total())
-        return self._completed(read, facts, tasks, rejected=rejected)
+        return self._completed(read, facts, tasks, tally)
 
     def check(self, vm: VmId, target: HostId) -> ServerAnswer:
         """Ask the server whether the vMotion would work; an answer without refusals means that it would.
@@ -255,9 +256,10 @@ class VsphereInventory:
         return self._modes
 
     def _completed(
-        self, read: Snapshot, facts: ClusterFacts, tasks: OpenTasks, *, rejected: int
+        self, read: Snapshot, facts: ClusterFacts, tasks: OpenTasks, tally: Tally
     ) -> Snapshot:
-        about = self._reader.about()
+        """Return the snapshot with the rest; what an earlier read could not tell stays told."""
+        about, before = self._reader.about(), read.source
         vms, hosts = frozenset(read.vm_by_id), frozenset(read.host_by_id)
         whole = replace(
             read,
@@ -269,7 +271,8 @@ class VsphereInventory:
                 name=self._session.settings.name,
                 instance_uuid=about.instance_uuid,
                 api_version=about.api_version,
-                rejected_objects=rejected,
+                rejected_objects=max(before.rejected_objects, tally.rejected),
+                unknown_words=tuple(sorted({*before.unknown_words, *tally.unknown_words})),
             ),
         )
         return self._tags.put_on(whole)

@@ -14,6 +14,7 @@ from balancer.adapters.vsphere.agents import is_agent
 from balancer.adapters.vsphere.devices import DeviceFacts
 from balancer.adapters.vsphere.evc import OwnModes, hardware_version_from
 from balancer.adapters.vsphere.facts import Facts
+from balancer.adapters.vsphere.words import INHERITED_SWAP
 from balancer.model.host import NO_FEATURES
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import (
@@ -194,7 +195,7 @@ def _swap_placement(facts: Facts, context: VmContext) -> SwapPlacement | None:
     Source: vSphere API, `VirtualMachineConfigInfo.swapPlacement`, `ClusterConfigInfoEx.vmSwapPlacement`.
     """
     own = facts.text("config.swapPlacement")
-    word = context.swap_placement if own in (None, "inherit") else own
+    word = context.swap_placement if own in (None, INHERITED_SWAP) else own
     return SwapPlacement(word) if word in set(SwapPlacement) else None
 
 
