@@ -177,13 +177,19 @@ def _pinned(snapshot: Snapshot, rows: Sequence[JournalRow]) -> Mapping[VmId, Ref
     pinned = {}
     for row in rows:
         if row.state.is_open:
-            detail = f"its move to {row.entry.target} is {row.state}"
+            where = _host_name(snapshot, row.entry.target)
+            detail = f"its move to {where} has not ended, as far as is known"
             pinned[row.entry.vm] = Refusal.of(Reason.IN_FLIGHT, detail, vm=row.entry.vm)
     for flight in snapshot.in_flight:
         if flight.vm in snapshot.vm_by_id:
-            detail = f"a migration to {flight.target} is running"
+            detail = f"a migration to {_host_name(snapshot, flight.target)} is running"
             pinned[flight.vm] = Refusal.of(Reason.IN_FLIGHT, detail, vm=flight.vm)
     return MappingProxyType(dict(sorted(pinned.items())))
+
+
+def _host_name(snapshot: Snapshot, host: HostId) -> str:
+    known = snapshot.host_by_id.get(host)
+    return known.name if known else host
 
 
 def _targets(

@@ -90,7 +90,9 @@ def _cannot_leave(fresh: Snapshot, move: Move, vm: Vm) -> Refusal | None:
     if any(flight.vm == move.vm for flight in fresh.in_flight):
         return _no(Reason.IN_FLIGHT, f"a migration of {vm.name} is running already", move)
     if vm.host != move.source:
-        return _no(Reason.SOURCE_CHANGED, f"{vm.name} is on {vm.host} now", move)
+        return _no(
+            Reason.SOURCE_CHANGED, f"{vm.name} is on {fresh.host_by_id[vm.host].name} now", move
+        )
     return None
 
 

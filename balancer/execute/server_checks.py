@@ -64,8 +64,8 @@ class ServerChecks:
             said = known[-1].said
             return replace(
                 said,
-                refusals=tuple(_about(no, target) for no in said.refusals),
-                warnings=tuple(_about(warning, target) for warning in said.warnings),
+                refusals=tuple(_about(no, target, fresh) for no in said.refusals),
+                warnings=tuple(_about(warning, target, fresh) for warning in said.warnings),
             )
         said = inventory.check(vm, target)
         answer = _Answer(at_s=now_s, target=target, classes=frozenset(ends), said=said)
@@ -98,10 +98,11 @@ class ServerChecks:
                 book[ends] = [a for a in answers if not a.classes & classes]
 
 
-def _about(refusal: Refusal, target: HostId) -> Refusal:
-    if refusal.host in (None, target):
+def _about(refusal: Refusal, target: HostId, fresh: Snapshot) -> Refusal:
+    if refusal.host is None or refusal.host == target:
         return refusal
-    detail = f"{refusal.detail} (said of {refusal.host}, which is like it)"
+    other = fresh.host_by_id.get(refusal.host)
+    detail = f"{refusal.detail} (said of {other.name if other else refusal.host}, which is like it)"
     return Refusal.of(refusal.reason, detail, vm=refusal.vm or "", host=target)
 
 

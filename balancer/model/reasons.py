@@ -127,6 +127,11 @@ class Refusal:
             host=HostId(host) if host else None,
         )
 
+    @property
+    def told(self) -> str:
+        """Return it for people: the facts in words, the stable word behind them in brackets."""
+        return f"{self.detail or self.reason.replace('_', ' ')} [{self.reason}]"
+
     def __str__(self) -> str:
         """Return the stable word and the facts."""
         return f"{self.reason}: {self.detail}" if self.detail else str(self.reason)

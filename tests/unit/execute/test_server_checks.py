@@ -78,7 +78,7 @@ def test_a_no_that_lies_in_the_class_or_the_vm_counts_for_the_class(reason: Reas
     desk.ask(2)
     (refusal,) = desk.ask(3)
     assert (refusal.reason, refusal.host) == (reason, "host-3")
-    assert "host-2" in refusal.detail
+    assert "esx2" in refusal.detail
     assert len(desk.vcenter.asked) == 1
 
 
@@ -89,7 +89,7 @@ def test_warnings_are_kept_with_the_answer_and_tell_of_whom_they_were_said() -> 
     assert desk.answer(2) == desk.answer(2) == ServerAnswer(warnings=(warning,))
     (kept,) = desk.answer(3).warnings
     assert (kept.reason, kept.host) == (Reason.SERVER_CHECK, "host-3")
-    assert "host-2" in kept.detail
+    assert "esx2" in kept.detail
     assert len(desk.vcenter.asked) == 1
 
 
