@@ -172,6 +172,13 @@ class _Asked:
     body: Mapping[str, object] | None = None
 
 
+_RESULTS: Mapping[TagsState, str] = {
+    TagsState.UNREADABLE: "unreadable",
+    TagsState.UNREACHABLE: "http_error",  # answered, by something that is not the API
+}
+"""The words in which SOAP calls are counted, too; every other answer that is none is a `fault`."""
+
+
 def _asked(
     connection: http.client.HTTPConnection,
     asked: _Asked,
@@ -185,7 +192,7 @@ def _asked(
         result = OK if status < http.HTTPStatus.MULTIPLE_CHOICES else "fault"
         return _understood(status, content)
     except RestFailed as err:
-        result = "unreadable" if err.state is TagsState.UNREADABLE else result
+        result = _RESULTS.get(err.state, result)
         raise
     except TimeoutError:
         result = "timeout"
