@@ -10,6 +10,7 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from balancer.adapters.vsphere.accounts import Logins
 from balancer.adapters.vsphere.guard import LoginGuard
 from balancer.adapters.vsphere.inventory import VsphereInventory
 from balancer.adapters.vsphere.migrator import VsphereMigrator
@@ -28,15 +29,18 @@ IDLE_S: Seconds = 600.0
 class VsphereConnection:
     """One vCenter. Ends its sessions when closed or left."""
 
-    def __init__(self, settings: VsphereSettings, observer: RequestObserver) -> None:
+    def __init__(
+        self, settings: VsphereSettings, observer: RequestObserver, logins: Logins
+    ) -> None:
         self._settings = settings
         self._observer = observer
-        self._guard = LoginGuard()
+        self._guard = LoginGuard(accounts=logins.soap)
         self._sessions: list[Session] = []
         self._migrator: VsphereMigrator | None = None
         self._watcher: ChangeWatcher | None = None
         self._reading = self._session(settings.read_timeout_s)
-        api = RestApi(settings, observer=observer, guard=self._guard)
+        own = LoginGuard(accounts=logins.rest)
+        api = RestApi(settings, observer=observer, guard=self._guard, own=own)
         tags = Tags(api if settings.read_tags else None, observer=observer)
         self.inventory = VsphereInventory(self._reading, observer=observer, tags=tags)
 
@@ -99,7 +103,13 @@ class VsphereConnection:
 
 
 def connect(
-    settings: VsphereSettings, *, observer: RequestObserver | None = None
+    settings: VsphereSettings,
+    *,
+    observer: RequestObserver | None = None,
+    logins: Logins | None = None,
 ) -> VsphereConnection:
-    """Return the door to a vCenter without knocking: errors come with the first read."""
-    return VsphereConnection(settings, observer or Unobserved())
+    """Return the door to a vCenter without knocking: errors come with the first read.
+
+    `logins` is one for all vCenters of a program, so that one account is not locked by several of them.
+    """
+    return VsphereConnection(settings, observer or Unobserved(), logins or Logins())

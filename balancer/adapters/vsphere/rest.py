@@ -83,8 +83,8 @@ class RestSession:
 class RestApi:
     """Opens sessions at one vCenter.
 
-    What `guard` saw refused is not sent here either. A refusal here is kept apart: what this API refuses
-    must not lock the program out of the other one.
+    What `guard` saw refused is not sent here either. A refusal here is kept apart, by `own`: what this API
+    refuses must not lock the program out of the other one.
     """
 
     def __init__(
@@ -93,11 +93,12 @@ class RestApi:
         *,
         observer: RequestObserver,
         guard: LoginGuard,
+        own: LoginGuard | None = None,
         connect: Connect | None = None,
     ) -> None:
         self._settings = settings
         self._observer = observer
-        self._guards = (guard, LoginGuard())
+        self._guards = (guard, own or LoginGuard())
         self._connect = connect or self._watched
 
     @contextmanager
