@@ -39,9 +39,10 @@ from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.model.changes import Change
 from balancer.model.errors import BalancerError, SourceError
 from balancer.model.fingerprint import fingerprint
-from balancer.model.reasons import Reason, Refusal
+from balancer.model.reasons import WITHHELD, Reason, Refusal
 from balancer.model.units import Seconds
-from balancer.ports import Clock, Store
+from balancer.policy.types import Mode
+from balancer.ports import Clock, ClusterRef, Store
 from balancer.version import VERSION
 from balancer.watch import Link, Watch
 from balancer.wiring import cluster_metrics, health_of, watches_of
@@ -81,6 +82,7 @@ class ClusterJob:
         self._busy = threading.Lock()
         self._failures = 0
         self._last: Sighting | None = None
+        self._barred: Refusal | None = None
         self._early = EarlyCycles(daemon.clock, shortest_s=watch.shortest_interval_s)
         self._checks = ServerChecks()
 
@@ -141,12 +143,24 @@ class ClusterJob:
         cluster = find_cluster(link.inventory, self.watch.name)
         return Site(
             cluster=cluster,
+            barred=self._asked_whether_barred(cluster),
             policy=self.watch.policy,
             mode=self.watch.mode,
             settings=self.watch.settings,
             tools=tools,
             last=self._last,
         )
+
+    def _asked_whether_barred(self, cluster: ClusterRef) -> Refusal | None:
+        """Ask before each cycle that may act: rights change, and a mended account needs no restart."""
+        barred = None if self.watch.mode is Mode.OBSERVE else self.watch.link.barred(cluster)
+        if barred is not None and barred != self._barred:
+            told = {"configured": self.watch.mode.value, "reason": barred.reason.value}
+            log.warning("observed only", extra={**told, "detail": barred.detail})
+        elif barred is None and self._barred is not None:
+            log.warning("acting again", extra={"configured": self.watch.mode.value})
+        self._barred = barred
+        return barred
 
     def _succeed(self, report: CycleReport) -> None:
         self._failures, self._last = 0, report.seen.sighting
@@ -156,11 +170,14 @@ class ClusterJob:
             self.watch.link.changes.follow(report.seen.snapshot.cluster.id, self.hinted)
         self._daemon.health.vcenter_up(self.watch.link.name)
         self._daemon.health.cycle_ended(self.watch.key)
+        held = report.held if report.held and report.held.reason in WITHHELD else None
+        self._daemon.health.acting_withheld(self.watch.key, str(held or ""))
         extra = {
             "status": report.plan.status.value,
             "moves_planned": len(report.plan.moves),
             "moves_done": sum(1 for outcome in report.outcomes if outcome.was_sent),
             "imbalance": round(report.plan.before.imbalance, 4),
+            "held": held.reason.value if held else None,
         }
         log.info("cycle ended", extra=extra)
 

@@ -14,7 +14,7 @@ from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.model.units import Seconds
 from balancer.plan import PlanSettings
 from balancer.ports import Clock
-from balancer.watch import Link, Watch
+from balancer.watch import Link, Watch, may_act
 
 SILENT_CYCLES = 3
 """A loop that misses this many turns is not alive, a vCenter that misses them is not ready."""
@@ -67,6 +67,7 @@ def _link(vcenter: VCenter, metrics: Metrics, logins: Logins) -> Link:
         close=connection.close,
         keep_alive=connection.keep_alive,
         give_up=connection.give_up,
+        barred=may_act if vcenter.allow_excess_privileges else connection.barred,
         changes=connection.watcher(observer) if vcenter.change_hints else None,
     )
 

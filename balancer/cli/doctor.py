@@ -98,6 +98,7 @@ def _wishes(config: "Config", vcenter: "VCenter") -> "Wishes":
             for c in clusters
         ),
         snapshot_age_s=min(ages, default=Limits().snapshot_age_s),
+        allows_excess=vcenter.allow_excess_privileges,
     )
 
 

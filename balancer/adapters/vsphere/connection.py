@@ -15,12 +15,16 @@ from balancer.adapters.vsphere.guard import LoginGuard
 from balancer.adapters.vsphere.inventory import VsphereInventory
 from balancer.adapters.vsphere.migrator import VsphereMigrator
 from balancer.adapters.vsphere.observer import ChangeObserver, RequestObserver, Unobserved
+from balancer.adapters.vsphere.reading import ReadClient
 from balancer.adapters.vsphere.rest import RestApi
+from balancer.adapters.vsphere.rights import barred_by
 from balancer.adapters.vsphere.session import Session
 from balancer.adapters.vsphere.settings import VsphereSettings
 from balancer.adapters.vsphere.tags import Tags
 from balancer.adapters.vsphere.watcher import ANSWER_WITHIN_S, ChangeWatcher
+from balancer.model.reasons import Refusal
 from balancer.model.units import Seconds
+from balancer.ports import ClusterRef
 
 IDLE_S: Seconds = 600.0
 """A session that was not used for so long is kept alive."""
@@ -57,6 +61,17 @@ class VsphereConnection:
             caches = self.inventory.caches
             self._watcher = ChangeWatcher(session, observer=observer, caches=caches)
         return self._watcher
+
+    def barred(self, cluster: ClusterRef) -> Refusal | None:
+        """Return why nothing that acts on this cluster should run as the account, asked anew.
+
+        Raises:
+            SourceError: the vCenter could not be asked.
+        """
+        user = self._settings.username
+        return ReadClient(self._reading).run(
+            "read the account's privileges", lambda opened: barred_by(opened, cluster, user)
+        )
 
     def keep_alive(self) -> None:
         """Use the sessions that were idle for ten minutes; never fails.
