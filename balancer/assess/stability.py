@@ -28,6 +28,9 @@ TARGET_WINDOW = timedelta(hours=1)
 
 _NOT_THE_VMS_FAULT = frozenset({FailureKind.SKIP_TARGET, FailureKind.STOP})
 
+_NOT_THERE = frozenset({FailureKind.SKIP_TARGET, FailureKind.CAPACITY})
+"""Failures after which another target may do: not even an evacuation tries the same one again at once."""
+
 _PINNING = frozenset(
     {
         FailureKind.SKIP_VM,
@@ -69,7 +72,7 @@ def holds_from(
         vms=_vm_refusals(holds, now),
         pinned=MappingProxyType({**failing, **_pinned(snapshot, known)}),
         targets=_targets(snapshot, unique, limits, now),
-        pairs=_pairs(snapshot, known, now),
+        pairs=_pairs(snapshot, known, limits, now),
     )
 
 
@@ -211,16 +214,26 @@ def _targets(
 
 
 def _pairs(
-    snapshot: Snapshot, rows: Sequence[JournalRow], now: datetime
+    snapshot: Snapshot, rows: Sequence[JournalRow], limits: Limits, now: datetime
 ) -> Mapping[tuple[VmId, HostId], Refusal]:
-    """Forbid pairs of VM and host that the server found impossible in the last 24 hours."""
+    """Forbid pairs that the server found impossible in the last 24 hours, or that failed just now.
+
+    A host that failed as a target for one VM, or had no room for it, is none for it as long as the VM is
+    held for other moves; an evacuation, which no hold stops, goes elsewhere meanwhile.
+    """
+    brief = timedelta(seconds=limits.failed_vm_hold_s)
     refusals = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (row.kind is FailureKind.PAIR, _ended(row), row.id)):
         vm, host = row.entry.vm, row.entry.target
-        is_refused = row.state is MoveState.FAILED and row.kind is FailureKind.PAIR
-        if is_refused and _ended(row) + DAY > now and host in snapshot.host_by_id:
-            detail = f"refused at {_clock(_ended(row))}: {row.fault or row.detail}"
-            refusals[vm, host] = Refusal.of(Reason.SERVER_CHECK, detail, vm=vm, host=host)
+        if row.state is not MoveState.FAILED or host not in snapshot.host_by_id:
+            continue
+        detail = f"at {_clock(_ended(row))}: {row.fault or row.detail}"
+        if row.kind is FailureKind.PAIR and _ended(row) + DAY > now:
+            why = Refusal.of(Reason.SERVER_CHECK, f"refused {detail}", vm=vm, host=host)
+            refusals[vm, host] = why
+        elif row.kind in _NOT_THERE and _ended(row) + brief > now:
+            reason = Reason.TARGET_FAILED_RECENTLY
+            refusals[vm, host] = Refusal.of(reason, f"failed {detail}", vm=vm, host=host)
     return MappingProxyType(refusals)
 
 
