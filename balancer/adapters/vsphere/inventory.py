@@ -201,8 +201,8 @@ class VsphereInventory:
     ) -> Retrieved:
         """Return VMs with their fixed facts and what their devices say."""
         features = _features_differ(hosts)
-        whole = self.caches.vms.completed(found, cluster=cluster, with_features=features, anew=anew)
-        return self.caches.devices.completed(whole, cluster=cluster, anew=anew)
+        kept = self.caches.vms
+        return kept.completed(found, cluster=cluster, with_features=features, anew=anew)
 
     def _ground(
         self, facts: ClusterFacts, tasks: OpenTasks, *, mounts_anew: bool = False
