@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -108,13 +108,15 @@ class StatisticsReader:
         self._read(reading, vim.VirtualMachine, vm_keys, VM_COUNTERS)
         self._read(reading, vim.HostSystem, host_keys, HOST_COUNTERS)
         found = reading.samples
-        self._tell("vm", vm_keys, reading, now)
-        self._tell("host", host_keys, reading, now)
+        outcomes = {key: _outcome(reading, key, now) for key in (*vm_keys, *host_keys)}
+        self._tell("vm", [outcomes[key] for key in vm_keys])
+        self._tell("host", [outcomes[key] for key in host_keys])
+        self._tell_faults(reading)
         self._log(reading)
         return Sampled(
             hosts=tuple(host_with(h, found[h.id], now) if h.id in found else h for h in hosts),
             vms=tuple(vm_with(v, found[v.id], now) if v.id in found else v for v in vms),
-            statistics=_kind(reading, [*vm_keys, *host_keys], now),
+            statistics=_kind(outcomes.values()),
         )
 
     def _read(
@@ -228,14 +230,19 @@ class StatisticsReader:
             self._offer = (opened, offer)
         return offer
 
-    def _tell(self, kind: str, keys: Sequence[str], reading: _Reading, now: datetime) -> None:
-        """Tell every outcome that there is, the zeros too, and the faulty values."""
-        outcomes = Tally(_outcome(reading, key, now) for key in keys)
+    def _tell(self, kind: str, outcomes: Iterable[Freshness | Cause]) -> None:
+        """Tell every outcome that there is, the zeros too."""
+        counts = Tally(outcomes)
         for word in (*Freshness, *Cause):
-            self._observer.sampled(kind, word.value, outcomes[word])
+            self._observer.sampled(kind, word.value, counts[word])
+
+    def _tell_faults(self, reading: _Reading) -> None:
+        """Tell how many values were none, by cause, the zeros too."""
+        counts: Tally[str] = Tally()
+        for samples in reading.samples.values():
+            counts.update(samples.faults)
         for fault in FAULTS:
-            found = (reading.samples[key].faults for key in keys if key in reading.samples)
-            self._observer.faulty_samples(fault, sum(each.get(fault, 0) for each in found))
+            self._observer.faulty_samples(fault, counts[fault])
 
     def _log(self, reading: _Reading) -> None:
         """Write one line when statistics begin to be missing for another cause, one when they are back."""
@@ -277,8 +284,8 @@ def _outcome(reading: _Reading, key: str, now: datetime) -> Freshness | Cause:
     return reading.causes.get(key, Freshness.NONE)
 
 
-def _kind(reading: _Reading, keys: Sequence[str], now: datetime) -> Statistics:
-    fresh = sum(1 for key in keys if _outcome(reading, key, now) is Freshness.FRESH)
-    if fresh == len(keys):
+def _kind(outcomes: Collection[Freshness | Cause]) -> Statistics:
+    fresh = sum(1 for outcome in outcomes if outcome is Freshness.FRESH)
+    if fresh == len(outcomes):
         return Statistics.REAL_TIME
     return Statistics.PARTLY if fresh else Statistics.QUICK_STATS
