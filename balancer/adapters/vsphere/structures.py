@@ -28,7 +28,12 @@ _PREFIX = "urn:vim25 "
 
 PATHS: Mapping[str, frozenset[str]] = {
     "VirtualMachine": frozenset(
-        {"customValue", "config.hardware.device", "runtime.featureRequirement"}
+        {
+            "customValue",
+            "config.hardware.device",
+            "runtime.featureMask",
+            "runtime.featureRequirement",
+        }
     ),
     "HostSystem": frozenset(
         {

@@ -11,9 +11,11 @@ from pyVmomi import vim, vmodl
 from pyVmomi.SoapAdapter import SoapResponseDeserializer, SoapStubAdapterBase
 from pyVmomi.VmomiSupport import F_OPTIONAL, DataObject, Enum, GetWsdlTypes, ManagedObject
 
+from balancer.adapters.vsphere import properties
 from balancer.adapters.vsphere.devices import devices_from
 from balancer.adapters.vsphere.leaf_answer import LeafPage, read_page
 from balancer.adapters.vsphere.leaves import kind_of
+from balancer.adapters.vsphere.retrieve import Wanted
 from balancer.adapters.vsphere.structures import PATHS, READ_FIELDS
 from tests.support.both_ways import normal, typed
 from tests.support.cassettes import cassettes, exchanges
@@ -250,3 +252,19 @@ def test_every_path_ends_in_a_structure_of_pyvmomis_tables(kind: Any) -> None:
 def test_every_field_that_is_read_is_one_of_its_class(word: str) -> None:
     known = {info.name for info in kind_of(word)._GetPropertyList()}  # type: ignore[attr-defined]
     assert READ_FIELDS[word] <= known
+
+
+@pytest.mark.parametrize(
+    ("kind", "paths"),
+    [
+        (vim.VirtualMachine, properties.VM + properties.VM_FEATURES + properties.VM_DEVICES),
+        (vim.HostSystem, properties.HOST + properties.HOST_FEATURES),
+        (vim.HostSystem, properties.HOST_RESOURCES),
+        (vim.Datastore, properties.DATASTORE_MOUNTS),
+    ],
+    ids=["VMs", "hosts", "own resources", "mounts"],
+)
+def test_nothing_that_is_read_in_bulk_is_left_to_pyvmomi(
+    kind: type[ManagedObject], paths: tuple[str, ...]
+) -> None:
+    assert Wanted(kind=kind, paths=paths, is_bulk=True).structures() is not None
