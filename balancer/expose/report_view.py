@@ -53,6 +53,7 @@ _OF_THE_CLUSTER = frozenset(
     {
         Reason.OBSERVE_MODE,
         Reason.DRS_AUTOMATED,
+        Reason.EXCESS_PRIVILEGES,
         *UNFIT,
         Reason.HOSTS_LOST,
         Reason.STOPPING,

@@ -47,6 +47,7 @@ class Reason(StrEnum):
     VMOTION_LINK_SLOW = "vmotion_link_slow"
     VMOTION_NETWORK = "vmotion_network"
     HIGH_DIRTY_RATE = "high_dirty_rate"
+    SWAP_FILE = "swap_file"
     MEMORY_CEILING = "memory_ceiling"
     CPU_CEILING = "cpu_ceiling"
     VCPU_CEILING = "vcpu_ceiling"
@@ -84,6 +85,7 @@ class Reason(StrEnum):
     # the whole cluster
     OBSERVE_MODE = "observe_mode"
     DRS_AUTOMATED = "drs_automated"
+    EXCESS_PRIVILEGES = "excess_privileges"
     SNAPSHOT_STALE = "snapshot_stale"
     SNAPSHOT_PARTIAL = "snapshot_partial"
     OBJECTS_MISSING = "objects_missing"
@@ -101,6 +103,9 @@ STALE = frozenset({Reason.SNAPSHOT_STALE, Reason.CLOCK_OFF})
 
 PARTIAL = frozenset({Reason.SNAPSHOT_PARTIAL, Reason.OBJECTS_MISSING, Reason.PERMISSION_HOLES})
 """The snapshot does not show all that is there."""
+
+WITHHELD = frozenset({Reason.DRS_AUTOMATED, Reason.EXCESS_PRIVILEGES})
+"""Why a plan is only shown although the mode acts, until a person changes something."""
 
 UNFIT = STALE | PARTIAL
 """Reasons for which nothing at all is planned."""
@@ -125,6 +130,11 @@ class Refusal:
             vm=VmId(vm) if vm else None,
             host=HostId(host) if host else None,
         )
+
+    @property
+    def told(self) -> str:
+        """Return it for people: the facts in words, the stable word behind them in brackets."""
+        return f"{self.detail or self.reason.replace('_', ' ')} [{self.reason}]"
 
     def __str__(self) -> str:
         """Return the stable word and the facts."""

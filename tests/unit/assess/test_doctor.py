@@ -8,6 +8,7 @@ import pytest
 
 from balancer.assess.doctor import Wishes, not_examined
 from balancer.assess.doctor_cluster import ClusterWish
+from balancer.assess.doctor_rights import judge_rights
 from balancer.model.checkup import ClockReading, ObjectKind, Rights, Server, Trust, Unread
 from balancer.model.finding import Check, Finding, Outcome
 from balancer.model.host import HostState
@@ -208,6 +209,13 @@ def test_privileges_in_excess_are_told(
     assert (finding.outcome, finding.blocks) == (outcome, blocks)
 
 
+def test_an_administrator_that_is_meant_is_advice_and_blocks_nothing() -> None:
+    held = checkups.rights(EVERY_ID)
+    found = judge_rights(held, frozenset({"prod"}), allows_excess=True)
+    (finding,) = (each for each in found if each.check is Check.PRIVILEGES_EXCESS)
+    assert (finding.outcome, finding.blocks) == (Outcome.ADVICE, False)
+
+
 def test_excess_names_the_objects_where_it_is_held() -> None:
     held = checkups.rights(EXECUTOR, {"prod": EXECUTOR | {"VirtualMachine.Config.Memory"}})
     finding = only(Check.PRIVILEGES_EXCESS, rights=held)
@@ -299,6 +307,15 @@ def test_what_could_not_be_read_of_a_cluster_is_told() -> None:
     first, second = of(Check.INVENTORY, diagnosis(snapshot=snapshot))
     assert "3 objects could not be read whole" in first.found
     assert second.objects == ("esx2",)
+
+
+def test_words_that_are_not_known_are_told_and_block_nothing() -> None:
+    words = ("vm config.migrateEncryption: quantum",)
+    snapshot = checkups.small_cluster(source=Source(unknown_words=words))
+    _, finding = of(Check.INVENTORY, diagnosis(snapshot=snapshot))
+    assert (finding.outcome, finding.blocks) == (Outcome.ADVICE, False)
+    assert "1 word that this version does not know" in finding.found
+    assert finding.found.endswith("vm config.migrateEncryption: quantum")
 
 
 def test_datastores_and_networks_that_are_not_shown_are_told() -> None:

@@ -1,6 +1,8 @@
 """Just before a move is sent, every fact that the plan relied on is looked at again (S5, S7)."""
 
+import logging
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +11,8 @@ from balancer.model.outcome import MoveState
 from balancer.model.plan import MoveReason
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
-from balancer.model.vm import PowerState
+from balancer.model.snapshot import Drs
+from balancer.model.vm import Automation, PowerState
 from balancer.policy.types import Limits
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.fakes import Script
@@ -129,6 +132,22 @@ def test_a_target_that_enters_maintenance_meanwhile_gets_no_further_vm() -> None
     assert refusal.reason is Reason.TARGET_HOST_STATE
 
 
+def test_s1_a_drs_that_acts_meanwhile_stops_every_move_that_was_not_sent() -> None:
+    stage = Stage(limits=Limits(migrations_per_host=1))
+    drs = Drs(enabled=True, automation=Automation.FULLY_AUTOMATED)
+
+    def switch() -> None:
+        stage.vcenter._become(cluster=replace(stage.vcenter.truth.cluster, drs=drs))
+
+    stage.vcenter.at(10, switch)
+    outcomes = stage.run(move(1, 1, 2, gain=1.0), move(2, 1, 2))
+    assert outcomes["m-001"].state is MoveState.DONE  # it was under way, and nothing is cancelled
+    refusal = outcomes["m-002"].refusal
+    assert refusal
+    assert refusal.reason is Reason.DRS_AUTOMATED
+    assert stage.vcenter.submits[vm_id(2)] == 0
+
+
 def test_memory_on_its_way_to_a_target_is_counted_there() -> None:
     big = {"memory_mib": 50_000.0, "memory_consumed_mib": 50_000.0}
     base = snapshot([host(1), host(2), host(3)], [vm(1, on=1, **big), vm(2, on=3, **big)])
@@ -223,3 +242,18 @@ def test_moves_that_come_late_are_left_to_the_next_plan() -> None:
     reasons = [o.refusal.reason for o in outcomes.values() if o.refusal]
     assert reasons == [Reason.PLAN_TOO_OLD] * 3
     assert max(stage.vcenter.sent_at_s.values()) <= 120
+
+
+def test_what_the_servers_check_warns_of_is_kept_in_journal_and_log_and_holds_nothing_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stage = Stage()
+    warning = Refusal.of(Reason.SERVER_CHECK, "NoGuestHeartbeat: no heartbeat")
+    stage.vcenter.check_warnings[vm_id(1)] = (warning,)
+    with caplog.at_level(logging.WARNING):
+        outcome = stage.run(move(1, 1, 2))["m-001"]
+    assert outcome.state is MoveState.DONE
+    told = "vCenter's check warned: NoGuestHeartbeat: no heartbeat"
+    assert [row.detail for row in stage.rows] == [told]
+    (line,) = [r for r in caplog.records if r.msg == "vCenter warned of a migration"]
+    assert (line.__dict__["vm"], line.__dict__["warning"]) == ("vm-1", told)
