@@ -9,9 +9,9 @@ from dataclasses import dataclass, replace
 
 from balancer.collect import Sighting
 from balancer.execute import Tools
+from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import VmId
 from balancer.plan import PlanSettings
 from balancer.policy.in_force import InForce
 from balancer.policy.types import Policy
@@ -45,7 +45,7 @@ class Site:
     def tools_for(self, snapshot: Snapshot) -> Tools:
         """Return the tools of one execution: before each move it is asked anew what is in force."""
 
-        def may_move(vm: VmId, is_mandatory: bool) -> Refusal | None:
-            return self.in_force(snapshot).refusal(vm, is_mandatory=is_mandatory)
+        def may_move(move: Move, is_mandatory: bool) -> Refusal | None:
+            return self.in_force(snapshot).refusal(move, is_mandatory=is_mandatory)
 
         return replace(self.tools, may_move=may_move)

@@ -37,6 +37,7 @@ def admit(
     Admitted in the plan's order, mandatory moves first. A move comes with all that it waits for and
     with all that must go together (partners of a must-affinity rule, the hops of one VM), or not at
     all; one that does not fit is passed over, so that a large group does not block the small ones.
+    What is in force for one of the VMs that come along holds for all of them.
     `rows` must reach back a day. The hour's budget is at least `moves_per_run_at_least`.
     """
     ledger = _ledger(snapshot, limits, rows, now)
@@ -129,7 +130,7 @@ def _is_within(row: JournalRow, span: timedelta, now: datetime) -> bool:
 
 
 def _mode_refusal(wanted: Sequence[Move], bundle: Bundle, in_force: InForce) -> Refusal | None:
-    refusals = (in_force.refusal(move.vm, is_mandatory=bundle.is_mandatory) for move in wanted)
+    refusals = (in_force.refusal(move, is_mandatory=bundle.is_mandatory) for move in wanted)
     return next((refusal for refusal in refusals if refusal), None)
 
 

@@ -90,7 +90,7 @@ class Execution:
 
     def withheld(self, track: Track) -> Refusal | None:
         """Return why the mode in force does not let this move be sent now, or None."""
-        return self.tools.may_move(track.move.vm, track.move.id in self._mandatory)
+        return self.tools.may_move(track.move, track.move.id in self._mandatory)
 
     def is_final(self, refusal: Refusal) -> bool:
         """Whether a refusal will not pass in this run."""

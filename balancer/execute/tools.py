@@ -5,19 +5,20 @@ from dataclasses import dataclass, field
 
 from balancer.execute.server_checks import ServerChecks
 from balancer.model.need import Demand
+from balancer.model.plan import Move
 from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Seconds, VmId
 from balancer.policy.types import Policy
 from balancer.ports import Clock, Events, Inventory, Migrator, Store
 
-MayMove = Callable[[VmId, bool], Refusal | None]
-"""Answers why a VM may not be moved at this moment; told whether its move is mandatory or serves one that is."""
+MayMove = Callable[[Move, bool], Refusal | None]
+"""Answers why a move may not be made at this moment; told whether it is mandatory or serves one that is."""
 
 
-def may_always(vm: VmId, is_mandatory: bool) -> Refusal | None:
-    """Return that the VM may be moved."""
-    del vm, is_mandatory
+def may_always(move: Move, is_mandatory: bool) -> Refusal | None:
+    """Return that the move may be made."""
+    del move, is_mandatory
     return None
 
 
@@ -33,7 +34,7 @@ class Tools:
     """The ports of one vCenter, handed from the composition root through the cycle.
 
     `may_submit` answers why nothing may be sent now (pause, stop, stale data), or None; `may_move` answers
-    it of one VM (mode, windows). Both are asked before every submit. `demand_of` is the same function that
+    it of one move (mode, windows). Both are asked before every submit. `demand_of` is the same function that
     the assessment measures demand with. `checks` outlives the run: what vCenter's own check said a short
     time ago is not asked again.
     """

@@ -9,11 +9,20 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from types import MappingProxyType
 
+from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import VmId
 from balancer.policy.mode import Mode, most_careful
 from balancer.policy.types import Policy
 from balancer.policy.windows import freest_mode
+
+_REASONS: Mapping[Mode, Reason] = MappingProxyType(
+    {
+        Mode.OBSERVE: Reason.OBSERVE_MODE,
+        Mode.MANUAL: Reason.NOT_APPROVED,
+        Mode.PARTIAL: Reason.OBSERVE_MODE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,20 +41,24 @@ class InForce:
         """Return why nothing at all may be moved, None where something may."""
         return self._against(self.mode, is_mandatory=True)
 
-    def refusal(self, vm: VmId, *, is_mandatory: bool) -> Refusal | None:
-        """Return why a VM may not be moved now, or None.
+    def refusal(self, move: Move, *, is_mandatory: bool) -> Refusal | None:
+        """Return why a move may not be made now, or None.
 
-        `is_mandatory` says that the move serves an evacuation or a must-rule, by itself or for another.
+        `is_mandatory` says that it serves an evacuation or a must-rule, by itself or for another.
         """
         refusal = self._against(self.mode, is_mandatory=is_mandatory)
         if refusal:
             return refusal
-        own = self.vm_modes.get(vm, Mode.AUTOMATIC)
-        return _against(own, is_mandatory=is_mandatory, whose="vm_modes of the policy")
+        own = self.vm_modes.get(move.vm, Mode.AUTOMATIC)
+        if own is Mode.AUTOMATIC or (own is Mode.PARTIAL and is_mandatory):
+            return None
+        told = f"the policy sets {move.vm_name} to mode {own}"
+        return Refusal.of(_REASONS[own], told, vm=move.vm)
 
     def _against(self, mode: Mode, *, is_mandatory: bool) -> Refusal | None:
-        refusal = _against(mode, is_mandatory=is_mandatory, whose="the mode in force")
-        return (self.because or refusal) if refusal else None
+        if mode is Mode.AUTOMATIC or (mode is Mode.PARTIAL and is_mandatory):
+            return None
+        return self.because or Refusal.of(_REASONS[mode], f"mode {mode}")
 
 
 def mode_in_force(
@@ -67,14 +80,5 @@ def mode_in_force(
 
 
 def _because(mode: Mode, whose: str) -> Refusal | None:
-    if mode is Mode.AUTOMATIC:
-        return None
-    reason = Reason.NOT_APPROVED if mode is Mode.MANUAL else Reason.OBSERVE_MODE
-    return Refusal.of(reason, f"mode {mode}, by {whose}")
-
-
-def _against(mode: Mode, *, is_mandatory: bool, whose: str) -> Refusal | None:
-    """Return why a mode lets nothing of one kind be moved, or None."""
-    if mode is Mode.AUTOMATIC or (mode is Mode.PARTIAL and is_mandatory):
-        return None
-    return _because(mode, whose)
+    known = mode is not Mode.AUTOMATIC
+    return Refusal.of(_REASONS[mode], f"mode {mode}, by {whose}") if known else None
