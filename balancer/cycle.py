@@ -112,19 +112,25 @@ def plan_snapshot(
     Raises:
         PlanInvalid: the plan did not pass the independent check.
     """
-    now, watch, resolved = snapshot.taken_at, Stopwatch(), resolve(snapshot, policy)
+    now, watch, read = snapshot.taken_at, Stopwatch(), resolve(snapshot, policy)
     gates = judge_quality(snapshot, policy.limits, now=now) if unfit is None else unfit
-    unfit = (*gates, *resolved.unfit)
-    need, wanted = read_need(resolved, policy, unfit=unfit, rows=rows, now=now)
+    unfit = (*gates, *read.unfit)
+    need, wanted = read_need(read, policy, unfit=unfit, rows=rows, now=now)
     watch.lap("assess")
     draft, schedule = _find_way(need, wanted, settings, watch)
     faults = verify(need, wanted, schedule.moves)
     watch.lap("verify")
     if faults:
-        raise PlanInvalid(
-            f"the plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}"
-        )
-    moves, waiting = admit(schedule.moves, snapshot, policy.limits, rows, now=now, mode=mode)
+        raise PlanInvalid(f"plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}")
+    moves, waiting = admit(
+        schedule.moves,
+        need.snapshot,
+        policy.limits,
+        rows,
+        now=now,
+        mode=mode,
+        vm_modes=read.vm_modes,
+    )
     found = Findings(draft=draft, schedule=schedule, moves=moves, unfit=unfit, waiting=waiting)
     plan_id = fingerprint(snapshot, policy, settings, VERSION)
     return conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)

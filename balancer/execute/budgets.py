@@ -6,9 +6,10 @@ journal count as used. Pure: decides from the plan, the snapshot and the journal
 """
 
 from collections import Counter
-from collections.abc import Sequence, Set
+from collections.abc import Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from balancer.execute.bundles import Bundle, make_bundles, with_predecessors
 from balancer.model.outcome import JournalRow, MoveState
@@ -22,8 +23,10 @@ from balancer.policy.types import Limits
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
+NO_VM_MODES: Mapping[VmId, Mode] = MappingProxyType({})
 
-def admit(
+
+def admit(  # noqa: PLR0913 -- each is a fact of its own, by keyword
     moves: Sequence[Move],
     snapshot: Snapshot,
     limits: Limits,
@@ -31,12 +34,14 @@ def admit(
     *,
     now: datetime,
     mode: Mode,
+    vm_modes: Mapping[VmId, Mode] = NO_VM_MODES,
 ) -> tuple[tuple[Move, ...], tuple[Refusal, ...]]:
     """Return all moves with `this_run` set, and why the others wait, alike reasons grouped.
 
     Admitted in the plan's order, mandatory moves first. A move comes with all that it waits for and
     with all that must go together (partners of a must-affinity rule, the hops of one VM), or not at
     all; one that does not fit is passed over, so that a large group does not block the small ones.
+    The most careful of `mode` and the `vm_modes` of all VMs that come along holds for all of them.
     `rows` must reach back a day. The hour's budget is at least `moves_per_run_at_least`.
     """
     ledger = _ledger(snapshot, limits, rows, now)
@@ -46,7 +51,9 @@ def admit(
     waiting: list[tuple[Refusal, Bundle]] = []
     for bundle in sorted(bundles, key=lambda bundle: (not bundle.is_mandatory, bundle.place)):
         wanted = with_predecessors(bundle, bundle_of, admitted)
-        refusal = _mode_refusal(bundle, mode) or ledger.refusal(wanted, bundle)
+        refusal = _mode_refusal(bundle, mode)
+        refusal = refusal or _vm_mode_refusal(bundle, wanted, vm_modes)
+        refusal = refusal or ledger.refusal(wanted, bundle)
         if refusal:
             waiting.append((refusal, bundle))
             continue
@@ -129,11 +136,41 @@ def _is_within(row: JournalRow, span: timedelta, now: datetime) -> bool:
 
 
 def _mode_refusal(bundle: Bundle, mode: Mode) -> Refusal | None:
-    if mode is Mode.OBSERVE:
-        return Refusal.of(Reason.OBSERVE_MODE, "mode observe: nothing is moved")
-    if mode is Mode.PARTIAL and not bundle.is_mandatory:
-        return Refusal.of(Reason.OBSERVE_MODE, "mode partial: only evacuations and rule repairs")
-    return None
+    detail = _forbids(bundle, mode)
+    return Refusal.of(Reason.OBSERVE_MODE, f"mode {mode}: {detail}") if detail else None
+
+
+def _vm_mode_refusal(
+    bundle: Bundle, wanted: Sequence[Move], vm_modes: Mapping[VmId, Mode]
+) -> Refusal | None:
+    """Return what the most careful mode of the VMs forbids; of equal ones the first VM is told."""
+    own = [
+        (vm_modes[move.vm].freedom, place, vm_modes[move.vm])
+        for place, move in enumerate(wanted)
+        if move.vm in vm_modes
+    ]
+    if not own:
+        return None
+    _, place, mode = min(own)
+    detail = _forbids(bundle, mode)
+    if not detail:
+        return None
+    first = wanted[place]
+    told = f"the policy sets {first.vm_name} to mode {mode}: {detail}"
+    return Refusal.of(Reason.OBSERVE_MODE, told, vm=first.vm)
+
+
+def _forbids(bundle: Bundle, mode: Mode) -> str:
+    """Return why a mode does not let a bundle be sent, in words; empty where it does."""
+    match mode:
+        case Mode.OBSERVE:
+            return "nothing is moved"
+        case Mode.MANUAL:
+            return "nothing is moved that nobody has approved"
+        case Mode.PARTIAL:
+            return "" if bundle.is_mandatory else "only evacuations and rule repairs"
+        case Mode.AUTOMATIC:
+            return ""
 
 
 def _grouped(

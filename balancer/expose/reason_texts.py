@@ -133,9 +133,9 @@ _RUN_ROWS: tuple[Row, ...] = (
     # the whole cluster
     (
         Reason.OBSERVE_MODE,
-        "cluster is observed only",
-        "The cluster's mode is observe: plans are made and shown, nothing is moved.",
-        "Set the cluster's mode to partial or automatic.",
+        "the mode allows no such move",
+        "By the mode of the cluster or of the VM such a move is planned and shown, and not made.",
+        "Set a freer mode for the cluster, or for the VM in the policy's vm_modes.",
     ),
     (
         Reason.DRS_AUTOMATED,

@@ -32,6 +32,7 @@ class Reason(StrEnum):
     CONSOLIDATING = "consolidating"
     LATENCY_SENSITIVE_PINNED = "latency_sensitive_pinned"
     NO_DEMAND_DATA = "no_demand_data"
+    EXCLUDED = "excluded"
     # the pair of VM and host
     SOURCE_HOST_STATE = "source_host_state"
     TARGET_HOST_STATE = "target_host_state"

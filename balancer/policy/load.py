@@ -1,7 +1,8 @@
 """Finds policy files, merges them in order, and turns them into one `Policy`.
 
 It owns where policies are looked for and what settings must hold together (a target below its trigger).
-A later file wins over an earlier one, setting by setting. All problems of all files are reported at once.
+A later file wins over an earlier one, setting by setting; a migration threshold counts as the settings
+that it stands for, below those of its own file. All problems of all files are reported at once.
 """
 
 import json
@@ -13,6 +14,7 @@ from pathlib import Path
 from balancer.model.errors import InputError, Problem
 from balancer.policy.document import PolicyDocument, policy_from
 from balancer.policy.file_access import files_in, is_file, is_folder
+from balancer.policy.levels import LEVELS, level_settings
 from balancer.policy.problems import Mistake, nearest, path_text
 from balancer.policy.rule_document import rule_mistakes
 from balancer.policy.strict_yaml import YamlFile, YamlPath, read_yaml
@@ -170,17 +172,31 @@ class _Merged:
     def __init__(self, files: Sequence[YamlFile]) -> None:
         self._settings: dict[str, object] = {}
         self._files: dict[YamlPath, YamlFile] = {}
+        self._levels: dict[YamlPath, YamlFile] = {}
         for file in files:
             self._add(file)
 
     def _add(self, file: YamlFile) -> None:
         """Lay one file's settings over those before it."""
+        self._add_level(file)
         for key, value in mapping(file.data).items():
             section = self._settings.get(key)
             if isinstance(section, dict):
                 value = {**section, **mapping(value)}  # noqa: PLW2901
             self._settings[key] = value
         self._files |= dict.fromkeys(file.values, file)
+        self._levels = {path: at for path, at in self._levels.items() if path not in file.values}
+
+    def _add_level(self, file: YamlFile) -> None:
+        """Lay what a file's migration threshold stands for over the settings of earlier files."""
+        level = mapping(file.data).get(_LEVEL)
+        if not isinstance(level, int) or level not in LEVELS:
+            return
+        for section, values in level_settings(level).items():
+            self._settings[section] = {**mapping(self._settings.get(section)), **values}
+            for name in values:
+                self._files.pop((section, name), None)
+                self._levels[section, name] = file
 
     def document(self) -> PolicyDocument:
         """Return the whole as a typed document; each file must have been read as one before."""
@@ -213,8 +229,12 @@ class _Merged:
 
     def _place(self, order: _Order, name: str) -> str:
         path = (order.section, name)
-        file = self._files.get(path)
+        file, of_level = self._files.get(path), self._levels.get(path)
+        if of_level:
+            return f"{_LEVEL} in {place(of_level, (_LEVEL,))}"
         return place(file, path) if file else f"the default of {path_text(path)}"
 
+
+_LEVEL = "migration_threshold"
 
 _DEFAULTS = {"thresholds": Thresholds(), "limits": Limits()}
