@@ -141,6 +141,7 @@ class VCenter(_Part):
     pool_size: Annotated[int, Field(ge=1, le=64)] = 8
     change_hints: bool = True
     read_tags: bool = True
+    allow_excess_privileges: bool = False
 
     def user(self) -> str:
         """Return the user name, read anew where it comes from a file.

@@ -45,7 +45,7 @@ JOURNAL_LOOKBACK = timedelta(days=7)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Site:
-    """One cluster as the daemon works on it."""
+    """One cluster as the daemon works on it. `barred` says why its account must not act, where it must not."""
 
     cluster: ClusterRef
     policy: Policy
@@ -53,6 +53,7 @@ class Site:
     settings: PlanSettings
     tools: Tools
     last: Sighting | None = None
+    barred: Refusal | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,7 +95,7 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
         log.info("plan not carried out", extra={"reason": held.reason, "moves": len(plan.moves)})
     outcomes = () if held else execute(plan, snapshot, site.policy, tools, cycle_id=cycle_id)
     watch.lap("execute")
-    tools.events.tell(CycleEnded(plan=plan, outcomes=outcomes, phase_seconds=watch.laps))
+    tools.events.tell(CycleEnded(plan=plan, outcomes=outcomes, phase_seconds=watch.laps, held=held))
     return CycleReport(seen=seen, plan=plan, outcomes=outcomes, held=held)
 
 
@@ -163,4 +164,4 @@ def _why_not_executed(site: Site, snapshot: Snapshot, plan: Plan) -> Refusal | N
         return Refusal.of(Reason.OBSERVE_MODE, f"{snapshot.cluster.name} is observed only")
     if snapshot.cluster.drs.acts_alone:
         return Refusal.of(Reason.DRS_AUTOMATED, "the cluster's own DRS is fully automated")
-    return site.tools.may_submit()
+    return site.barred or site.tools.may_submit()

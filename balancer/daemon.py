@@ -1,8 +1,9 @@
-"""The daemon: composes adapters, runs one cycle job per cluster on APScheduler, serves HTTP, stops cleanly.
+"""The daemon: runs one cycle job per cluster on APScheduler, serves HTTP, stops cleanly.
 
-The only importer of APScheduler. A cycle that fails is logged and counted, and the daemon goes on; a
-vCenter that does not answer is tried again with back-off while the others are worked on. After a stop
-request nothing more is submitted; what runs is left to run and is settled at the next start.
+What it works on is put together in `wiring`. The only importer of APScheduler. A cycle that fails is logged
+and counted, and the daemon goes on; a vCenter that does not answer is tried again with back-off while the
+others are worked on. After a stop request nothing more is submitted; what runs is left to run and is
+settled at the next start.
 """
 
 import logging
@@ -23,14 +24,11 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from balancer.adapters.clock import SystemClock
 from balancer.adapters.http.app import build_app
 from balancer.adapters.http.server import HttpServer
-from balancer.adapters.solver import SolverProcesses
 from balancer.adapters.store.sqlite import SqliteStore
-from balancer.adapters.vsphere import connect
-from balancer.adapters.vsphere.configured import settings_of
 from balancer.assess.demand import demand_of
 from balancer.collect import Sighting
 from balancer.collect.cluster_choice import find_cluster
-from balancer.config import Cluster, Config, VCenter
+from balancer.config import Config
 from balancer.cycle import CycleReport, Site, run_cycle
 from balancer.early import EarlyCycles
 from balancer.execute import Tools
@@ -41,12 +39,13 @@ from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.model.changes import Change
 from balancer.model.errors import BalancerError, SourceError
 from balancer.model.fingerprint import fingerprint
-from balancer.model.reasons import Reason, Refusal
+from balancer.model.reasons import WITHHELD, Reason, Refusal
 from balancer.model.units import Seconds
-from balancer.plan import PlanSettings
-from balancer.ports import Clock, Store
+from balancer.policy.mode import Mode
+from balancer.ports import Clock, ClusterRef, Store
 from balancer.version import VERSION
 from balancer.watch import Link, Watch
+from balancer.wiring import cluster_metrics, health_of, watches_of
 
 log = logging.getLogger(__name__)
 
@@ -64,12 +63,6 @@ KEEP_ALIVE_EVERY_S = 60.0
 
 HEARTBEAT_S = 1.0
 """How often the main thread looks up while it waits for a signal."""
-
-SILENT_CYCLES = 3
-"""A loop that misses this many turns is not alive, a vCenter that misses them is not ready."""
-
-LONGEST_SILENCE_S = 180.0
-"""The longest a working cycle may go without telling anything: a slow read and a long plan."""
 
 FIRST_RETRY_S = 2.0
 """Back-off after a vCenter did not answer: doubles until the cluster's own interval is shorter."""
@@ -89,6 +82,7 @@ class ClusterJob:
         self._busy = threading.Lock()
         self._failures = 0
         self._last: Sighting | None = None
+        self._barred: Refusal | None = None
         self._early = EarlyCycles(daemon.clock, shortest_s=watch.shortest_interval_s)
         self._checks = ServerChecks()
 
@@ -149,12 +143,24 @@ class ClusterJob:
         cluster = find_cluster(link.inventory, self.watch.name)
         return Site(
             cluster=cluster,
+            barred=self._asked_whether_barred(cluster),
             policy=self.watch.policy,
             mode=self.watch.mode,
             settings=self.watch.settings,
             tools=tools,
             last=self._last,
         )
+
+    def _asked_whether_barred(self, cluster: ClusterRef) -> Refusal | None:
+        """Ask before each cycle that may act: rights change, and a mended account needs no restart."""
+        barred = None if self.watch.mode is Mode.OBSERVE else self.watch.link.barred(cluster)
+        if barred is not None and barred != self._barred:
+            told = {"configured": self.watch.mode.value, "reason": barred.reason.value}
+            log.warning("observed only", extra={**told, "detail": barred.detail})
+        elif barred is None and self._barred is not None:
+            log.warning("acting again", extra={"configured": self.watch.mode.value})
+        self._barred = barred
+        return barred
 
     def _succeed(self, report: CycleReport) -> None:
         self._failures, self._last = 0, report.seen.sighting
@@ -164,11 +170,14 @@ class ClusterJob:
             self.watch.link.changes.follow(report.seen.snapshot.cluster.id, self.hinted)
         self._daemon.health.vcenter_up(self.watch.link.name)
         self._daemon.health.cycle_ended(self.watch.key)
+        held = report.held if report.held and report.held.reason in WITHHELD else None
+        self._daemon.health.acting_withheld(self.watch.key, str(held or ""))
         extra = {
             "status": report.plan.status.value,
             "moves_planned": len(report.plan.moves),
             "moves_done": sum(1 for outcome in report.outcomes if outcome.was_sent),
             "imbalance": round(report.plan.before.imbalance, 4),
+            "held": held.reason.value if held else None,
         }
         log.info("cycle ended", extra=extra)
 
@@ -320,16 +329,15 @@ def serve(config: Config) -> int:
         signal.signal(number, lambda *_: asked.set())
     clock = SystemClock()
     metrics = Metrics(clock)
-    links = {vcenter.name: _link(vcenter, metrics) for vcenter in config.vcenters}
-    watches = [_watch(config, cluster, links[cluster.vcenter]) for cluster in config.clusters]
-    health = _health(watches, clock)
+    watches = watches_of(config, metrics)
+    health = health_of(watches, clock)
     with closing(SqliteStore(config.journal.path)) as store:
         daemon = Daemon(watches, store=store, clock=clock, health=health)
         server = HttpServer(build_app(metrics, health), config.http.listen, config.http.port)
         server.start()
         log.info("serving", extra={"url": server.url, "port": server.port, "version": VERSION})
         metrics.config_loaded(fingerprint(config.model_dump_json()))
-        daemon.start(partial(_cluster_metrics, metrics))
+        daemon.start(partial(cluster_metrics, metrics))
         while not asked.wait(HEARTBEAT_S):
             metrics.store_size(_size_bytes(config.journal.path))
         is_clean = daemon.stop()
@@ -338,51 +346,6 @@ def serve(config: Config) -> int:
     if not is_clean:
         _leave_at_once()
     return 0
-
-
-def _link(vcenter: VCenter, metrics: Metrics) -> Link:
-    observer = metrics.for_vcenter(vcenter.name)
-    connection = connect(settings_of(vcenter), observer=observer)
-    return Link(
-        name=vcenter.name,
-        inventory=connection.inventory,
-        migrator=connection.migrator(),
-        close=connection.close,
-        keep_alive=connection.keep_alive,
-        give_up=connection.give_up,
-        changes=connection.watcher(observer) if vcenter.change_hints else None,
-    )
-
-
-def _watch(config: Config, cluster: Cluster, link: Link) -> Watch:
-    return Watch(
-        name=cluster.name,
-        link=link,
-        mode=cluster.mode,
-        policy=config.policy_of(cluster),
-        interval_s=cluster.interval_s,
-        shortest_interval_s=cluster.shortest_interval_s,
-        settings=PlanSettings(open_solver=SolverProcesses),
-    )
-
-
-def _health(watches: Sequence[Watch], clock: Clock) -> Health:
-    patience_s = {w.key: SILENT_CYCLES * w.interval_s + LONGEST_SILENCE_S for w in watches}
-    by_vcenter: dict[str, Seconds] = {}
-    for watch in watches:
-        longest = max(by_vcenter.get(watch.link.name, 0.0), patience_s[watch.key])
-        by_vcenter[watch.link.name] = longest
-    return Health(clock, vcenters=by_vcenter, loops=patience_s)
-
-
-def _cluster_metrics(metrics: Metrics, watch: Watch) -> ClusterMetrics:
-    return metrics.for_cluster(
-        watch.link.name,
-        watch.name,
-        policy=watch.policy,
-        mode=watch.mode,
-        interval_s=watch.interval_s,
-    )
 
 
 def _size_bytes(path: Path) -> int:

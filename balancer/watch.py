@@ -8,11 +8,12 @@ from dataclasses import dataclass, field
 from typing import Protocol
 
 from balancer.model.changes import Change
+from balancer.model.reasons import Refusal
 from balancer.model.units import ClusterId, Seconds
 from balancer.plan import PlanSettings
 from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
-from balancer.ports import Inventory, Migrator
+from balancer.ports import ClusterRef, Inventory, Migrator
 
 
 class Changes(Protocol):
@@ -26,11 +27,18 @@ def _nothing() -> None:
     """Do nothing."""
 
 
+def may_act(cluster: ClusterRef) -> Refusal | None:
+    """Return that the account may act."""
+    del cluster
+    return None
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Link:
     """One vCenter: its reading and its writing side, and how to log out. Connects when first asked.
 
-    `give_up` ends reads under way; `changes` is None where hints are switched off.
+    `give_up` ends reads under way; `changes` is None where hints are switched off. `barred` asks why the
+    account must not act on a cluster, and may raise `SourceError`.
     """
 
     name: str
@@ -39,6 +47,7 @@ class Link:
     close: Callable[[], None]
     keep_alive: Callable[[], None] = _nothing
     give_up: Callable[[], None] = _nothing
+    barred: Callable[[ClusterRef], Refusal | None] = may_act
     changes: Changes | None = None
 
 

@@ -24,9 +24,10 @@ class HealthProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthReport:
-    """What a probe is told. Fine where there are no problems."""
+    """What a probe is told. Fine where there are no problems; `notes` are worth knowing and no problem."""
 
     problems: tuple[HealthProblem, ...] = ()
+    notes: tuple[HealthProblem, ...] = ()
 
     @property
     def is_fine(self) -> bool:
@@ -49,6 +50,7 @@ class _Loop:
 
     within_s: Seconds
     progressed_s: Seconds
+    withheld: str = ""
 
 
 class Health:
@@ -101,6 +103,13 @@ class Health:
             if known is not None:
                 known.progressed_s = self._clock.monotonic()
 
+    def acting_withheld(self, loop: str, why: str) -> None:
+        """Take note of why a loop whose mode acts only shows its plans; empty where it does act."""
+        with self._lock:
+            known = self._loops.get(loop)
+            if known is not None:
+                known.withheld = why
+
     def stopping(self) -> None:
         """Take note that a stop was asked for: not ready from now on."""
         with self._lock:
@@ -126,11 +135,16 @@ class Health:
         now_s = self._clock.monotonic()
         with self._lock:
             stopping = self._is_stopping
+            notes = tuple(
+                HealthProblem(subject=f"cluster {name}", why=f"observed only: {loop.withheld}")
+                for name, loop in sorted(self._loops.items())
+                if loop.withheld
+            )
             reasons = [(name, _why_not(vc, now_s)) for name, vc in sorted(self._vcenters.items())]
         problems = [HealthProblem(subject=f"vCenter {n}", why=why) for n, why in reasons if why]
         if stopping:
             problems.append(HealthProblem(subject="process", why="a stop was asked for"))
-        return HealthReport(problems=tuple(problems))
+        return HealthReport(problems=tuple(problems), notes=notes)
 
 
 def _why_not(vcenter: _Vcenter, now_s: Seconds) -> str:

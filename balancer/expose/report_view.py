@@ -52,7 +52,10 @@ CONTAINED = "The plan keeps what was found without it and was checked like any o
 _OF_THE_CLUSTER = frozenset(
     {
         Reason.OBSERVE_MODE,
+        Reason.NOT_APPROVED,
+        Reason.WINDOW_CLOSED,
         Reason.DRS_AUTOMATED,
+        Reason.EXCESS_PRIVILEGES,
         *UNFIT,
         Reason.HOSTS_LOST,
         Reason.STOPPING,

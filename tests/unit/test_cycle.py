@@ -43,6 +43,7 @@ class Stage:
     store: MemoryStore = field(default_factory=MemoryStore)
     events: RecordingEvents = field(default_factory=RecordingEvents)
     stop: Refusal | None = None
+    barred: Refusal | None = None
 
     def cycle(self) -> CycleReport:
         tools = Tools(
@@ -61,6 +62,7 @@ class Stage:
             mode=self.mode,
             settings=self.settings,
             tools=tools,
+            barred=self.barred,
         )
         return run_cycle(site, cycle_id="c1")
 
@@ -133,6 +135,18 @@ def test_s1_nothing_is_sent_beside_a_fully_automated_drs(mode: Mode) -> None:
 
     assert report.held is not None
     assert report.held.reason is Reason.DRS_AUTOMATED
+    assert not scene.vcenter.submits
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTOMATIC, Mode.PARTIAL])
+def test_s1_nothing_is_sent_as_an_account_that_must_not_act(mode: Mode) -> None:
+    scene = stage(mode=mode, barred=Refusal.of(Reason.EXCESS_PRIVILEGES, "an administrator"))
+
+    report = scene.cycle()
+
+    assert report.plan.moves
+    assert report.held == scene.barred
+    assert scene.events.of(CycleEnded)[0].held == scene.barred
     assert not scene.vcenter.submits
 
 
