@@ -13,13 +13,13 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from balancer.model.errors import InputError, Problem
+from balancer.policy.compose import PolicySet, load_policy_set
 from balancer.policy.file_access import first_bytes, is_file, is_folder
-from balancer.policy.load import DEFAULT_POLICY, load_policies
+from balancer.policy.load import DEFAULT_POLICY
 from balancer.policy.mode import Mode
 from balancer.policy.problems import Loc, Mistake, closest, nearest, plain, shown
 from balancer.policy.strict_yaml import read_yaml
 from balancer.policy.typed_document import typed
-from balancer.policy.types import Policy
 from balancer.policy.unchecked import entries, known, mapping, text, texts
 
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
@@ -198,13 +198,18 @@ class Config(_Part):
         """Return the vCenter that a cluster of this configuration belongs to."""
         return next(vcenter for vcenter in self.vcenters if vcenter.name == cluster.vcenter)
 
-    def policy_of(self, cluster: Cluster) -> Policy:
-        """Return the policy of a cluster, read anew.
+    def policies_of(self, cluster: Cluster) -> PolicySet:
+        """Return the policies of a cluster, read anew.
 
         Raises:
             InputError: a policy file is wrong (it was right when the configuration was loaded).
         """
-        return load_policies(cluster.policies, folders=self.policy_folders)
+        return load_policy_set(
+            cluster.policies,
+            folders=self.policy_folders,
+            vcenter=cluster.vcenter,
+            cluster=cluster.name,
+        )
 
     @property
     def policy_folders(self) -> tuple[Path, ...]:
@@ -310,10 +315,16 @@ def _policy_mistakes(data: object, base: Path) -> Iterator[Mistake]:
         asked = tuple(name for name in names if _is_path(name) or not is_lost)
         if not asked or asked in told:
             continue
-        told.add(asked)
         try:
-            load_policies(asked, folders=(folder,) if folder else (), base=base)
+            load_policy_set(
+                asked,
+                folders=(folder,) if folder else (),
+                base=base,
+                vcenter=text(cluster, "vcenter") or None,
+                cluster=text(cluster, "name") or None,
+            )
         except InputError as err:
+            told.add(asked)
             yield from _passed_on(("clusters", index, "policies"), err)
 
 

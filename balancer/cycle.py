@@ -28,6 +28,7 @@ from balancer.plan import PlanSettings, make_draft, only_mandatory
 from balancer.plan.verify import verify
 from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.mode import Mode
+from balancer.policy.resolve import resolve
 from balancer.policy.types import Policy
 from balancer.rules.failover import lost_by_choice
 from balancer.sequence import make_schedule
@@ -110,19 +111,19 @@ def plan_snapshot(
     Raises:
         PlanInvalid: the plan did not pass the independent check.
     """
-    now, watch = snapshot.taken_at, Stopwatch()
-    unfit = judge_quality(snapshot, policy.limits, now=now) if unfit is None else tuple(unfit)
-    need, wanted = read_need(snapshot, policy, unfit=unfit, rows=rows, now=now)
+    now, watch, read = snapshot.taken_at, Stopwatch(), resolve(snapshot, policy)
+    gates = judge_quality(snapshot, policy.limits, now=now) if unfit is None else unfit
+    unfit = (*gates, *read.unfit)
+    need, wanted = read_need(read, policy, unfit=unfit, rows=rows, now=now)
     watch.lap("assess")
     draft, schedule = _find_way(need, wanted, settings, watch)
     faults = verify(need, wanted, schedule.moves)
     watch.lap("verify")
     if faults:
-        raise PlanInvalid(
-            f"the plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}"
-        )
-    mode = in_force or mode_in_force(policy, Mode.AUTOMATIC, now)
-    moves, waiting = admit(schedule.moves, snapshot, policy.limits, rows, now=now, in_force=mode)
+        raise PlanInvalid(f"plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}")
+    mode = in_force or mode_in_force(policy, Mode.AUTOMATIC, now, vm_modes=read.vm_modes)
+    limits = policy.limits
+    moves, waiting = admit(schedule.moves, need.snapshot, limits, rows, now=now, in_force=mode)
     found = Findings(
         draft=draft, schedule=schedule, moves=moves, unfit=unfit, waiting=waiting, in_force=mode
     )

@@ -15,7 +15,7 @@ from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.model.units import Seconds
 from balancer.plan import PlanSettings
 from balancer.ports import Clock
-from balancer.watch import Always, Link, Watch, may_act
+from balancer.watch import Link, Watch, may_act
 
 SILENT_CYCLES = 3
 """A loop that misses this many turns is not alive, a vCenter that misses them is not ready."""
@@ -93,7 +93,7 @@ def _watch(config: Config, cluster: Cluster, link: Link) -> Watch:
         name=cluster.name,
         link=link,
         mode=cluster.mode,
-        policies=Always(config.policy_of(cluster)),
+        policies=config.policies_of(cluster),
         interval_s=cluster.interval_s,
         shortest_interval_s=cluster.shortest_interval_s,
         settings=PlanSettings(open_solver=SolverProcesses),

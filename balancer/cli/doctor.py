@@ -86,12 +86,15 @@ def _diagnosed(
 
 
 def _wishes(config: "Config", vcenter: "VCenter") -> "Wishes":
+    from datetime import UTC, datetime
+
     from balancer.assess.doctor import Wishes
     from balancer.assess.doctor_cluster import ClusterWish
     from balancer.policy.types import Limits
 
     clusters = [cluster for cluster in config.clusters if cluster.vcenter == vcenter.name]
-    ages = [config.policy_of(cluster).limits.snapshot_age_s for cluster in clusters]
+    now = datetime.now(tz=UTC)
+    ages = [config.policies_of(cluster).at(now).limits.snapshot_age_s for cluster in clusters]
     return Wishes(
         clusters=tuple(
             ClusterWish(name=c.name, mode=c.mode.value, acts=c.mode.acts) for c in clusters

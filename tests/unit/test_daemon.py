@@ -19,9 +19,10 @@ from balancer.model.snapshot import Snapshot
 from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 from balancer.ports import ClusterRef
-from balancer.watch import Always, Link, Watch
+from balancer.watch import Link, Watch
 from tests.support.builders import host, snapshot, vm
 from tests.support.fakes import FakeClock, ScriptedVCenter
+from tests.support.policies import Always
 
 WITHIN_S = 10.0
 
