@@ -105,7 +105,7 @@ class ClusterJob:
         """Run one cycle; every failure ends here, in the log and in the metrics."""
         if self._turns.may_submit() is not None or not self._busy.acquire(blocking=False):
             return
-        cycle_id = secrets.token_hex(4)
+        cycle_id, begun = secrets.token_hex(4), self.watch
         self._early.begun()
         self._metrics.cycle_scheduled(self._turns.next_turn(self.watch))
         try:
@@ -114,6 +114,8 @@ class ClusterJob:
         finally:
             self._busy.release()
             self._run_early(self._early.ended())
+            if self.watch is not begun:
+                self._turns.run_later(self, 0.0, why="reconfigured")
 
     def reconfigured(self, watch: Watch) -> None:
         """Take new settings of the same cluster."""
