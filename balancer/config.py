@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from balancer.model.errors import InputError, Problem
 from balancer.policy.file_access import first_bytes, is_file, is_folder
@@ -62,15 +62,6 @@ def _pin(text: str) -> str:
     if len(digits) != _PIN_DIGITS or not all(digit in "0123456789abcdef" for digit in digits):
         raise ValueError("64 hexadecimal digits (SHA-256), colons allowed")
     return digits
-
-
-def _no_approvals(word: object) -> object:
-    if word == "manual":
-        raise ValueError(
-            "'observe', 'partial' or 'automatic'; 'manual' needs approvals, which this version does "
-            "not have"
-        )
-    return word
 
 
 FilePath = Annotated[Path, AfterValidator(_from_base)]
@@ -165,7 +156,7 @@ class Cluster(_Part):
 
     vcenter: Text
     name: Text
-    mode: Annotated[Mode, BeforeValidator(_no_approvals)] = Mode.OBSERVE
+    mode: Mode = Mode.OBSERVE
     policies: tuple[PolicyName, ...] = (DEFAULT_POLICY,)
     interval_s: PositiveSeconds = 300.0
     shortest_interval_s: PositiveSeconds = 60.0

@@ -88,15 +88,13 @@ def _diagnosed(
 def _wishes(config: "Config", vcenter: "VCenter") -> "Wishes":
     from balancer.assess.doctor import Wishes
     from balancer.assess.doctor_cluster import ClusterWish
-    from balancer.policy.mode import Mode
     from balancer.policy.types import Limits
 
     clusters = [cluster for cluster in config.clusters if cluster.vcenter == vcenter.name]
     ages = [config.policy_of(cluster).limits.snapshot_age_s for cluster in clusters]
     return Wishes(
         clusters=tuple(
-            ClusterWish(name=c.name, mode=c.mode.value, acts=c.mode is not Mode.OBSERVE)
-            for c in clusters
+            ClusterWish(name=c.name, mode=c.mode.value, acts=c.mode.acts) for c in clusters
         ),
         snapshot_age_s=min(ages, default=Limits().snapshot_age_s),
         allows_excess=vcenter.allow_excess_privileges,

@@ -8,7 +8,7 @@ import pytest
 from balancer.adapters.store.memory import MemoryStore
 from balancer.assess.demand import demand_of
 from balancer.collect import judge_quality
-from balancer.cycle import CycleReport, Site, plan_snapshot, run_cycle
+from balancer.cycle import CycleReport, plan_snapshot, run_cycle
 from balancer.execute import Tools
 from balancer.model.errors import PlanInvalid
 from balancer.model.events import CycleEnded, MoveEnded, PlanMade, SnapshotTaken
@@ -21,8 +21,10 @@ from balancer.model.snapshot import Drs, Snapshot
 from balancer.model.units import VmId
 from balancer.model.vm import Automation
 from balancer.plan import PlanSettings
+from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.mode import Mode
 from balancer.policy.types import Limits, Policy
+from balancer.site import Site
 from balancer.solver import Failure
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.fakes import FakeClock, RecordingEvents, ScriptedVCenter
@@ -43,7 +45,12 @@ class Stage:
     store: MemoryStore = field(default_factory=MemoryStore)
     events: RecordingEvents = field(default_factory=RecordingEvents)
     stop: Refusal | None = None
+    vm_modes: dict[VmId, Mode] = field(default_factory=dict)
     barred: Refusal | None = None
+
+    def in_force(self, snapshot: Snapshot) -> InForce:
+        now = self.vcenter.clock.now()
+        return mode_in_force(self.policy, self.mode, now, vm_modes=self.vm_modes)
 
     def cycle(self) -> CycleReport:
         tools = Tools(
@@ -59,7 +66,7 @@ class Stage:
         site = Site(
             cluster=self.vcenter.clusters()[0],
             policy=self.policy,
-            mode=self.mode,
+            in_force=self.in_force,
             settings=self.settings,
             tools=tools,
             barred=self.barred,

@@ -202,16 +202,6 @@ def test_several_policies_of_a_cluster_are_merged(tmp_path: Path) -> None:
             id="password in clear",
         ),
         pytest.param(
-            VCENTER + "clusters:\n- {vcenter: main, name: prod, mode: manual}\n",
-            [
-                (
-                    "4:37: clusters[0].mode: 'manual'; allowed: 'observe', 'partial' or 'automatic'; "
-                    "'manual' needs approvals, which this version does not have"
-                )
-            ],
-            id="manual mode",
-        ),
-        pytest.param(
             VCENTER + "clusters:\n- {vcenter: main, name: prod, mode: automatik}\n",
             [
                 (
