@@ -47,6 +47,16 @@ class PolicySet:
         self._made: dict[frozenset[str], Policy] = {}
         self.without_windows: Policy = self._policy(frozenset())
 
+    def __eq__(self, other: object) -> bool:
+        """Whether both say the same at every moment, and the same of where it is written."""
+        if not isinstance(other, PolicySet):
+            return NotImplemented
+        return (self._files, self.left_out) == (other._files, other.left_out)
+
+    def __hash__(self) -> int:
+        """Return a number that equal ones share."""
+        return hash(self.files)
+
     @property
     def files(self) -> tuple[str, ...]:
         """Return the files that count, in their order."""
