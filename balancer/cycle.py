@@ -121,9 +121,9 @@ def plan_snapshot(
     watch.lap("verify")
     if faults:
         raise PlanInvalid(f"plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}")
-    mode = in_force or mode_in_force(policy, Mode.AUTOMATIC, now, vm_modes=read.vm_modes)
-    limits = policy.limits
-    moves, waiting = admit(schedule.moves, need.snapshot, limits, rows, now=now, in_force=mode)
+    mode = in_force or mode_in_force(policy, Mode.AUTOMATIC, now)
+    mode, base = replace(mode, vm_modes=read.vm_modes), need.snapshot
+    moves, waiting = admit(schedule.moves, base, policy.limits, rows, now=now, in_force=mode)
     found = Findings(
         draft=draft, schedule=schedule, moves=moves, unfit=unfit, waiting=waiting, in_force=mode
     )
