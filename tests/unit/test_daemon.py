@@ -4,6 +4,7 @@ import logging
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 import pytest
 
@@ -15,13 +16,14 @@ from balancer.expose.health import Health
 from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.jobs import ClusterJob
 from balancer.model.errors import LoginRefused, SourceError, SourceUnreachable
-from balancer.model.reasons import Reason
+from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import VmId
 from balancer.policy.mode import Mode
 from balancer.policy.rule_types import VmMode
 from balancer.policy.selector import Selector
 from balancer.policy.types import Policy
+from balancer.policy.window_types import Effect, Window
 from balancer.ports import ClusterRef
 from balancer.watch import Link, Watch
 from tests.support.builders import host, snapshot, vm
@@ -266,3 +268,54 @@ def test_modes_of_single_vms_are_those_of_the_policy_in_force_now() -> None:
     job.reconfigured(other(scene, mode=Mode.AUTOMATIC, policies=Always(careful)))
 
     assert job.in_force(begun, snap).vm_modes == {VmId("vm-1"): Mode.PARTIAL}
+
+
+class Turns:
+    """What a job needs of the daemon, with a clock that is turned by hand; the next turn is an hour away."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.clock = FakeClock()
+        self.health = Health(self.clock, vcenters={}, loops={})
+        self.asked: list[tuple[float, str]] = []
+
+    def may_submit(self) -> Refusal | None:
+        return None
+
+    def run_later(self, job: ClusterJob, delay_s: float, *, why: str) -> None:
+        del job
+        self.asked.append((delay_s, why))
+
+    def is_before_next_turn(self, watch: Watch, delay_s: float) -> bool:
+        del watch
+        return delay_s < 3600.0
+
+    def next_turn(self, watch: Watch) -> datetime:
+        del watch
+        return self.clock.now() + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("cron", "asked"),
+    [("20 12 * * *", [(1200.0, "window")]), ("0 13 * * *", [])],
+    ids=["within the hour", "later"],
+)
+def test_a_window_that_opens_before_the_next_turn_has_a_cycle_of_its_own(
+    cron: str, asked: list[tuple[float, str]]
+) -> None:
+    turns = Turns()
+    vcenter = ScriptedVCenter(snapshot([host(1)], [vm(1, 1)]), turns.clock)
+    link = Link(name="vc1", inventory=vcenter, migrator=vcenter, close=lambda: None)
+    opens = Window(name="w", effect=Effect.ALLOW, cron=cron, duration_s=60.0)
+    watch = Watch(
+        name="prod",
+        link=link,
+        mode=Mode.AUTOMATIC,
+        policies=Always(Policy(windows=(opens,))),
+        interval_s=3600.0,
+    )
+    metrics = Metrics(turns.clock).for_cluster("vc1", "prod", policy=Policy(), mode=Mode.AUTOMATIC)
+
+    ClusterJob(watch, turns, metrics).run()
+
+    assert turns.asked == asked
