@@ -127,7 +127,13 @@ def plan_snapshot(
     mode, base = replace(mode, vm_modes=read.vm_modes), need.snapshot
     moves, waiting = admit(schedule.moves, base, policy.limits, rows, now=now, in_force=mode)
     found = Findings(
-        draft=draft, schedule=schedule, moves=moves, unfit=unfit, waiting=waiting, in_force=mode
+        draft=draft,
+        schedule=schedule,
+        moves=moves,
+        unfit=unfit,
+        waiting=waiting,
+        in_force=mode,
+        notes=read.notes,
     )
     plan_id = fingerprint(snapshot, policy, settings, VERSION)
     return conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)

@@ -12,6 +12,7 @@ from balancer.model.reasons import UNFIT, Refusal
 from balancer.model.rule import RuleType
 from balancer.model.units import HostId, Seconds, VmId, percent
 from balancer.policy.in_force import InForce
+from balancer.policy.resolved import Note
 from balancer.policy.types import Policy
 from balancer.rules.failover import Loss, losses
 from balancer.rules.placement import Ground, Placement
@@ -21,7 +22,10 @@ from balancer.rules.violations import violations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What the stages found: draft, schedule, the moves with their budgets, every refusal, and the mode."""
+    """What the stages found: draft, schedule, the moves with their budgets, every refusal, the mode.
+
+    `notes` are what is to be told of the policy on this snapshot.
+    """
 
     draft: Draft
     schedule: Schedule
@@ -29,6 +33,7 @@ class Findings:
     unfit: tuple[Refusal, ...]
     waiting: tuple[Refusal, ...]
     in_force: InForce
+    notes: tuple[Note, ...] = ()
 
 
 def conclude(
@@ -74,6 +79,7 @@ def conclude(
         makespan_ideal_seconds=schedule.makespan_ideal_seconds,
         stage_seconds=laps,
         incidents=draft.incidents,
+        notes=tuple(map(str, found.notes)),
         mode=found.in_force.mode.value,
         mode_because=found.in_force.because,
     )
