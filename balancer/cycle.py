@@ -120,9 +120,7 @@ def plan_snapshot(
     faults = verify(need, wanted, schedule.moves)
     watch.lap("verify")
     if faults:
-        raise PlanInvalid(
-            f"the plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}"
-        )
+        raise PlanInvalid(f"plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}")
     mode = in_force or mode_in_force(policy, Mode.AUTOMATIC, now)
     mode, base = replace(mode, vm_modes=read.vm_modes), need.snapshot
     moves, waiting = admit(schedule.moves, base, policy.limits, rows, now=now, in_force=mode)

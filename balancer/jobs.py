@@ -8,6 +8,7 @@ daemon's.
 import logging
 import secrets
 import threading
+from collections.abc import Mapping
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -26,9 +27,11 @@ from balancer.model.changes import Change
 from balancer.model.errors import BalancerError, SourceError
 from balancer.model.reasons import WITHHELD, Refusal
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import Seconds
+from balancer.model.units import Seconds, VmId
 from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.mode import Mode, most_careful
+from balancer.policy.resolve import resolve
+from balancer.policy.types import Policy
 from balancer.policy.windows import next_change
 from balancer.ports import Clock, ClusterRef, Store
 from balancer.site import Site
@@ -63,6 +66,21 @@ class Turns(Protocol):
         """Return when the cluster's next cycle is due."""
 
 
+class VmModes:
+    """The modes of single VMs, found once for each snapshot and policy: they are asked for before each move."""
+
+    def __init__(self) -> None:
+        self._known: tuple[Snapshot, Policy, Mapping[VmId, Mode]] | None = None
+
+    def of(self, snapshot: Snapshot, policy: Policy) -> Mapping[VmId, Mode]:
+        """Return the modes that a policy gives the VMs of a snapshot."""
+        known = self._known
+        if known is None or known[0] is not snapshot or known[1] is not policy:
+            known = snapshot, policy, resolve(snapshot, policy).vm_modes
+            self._known = known
+        return known[2]
+
+
 class ClusterJob:
     """The cycles of one cluster: never two at once, tried again with back-off after a failure.
 
@@ -81,12 +99,13 @@ class ClusterJob:
         self._barred: Refusal | None = None
         self._early = EarlyCycles(turns.clock, shortest_s=watch.shortest_interval_s)
         self._checks = ServerChecks()
+        self._vm_modes = VmModes()
 
     def run(self) -> None:
         """Run one cycle; every failure ends here, in the log and in the metrics."""
         if self._turns.may_submit() is not None or not self._busy.acquire(blocking=False):
             return
-        cycle_id = secrets.token_hex(4)
+        cycle_id, begun = secrets.token_hex(4), self.watch
         self._early.begun()
         self._metrics.cycle_scheduled(self._turns.next_turn(self.watch))
         try:
@@ -95,6 +114,8 @@ class ClusterJob:
         finally:
             self._busy.release()
             self._run_early(self._early.ended())
+            if self.watch is not begun:
+                self._turns.run_later(self, 0.0, why="reconfigured")
 
     def reconfigured(self, watch: Watch) -> None:
         """Take new settings of the same cluster."""
@@ -110,10 +131,11 @@ class ClusterJob:
         self._run_early(self._early.heard(changes))
 
     def in_force(self, begun: Watch, snapshot: Snapshot) -> InForce:
-        """Return what holds now for a cycle that began with `begun`."""
-        del snapshot
+        """Return what holds now for a cycle that began with `begun` and works on a snapshot."""
         now, watch = self._turns.clock.now(), self.watch
-        return mode_in_force(watch.policies.at(now), most_careful(begun.mode, watch.mode), now)
+        policy = watch.policies.at(now)
+        modes = self._vm_modes.of(snapshot, policy)
+        return mode_in_force(policy, most_careful(begun.mode, watch.mode), now, vm_modes=modes)
 
     def _run_early(self, delay_s: Seconds | None) -> None:
         """Run a cycle after the delay, unless the next regular one comes first."""

@@ -59,18 +59,6 @@ class Policies(Protocol):
         """Return the policy in force, with the settings of the windows that are open then."""
 
 
-@dataclass(frozen=True, slots=True)
-class Always:
-    """One policy for all times."""
-
-    policy: Policy
-
-    def at(self, when: datetime) -> Policy:
-        """Return the policy."""
-        del when
-        return self.policy
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
     """One cluster that the daemon works on, and everything its cycles are given.

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 import typer
 
 from balancer.model.snapshot import Snapshot, SourceKind
+from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 
 if TYPE_CHECKING:
@@ -60,6 +61,16 @@ def read_policy_facts(
         chosen = chosen.model_copy(update={"policies": tuple(policies)})
     composed = settings.policies_of(chosen)
     return read_cluster(settings, chosen), composed
+
+
+def configured_mode(config: Path | None, cluster: str | None) -> Mode:
+    """Return the mode of the cluster that the options name; automatic for a snapshot file, which has none."""
+    if config is None:
+        return Mode.AUTOMATIC
+    from balancer.cli.source import chosen_cluster
+    from balancer.config import load_config
+
+    return chosen_cluster(load_config(config), cluster).mode
 
 
 def _vcenter_of(snapshot: Snapshot) -> str | None:
