@@ -191,4 +191,5 @@ def _quiet(need: Need, policy: Policy) -> str:
         return f"a host is above its contention threshold, but no move would help ({trigger})"
     if need.wants_balance and policy.goals.balance:
         return f"no move is worth its price ({trigger})"
-    return f"nothing to do: {trigger}; no host is above its contention threshold"
+    rest = "; no further host can be emptied" if policy.goals.consolidation else ""
+    return f"nothing to do: {trigger}; no host is above its contention threshold{rest}"
