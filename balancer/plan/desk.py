@@ -12,6 +12,7 @@ import numpy as np
 
 from balancer.model.goal import Goal
 from balancer.model.plan import MoveReason
+from balancer.model.reasons import Refusal
 from balancer.plan.codes import Bools, Codes, Floats, Ints, first_refusal
 from balancer.plan.encode import DYNAMIC
 from balancer.plan.ledger import Ledger
@@ -45,6 +46,7 @@ class Desk:
         self.open: Bools = np.ones(len(problem.hosts), dtype=bool)
         """Hosts that moves for load's sake may use in the stage at work, (H,)."""
         self.taken_back: set[tuple[int, ...]] = set()  # so that a host may fail
+        self.refused: list[Refusal] = []  # aims that were given up as a whole
         self.wide_costs = wide_cost(problem)
         self._masks: Masks | None = None
         self.start_masks = Masks(problem, problem.at)

@@ -25,7 +25,7 @@ def write_draft(desk: Desk, stuck: Sequence[Task], patience: Patience, watch: St
     """
     moves = tuple(_moves(desk))
     conflicts, refusals = unmet(desk, stuck, patience) if stuck else ((), ())
-    refusals = (*refusals, *failover.refusals(desk), *grouped(desk))
+    refusals = (*refusals, *failover.refusals(desk), *desk.refused[:1], *grouped(desk))
     watch.lap("draft")
     return Draft(moves=moves, conflicts=conflicts, refusals=refusals, stage_seconds=watch.laps)
 

@@ -18,6 +18,7 @@ from balancer.model.plan import Draft, MoveReason
 from balancer.model.stopwatch import Stopwatch
 from balancer.model.units import Seconds
 from balancer.plan.amends import mend_should_rules
+from balancer.plan.benefit import Levelling
 from balancer.plan.codes import Bools
 from balancer.plan.conflict_set import Patience
 from balancer.plan.consolidate import consolidate, in_use, is_half_emptied, without_consolidation
@@ -178,7 +179,9 @@ class _Run:
         wanted = is_first and desk.problem.need.wants_balance
         if self.may_level and (wanted or spread > policy.thresholds.balance_trigger):
             with desk.working_for(Goal.BALANCE):
+                levelling = Levelling(desk)
                 self._level(policy.thresholds.balance_target)
+                levelling.undo_if_too_little()
         if policy.goals.vm_count:
             with desk.working_for(Goal.VM_COUNT):
                 even_out(desk)
