@@ -1,7 +1,7 @@
 """How long selectors and rules take on a large cluster: `python -m tests.bench.policy_bench [VMS]`.
 
-Prints a table of processor time, never fails on it. 200 rules: every kind of selector, the dear ones (patterns that begin
-with a wildcard, regular expressions) as often as the cheap ones.
+Prints a table of processor time, never fails on it. 200 rules: every kind of selector, the dear ones
+(patterns that begin with a wildcard, regular expressions) as often as the cheap ones.
 """
 
 import sys
