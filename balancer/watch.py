@@ -5,6 +5,7 @@ Owns these values and nothing that runs. Put together by the daemon's compositio
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Protocol
 
 from balancer.model.changes import Change
@@ -51,14 +52,24 @@ class Link:
     changes: Changes | None = None
 
 
+class Policies(Protocol):
+    """The policy of a cluster at each instant. Equal ones give equal policies."""
+
+    def at(self, when: datetime) -> Policy:
+        """Return the policy in force, with the settings of the windows that are open then."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Watch:
-    """One cluster that the daemon works on, and everything its cycles are given."""
+    """One cluster that the daemon works on, and everything its cycles are given.
+
+    `mode` is the configured one.
+    """
 
     name: str
     link: Link
     mode: Mode
-    policy: Policy
+    policies: Policies
     interval_s: Seconds
     shortest_interval_s: Seconds = 60.0
     settings: PlanSettings = field(default_factory=PlanSettings)

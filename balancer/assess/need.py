@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from balancer.assess.demand import cpu_figure, demand_of
+from balancer.assess.demand import demand_of, has_cpu_figure
 from balancer.model.need import Holds, Need
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
@@ -23,11 +23,12 @@ from balancer.rules.placement import Ground, Placement
 def assess(snapshot: Snapshot, policy: Policy, holds: Holds) -> Need:
     """Read a snapshot with a policy. `holds` gains the VMs whose CPU demand is not known.
 
-    Imbalance and contention are measured over the serving hosts as the VMs stand in the snapshot.
+    Contention is measured over the serving hosts as the VMs stand in the snapshot, imbalance over the same
+    or, where the policy empties hosts, over those of them that run VMs.
     """
     demand = demand_of(snapshot, policy)
-    hosts = Placement(Ground(snapshot, policy, demand)).host_arrays()
-    spread = imbalance(hosts)
+    placement = Placement(Ground(snapshot, policy, demand))
+    hosts, spread = placement.host_arrays(), imbalance(placement.levelled_arrays())
     return Need(
         snapshot=snapshot,
         demand=demand,
@@ -48,6 +49,6 @@ def _with_unmeasured(snapshot: Snapshot, holds: Holds) -> Mapping[VmId, Refusal]
     unmeasured = {
         vm.id: Refusal.of(Reason.NO_DEMAND_DATA, f"no CPU figure for {vm.name}", vm=vm.id)
         for vm in snapshot.running_vms
-        if cpu_figure(vm) is None
+        if not has_cpu_figure(vm)
     }
     return MappingProxyType({**unmeasured, **holds.vms})

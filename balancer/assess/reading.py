@@ -1,4 +1,4 @@
-"""From facts and the journal to what a plan starts from: goals that the facts allow, holds, need."""
+"""From facts and the journal to what a plan starts from: rules, goals that the facts allow, holds, need."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
@@ -12,21 +12,26 @@ from balancer.model.outcome import JournalRow
 from balancer.model.reasons import Refusal
 from balancer.model.snapshot import InFlight, Snapshot
 from balancer.model.units import VmId
+from balancer.policy.resolved import Resolved
 from balancer.policy.types import Policy
 
 
 def read_need(
-    snapshot: Snapshot,
+    resolved: Resolved,
     policy: Policy,
     *,
     unfit: Sequence[Refusal],
     rows: Sequence[JournalRow],
     now: datetime,
 ) -> tuple[Need, Policy]:
-    """Return the need and the policy without the goals for which the facts are unfit."""
+    """Return the need and the policy without the goals for which the facts are unfit.
+
+    `resolved` is the snapshot as this policy reads it; `unfit` are all reasons why it is fit for less.
+    """
     wanted = replace(policy, goals=fit_goals(policy.goals, unfit))
-    holds = holds_from(snapshot, rows, policy.limits, now=now)
-    return assess(with_open_moves(snapshot, rows), wanted, holds), wanted
+    holds = holds_from(resolved.snapshot, rows, policy.limits, now=now)
+    holds = replace(holds, excluded=resolved.excluded)
+    return assess(with_open_moves(resolved.snapshot, rows), wanted, holds), wanted
 
 
 def with_open_moves(snapshot: Snapshot, rows: Iterable[JournalRow]) -> Snapshot:

@@ -73,7 +73,7 @@ def _diagnosed(
     from balancer.assess.doctor import judge, not_examined
     from balancer.config import file_problems
 
-    wishes = _wishes(config, vcenter)
+    wishes = _wishes(config, vcenter, now)
     problems = file_problems(config.model_copy(update={"vcenters": (vcenter,)}))
     if problems:
         address = f"{vcenter.host}:{vcenter.port}"
@@ -85,18 +85,16 @@ def _diagnosed(
     return judge(checkup, wishes, now=now)
 
 
-def _wishes(config: "Config", vcenter: "VCenter") -> "Wishes":
+def _wishes(config: "Config", vcenter: "VCenter", now: "datetime") -> "Wishes":
     from balancer.assess.doctor import Wishes
     from balancer.assess.doctor_cluster import ClusterWish
-    from balancer.policy.mode import Mode
     from balancer.policy.types import Limits
 
     clusters = [cluster for cluster in config.clusters if cluster.vcenter == vcenter.name]
-    ages = [config.policy_of(cluster).limits.snapshot_age_s for cluster in clusters]
+    ages = [config.policies_of(cluster).at(now).limits.snapshot_age_s for cluster in clusters]
     return Wishes(
         clusters=tuple(
-            ClusterWish(name=c.name, mode=c.mode.value, acts=c.mode is not Mode.OBSERVE)
-            for c in clusters
+            ClusterWish(name=c.name, mode=c.mode.value, acts=c.mode.acts) for c in clusters
         ),
         snapshot_age_s=min(ages, default=Limits().snapshot_age_s),
         allows_excess=vcenter.allow_excess_privileges,

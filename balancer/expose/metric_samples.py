@@ -76,7 +76,9 @@ def vm_class_samples(snapshot: Snapshot, cooling: frozenset[VmId]) -> Iterator[S
 
 
 def plan_samples(plan: Plan) -> Iterator[Sample]:
-    """Yield what the newest plan intends and predicts."""
+    """Yield what the newest plan intends and predicts, and the mode in force when it was made."""
+    for mode in Mode:
+        yield Sample("balancer_cluster_mode_in_force", (mode.value,), float(mode == plan.mode))
     moves = Counter(MOVE_REASONS[move.reason] for move in plan.moves)
     for word in sorted(set(MOVE_REASONS.values())):
         yield Sample("balancer_plan_moves", (word,), moves[word])

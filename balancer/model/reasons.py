@@ -32,6 +32,7 @@ class Reason(StrEnum):
     CONSOLIDATING = "consolidating"
     LATENCY_SENSITIVE_PINNED = "latency_sensitive_pinned"
     NO_DEMAND_DATA = "no_demand_data"
+    EXCLUDED = "excluded"
     # the pair of VM and host
     SOURCE_HOST_STATE = "source_host_state"
     TARGET_HOST_STATE = "target_host_state"
@@ -84,12 +85,15 @@ class Reason(StrEnum):
     GOAL_OFF = "goal_off"
     # the whole cluster
     OBSERVE_MODE = "observe_mode"
+    NOT_APPROVED = "not_approved"
+    WINDOW_CLOSED = "window_closed"
     DRS_AUTOMATED = "drs_automated"
     EXCESS_PRIVILEGES = "excess_privileges"
     SNAPSHOT_STALE = "snapshot_stale"
     SNAPSHOT_PARTIAL = "snapshot_partial"
     OBJECTS_MISSING = "objects_missing"
     PERMISSION_HOLES = "permission_holes"
+    FACTS_UNKNOWN = "facts_unknown"
     CLOCK_OFF = "clock_off"
     HOSTS_LOST = "hosts_lost"
     STOPPING = "stopping"

@@ -7,14 +7,16 @@ the business of `plan.stay`.
 from balancer.model.insight import PRICE, Gate, TargetInsight, VmInsight
 from balancer.model.need import Need
 from balancer.model.plan import Plan
-from balancer.model.reasons import Refusal
+from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import HostId, VmId
 from balancer.plan.gate_names import FAILOVER, HOLD, THRESHOLD
+from balancer.plan.problem import COUNT
 from balancer.plan.resting import explain_resting
 from balancer.plan.scene import Outlook, Scene, outlook
 from balancer.plan.stay import Staying, why_it_stays
 from balancer.policy.types import Policy
 from balancer.rules.cautions import cautions
+from balancer.rules.exclusion import LOAD_GOALS, MANDATORY_GOALS, excluded_from_all
 from balancer.rules.judge import ALL_LAWS
 
 
@@ -97,11 +99,23 @@ def _gates(scene: Scene, now: Outlook, after: Outlook, host: int) -> tuple[Gate,
 
 
 def _hold(scene: Scene, view: Outlook, target: HostId) -> Refusal | None:
-    """Return what time and experience say against moving the VMs to a host."""
+    """Return what exclusions, time and experience say against moving the VMs to a host."""
     holds = scene.need.holds
     ids = [scene.problem.vms[vm].id for vm in view.movers]
     pins = [holds.pinned[vm] for vm in ids if vm in holds.pinned]
     stays = [] if view.is_duty else [holds.vms[vm] for vm in ids if vm in holds.vms]
+    goals = MANDATORY_GOALS if view.is_duty else LOAD_GOALS
+    left = [why for vm in ids if (why := excluded_from_all(holds, vm, goals))]
     pairs = [holds.pairs[vm, target] for vm in ids if (vm, target) in holds.pairs]
     targets = [holds.targets[target]] if target in holds.targets else []
-    return next(iter([*pins, *stays, *targets, *pairs]), None)
+    targets += [] if view.is_duty else _kept_empty(scene, view, target)
+    return next(iter([*pins, *left, *stays, *targets, *pairs]), None)
+
+
+def _kept_empty(scene: Scene, view: Outlook, target: HostId) -> list[Refusal]:
+    """Return a refusal where the policy empties hosts and this one runs no VM."""
+    count = view.ledger.load[scene.problem.host_at[target], COUNT]
+    if not scene.policy.goals.consolidation or count > 0:
+        return []
+    name = scene.need.snapshot.host_by_id[target].name
+    return [Refusal.of(Reason.NOT_NEEDED, f"{name} runs no VM and is kept so", host=target)]

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 
 from balancer.model.reasons import Reason, Refusal
+from balancer.model.units import VmId
 from balancer.plan.codes import reason_of
 from balancer.plan.desk import Desk
 
@@ -34,6 +35,7 @@ def grouped(desk: Desk) -> tuple[Refusal, ...]:
     holds = desk.problem.need.holds
     for refusal in (*holds.vms.values(), *holds.pinned.values()):
         vms[refusal.reason] += 1
+    vms.update(+_excluded(desk))
     stay = [
         _counted(reason, vms[reason], "VM that stays", "VMs that stay") for reason in sorted(vms)
     ]
@@ -44,6 +46,14 @@ def grouped(desk: Desk) -> tuple[Refusal, ...]:
         for reason in sorted(pairs)
     ]
     return (*stay, *out)
+
+
+def _excluded(desk: Desk) -> Counter[Reason]:
+    """Return how many running VMs a rule or tag excludes from some goal; each counts once."""
+    left: set[VmId] = set()
+    for vms in desk.problem.need.holds.excluded.values():
+        left.update(vm for vm, why in vms.items() if why.reason is Reason.EXCLUDED)
+    return Counter({Reason.EXCLUDED: len(left & desk.problem.vm_at.keys())})
 
 
 def _counted(reason: Reason, count: int, one: str, many: str) -> Refusal:

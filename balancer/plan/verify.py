@@ -8,9 +8,11 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from balancer.model.need import Need
-from balancer.model.plan import Move
+from balancer.model.plan import Move, MoveReason
 from balancer.model.units import MoveId, VmId
 from balancer.policy.types import Policy
+from balancer.rules.consolidation import half_emptied, strained
+from balancer.rules.exclusion import left_alone
 from balancer.rules.failover import lost_by_choice
 from balancer.rules.judge import judge_move
 from balancer.rules.placement import Candidate, Ground, Placement
@@ -20,12 +22,13 @@ from balancer.rules.standing import Scale
 def verify(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
     """Return what is wrong with a plan, in sentences; empty where it is sound.
 
-    Checked: order and references; every move at its wave, with all others of the wave and the running
-    migrations of others begun (so that each arrival counts before any departure); no prefix of waves
-    worse than the start. While a mandatory move is still to come only the laws count: room that is made
-    for an evacuation may cost balance. After the last wave, whether host failures can still be survived.
+    Checked: order and references; whether a goal moves a VM that is left alone for it; every move at its
+    wave, with all others of the wave and the running migrations of others begun (so that each arrival
+    counts before any departure); no prefix of waves worse than the start. While a mandatory move is still
+    to come only the laws count: room that is made for an evacuation may cost balance. After the last wave,
+    whether host failures can still be survived, and whether hosts that were to be emptied are empty.
     """
-    problems = _check_form(need, moves)
+    problems = _check_form(need, moves) or _check_exclusions(need, policy, moves)
     if problems:
         return problems
     return _replay(need, policy, moves)
@@ -53,6 +56,16 @@ def _check_form(need: Need, moves: Sequence[Move]) -> tuple[str, ...]:
     return tuple(found)
 
 
+def _check_exclusions(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
+    evens = policy.goals.vm_count
+    judged = [(m, left_alone(need.holds, m.vm, m.reason, evens_counts=evens)) for m in moves]
+    return tuple(
+        f"{move.id} moves {move.vm_name} for {move.reason}, for which it is left alone: {refusal}"
+        for move, refusal in judged
+        if refusal is not None
+    )
+
+
 def _replay(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
     ground = Ground(need.snapshot, policy, need.demand)
     ahead, placement = Placement(ground), Placement(ground)
@@ -75,7 +88,7 @@ def _replay(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...
             return (
                 f"after wave {number} the cluster would be worse than at the start: {now}, {start}",
             )
-    return _check_failover(need, policy, moves)
+    return _check_failover(need, policy, moves) + _check_consolidation(need, policy, moves)
 
 
 def _check_failover(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
@@ -83,6 +96,15 @@ def _check_failover(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[
         f"after the plan {loss.vm} would find no host if {loss.host} failed"
         for loss in lost_by_choice(need, policy, moves)
     )
+
+
+def _check_consolidation(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
+    asked = policy.goals.consolidation or MoveReason.CONSOLIDATE not in {m.reason for m in moves}
+    found = [] if asked else ["the policy does not empty hosts, and the plan does"]
+    halves = half_emptied(need, policy, moves)
+    found += [f"the plan is to empty {host} and leaves VMs on it" for host in halves]
+    over = strained(need, policy, moves)
+    return (*found, *(f"emptying hosts brings {host} above a threshold" for host in over))
 
 
 def _check_wave(

@@ -88,7 +88,7 @@ def _vms(id_: VmId, hosts: list[HostId]) -> st.SearchStrategy[Vm]:
         *("memory_shares", "cpu_demand_stddev_mhz", "swap_in_mbps", "network_mbps"),
         *("storage_committed_mib", "storage_uncommitted_mib"),
     ]
-    texts = ["uuid", "resource_pool", "folder", "min_evc_mode", "evc_mode"]
+    texts = ["uuid", "resource_pool", "folder", "guest_os", "min_evc_mode", "evc_mode"]
     disk = st.builds(
         Disk,
         datastore=st.sampled_from(["datastore-1", "datastore-2"]),
