@@ -27,6 +27,7 @@ from balancer.model.stopwatch import Stopwatch
 from balancer.plan import PlanSettings, make_draft, only_mandatory
 from balancer.plan.verify import verify
 from balancer.policy.mode import Mode
+from balancer.policy.resolve import resolve
 from balancer.policy.types import Policy
 from balancer.ports import ClusterRef
 from balancer.rules.failover import lost_by_choice
@@ -111,9 +112,10 @@ def plan_snapshot(
     Raises:
         PlanInvalid: the plan did not pass the independent check.
     """
-    now, watch = snapshot.taken_at, Stopwatch()
-    unfit = judge_quality(snapshot, policy.limits, now=now) if unfit is None else tuple(unfit)
-    need, wanted = read_need(snapshot, policy, unfit=unfit, rows=rows, now=now)
+    now, watch, resolved = snapshot.taken_at, Stopwatch(), resolve(snapshot, policy)
+    gates = judge_quality(snapshot, policy.limits, now=now) if unfit is None else unfit
+    unfit = (*gates, *resolved.unfit)
+    need, wanted = read_need(resolved, policy, unfit=unfit, rows=rows, now=now)
     watch.lap("assess")
     draft, schedule = _find_way(need, wanted, settings, watch)
     faults = verify(need, wanted, schedule.moves)

@@ -1,4 +1,7 @@
-"""Which goals facts are fit for: none when stale or partial, only the mandatory ones when hosts are lost."""
+"""Which goals facts are fit for: none when stale or partial, only the mandatory ones when hosts are lost.
+
+Where it is not known what a must of the policy speaks of, evacuations alone: they are asked for by people.
+"""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -12,6 +15,8 @@ def fit_goals(goals: Goals, unfit: Sequence[Refusal]) -> Goals:
     reasons = {refusal.reason for refusal in unfit}
     if reasons & UNFIT:
         return Goals(evacuation=False, rules=False, contention=False, balance=False)
+    if Reason.FACTS_UNKNOWN in reasons:
+        return Goals(evacuation=goals.evacuation, rules=False, contention=False, balance=False)
     if Reason.HOSTS_LOST in reasons:
         return replace(goals, contention=False, balance=False, vm_count=False)
     return goals

@@ -168,6 +168,12 @@ _RUN_ROWS: tuple[Row, ...] = (
         "Give the account the Read-only role on the vCenter's root, propagating.",
     ),
     (
+        Reason.FACTS_UNKNOWN,
+        "rules that cannot be told",
+        "A must of the policy speaks of tags or guest systems that are not known: only evacuations are made.",
+        "The detail says what is not known; mend that, or write the rule with other words.",
+    ),
+    (
         Reason.CLOCK_OFF,
         "clocks disagree",
         "vCenter's clock and ours are too far apart, or one of them has jumped since the last cycle.",

@@ -88,6 +88,7 @@ class Reason(StrEnum):
     SNAPSHOT_PARTIAL = "snapshot_partial"
     OBJECTS_MISSING = "objects_missing"
     PERMISSION_HOLES = "permission_holes"
+    FACTS_UNKNOWN = "facts_unknown"
     CLOCK_OFF = "clock_off"
     HOSTS_LOST = "hosts_lost"
     STOPPING = "stopping"

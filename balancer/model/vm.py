@@ -143,6 +143,7 @@ class Vm:
     memory_shares: float | None = None
     resource_pool: str | None = None
     folder: str | None = None
+    guest_os: str | None = None
     min_evc_mode: str | None = None
     evc_mode: str | None = None
     hardware_version: int | None = None

@@ -44,14 +44,27 @@ def load_policies(
     Raises:
         InputError: every problem of every file, with file, line and column.
     """
+    return policy_from(
+        _Merged(read_policies(names_or_paths, folders=folders, base=base)).document()
+    )
+
+
+def read_policies(
+    names_or_paths: Sequence[str], *, folders: Sequence[Path] = (), base: Path | None = None
+) -> tuple[YamlFile, ...]:
+    """Return the named files, checked one by one and together; see `compose.load_policy_set`.
+
+    Raises:
+        InputError: every problem of every file, with file, line and column.
+    """
     wanted = list(names_or_paths) or [DEFAULT_POLICY]
     read = [_read(name, folders, base) for name in wanted]
-    merged = _Merged([one for one in read if isinstance(one, YamlFile)])
-    contradictions = merged.contradictions()
+    files = tuple(one for one in read if isinstance(one, YamlFile))
+    contradictions = _Merged(files).contradictions()
     problems = [problem for one in read for problem in _problems(one, contradictions)]
     if problems:
         raise InputError(f"policy {' + '.join(wanted)}", tuple(dict.fromkeys(problems)))
-    return policy_from(merged.document())
+    return files
 
 
 def _read(name: str, folders: Sequence[Path], base: Path | None) -> YamlFile | InputError:
