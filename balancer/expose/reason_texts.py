@@ -133,9 +133,21 @@ _RUN_ROWS: tuple[Row, ...] = (
     # the whole cluster
     (
         Reason.OBSERVE_MODE,
-        "cluster is observed only",
-        "The cluster's mode is observe: plans are made and shown, nothing is moved.",
-        "Set the cluster's mode to partial or automatic.",
+        "held back by the mode",
+        "The mode in force is observe (nothing is moved) or partial (only evacuations and rule repairs are).",
+        "Set the mode of the cluster, the policy or the VM to partial or automatic.",
+    ),
+    (
+        Reason.NOT_APPROVED,
+        "not approved",
+        "The mode in force is manual: plans are made and shown, nothing is moved that nobody approved.",
+        "Set the mode of the cluster, the policy or the VM to partial or automatic.",
+    ),
+    (
+        Reason.WINDOW_CLOSED,
+        "outside of the policy's windows",
+        "The policy's windows do not allow it now; the detail names the window and when that changes.",
+        "Wait, or change the windows of the policy.",
     ),
     (
         Reason.DRS_AUTOMATED,

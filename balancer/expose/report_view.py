@@ -52,6 +52,8 @@ CONTAINED = "The plan keeps what was found without it and was checked like any o
 _OF_THE_CLUSTER = frozenset(
     {
         Reason.OBSERVE_MODE,
+        Reason.NOT_APPROVED,
+        Reason.WINDOW_CLOSED,
         Reason.DRS_AUTOMATED,
         *UNFIT,
         Reason.HOSTS_LOST,

@@ -83,6 +83,8 @@ class Reason(StrEnum):
     GOAL_OFF = "goal_off"
     # the whole cluster
     OBSERVE_MODE = "observe_mode"
+    NOT_APPROVED = "not_approved"
+    WINDOW_CLOSED = "window_closed"
     DRS_AUTOMATED = "drs_automated"
     SNAPSHOT_STALE = "snapshot_stale"
     SNAPSHOT_PARTIAL = "snapshot_partial"

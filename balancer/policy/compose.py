@@ -22,6 +22,7 @@ from balancer.policy.strict_yaml import YamlFile
 from balancer.policy.types import Policy
 from balancer.policy.unchecked import entries, mapping, text, texts
 from balancer.policy.window_types import Window
+from balancer.policy.windows import open_windows
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +75,7 @@ class PolicySet:
         return tuple(self._merged(frozenset()).conflicts)
 
     def _open(self, when: datetime) -> frozenset[str]:
-        return frozenset(window.name for window in _open_windows(self.windows, when))
+        return frozenset(window.name for window in open_windows(self.windows, when))
 
     def _merged(self, opened: frozenset[str]) -> Merged:
         merged = Merged()
@@ -166,7 +167,3 @@ def _head(files: Sequence[YamlFile]) -> dict[str, object]:
     given = [mapping(file.data) for file in files]
     keys = ("apiVersion", "kind", "name", "description")
     return {key: data[key] for data in given for key in keys if key in data}
-
-
-def _open_windows(windows: Iterable[Window], when: datetime) -> tuple[Window, ...]:
-    return ()

@@ -20,6 +20,7 @@ from balancer.policy.typed_document import place, typed
 from balancer.policy.types import Limits, Policy, Thresholds
 from balancer.policy.unchecked import mapping
 from balancer.policy.window_document import window_mistakes
+from balancer.policy.window_settings import Ordered, settings_mistakes
 
 DEFAULT_POLICY = "balanced"
 SITE_FOLDER = Path("/etc/balancer/policies")
@@ -60,8 +61,8 @@ def read_policies(
     wanted = list(names_or_paths) or [DEFAULT_POLICY]
     read = [_read(name, folders, base) for name in wanted]
     files = tuple(one for one in read if isinstance(one, YamlFile))
-    contradictions = _Merged(files).contradictions()
-    problems = [problem for one in read for problem in _problems(one, contradictions)]
+    merged = _Merged(files)
+    problems = [problem for one in read for problem in _problems(one, merged)]
     if problems:
         raise InputError(f"policy {' + '.join(wanted)}", tuple(dict.fromkeys(problems)))
     return files
@@ -74,9 +75,7 @@ def _read(name: str, folders: Sequence[Path], base: Path | None) -> YamlFile | I
         return err
 
 
-def _problems(
-    read: YamlFile | InputError, contradictions: Sequence["_Contradiction"]
-) -> tuple[Problem, ...]:
+def _problems(read: YamlFile | InputError, merged: "_Merged") -> tuple[Problem, ...]:
     if isinstance(read, InputError):
         return read.problems
     try:
@@ -84,9 +83,10 @@ def _problems(
             read,
             PolicyDocument,
             also=[
-                *(each.mistake for each in contradictions if each.file is read),
+                *(each.mistake for each in merged.contradictions() if each.file is read),
                 *rule_mistakes(read.data),
                 *window_mistakes(read.data),
+                *settings_mistakes(read.data, _ORDERS, merged.number),
             ],
         )
     except InputError as err:
@@ -191,7 +191,7 @@ class _Merged:
         return [found for order in _ORDERS for found in self._contradiction(order)]
 
     def _contradiction(self, order: _Order) -> Iterator[_Contradiction]:
-        low, high = self._number(order, order.low), self._number(order, order.high)
+        low, high = self.number(order, order.low), self.number(order, order.high)
         if low is None or high is None or order.holds(low, high):
             return
         sides, words = [(order.low, low), (order.high, high)], order.words
@@ -206,7 +206,8 @@ class _Merged:
         )
         yield _Contradiction(file=self._files[order.section, name], mistake=mistake)
 
-    def _number(self, order: _Order, name: str) -> float | None:
+    def number(self, order: Ordered, name: str) -> float | None:
+        """Return a setting as it is given or its default, None where it is no number."""
         default = getattr(_DEFAULTS[order.section], name)
         value = mapping(self._settings.get(order.section)).get(name, default)
         return value if isinstance(value, int | float) and not isinstance(value, bool) else None
