@@ -10,16 +10,16 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from balancer.model.errors import InputError, Problem
+from balancer.policy.compose import PolicySet, load_policy_set
 from balancer.policy.file_access import first_bytes, is_file, is_folder
-from balancer.policy.load import DEFAULT_POLICY, load_policies
+from balancer.policy.load import DEFAULT_POLICY
 from balancer.policy.mode import Mode
 from balancer.policy.problems import Loc, Mistake, closest, nearest, plain, shown
 from balancer.policy.strict_yaml import read_yaml
 from balancer.policy.typed_document import typed
-from balancer.policy.types import Policy
 from balancer.policy.unchecked import entries, known, mapping, text, texts
 
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
@@ -62,15 +62,6 @@ def _pin(text: str) -> str:
     if len(digits) != _PIN_DIGITS or not all(digit in "0123456789abcdef" for digit in digits):
         raise ValueError("64 hexadecimal digits (SHA-256), colons allowed")
     return digits
-
-
-def _no_approvals(word: object) -> object:
-    if word == "manual":
-        raise ValueError(
-            "'observe', 'partial' or 'automatic'; 'manual' needs approvals, which this version does "
-            "not have"
-        )
-    return word
 
 
 FilePath = Annotated[Path, AfterValidator(_from_base)]
@@ -141,6 +132,7 @@ class VCenter(_Part):
     pool_size: Annotated[int, Field(ge=1, le=64)] = 8
     change_hints: bool = True
     read_tags: bool = True
+    allow_excess_privileges: bool = False
 
     def user(self) -> str:
         """Return the user name, read anew where it comes from a file.
@@ -164,7 +156,7 @@ class Cluster(_Part):
 
     vcenter: Text
     name: Text
-    mode: Annotated[Mode, BeforeValidator(_no_approvals)] = Mode.OBSERVE
+    mode: Mode = Mode.OBSERVE
     policies: tuple[PolicyName, ...] = (DEFAULT_POLICY,)
     interval_s: PositiveSeconds = 300.0
     shortest_interval_s: PositiveSeconds = 60.0
@@ -206,13 +198,18 @@ class Config(_Part):
         """Return the vCenter that a cluster of this configuration belongs to."""
         return next(vcenter for vcenter in self.vcenters if vcenter.name == cluster.vcenter)
 
-    def policy_of(self, cluster: Cluster) -> Policy:
-        """Return the policy of a cluster, read anew.
+    def policies_of(self, cluster: Cluster) -> PolicySet:
+        """Return the policies of a cluster, read anew.
 
         Raises:
             InputError: a policy file is wrong (it was right when the configuration was loaded).
         """
-        return load_policies(cluster.policies, folders=self.policy_folders)
+        return load_policy_set(
+            cluster.policies,
+            folders=self.policy_folders,
+            vcenter=cluster.vcenter,
+            cluster=cluster.name,
+        )
 
     @property
     def policy_folders(self) -> tuple[Path, ...]:
@@ -318,10 +315,16 @@ def _policy_mistakes(data: object, base: Path) -> Iterator[Mistake]:
         asked = tuple(name for name in names if _is_path(name) or not is_lost)
         if not asked or asked in told:
             continue
-        told.add(asked)
         try:
-            load_policies(asked, folders=(folder,) if folder else (), base=base)
+            load_policy_set(
+                asked,
+                folders=(folder,) if folder else (),
+                base=base,
+                vcenter=text(cluster, "vcenter") or None,
+                cluster=text(cluster, "name") or None,
+            )
         except InputError as err:
+            told.add(asked)
             yield from _passed_on(("clusters", index, "policies"), err)
 
 

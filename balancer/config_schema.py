@@ -32,6 +32,7 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "VCenter.full_read_every_s": "Longest age in seconds of what seldom changes.",
         "VCenter.pool_size": "Most connections of one session at a time.",
         "VCenter.change_hints": "Let the vCenter tell of changes between cycles.",
+        "VCenter.allow_excess_privileges": "Move VMs even with an account that may do much more.",
         "VCenter.read_tags": "Read vSphere tags through the REST API.",
         "Tls.ca_file": "PEM file; trust the authorities in it instead of the system's.",
         "Tls.thumbprint_sha256": "Trust this one certificate: 64 hexadecimal digits, colons allowed.",
@@ -63,7 +64,7 @@ def config_schema() -> dict[str, object]:
     schema = Config.model_json_schema(by_alias=True)
     for name, part in [("Config", schema), *schema["$defs"].items()]:
         for key, setting in part.get("properties", {}).items():
-            setting["description"] = DESCRIPTIONS[f"{name}.{key}"]
+            setting |= {"description": DESCRIPTIONS.get(f"{name}.{key}", "")}
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "balancer/config.v1.schema.json",

@@ -5,10 +5,13 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from balancer.assess.state import measure
+from balancer.model.goal import Goal
 from balancer.model.need import Need
 from balancer.model.plan import Conflict, Draft, Move, Plan, PlanStatus, Schedule, Violation
 from balancer.model.reasons import UNFIT, Refusal
+from balancer.model.rule import RuleType
 from balancer.model.units import HostId, Seconds, VmId, percent
+from balancer.policy.in_force import InForce
 from balancer.policy.types import Policy
 from balancer.rules.failover import Loss, losses
 from balancer.rules.placement import Ground, Placement
@@ -18,13 +21,14 @@ from balancer.rules.violations import violations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What the stages found: draft, schedule, the moves with their budgets, and every refusal."""
+    """What the stages found: draft, schedule, the moves with their budgets, every refusal, and the mode."""
 
     draft: Draft
     schedule: Schedule
     moves: tuple[Move, ...]
     unfit: tuple[Refusal, ...]
     waiting: tuple[Refusal, ...]
+    in_force: InForce
 
 
 def conclude(
@@ -41,7 +45,8 @@ def conclude(
     before, lost_before = measure(placement), {loss.host for loss in losses(placement)}
     for move in found.moves:
         placement.move(move.vm, move.target)
-    conflicts = (*found.draft.conflicts, *_unnamed(policy, found.draft.conflicts, placement))
+    unnamed = _unnamed(need, policy, found.draft.conflicts, placement)
+    conflicts = (*found.draft.conflicts, *unnamed)
     conflicts += _lost_failures(placement, lost_before)
     status, reason = _status(need, policy, found, conflicts)
     draft, schedule = found.draft, found.schedule
@@ -57,12 +62,20 @@ def conclude(
         after=measure(placement),
         moves=found.moves,
         conflicts=conflicts,
-        refusals=(*found.unfit, *draft.refusals, *schedule.dropped, *found.waiting),
+        refusals=(
+            *found.unfit,
+            *_left_alone(need, unnamed),
+            *draft.refusals,
+            *schedule.dropped,
+            *found.waiting,
+        ),
         makespan_seconds=schedule.makespan_seconds,
         makespan_bound_seconds=schedule.makespan_bound_seconds,
         makespan_ideal_seconds=schedule.makespan_ideal_seconds,
         stage_seconds=laps,
         incidents=draft.incidents,
+        mode=found.in_force.mode.value,
+        mode_because=found.in_force.because,
     )
 
 
@@ -81,39 +94,76 @@ def _status(
     return PlanStatus.BALANCED, _quiet(need, policy)
 
 
-def _unnamed(policy: Policy, named: Sequence[Conflict], after: Placement) -> tuple[Conflict, ...]:
+def _unnamed(
+    need: Need, policy: Policy, named: Sequence[Conflict], after: Placement
+) -> tuple[Conflict, ...]:
     rules = {rule for conflict in named for rule in conflict.rules}
     vms = {vm for conflict in named for vm in conflict.vms}
     found: list[Conflict] = []
     if policy.goals.rules:
         broken = [v for v in violations(after) if v.mandatory and v.rule not in rules]
-        found.extend(_broken_rule(after, violation) for violation in broken)
+        found.extend(_broken_rule(need, after, violation) for violation in broken)
     if policy.goals.evacuation:
-        found.extend(_stranded_vm(after, vm) for vm in stranded(after) if vm not in vms)
+        left = [vm for vm in stranded(after) if vm not in vms]
+        found.extend(_stranded_vm(need, after, vm) for vm in left)
     return tuple(found)
 
 
-def _broken_rule(after: Placement, violation: Violation) -> Conflict:
+def _broken_rule(need: Need, after: Placement, violation: Violation) -> Conflict:
     names = ", ".join(after.vm(vm).name for vm in violation.vms[:5])
+    left = [vm for vm in violation.vms if need.holds.excludes(vm, Goal.RULES)]
     return Conflict(
         kind="rule",
-        message=f"rule '{violation.rule}' stays broken by {names}",
+        message=f"rule '{violation.rule}' stays broken by {names}{_why(need, left, Goal.RULES)}",
         rules=(violation.rule,),
         vms=violation.vms,
-        relax=f"make room for these VMs on other hosts, or relax rule '{violation.rule}'",
+        relax=f"make room for these VMs on other hosts, or relax rule '{violation.rule}'"
+        if not left
+        else f"move {after.vm(left[0]).name} by hand, or change what excludes it from rule repairs",
     )
 
 
-def _stranded_vm(after: Placement, vm: VmId) -> Conflict:
+def _stranded_vm(need: Need, after: Placement, vm: VmId) -> Conflict:
     facts = after.vm(vm)
     host = after.ground.snapshot.host_by_id[after.host_of[vm]]
+    left = [v for v in _kept_with(after, vm) if need.holds.excludes(v, Goal.EVACUATION)]
+    why = _why(need, left, Goal.EVACUATION)
     return Conflict(
         kind="evacuation",
-        message=f"{facts.name} stays on {host.name}, which is to be empty",
+        message=f"{facts.name} stays on {host.name}, which is to be empty{why}",
         vms=(vm,),
         hosts=(host.id,),
-        relax=f"make room for {facts.name} on another host, or power it off",
+        relax=f"make room for {facts.name} on another host, or power it off"
+        if not left
+        else f"move {facts.name} by hand, or change what excludes it from evacuation",
     )
+
+
+def _kept_with(after: Placement, vm: VmId) -> tuple[VmId, ...]:
+    """Return a VM and those on its host that must-rules keep it with, itself first."""
+    here = after.present[after.host_of[vm]]
+    mates = [v for rule in after.ground.musts(vm, RuleType.AFFINITY) for v in rule.vms if v in here]
+    return tuple(dict.fromkeys((vm, *mates)))
+
+
+def _why(need: Need, vms: Sequence[VmId], goal: Goal) -> str:
+    """Return why the first of the VMs is left alone, as the end of a sentence; empty where there is none."""
+    refusal = need.holds.excludes(vms[0], goal) if vms else None
+    if refusal is None:
+        return ""
+    name = need.snapshot.vm_by_id[vms[0]].name
+    return f": {name} is left alone" + (f" ({refusal.detail})" if refusal.detail else "")
+
+
+def _left_alone(need: Need, conflicts: Sequence[Conflict]) -> tuple[Refusal, ...]:
+    """Return why VMs of these conflicts are left alone, for those that are."""
+    goal_of = {"evacuation": Goal.EVACUATION, "rule": Goal.RULES}
+    found = [
+        need.holds.excludes(vm, goal_of[conflict.kind])
+        for conflict in conflicts
+        for vm in conflict.vms
+    ]
+    return tuple(dict.fromkeys(refusal for refusal in found if refusal is not None))
 
 
 def _lost_failures(after: Placement, lost_before: Collection[HostId]) -> tuple[Conflict, ...]:

@@ -1,11 +1,16 @@
 """Demand of every running VM, read from its samples as the policy says.
 
+Which value of a CPU demand that varies counts is the policy's `demand.statistic`: the mean, or a percentile
+of a normal distribution with the sampled mean and standard deviation. Of a forecast in slots the policy's
+`demand.horizon_s` counts.
+
 Owns which figure stands in for a missing one, and says so (`Demand.is_measured`). Never invents a
 figure: a VM without any CPU sample asks for nothing and is held still by `assess.need`. First step of
 the assessment; planner, report and metrics take their figures from here.
 """
 
 from collections.abc import Mapping
+from math import ceil
 from types import MappingProxyType
 
 from balancer.assess.guarantees import with_guarantees
@@ -15,43 +20,74 @@ from balancer.model.need import Demand
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Mhz, Mib, VmId
 from balancer.model.vm import Profile, Vm
-from balancer.policy.types import MemoryMetric, Policy
+from balancer.policy.types import DemandReading, MemoryMetric, Policy, Statistic
+
+DEVIATIONS: Mapping[Statistic, float] = MappingProxyType(
+    {
+        Statistic.MEAN: 0.0,
+        Statistic.P75: 0.6745,
+        Statistic.P90: 1.2816,
+        Statistic.P95: 1.6449,
+    }
+)
+"""By how many standard deviations each statistic lies above the mean: quantiles of the normal distribution."""
 
 
 def demand_of(snapshot: Snapshot, policy: Policy) -> Mapping[VmId, Demand]:
     """Return the demand of each running VM, by id in the order of the snapshot."""
+    counted = within_horizon(snapshot, policy.demand)
     vms = snapshot.running_vms
-    slots = max((_slots(vm) for vm in vms), default=0)
-    demand = {vm.id: _demand(vm, policy, slots) for vm in vms}
+    profiles = {vm.id: _profile(vm, counted) for vm in vms}
+    slots = max((_slots(profile) for profile in profiles.values()), default=0)
+    demand = {vm.id: _demand(vm, profiles[vm.id], policy, slots) for vm in vms}
     if snapshot.resource_pools:
         tree = pool_tree(snapshot.resource_pools, vms)
         demand = with_guarantees(snapshot, tree, within_limits(tree, demand))
     return MappingProxyType(demand)
 
 
-def cpu_figure(vm: Vm) -> Mhz | None:
-    """Return the CPU demand: mean of the profile, else demand, else usage; None where nothing is known."""
-    if vm.profile is not None and vm.profile.cpu_demand_mhz:
-        return _mean(vm.profile.cpu_demand_mhz)
+def within_horizon(snapshot: Snapshot, reading: DemandReading) -> int | None:
+    """Return how many slots of a profile count, at least 1; None for all of them.
+
+    Those count that begin within the horizon, which reaches from the snapshot's time. All do where the
+    length of a slot is not known.
+    """
+    slot_s = snapshot.profile_slot_seconds
+    if reading.horizon_s is None or slot_s is None:
+        return None
+    return max(ceil(reading.horizon_s / slot_s - 1e-9), 1)
+
+
+def has_cpu_figure(vm: Vm) -> bool:
+    """Whether anything is known of the CPU demand."""
+    known = vm.cpu_demand_mhz, vm.cpu_usage_mhz
+    return bool(vm.profile and vm.profile.cpu_demand_mhz) or any(mhz is not None for mhz in known)
+
+
+def _cpu_figure(vm: Vm, profile: Profile) -> Mhz | None:
+    """Return the mean CPU demand: of the profile, else as sampled, else usage; None where nothing is known."""
+    if profile.cpu_demand_mhz:
+        return _mean(profile.cpu_demand_mhz)
     return vm.cpu_usage_mhz if vm.cpu_demand_mhz is None else vm.cpu_demand_mhz
 
 
-def memory_figure(vm: Vm, policy: Policy) -> Mib | None:
+def _memory_figure(vm: Vm, profile: Profile, policy: Policy) -> Mib | None:
     """Return the memory demand: mean of the profile, else the policy's metric, else consumed memory.
 
     None where none of them was measured.
     """
-    if vm.profile is not None and vm.profile.memory_demand_mib:
-        return _mean(vm.profile.memory_demand_mib)
+    if profile.memory_demand_mib:
+        return _mean(profile.memory_demand_mib)
     wanted = _by_metric(vm, policy)
     return vm.memory_consumed_mib if wanted is None else wanted
 
 
-def _demand(vm: Vm, policy: Policy, slots: int) -> Demand:
-    cpu_mhz, memory_mib = cpu_figure(vm), memory_figure(vm, policy)
-    cpu = min(cpu_mhz or 0.0, _limit(vm.cpu_limit_mhz))
+def _demand(vm: Vm, profile: Profile, policy: Policy, slots: int) -> Demand:
+    mean_mhz, memory_mib = _cpu_figure(vm, profile), _memory_figure(vm, profile, policy)
+    more = DEVIATIONS[policy.demand.statistic] * (vm.cpu_demand_stddev_mhz or 0.0)
+    cpu = 0.0 if mean_mhz is None else min(mean_mhz + more, _limit(vm.cpu_limit_mhz))
     memory = min(vm.memory_mib if memory_mib is None else memory_mib, _limit(vm.memory_limit_mib))
-    profile = vm.profile or Profile()
+    cpu_slots = tuple(mhz + more for mhz in profile.cpu_demand_mhz)
     return Demand(
         cpu_mhz=cpu,
         memory_mib=memory,
@@ -59,16 +95,25 @@ def _demand(vm: Vm, policy: Policy, slots: int) -> Demand:
         cpu_variance_mhz2=(vm.cpu_demand_stddev_mhz or 0.0) ** 2,
         cpu_reserved_mhz=vm.cpu_reservation_mhz,
         memory_reserved_mib=vm.memory_reservation_mib,
-        cpu_slots_mhz=_filled(profile.cpu_demand_mhz, cpu, _limit(vm.cpu_limit_mhz), slots),
+        cpu_slots_mhz=_filled(cpu_slots, cpu, _limit(vm.cpu_limit_mhz), slots),
         memory_slots_mib=_filled(
             profile.memory_demand_mib, memory, _limit(vm.memory_limit_mib), slots
         ),
-        is_measured=cpu_mhz is not None and memory_mib is not None,
+        is_measured=mean_mhz is not None and memory_mib is not None,
     )
 
 
-def _slots(vm: Vm) -> int:
-    profile = vm.profile or Profile()
+def _profile(vm: Vm, counted: int | None) -> Profile:
+    """Return the part of a VM's profile that counts."""
+    if vm.profile is None or counted is None:
+        return vm.profile or Profile()
+    return Profile(
+        cpu_demand_mhz=vm.profile.cpu_demand_mhz[:counted],
+        memory_demand_mib=vm.profile.memory_demand_mib[:counted],
+    )
+
+
+def _slots(profile: Profile) -> int:
     return max(len(profile.cpu_demand_mhz), len(profile.memory_demand_mib))
 
 

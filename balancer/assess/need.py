@@ -10,7 +10,7 @@ from types import MappingProxyType
 
 import numpy as np
 
-from balancer.assess.demand import cpu_figure, demand_of
+from balancer.assess.demand import demand_of, has_cpu_figure
 from balancer.model.need import Holds, Need
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
@@ -48,6 +48,6 @@ def _with_unmeasured(snapshot: Snapshot, holds: Holds) -> Mapping[VmId, Refusal]
     unmeasured = {
         vm.id: Refusal.of(Reason.NO_DEMAND_DATA, f"no CPU figure for {vm.name}", vm=vm.id)
         for vm in snapshot.running_vms
-        if cpu_figure(vm) is None
+        if not has_cpu_figure(vm)
     }
     return MappingProxyType({**unmeasured, **holds.vms})

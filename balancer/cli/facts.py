@@ -5,6 +5,7 @@ from pathlib import Path
 import typer
 
 from balancer.model.snapshot import Snapshot
+from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 
 
@@ -23,19 +24,27 @@ def read_facts(
         raise typer.BadParameter("--cluster chooses among the clusters of --config")
     if snapshot is not None:
         from balancer.adapters.files import read_snapshot
-        from balancer.policy.load import load_policies
+        from balancer.policy.compose import load_policy_set
 
-        return read_snapshot(snapshot), load_policies(policies)
+        facts = read_snapshot(snapshot)
+        return facts, load_policy_set(policies, cluster=facts.cluster.name).at(facts.taken_at)
     from balancer.cli.source import chosen_cluster, read_cluster, require_files
     from balancer.config import load_config
-    from balancer.policy.load import load_policies
 
     settings = load_config(config or Path())
     chosen = chosen_cluster(settings, cluster)
     require_files(settings, chosen)
-    wanted = (
-        load_policies(policies, folders=settings.policy_folders)
-        if policies
-        else settings.policy_of(chosen)
-    )
-    return read_cluster(settings, chosen), wanted
+    named = chosen.model_copy(update={"policies": tuple(policies)}) if policies else chosen
+    wanted = settings.policies_of(named)
+    facts = read_cluster(settings, chosen)
+    return facts, wanted.at(facts.taken_at)
+
+
+def configured_mode(config: Path | None, cluster: str | None) -> Mode:
+    """Return the mode of the cluster that the options name; automatic for a snapshot file, which has none."""
+    if config is None:
+        return Mode.AUTOMATIC
+    from balancer.cli.source import chosen_cluster
+    from balancer.config import load_config
+
+    return chosen_cluster(load_config(config), cluster).mode

@@ -16,7 +16,7 @@ from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import MoveId, VmId
-from balancer.policy.mode import Mode
+from balancer.policy.in_force import InForce
 from balancer.policy.types import Limits
 
 HOUR = timedelta(hours=1)
@@ -30,13 +30,14 @@ def admit(
     rows: Sequence[JournalRow],
     *,
     now: datetime,
-    mode: Mode,
+    in_force: InForce,
 ) -> tuple[tuple[Move, ...], tuple[Refusal, ...]]:
     """Return all moves with `this_run` set, and why the others wait, alike reasons grouped.
 
     Admitted in the plan's order, mandatory moves first. A move comes with all that it waits for and
     with all that must go together (partners of a must-affinity rule, the hops of one VM), or not at
     all; one that does not fit is passed over, so that a large group does not block the small ones.
+    What is in force for one of the VMs that come along holds for all of them.
     `rows` must reach back a day. The hour's budget is at least `moves_per_run_at_least`.
     """
     ledger = _ledger(snapshot, limits, rows, now)
@@ -46,7 +47,7 @@ def admit(
     waiting: list[tuple[Refusal, Bundle]] = []
     for bundle in sorted(bundles, key=lambda bundle: (not bundle.is_mandatory, bundle.place)):
         wanted = with_predecessors(bundle, bundle_of, admitted)
-        refusal = _mode_refusal(bundle, mode) or ledger.refusal(wanted, bundle)
+        refusal = _mode_refusal(wanted, bundle, in_force) or ledger.refusal(wanted, bundle)
         if refusal:
             waiting.append((refusal, bundle))
             continue
@@ -128,12 +129,9 @@ def _is_within(row: JournalRow, span: timedelta, now: datetime) -> bool:
     return row.entry.intended_at > now - span
 
 
-def _mode_refusal(bundle: Bundle, mode: Mode) -> Refusal | None:
-    if mode is Mode.OBSERVE:
-        return Refusal.of(Reason.OBSERVE_MODE, "mode observe: nothing is moved")
-    if mode is Mode.PARTIAL and not bundle.is_mandatory:
-        return Refusal.of(Reason.OBSERVE_MODE, "mode partial: only evacuations and rule repairs")
-    return None
+def _mode_refusal(wanted: Sequence[Move], bundle: Bundle, in_force: InForce) -> Refusal | None:
+    refusals = (in_force.refusal(move, is_mandatory=bundle.is_mandatory) for move in wanted)
+    return next((refusal for refusal in refusals if refusal), None)
 
 
 def _grouped(

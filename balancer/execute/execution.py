@@ -7,6 +7,7 @@ journal, outcome, event and log line together. Reads and sends nothing itself.
 import logging
 
 from balancer.execute.agenda import Stage, Track, make_agenda
+from balancer.execute.bundles import serving_mandatory
 from balancer.execute.link import Link
 from balancer.execute.record import Record
 from balancer.execute.sight import Ending
@@ -35,6 +36,7 @@ class Execution:
         self.plan, self.policy, self.tools, self.cycle_id = plan, policy, tools, cycle_id
         kept_together = [r for r in base.active_rules(RuleType.AFFINITY) if r.mandatory]
         self.agenda = make_agenda(plan.admitted, kept_together)
+        self._mandatory = serving_mandatory(plan.admitted, base)
         self.record = Record(tools.store)
         self.link = Link(tools.clock, tools.poll_s)
         self.uuids = {vm.id: vm.uuid or "" for vm in base.vms}
@@ -85,6 +87,10 @@ class Execution:
         if self.record.is_behind:
             return Refusal.of(Reason.JOURNAL_UNAVAILABLE, "a step could not be written yet")
         return None if self.link.may_ask else self.link.refusal()
+
+    def withheld(self, track: Track) -> Refusal | None:
+        """Return why the mode in force does not let this move be sent now, or None."""
+        return self.tools.may_move(track.move, track.move.id in self._mandatory)
 
     def is_final(self, refusal: Refusal) -> bool:
         """Whether a refusal will not pass in this run."""

@@ -136,6 +136,12 @@ VM_AND_PAIR_ROWS: tuple[Row, ...] = (
         "There is no current figure for what the VM demands, and no data is never taken for zero.",
         "See whether the host's statistics reach vCenter.",
     ),
+    (
+        Reason.EXCLUDED,
+        "left alone by a rule",
+        "A rule of the policy, or a tag on the VM, excludes it from the goal that would move it.",
+        "Move it by hand, or change the rule or tag that the detail names.",
+    ),
     # the pair of VM and host
     (
         Reason.SOURCE_HOST_STATE,

@@ -156,6 +156,12 @@ _RUN_ROWS: tuple[Row, ...] = (
         "Set DRS to manual or partially automated.",
     ),
     (
+        Reason.EXCESS_PRIVILEGES,
+        "the account is an administrator",
+        "The account may change permissions or roles, or it was not told whether it may: nothing is moved.",
+        "Use an account with the role balancer-executor, or set the vCenter's allow_excess_privileges.",
+    ),
+    (
         Reason.SNAPSHOT_STALE,
         "facts too old",
         "The snapshot or too many of its samples are older than the limit.",

@@ -55,6 +55,7 @@ _OF_THE_CLUSTER = frozenset(
         Reason.NOT_APPROVED,
         Reason.WINDOW_CLOSED,
         Reason.DRS_AUTOMATED,
+        Reason.EXCESS_PRIVILEGES,
         *UNFIT,
         Reason.HOSTS_LOST,
         Reason.STOPPING,

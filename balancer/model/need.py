@@ -12,6 +12,8 @@ from balancer.model.units import HostId, Mhz, Mib, Ratio, VmId
 NO_VM_HOLDS: Mapping[VmId, Refusal] = MappingProxyType({})
 NO_HOST_HOLDS: Mapping[HostId, Refusal] = MappingProxyType({})
 
+NO_EXCLUSIONS: Mapping[Goal, Mapping[VmId, Refusal]] = MappingProxyType({})
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Demand:
@@ -52,9 +54,11 @@ class Holds:
     pairs: Mapping[tuple[VmId, HostId], Refusal] = field(
         default_factory=lambda: MappingProxyType({})
     )
-    excluded: Mapping[Goal, Mapping[VmId, Refusal]] = field(
-        default_factory=lambda: MappingProxyType({})
-    )
+    excluded: Mapping[Goal, Mapping[VmId, Refusal]] = field(default_factory=lambda: NO_EXCLUSIONS)
+
+    def excludes(self, vm: VmId, goal: Goal) -> Refusal | None:
+        """Return why a VM is left alone as far as a goal is concerned; None where it is not."""
+        return self.excluded.get(goal, NO_VM_HOLDS).get(vm)
 
     def without_pairs(self, dead: Mapping[tuple[VmId, HostId], Refusal]) -> "Holds":
         """Return these holds with further pairs ruled out."""

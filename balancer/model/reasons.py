@@ -32,6 +32,7 @@ class Reason(StrEnum):
     CONSOLIDATING = "consolidating"
     LATENCY_SENSITIVE_PINNED = "latency_sensitive_pinned"
     NO_DEMAND_DATA = "no_demand_data"
+    EXCLUDED = "excluded"
     # the pair of VM and host
     SOURCE_HOST_STATE = "source_host_state"
     TARGET_HOST_STATE = "target_host_state"
@@ -86,6 +87,7 @@ class Reason(StrEnum):
     NOT_APPROVED = "not_approved"
     WINDOW_CLOSED = "window_closed"
     DRS_AUTOMATED = "drs_automated"
+    EXCESS_PRIVILEGES = "excess_privileges"
     SNAPSHOT_STALE = "snapshot_stale"
     SNAPSHOT_PARTIAL = "snapshot_partial"
     OBJECTS_MISSING = "objects_missing"
@@ -104,6 +106,9 @@ STALE = frozenset({Reason.SNAPSHOT_STALE, Reason.CLOCK_OFF})
 
 PARTIAL = frozenset({Reason.SNAPSHOT_PARTIAL, Reason.OBJECTS_MISSING, Reason.PERMISSION_HOLES})
 """The snapshot does not show all that is there."""
+
+WITHHELD = frozenset({Reason.DRS_AUTOMATED, Reason.EXCESS_PRIVILEGES})
+"""Why a plan is only shown although the mode acts, until a person changes something."""
 
 UNFIT = STALE | PARTIAL
 """Reasons for which nothing at all is planned."""

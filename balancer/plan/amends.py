@@ -78,9 +78,7 @@ def _send(
 
 def _may_move(desk: Desk, vm: int) -> bool:
     problem = desk.problem
-    return bool(problem.serving[desk.ledger.at[vm]]) and not (
-        problem.held[vm] or problem.pinned[vm]
-    )
+    return bool(problem.serving[desk.ledger.at[vm]]) and not (problem.held[vm] or desk.stays[vm])
 
 
 def _smallest_first(desk: Desk, vm: int) -> tuple[float, float, int]:

@@ -20,6 +20,7 @@ from balancer.plan.encode import STATIC
 from balancer.plan.problem import Group, Problem
 from balancer.plan.tasks import Task
 from balancer.plan.window import SCALE
+from balancer.rules.exclusion import MANDATORY_GOALS
 
 UNBOUNDED = 2**60
 """Room of a column without a limit; sums of sizes stay far below it."""
@@ -114,6 +115,8 @@ class Facts:
         self.end = problem.end
         self.draft: Ints = np.where(problem.at == problem.end, desk.ledger.at, problem.end)
         self.tied: Bools = problem.pinned | (_static(problem, "devices")[:, 0] != 0)
+        for goal in MANDATORY_GOALS:
+            self.tied = self.tied | problem.excluded[goal]
         self.takes = np.array([_takes(problem, row) for row in range(len(problem.hosts))])
         self.gives = np.array([h.state.gives and h.vmotion.enabled for h in problem.hosts])
         self.barred = {law: self._barred(law) for law in REACH_LAWS}

@@ -15,6 +15,7 @@ from balancer.plan.conflict_question import Facts, Question
 from balancer.plan.conflict_set import ConflictSet, Finding
 from balancer.plan.problem import COUNT, CPU_RESERVED, FOOTPRINT, MEMORY_RESERVED, Problem
 from balancer.plan.tasks import Task
+from balancer.rules.exclusion import MANDATORY_GOALS
 
 NAMED = 8
 """How many names a sentence lists before it says how many more there are."""
@@ -257,6 +258,9 @@ def tie_words(problem: Problem, vm: int) -> str:
         return problem.need.holds.pinned[facts.id].detail or "held for now"
     if problem.at[vm] != problem.end[vm]:
         return "a migration is running"
+    excluded = [problem.need.holds.excludes(facts.id, goal) for goal in MANDATORY_GOALS]
+    for refusal in filter(None, excluded):
+        return refusal.detail or "excluded"
     if facts.blockers:
         return ", ".join(sorted(blocker.value for blocker in facts.blockers))
     return f"DRS override {Automation(facts.automation).value}"

@@ -4,11 +4,13 @@ Owns moving and asking; decides nothing. A round starts from `base`; the first r
 snapshot, that of a later round the result of the one before.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
 
+from balancer.model.goal import Goal
 from balancer.model.plan import MoveReason
 from balancer.plan.codes import Bools, Codes, Floats, Ints, first_refusal
 from balancer.plan.encode import DYNAMIC
@@ -38,6 +40,8 @@ class Desk:
         self.families = families(problem)
         self.family_of = {vm: family for family in self.families for vm in family}
         self.notes: dict[int, Note] = {}
+        self.stays: Bools = problem.pinned
+        """VMs that may not move in the stage at work: pinned ones, and those that its goals leave alone, (N,)."""
         self.taken_back: set[tuple[int, ...]] = set()  # so that a host may fail
         self.wide_costs = wide_cost(problem)
         self._masks: Masks | None = None
@@ -49,6 +53,22 @@ class Desk:
         self.base = self.ledger.at.copy()
         self._moved_before = frozenset(self.ledger.moved().tolist())
         self._masks = None if self._moved_before else self.start_masks
+
+    @contextmanager
+    def working_for(self, *goals: Goal) -> Iterator[None]:
+        """Let VMs stay that one of the goals leaves alone, until the end of the block."""
+        before = self.stays
+        for goal in goals:
+            self.stays = self.stays | self.problem.excluded[goal]
+        try:
+            yield
+        finally:
+            self.stays = before
+
+    def leaves_alone(self, movers: Sequence[int]) -> bool:
+        """Whether the goal at work leaves one of the VMs alone; what is pinned is another matter."""
+        rows = list(movers)
+        return bool((self.stays[rows] & ~self.problem.pinned[rows]).any())
 
     @property
     def masks(self) -> Masks:
@@ -69,7 +89,7 @@ class Desk:
         may always return to.
         """
         allowed = self.masks.allowed(vms, is_mandatory=is_mandatory)
-        allowed &= ~self.problem.pinned[np.asarray(vms, dtype=np.int64), None]
+        allowed &= ~self.stays[np.asarray(vms, dtype=np.int64), None]
         for row, vm in enumerate(vms) if self._moved_before else ():
             if vm in self._moved_before:
                 reach = self.start_masks.allowed([vm], is_mandatory=is_mandatory)[0]

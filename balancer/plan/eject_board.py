@@ -140,7 +140,7 @@ def set_up(desk: Desk) -> Board:
 def _movable(desk: Desk) -> list[tuple[int, ...]]:
     """Return the units that may move, largest first; families that are scattered are left out."""
     problem = desk.problem
-    units = {desk.together(vm) for vm in np.flatnonzero(~problem.pinned).tolist()}
+    units = {desk.together(vm) for vm in np.flatnonzero(~desk.stays).tolist()}
     whole = [u for u in units if len(u) > 1 or u[0] not in desk.family_of]
     return sorted(whole, key=lambda u: (-float(problem.size[list(u), FOOTPRINT].sum()), u))
 

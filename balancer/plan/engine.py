@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
+from balancer.model.goal import Goal
 from balancer.model.need import Need
 from balancer.model.plan import Draft, MoveReason
 from balancer.model.stopwatch import Stopwatch
@@ -125,19 +126,23 @@ class _Run:
         """Run the stages that are not mandatory. A later round plans as a new plan of the result would."""
         desk, policy = self.desk, self.desk.problem.policy
         if policy.goals.rules:
-            mend_should_rules(desk)
+            with desk.working_for(Goal.RULES):
+                mend_should_rules(desk)
             self.watch.lap("should_rules")
         if self.may_relieve and load_cost(desk.ledger).is_over(desk.ledger).any():
             is_all = not (self.may_level and is_first and desk.problem.need.wants_balance)
-            relieve_hosts(desk, self._trials(RELIEF_SHARE if is_all else 0.0))
-            look_at_all(desk, ANY_IMBALANCE, MoveReason.CONTENTION)
+            with desk.working_for(Goal.CONTENTION):
+                relieve_hosts(desk, self._trials(RELIEF_SHARE if is_all else 0.0))
+                look_at_all(desk, ANY_IMBALANCE, MoveReason.CONTENTION)
             self.watch.lap("contention")
         spread = load_cost(desk.ledger).imbalance(desk.ledger)
         wanted = is_first and desk.problem.need.wants_balance
         if self.may_level and (wanted or spread > policy.thresholds.balance_trigger):
-            self._level(policy.thresholds.balance_target)
+            with desk.working_for(Goal.BALANCE):
+                self._level(policy.thresholds.balance_target)
         if policy.goals.vm_count:
-            even_out(desk)
+            with desk.working_for(Goal.VM_COUNT):
+                even_out(desk)
             self.watch.lap("vm_count")
         prune(desk, policy.thresholds.balance_target)
         self.watch.lap("prune")

@@ -1,5 +1,6 @@
 """Why a VM moves, in one sentence with numbers for an administrator."""
 
+from balancer.model.goal import Goal
 from balancer.model.host import HostState
 from balancer.model.plan import MoveReason
 from balancer.model.units import percent
@@ -97,8 +98,12 @@ def _name(ledger: Ledger, vm: int) -> str:
 
 
 def label(cost: LoadCost, ledger: Ledger, vm: int, note: Note) -> MoveReason:
-    """Return what to call a move: a load move off a host above a threshold is one for contention."""
-    goals = ledger.problem.policy.goals
-    if note.reason is MoveReason.BALANCE and goals.contention:
+    """Return what to call a move: a load move off a host above a threshold is one for contention.
+
+    Unless the VM is left alone for that goal: then it keeps its own reason.
+    """
+    problem = ledger.problem
+    may_relieve = problem.policy.goals.contention and not problem.excluded[Goal.CONTENTION][vm]
+    if note.reason is MoveReason.BALANCE and may_relieve:
         return MoveReason.CONTENTION if cost.is_over(ledger)[ledger.at[vm]] else note.reason
     return note.reason

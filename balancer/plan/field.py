@@ -230,7 +230,7 @@ _PER_PAIR = ("entry", "_load", "_terms", "_blocked", "_wishes")
 def movable(desk: Desk, *, on: Bools | None = None) -> list[tuple[int, ...]]:
     """Return what may move for load's sake: whole families and single VMs on serving hosts, not held."""
     problem = desk.problem
-    free = ~problem.pinned & ~problem.held & problem.serving[desk.ledger.at]
+    free = ~desk.stays & ~problem.held & problem.serving[desk.ledger.at]
     free &= desk.has_target
     if on is not None:
         free &= on[desk.ledger.at]

@@ -19,6 +19,7 @@ from balancer.plan.scene import Scene, host_figures
 from balancer.plan.units import make_units
 from balancer.policy.types import Policy
 from balancer.rules.capacity import most_vms
+from balancer.rules.exclusion import LOAD_GOALS, MANDATORY_GOALS, excluded_from_all
 
 UNITS_AT_A_TIME = 500
 """How many VMs are asked about at once: a table of so many by 96 hosts is a few MB."""
@@ -83,7 +84,9 @@ def _most_frequent(codes: Codes) -> Reason:
 
 def _hold(scene: Scene, vm: int) -> Refusal | None:
     holds, key = scene.need.holds, scene.problem.vms[vm].id
-    return holds.pinned.get(key) or (None if _is_duty(scene, vm) else holds.vms.get(key))
+    is_duty = _is_duty(scene, vm)
+    left = excluded_from_all(holds, key, MANDATORY_GOALS if is_duty else LOAD_GOALS)
+    return holds.pinned.get(key) or left or (None if is_duty else holds.vms.get(key))
 
 
 def _is_duty(scene: Scene, vm: int) -> bool:

@@ -14,6 +14,7 @@ from balancer.plan.scene import Outlook, Scene, outlook
 from balancer.plan.stay import Staying, why_it_stays
 from balancer.policy.types import Policy
 from balancer.rules.cautions import cautions
+from balancer.rules.exclusion import LOAD_GOALS, MANDATORY_GOALS, excluded_from_all
 from balancer.rules.judge import ALL_LAWS
 
 HOLD = "hold"
@@ -113,11 +114,13 @@ def _gates(scene: Scene, now: Outlook, after: Outlook, host: int) -> tuple[Gate,
 
 
 def _hold(scene: Scene, view: Outlook, target: HostId) -> Refusal | None:
-    """Return what time and experience say against moving the VMs to a host."""
+    """Return what exclusions, time and experience say against moving the VMs to a host."""
     holds = scene.need.holds
     ids = [scene.problem.vms[vm].id for vm in view.movers]
     pins = [holds.pinned[vm] for vm in ids if vm in holds.pinned]
     stays = [] if view.is_duty else [holds.vms[vm] for vm in ids if vm in holds.vms]
+    goals = MANDATORY_GOALS if view.is_duty else LOAD_GOALS
+    left = [why for vm in ids if (why := excluded_from_all(holds, vm, goals))]
     pairs = [holds.pairs[vm, target] for vm in ids if (vm, target) in holds.pairs]
     targets = [holds.targets[target]] if target in holds.targets else []
-    return next(iter([*pins, *stays, *targets, *pairs]), None)
+    return next(iter([*pins, *left, *stays, *targets, *pairs]), None)

@@ -6,6 +6,7 @@ room for. Never makes a must-rule worse than it is.
 
 import numpy as np
 
+from balancer.model.goal import Goal
 from balancer.model.plan import MoveReason
 from balancer.model.rule import RuleType
 from balancer.plan.desk import Desk, Note
@@ -16,18 +17,24 @@ from balancer.plan.tasks import Task, is_open
 
 
 def fulfil(desk: Desk) -> list[Task]:
-    """Move what must move; return the tasks that found no target, biggest first."""
+    """Move what must move; return the tasks that found no target, biggest first.
+
+    What a rule or a tag excludes from the goal is no task: the plan's conclusion names what stays unmet.
+    """
     goals = desk.problem.policy.goals
     cost = _cost(desk)
     stuck: list[Task] = []
     if goals.rules:
-        stuck += _gather(desk, cost)
+        with desk.working_for(Goal.RULES):
+            stuck += _gather(desk, cost)
     if goals.evacuation:
-        stuck += _evacuate(desk, cost)
+        with desk.working_for(Goal.EVACUATION):
+            stuck += _evacuate(desk, cost)
     if goals.rules:
-        stuck += _obey_hosts(desk, cost)
-        for number, group in enumerate(desk.problem.apart):
-            stuck += _spread(desk, cost, number, group)
+        with desk.working_for(Goal.RULES):
+            stuck += _obey_hosts(desk, cost)
+            for number, group in enumerate(desk.problem.apart):
+                stuck += _spread(desk, cost, number, group)
     still = [task for task in stuck if is_open(desk, task)]
     return sorted(still, key=lambda task: (-_footprint(desk, task.movers), task.movers))
 
@@ -36,6 +43,7 @@ def _cost(desk: Desk) -> LoadCost:
     """Return the objective as it will be once the hosts that must be left are empty."""
     problem = desk.problem
     waiting = problem.leaving[desk.ledger.at] & ~problem.pinned
+    waiting &= ~problem.excluded[Goal.EVACUATION]
     arriving = problem.size[waiting].sum(axis=0)
     return load_cost(desk.ledger, arriving=arriving if problem.policy.goals.evacuation else None)
 
@@ -55,7 +63,7 @@ def _place(desk: Desk, cost: LoadCost, task: Task) -> bool:
 def _gather(desk: Desk, cost: LoadCost) -> list[Task]:
     stuck = []
     for family in desk.families:
-        if desk.home(family) is not None:
+        if desk.home(family) is not None or _is_torn_for_good(desk, family):
             continue
         task = Task(movers=family, note=_rule_note(_name(desk, family)), rule=RuleType.AFFINITY)
         target = gathering_target(desk, cost, family)
@@ -64,6 +72,12 @@ def _gather(desk: Desk, cost: LoadCost) -> list[Task]:
         else:
             desk.move(family, target, task.note)
     return stuck
+
+
+def _is_torn_for_good(desk: Desk, family: tuple[int, ...]) -> bool:
+    """Whether members that are left alone stand on more hosts than one."""
+    alone = [vm for vm in family if desk.leaves_alone((vm,))]
+    return len(set(desk.ledger.at[alone].tolist())) > 1
 
 
 def _name(desk: Desk, family: tuple[int, ...]) -> str:
@@ -85,6 +99,8 @@ def _evacuate(desk: Desk, cost: LoadCost) -> list[Task]:
             continue
         movers = desk.together(vm)
         tried.update(movers)
+        if desk.leaves_alone(movers):
+            continue
         host = problem.hosts[int(desk.ledger.at[vm])]
         task = Task(movers=movers, note=Note(reason=MoveReason.EVACUATE, cause=host.id))
         if not _place(desk, cost, task):
@@ -99,6 +115,8 @@ def _obey_hosts(desk: Desk, cost: LoadCost) -> list[Task]:
     stuck = []
     for vm in wrong.tolist():
         movers = desk.together(vm)
+        if desk.leaves_alone(movers):
+            continue
         note = _rule_note(_broken_host_rule(desk, vm))
         task = Task(movers=movers, note=note, rule=RuleType.VM_HOST_AFFINE)
         if is_open(desk, task) and not _place(desk, cost, task):
@@ -130,5 +148,6 @@ def _crowded(desk: Desk, group: Group, note: Note) -> list[Task]:
     count = np.bincount(ends[list(group.members)], minlength=len(desk.problem.hosts))
     members = [vm for vm in group.members if count[ends[vm]] > 1 and ends[vm] == desk.ledger.at[vm]]
     movers = {vm: desk.together(vm) for vm in members}
+    members = [vm for vm in members if not desk.leaves_alone(movers[vm])]
     members.sort(key=lambda vm: (-count[ends[vm]], _footprint(desk, movers[vm]), vm))
     return [Task(movers=movers[vm], note=note, rule=RuleType.ANTI_AFFINITY) for vm in members]

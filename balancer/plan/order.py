@@ -20,6 +20,7 @@ from balancer.plan.loadcost import LoadCost, load_cost
 from balancer.plan.price import price
 from balancer.plan.problem import RESERVED
 from balancer.plan.units import Units, make_units
+from balancer.rules.exclusion import MANDATORY_GOALS
 
 _RANK = {MoveReason.RULE: 0, MoveReason.EVACUATE: 1, MoveReason.MAKE_ROOM: 2}
 
@@ -96,13 +97,19 @@ def _room_makers(
     """Return the cheapest load move that leaves a host on which a mandatory one waits, if any."""
     for shift in optional:
         source = int(ledger.at[shift.movers[0]])
-        if source in waiting and _fits(ledger, shift):
+        if source in waiting and _fits(ledger, shift) and not _makes_no_room(desk, shift):
             optional.remove(shift)
             names = [desk.problem.vms[vm].name for vm in waiting[source][0].movers[:3]]
             note = Note(reason=MoveReason.MAKE_ROOM, cause=f"for {', '.join(names)}")
             desk.notes.update(dict.fromkeys(shift.movers, note))
             return [shift]
     return []
+
+
+def _makes_no_room(desk: Desk, shift: Shift) -> bool:
+    """Whether a mandatory goal leaves a VM alone: then it moves for its own reason alone."""
+    with desk.working_for(*MANDATORY_GOALS):
+        return desk.leaves_alone(shift.movers)
 
 
 def _load_order(ledger: Ledger, shifts: list[Shift]) -> Iterator[tuple[int, int, Ledger]]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from balancer.model.duration import LINK_EFFICIENCY, copy_mbps
+from balancer.model.goal import Goal
 from balancer.model.host import Host
 from balancer.model.need import Demand, Need
 from balancer.model.rule import Rule, RuleType
@@ -80,6 +81,7 @@ class Problem:
     leaving: Bools  # (H,) to be emptied
     pinned: Bools  # (N,) never moves
     held: Bools  # (N,) moves only for mandatory reasons
+    excluded: Mapping[Goal, Bools]  # (N,) not moved for this goal
     apart: tuple[Group, ...]  # must-rules that keep VMs apart
     together: tuple[Group, ...]  # must-rules that keep VMs together
     should: tuple[Group, ...]  # should-rules of every type
@@ -130,6 +132,7 @@ def compile_problem(need: Need, policy: Policy) -> Problem:
         leaving=np.array([host.state in LEAVING for host in hosts], dtype=bool),
         pinned=np.array([vm.id in need.holds.pinned for vm in vms], dtype=bool) | (at != end),
         held=np.array([vm.id in need.holds.vms for vm in vms], dtype=bool),
+        excluded={goal: _excluded(need, vms, goal) for goal in Goal},
         apart=apart,
         together=together,
         should=_groups([r for r in snapshot.active_rules() if not r.mandatory], vm_at, least=1),
@@ -137,6 +140,11 @@ def compile_problem(need: Need, policy: Policy) -> Problem:
         apart_of=groups_of(apart),
         together_of=groups_of(together),
     )
+
+
+def _excluded(need: Need, vms: Sequence[Vm], goal: Goal) -> Bools:
+    left = need.holds.excluded.get(goal, ())
+    return np.array([vm.id in left for vm in vms], dtype=bool)
 
 
 def groups_of(groups: Sequence[Group]) -> Mapping[int, tuple[int, ...]]:

@@ -5,6 +5,7 @@ from collections import Counter
 import numpy as np
 
 from balancer.model.reasons import Reason, Refusal
+from balancer.model.units import VmId
 from balancer.plan.codes import reason_of
 from balancer.plan.desk import Desk
 
@@ -34,6 +35,7 @@ def grouped(desk: Desk) -> tuple[Refusal, ...]:
     holds = desk.problem.need.holds
     for refusal in (*holds.vms.values(), *holds.pinned.values()):
         vms[refusal.reason] += 1
+    vms.update(_excluded(desk))
     stay = [
         _counted(reason, vms[reason], "VM that stays", "VMs that stay") for reason in sorted(vms)
     ]
@@ -44,6 +46,14 @@ def grouped(desk: Desk) -> tuple[Refusal, ...]:
         for reason in sorted(pairs)
     ]
     return (*stay, *out)
+
+
+def _excluded(desk: Desk) -> Counter[Reason]:
+    """Return how many running VMs some goal leaves alone, by reason; each VM counts once."""
+    left: dict[VmId, Reason] = {}
+    for vms in desk.problem.need.holds.excluded.values():
+        left.update((vm, refusal.reason) for vm, refusal in vms.items())
+    return Counter(reason for vm, reason in left.items() if vm in desk.problem.vm_at)
 
 
 def _counted(reason: Reason, count: int, one: str, many: str) -> Refusal:

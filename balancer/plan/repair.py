@@ -24,6 +24,7 @@ from balancer.plan.price import instant_price
 from balancer.plan.problem import FOOTPRINT, RESERVED
 from balancer.plan.tasks import Task, is_open
 from balancer.plan.window import Window, hint, seats_of, sits
+from balancer.rules.exclusion import GOALS_OF, MANDATORY_GOALS
 from balancer.solver import Answer, Effort, Solver
 
 SMALLEST_WINDOW = 6
@@ -80,7 +81,8 @@ def repair(
     facts = Facts(desk)
     hopeful = [task for task in stuck if not is_hopeless(facts, task)]
     if hopeful:
-        push_aside(desk, hopeful, deadline=deadline)
+        with desk.working_for(*MANDATORY_GOALS):
+            push_aside(desk, hopeful, deadline=deadline)
     for task in hopeful:
         if is_open(desk, task):
             _mend(desk, task, purse)
@@ -88,7 +90,8 @@ def repair(
 
 
 def _mend(desk: Desk, task: Task, purse: _Purse) -> None:
-    may_enter = _may_enter(desk, task)
+    with desk.working_for(*GOALS_OF[task.note.reason]):
+        may_enter = _may_enter(desk, task)
     if not may_enter.any():
         return
     takers = _ranked(desk, task, may_enter)
@@ -97,7 +100,9 @@ def _mend(desk: Desk, task: Task, purse: _Purse) -> None:
         is_last = size >= min(len(takers), LARGEST_WINDOW)
         hosts = tuple(sorted(takers[:size]))
         if _has_room(desk, task, hosts):
-            window = _window(desk, task, hosts, may_enter, most=np.inf if is_last else SIZE_RATIO)
+            most = np.inf if is_last else SIZE_RATIO
+            with desk.working_for(*MANDATORY_GOALS):
+                window = _window(desk, task, hosts, may_enter, most=most)
             if window.reach[0].any() and _solve(desk, task, window, purse):
                 return
         if is_last:
@@ -167,7 +172,7 @@ def _neighbours(desk: Desk, task: Task, hosts: Sequence[int], most: float) -> li
     mates = {vm for group in groups for vm in problem.apart[group].members}
     found: list[tuple[int, ...]] = []
     for host in hosts:
-        here = np.flatnonzero((desk.ledger.at == host) & ~problem.pinned).tolist()
+        here = np.flatnonzero((desk.ledger.at == host) & ~desk.stays).tolist()
         units = {desk.together(vm) for vm in here if vm not in task.movers}
         whole = [u for u in units if len(u) > 1 or u[0] not in desk.family_of]
         size = {unit: float(problem.size[list(unit), FOOTPRINT].sum()) for unit in whole}

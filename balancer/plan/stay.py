@@ -7,6 +7,7 @@ it would not gain, what others do better. Each answer is a refusal with its figu
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from balancer.model.goal import Goal
 from balancer.model.insight import TargetInsight, is_lawful
 from balancer.model.plan import PlanStatus
 from balancer.model.reasons import UNFIT, Reason, Refusal
@@ -16,6 +17,7 @@ from balancer.plan.counts import spread
 from balancer.plan.loadcost import LEAST_GAIN
 from balancer.plan.obstacles import obstacles
 from balancer.plan.scene import Outlook, Scene, millionths
+from balancer.rules.exclusion import excluded_from_all
 
 _OWN_HOST = frozenset({Reason.SOURCE_HOST_STATE})
 
@@ -85,6 +87,28 @@ def _pinned(staying: Staying) -> Refusal | None:
     pinned = staying.scene.need.holds.pinned
     vms = [staying.scene.problem.vms[vm].id for vm in staying.after.movers]
     return next((pinned[vm] for vm in vms if vm in pinned), None)
+
+
+def _left_alone(staying: Staying) -> Refusal | None:
+    """Return why a goal that calls for the VM, or for any, leaves it or what goes with it alone."""
+    called = _goals_that_call(staying)
+    goals = called or tuple(Goal)
+    holds = staying.scene.need.holds
+    for vm in (staying.scene.problem.vms[vm].id for vm in staying.after.movers):
+        refusal = excluded_from_all(holds, vm, goals)
+        if refusal is not None:
+            return refusal
+    return None
+
+
+def _goals_that_call(staying: Staying) -> tuple[Goal, ...]:
+    goals, need = staying.scene.policy.goals, staying.scene.need
+    calls = (
+        (Goal.EVACUATION, goals.evacuation and _is_leaving(staying)),
+        (Goal.CONTENTION, goals.contention and _is_over(staying)),
+        (Goal.BALANCE, goals.balance and need.wants_balance),
+    )
+    return tuple(goal for goal, is_called in calls if is_called)
 
 
 def _unreachable(staying: Staying) -> Refusal | None:
@@ -174,6 +198,10 @@ def _not_taken(staying: Staying) -> Refusal:
     return Refusal.of(Reason.NOT_NEEDED, f"{reached}; {more}", vm=staying.vm.id)
 
 
+def _is_leaving(staying: Staying) -> bool:
+    return bool(staying.scene.problem.leaving[staying.now.source])
+
+
 def _is_over(staying: Staying) -> bool:
     return bool(staying.now.cost.is_over(staying.now.ledger)[staying.now.source])
 
@@ -196,6 +224,7 @@ def _imbalance(staying: Staying) -> str:
 _CAUSES: tuple[Callable[[Staying], Refusal | None], ...] = (
     _unfit,
     _pinned,
+    _left_alone,
     _unreachable,
     _spare_for_failover,
     _nowhere,

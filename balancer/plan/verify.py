@@ -11,6 +11,7 @@ from balancer.model.need import Need
 from balancer.model.plan import Move
 from balancer.model.units import MoveId, VmId
 from balancer.policy.types import Policy
+from balancer.rules.exclusion import left_alone
 from balancer.rules.failover import lost_by_choice
 from balancer.rules.judge import judge_move
 from balancer.rules.placement import Candidate, Ground, Placement
@@ -20,12 +21,13 @@ from balancer.rules.standing import Scale
 def verify(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
     """Return what is wrong with a plan, in sentences; empty where it is sound.
 
-    Checked: order and references; every move at its wave, with all others of the wave and the running
-    migrations of others begun (so that each arrival counts before any departure); no prefix of waves
-    worse than the start. While a mandatory move is still to come only the laws count: room that is made
-    for an evacuation may cost balance. After the last wave, whether host failures can still be survived.
+    Checked: order and references; whether a goal moves a VM that is left alone for it; every move at its
+    wave, with all others of the wave and the running migrations of others begun (so that each arrival
+    counts before any departure); no prefix of waves worse than the start. While a mandatory move is still
+    to come only the laws count: room that is made for an evacuation may cost balance. After the last wave,
+    whether host failures can still be survived.
     """
-    problems = _check_form(need, moves)
+    problems = _check_form(need, moves) or _check_exclusions(need, policy, moves)
     if problems:
         return problems
     return _replay(need, policy, moves)
@@ -51,6 +53,16 @@ def _check_form(need: Need, moves: Sequence[Move]) -> tuple[str, ...]:
     if [move.wave for move in moves] != sorted(move.wave for move in moves):
         found.append("the moves are not in the order of their waves")
     return tuple(found)
+
+
+def _check_exclusions(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
+    evens = policy.goals.vm_count
+    judged = [(m, left_alone(need.holds, m.vm, m.reason, evens_counts=evens)) for m in moves]
+    return tuple(
+        f"{move.id} moves {move.vm_name} for {move.reason}, for which it is left alone: {refusal}"
+        for move, refusal in judged
+        if refusal is not None
+    )
 
 
 def _replay(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:

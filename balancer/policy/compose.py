@@ -13,15 +13,15 @@ from pathlib import Path
 from types import MappingProxyType
 
 from balancer.model.errors import InputError, Problem
+from balancer.policy.agreement import Told, disagreements
 from balancer.policy.document import PolicyDocument, policy_from
 from balancer.policy.layers import LISTS, Merged, SettingConflict, layer_of
-from balancer.policy.load import read_policies
+from balancer.policy.load import DEFAULT_POLICY, own_problems, read_policy
 from balancer.policy.pattern import matches_glob
 from balancer.policy.problems import path_text
 from balancer.policy.strict_yaml import YamlFile
 from balancer.policy.types import Policy
 from balancer.policy.unchecked import entries, mapping, text, texts
-from balancer.policy.window_types import Window
 from balancer.policy.windows import open_windows
 
 
@@ -45,7 +45,15 @@ class PolicySet:
         self._files = tuple(files)
         self.left_out = tuple(left_out)
         self._made: dict[frozenset[str], Policy] = {}
-        self.windows: tuple[Window, ...] = self._policy(frozenset()).windows
+        self.without_windows: Policy = self._policy(frozenset())
+
+    def __eq__(self, other: object) -> bool:
+        """Whether the other says the same at every moment, from the same places."""
+        return isinstance(other, PolicySet) and self._files == other._files
+
+    def __hash__(self) -> int:
+        """Return a hash of the names of the files."""
+        return hash(self.files)
 
     @property
     def files(self) -> tuple[str, ...]:
@@ -75,7 +83,7 @@ class PolicySet:
         return tuple(self._merged(frozenset()).conflicts)
 
     def _open(self, when: datetime) -> frozenset[str]:
-        return frozenset(window.name for window in open_windows(self.windows, when))
+        return frozenset(window.name for window in open_windows(self.without_windows.windows, when))
 
     def _merged(self, opened: frozenset[str]) -> Merged:
         merged = Merged()
@@ -133,22 +141,40 @@ def load_policy_set(
     Raises:
         InputError: every problem of every file, with file, line and column; or no file applies.
     """
-    files = read_policies(names_or_paths, folders=folders, base=base)
+    wanted = list(names_or_paths) or [DEFAULT_POLICY]
+    read = [_read(name, folders, base) for name in wanted]
+    files = [one for one in read if isinstance(one, YamlFile)]
     why_not = {file.name: _why_not(file, vcenter, cluster) for file in files}
-    left_out = [LeftOut(file=name, why=why) for name, why in why_not.items() if why]
     applying = [file for file in files if not why_not[file.name]]
-    if not applying:
-        raise InputError(_called(names_or_paths), tuple(_no_policy(left_out)))
+    problems = _problems(read, disagreements(applying))
+    left_out = [LeftOut(file=name, why=why) for name, why in why_not.items() if why]
+    if not problems and not applying:
+        problems = [_does_not_apply(one) for one in left_out]
+    if problems:
+        raise InputError(f"policy {' + '.join(wanted)}", tuple(dict.fromkeys(problems)))
     return PolicySet(applying, left_out=left_out)
 
 
-def _called(names: Sequence[str]) -> str:
-    return f"policy {' + '.join(names)}"
+def _read(name: str, folders: Sequence[Path], base: Path | None) -> YamlFile | InputError:
+    try:
+        return read_policy(name, folders=folders, base=base)
+    except InputError as err:
+        return err
 
 
-def _no_policy(left_out: Iterable[LeftOut]) -> Iterator[Problem]:
-    for one in left_out:
-        yield Problem(where=one.file, found=one.why, allowed="one policy at least that applies")
+def _problems(read: Iterable[YamlFile | InputError], told: Sequence[Told]) -> list[Problem]:
+    found: list[Problem] = []
+    for one in read:
+        if isinstance(one, InputError):
+            found += one.problems
+        else:
+            found += own_problems(one, also=[mistake for file, mistake in told if file is one])
+    return found
+
+
+def _does_not_apply(one: LeftOut) -> Problem:
+    allowed = "one policy at least that applies to the cluster"
+    return Problem(where=one.file, found=one.why, allowed=allowed)
 
 
 def _why_not(file: YamlFile, vcenter: str | None, cluster: str | None) -> str:

@@ -42,6 +42,7 @@ Seconds = Annotated[float, Field(ge=0)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
+MOST_WINDOWS = 100
 MigrationThreshold = Annotated[int, Field(ge=1, le=5)]
 HostSlots = Annotated[int, Field(ge=1, le=8)]
 """vCenter runs at most 8 vMotions of a host at once (4 on 1 GbE) and queues the rest.
@@ -315,7 +316,9 @@ class PolicyDocument(DocumentPart):
     )
     priorities: PrioritiesDocument = Field(default_factory=PrioritiesDocument)
     windows: tuple[WindowDocument, ...] = Field(
-        default=(), description="Times at which the policy allows more, less, or otherwise."
+        default=(),
+        max_length=MOST_WINDOWS,
+        description="Times at which the policy allows more, less, or otherwise.",
     )
     outside_windows: Mode = Field(
         default=Mode.OBSERVE,

@@ -1,7 +1,8 @@
 """Lays the settings of several policy files over each other, and remembers where each value comes from.
 
 A later file wins, setting by setting; where a setting has a stricter side (`policy.strictness`) the
-strictest of what the files give wins. Settings of an open window replace those of the file that it stands
+strictest of what the files give wins. A migration threshold counts as the settings that it stands for,
+below those that its own file sets. Settings of an open window replace those of the file that it stands
 in, before the files come together: a window frees or binds its own file, never another one. Rules, windows
 and modes of VMs are not settings: those of all files count. Pure; the files were checked before.
 """
@@ -9,6 +10,7 @@ and modes of VMs are not settings: those of all files count. Pure; the files wer
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 
+from balancer.policy.levels import LEVELS, level_settings
 from balancer.policy.problems import path_text
 from balancer.policy.strict_yaml import YamlFile, YamlPath
 from balancer.policy.strictness import STRICTER, is_stricter
@@ -18,17 +20,22 @@ from balancer.policy.unchecked import entries, mapping
 SettingPath = tuple[str, ...]
 
 LISTS = ("rules", "windows", "vm_modes")
+_LEVEL = "migration_threshold"
 _HEAD = frozenset({"apiVersion", "kind", "name", "description", "applies_to", *LISTS})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Setting:
-    """One value that a file gives, and its place in the file."""
+    """One value that a file gives, and its place in the file.
+
+    `is_implied` marks what a migration threshold stands for; the place is that of the threshold.
+    """
 
     path: SettingPath
     value: object
     file: YamlFile
     at: YamlPath
+    is_implied: bool = False
 
     @property
     def place(self) -> str:
@@ -88,13 +95,28 @@ class Merged:
 
 def layer_of(file: YamlFile, open_windows: Iterable[str] = ()) -> list[Setting]:
     """Return the settings of one file with those of its open windows laid over, in the order of the file."""
-    found = {one.path: one for one in _settings(file, file.data, ())}
+    found = _with_level(file, file.data, ())
     wanted = frozenset(open_windows)
     for index, window in entries(file.data, "windows"):
         if window.get("name") in wanted:
-            laid = _settings(file, window.get("settings"), ("windows", index, "settings"))
-            found |= {one.path: one for one in laid}
+            found |= _with_level(file, window.get("settings"), ("windows", index, "settings"))
     return list(found.values())
+
+
+def _with_level(file: YamlFile, data: object, at: YamlPath) -> dict[SettingPath, Setting]:
+    """Return the settings of a mapping, laid over what its migration threshold stands for."""
+    found = {one.path: one for one in _implied(file, data, at)}
+    return found | {one.path: one for one in _settings(file, data, at)}
+
+
+def _implied(file: YamlFile, data: object, at: YamlPath) -> Iterator[Setting]:
+    level = mapping(data).get(_LEVEL)
+    if not isinstance(level, int) or level not in LEVELS:
+        return
+    for section, values in level_settings(level).items():
+        for name, value in values.items():
+            path = (section, name)
+            yield Setting(path=path, value=value, file=file, at=(*at, _LEVEL), is_implied=True)
 
 
 def _settings(file: YamlFile, data: object, at: YamlPath) -> Iterator[Setting]:

@@ -34,8 +34,6 @@ _BETWEEN_VMS = {
     RuleKind.MAX_PER_HOST: RuleType.ANTI_AFFINITY,
 }
 
-_LEFT_ALONE = Reason.GOAL_OFF
-
 
 def resolve(snapshot: Snapshot, policy: Policy) -> Resolved:
     """Return the snapshot as the policy reads it, and what is to be told of that.
@@ -215,7 +213,7 @@ class _Work:
     def _exclude(self, vms: frozenset[VmId], goals: frozenset[Goal], who: str) -> None:
         for vm in sorted(vms):
             for goal in sorted(goals):
-                refusal = Refusal.of(_LEFT_ALONE, f"{who} leaves it alone", vm=vm)
+                refusal = Refusal.of(Reason.EXCLUDED, f"{who} leaves it alone", vm=vm)
                 self.excluded.setdefault(goal, {}).setdefault(vm, refusal)
 
     def _set_mode(self, vms: frozenset[VmId], mode: Mode) -> None:

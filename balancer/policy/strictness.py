@@ -65,25 +65,28 @@ STRICTER: Mapping[Path, Stricter] = MappingProxyType(
 
 
 def is_stricter(path: Path, value: object, other: object) -> bool:
-    """Whether `value` is stricter than `other`; never where the two are equal. Both are of the right type."""
+    """Whether `value` is stricter than `other`; not where they are equal, or one of them is of a wrong type."""
     if value is None or other is None:
         return other is None and value is not None
     return _COMPARE[STRICTER[path]](value, other)
 
 
-def _freedom(mode: object) -> int:
-    return Mode(str(mode)).freedom
+def _freedom(mode: object) -> int | None:
+    return next((known.freedom for known in Mode if known == mode), None)
 
 
-def _number(value: object) -> float:
-    assert isinstance(value, int | float), "a setting with a stricter side is a number or a mode"
-    return value
+def _number(value: object) -> float | None:
+    return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _is_below(value: float | None, other: float | None) -> bool:
+    return value is not None and other is not None and value < other
 
 
 _COMPARE: Mapping[Stricter, Callable[[object, object], bool]] = MappingProxyType(
     {
-        Stricter.LOWER: lambda value, other: _number(value) < _number(other),
-        Stricter.HIGHER: lambda value, other: _number(value) > _number(other),
-        Stricter.MORE_CAREFUL: lambda value, other: _freedom(value) < _freedom(other),
+        Stricter.LOWER: lambda value, other: _is_below(_number(value), _number(other)),
+        Stricter.HIGHER: lambda value, other: _is_below(_number(other), _number(value)),
+        Stricter.MORE_CAREFUL: lambda value, other: _is_below(_freedom(value), _freedom(other)),
     }
 )

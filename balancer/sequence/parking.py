@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 from balancer.model.host import Host
 from balancer.model.units import HostId, Seconds
+from balancer.rules.exclusion import GOALS_OF
 from balancer.sequence.units import Unit, with_hop
 from balancer.sequence.yard import Yard
 
@@ -40,7 +41,7 @@ def choose_hops(yard: Yard, stuck: Sequence[Unit]) -> tuple[Unit, ...]:
     for rank, unit in enumerate(stuck[:LOOK_AT]):
         if yard.judge(unit) is None:
             continue
-        leavers = _leavers(unit, stuck)
+        leavers = [one for one in _leavers(unit, stuck) if not _is_left_alone(yard, one, unit)]
         found = _single(yard, unit, leavers, stuck) or _several(yard, unit, leavers, stuck)
         if found:
             options.append((not unit.is_mandatory, _Option(hops=found, rank=rank)))
@@ -61,6 +62,13 @@ def _leavers(unit: Unit, stuck: Sequence[Unit]) -> list[Unit]:
         and any(step.source in targets for step in other.steps)
     ]
     return sorted(found, key=lambda other: (other.seconds, other.key))
+
+
+def _is_left_alone(yard: Yard, leaver: Unit, blocked: Unit) -> bool:
+    """Whether a VM of `leaver` must not be moved for the goal that `blocked` serves."""
+    goals = {goal for step in blocked.steps for goal in GOALS_OF[step.reason]}
+    holds = yard.need.holds
+    return any(holds.excludes(step.vm, goal) for step in leaver.steps for goal in goals)
 
 
 def _single(

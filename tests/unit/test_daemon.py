@@ -10,16 +10,19 @@ import pytest
 from balancer.adapters.clock import SystemClock
 from balancer.adapters.store.memory import MemoryStore
 from balancer.collect.cluster_choice import find_cluster
-from balancer.daemon import ClusterJob, Daemon, Link, Watch
+from balancer.daemon import Daemon
 from balancer.expose.health import Health
 from balancer.expose.metrics import ClusterMetrics, Metrics
+from balancer.jobs import ClusterJob
 from balancer.model.errors import LoginRefused, SourceError, SourceUnreachable
 from balancer.model.snapshot import Snapshot
 from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 from balancer.ports import ClusterRef
+from balancer.watch import Link, Watch
 from tests.support.builders import host, snapshot, vm
 from tests.support.fakes import FakeClock, ScriptedVCenter
+from tests.support.policies import Always
 
 WITHIN_S = 10.0
 
@@ -54,7 +57,11 @@ class Scene:
             name="vc1", inventory=self.vcenter, migrator=self.vcenter, close=self.closed.set
         )
         self.watch = Watch(
-            name=cluster, link=link, mode=Mode.OBSERVE, policy=Policy(), interval_s=interval_s
+            name=cluster,
+            link=link,
+            mode=Mode.OBSERVE,
+            policies=Always(Policy()),
+            interval_s=interval_s,
         )
         clock = SystemClock()
         self.health = Health(clock, vcenters={"vc1": 60.0}, loops={"vc1/prod": 60.0})
@@ -63,7 +70,7 @@ class Scene:
 
     def metrics_of(self, watch: Watch) -> ClusterMetrics:
         return self.metrics.for_cluster(
-            "vc1", watch.name, policy=watch.policy, mode=watch.mode, interval_s=watch.interval_s
+            "vc1", watch.name, policy=Policy(), mode=watch.mode, interval_s=watch.interval_s
         )
 
     def job(self) -> ClusterJob:

@@ -8,7 +8,7 @@ from balancer.assess.demand import demand_of
 from balancer.model.need import Demand
 from balancer.model.units import VmId
 from balancer.model.vm import PowerState, Profile
-from balancer.policy.types import MemoryMetric, Policy
+from balancer.policy.types import DemandReading, MemoryMetric, Policy, Statistic
 from tests.support.builders import host, snapshot, vm
 
 ACTIVE = Policy(idle_memory_share=0.25)
@@ -94,3 +94,63 @@ def test_the_footprint_is_what_the_host_holds_whatever_the_metric() -> None:
 def test_only_running_vms_have_demand() -> None:
     vms = [vm(1, on=1), replace(vm(2, on=1), power=PowerState.OFF)]
     assert list(demand_of(snapshot([host(1)], vms), ACTIVE)) == ["vm-1"]
+
+
+@pytest.mark.parametrize(
+    ("statistic", "cpu_mhz"),
+    [
+        (Statistic.MEAN, 1000.0),
+        (Statistic.P75, 1000.0 + 0.6745 * 200.0),
+        (Statistic.P90, 1000.0 + 1.2816 * 200.0),
+        (Statistic.P95, 1000.0 + 1.6449 * 200.0),
+    ],
+)
+def test_a_percentile_is_the_normal_quantile_of_mean_and_deviation(
+    statistic: Statistic, cpu_mhz: float
+) -> None:
+    policy = Policy(demand=DemandReading(statistic=statistic))
+    facts = {"cpu_demand_mhz": 1000.0, "cpu_demand_stddev_mhz": 200.0}
+    assert demand_of_vm(policy, **facts).cpu_mhz == pytest.approx(cpu_mhz)
+
+
+def test_a_percentile_of_a_demand_of_unknown_deviation_is_its_mean() -> None:
+    policy = Policy(demand=DemandReading(statistic=Statistic.P95))
+    assert demand_of_vm(policy, cpu_demand_mhz=1000.0).cpu_mhz == 1000.0
+
+
+def test_a_percentile_is_never_above_the_limit_of_the_vm() -> None:
+    policy = Policy(demand=DemandReading(statistic=Statistic.P95))
+    facts = {"cpu_demand_mhz": 1000.0, "cpu_demand_stddev_mhz": 200.0, "cpu_limit_mhz": 1100.0}
+    assert demand_of_vm(policy, **facts).cpu_mhz == 1100.0
+
+
+def test_a_percentile_lifts_every_slot_of_a_profile() -> None:
+    policy = Policy(demand=DemandReading(statistic=Statistic.P90))
+    profile = Profile(cpu_demand_mhz=(100.0, 300.0))
+    demand = demand_of_vm(policy, profile=profile, cpu_demand_stddev_mhz=10.0)
+    assert demand.cpu_slots_mhz == pytest.approx((112.816, 312.816))
+    assert demand.cpu_mhz == pytest.approx(212.816)
+
+
+@pytest.mark.parametrize(
+    ("horizon_s", "slots"),
+    [(None, 4), (1.0, 1), (300.0, 1), (301.0, 2), (900.0, 3), (1e6, 4)],
+    ids=["no horizon", "a part of a slot", "one", "more than one", "three", "beyond the end"],
+)
+def test_only_the_slots_that_begin_within_the_horizon_count(
+    horizon_s: float | None, slots: int
+) -> None:
+    policy = Policy(demand=DemandReading(horizon_s=horizon_s))
+    profile = Profile(cpu_demand_mhz=(100.0, 200.0, 600.0, 900.0), memory_demand_mib=(8.0,) * 4)
+    snap = snapshot([host(1)], [vm(1, on=1, profile=profile)], profile_slot_seconds=300.0)
+    demand = demand_of(snap, policy)[VmId("vm-1")]
+    counted = profile.cpu_demand_mhz[:slots]
+    assert demand.cpu_slots_mhz == counted
+    assert demand.memory_slots_mib == (8.0,) * slots
+    assert demand.cpu_mhz == sum(counted) / slots
+
+
+def test_the_whole_profile_counts_where_the_length_of_its_slots_is_not_known() -> None:
+    policy = Policy(demand=DemandReading(horizon_s=1.0))
+    demand = demand_of_vm(policy, profile=Profile(cpu_demand_mhz=(100.0, 300.0)))
+    assert demand.cpu_slots_mhz == (100.0, 300.0)

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from balancer.model.goal import Goal
 from balancer.model.host import HostState
 from balancer.model.need import Holds, Need
 from balancer.model.plan import Move, MoveReason, Priority
@@ -14,8 +15,9 @@ from balancer.model.rule import RuleType
 from balancer.model.snapshot import InFlight
 from balancer.model.units import HostId, MoveId, VmId
 from balancer.plan.verify import verify
-from balancer.policy.types import Policy
+from balancer.policy.types import Goals, Policy
 from tests.support.builders import host, placement, rule, snapshot, vm
+from tests.support.stages import excluded
 
 
 def move(number: int, vm_number: int, source: int, target: int, **facts: Any) -> Move:
@@ -163,3 +165,34 @@ def test_memory_on_its_way_by_somebody_else_is_counted() -> None:
     flying = replace(need, snapshot=replace(need.snapshot, in_flight=(flight,)))
 
     assert "memory_ceiling" in verify(flying, Policy(), [move(1, 2, 1, 2)])[0]
+
+
+@pytest.mark.parametrize(
+    ("reason", "goal"),
+    [
+        (MoveReason.BALANCE, Goal.BALANCE),
+        (MoveReason.CONTENTION, Goal.CONTENTION),
+        (MoveReason.CONSOLIDATE, Goal.CONSOLIDATION),
+        (MoveReason.EVACUATE, Goal.EVACUATION),
+        (MoveReason.RULE, Goal.RULES),
+        (MoveReason.SHOULD_RULE, Goal.RULES),
+        (MoveReason.MAKE_ROOM, Goal.RULES),
+        (MoveReason.MAKE_ROOM, Goal.EVACUATION),
+    ],
+)
+def test_a_move_for_a_goal_that_leaves_the_vm_alone_is_found(
+    reason: MoveReason, goal: Goal
+) -> None:
+    need = need_of([host(1), host(2)], [vm(1, 1), vm(2, 1)])
+    held = replace(need, holds=Holds(excluded=excluded((goal,), 2)))
+
+    found = verify(held, Policy(), [move(1, 2, 1, 2, reason=reason)])
+
+    assert found[0].startswith(f"m1 moves vm2 for {reason}, for which it is left alone: excluded")
+
+
+def test_evening_out_numbers_may_move_what_only_balance_leaves_alone() -> None:
+    need = need_of([host(1), host(2)], [vm(1, 1), vm(2, 1)])
+    held = replace(need, holds=Holds(excluded=excluded((Goal.BALANCE,), 2)))
+
+    assert verify(held, Policy(goals=Goals(vm_count=True)), [move(1, 2, 1, 2)]) == ()

@@ -81,3 +81,88 @@ def test_no_file_that_applies_is_an_error(together) -> None:
     with pytest.raises(InputError) as caught:
         together("applies_to: {vcenters: [north]}\n", vcenter="south")
     assert "it applies to vCenter north" in str(caught.value)
+
+
+NIGHT = (
+    "windows:\n- {name: night, effect: settings, cron: 0 22 * * *, duration_min: 480, settings: "
+)
+IN_THE_NIGHT = NOON.replace(hour=23)
+
+
+def test_settings_of_an_open_window_replace_those_of_their_own_file_alone(together) -> None:
+    site = "limits: {moves_per_run_at_most: 40, residence_s: 60}\n"
+    own = "limits: {moves_per_run_at_most: 10}\nprices: {move_price: 1}\n" + NIGHT
+    both = together(site, own + "{limits: {moves_per_run_at_most: 90}, prices: {move_price: 2}}}\n")
+    assert both.at(NOON).limits.moves_per_run_at_most == 10
+    assert both.at(IN_THE_NIGHT).limits.moves_per_run_at_most == 40
+    assert (both.at(NOON).prices.move_price, both.at(IN_THE_NIGHT).prices.move_price) == (1, 2)
+    assert both.at(IN_THE_NIGHT).limits.residence_s == 60
+
+
+def test_settings_that_do_not_fit_while_windows_of_two_files_are_open_are_refused(together) -> None:
+    first = NIGHT + "{thresholds: {balance_target: 0.045}}}\n"
+    second = NIGHT.replace("night", "late") + "{thresholds: {balance_trigger: 0.04}}}\n"
+    with pytest.raises(InputError) as caught:
+        together(first, second)
+    assert [problem.found for problem in caught.value.problems] == [
+        "0.045, while thresholds.balance_trigger is 0.04"
+    ]
+
+
+def test_two_rules_of_one_name_in_two_files_are_an_error_that_names_both_places(together) -> None:
+    web = "rules:\n- {name: web, type: affinity, vms: {glob: 'web-*'}}\n"
+    with pytest.raises(InputError) as caught:
+        together(web, web.replace("web-*", "www-*"))
+    (problem,) = caught.value.problems
+    assert problem.where.endswith("2.yaml:4:10: rules[0].name")
+    assert problem.found.startswith("'web' says something else in ")
+    assert problem.found.endswith("1.yaml:4:3")
+
+
+def test_the_same_rule_in_two_files_is_one_rule(together) -> None:
+    web = "rules:\n- {name: web, type: affinity, vms: {glob: 'web-*'}}\n"
+    both = together(web, web.replace("name: web,", "name: web, description: again,"))
+    (rule,) = both.at(NOON).rules
+    assert rule.origin.endswith("1.yaml:4:3")
+
+
+def test_where_each_value_comes_from_is_told_and_defaults_come_from_nowhere(together) -> None:
+    web = "rules:\n- {name: web, type: affinity, vms: {glob: 'web-*'}}\n"
+    both = together("prices: {move_price: 1}\n" + web, "prices: {move_price: 2}\nmode: partial\n")
+    told = {path: place.rsplit("/", 1)[-1] for path, place in both.origins.items()}
+    assert told == {
+        "prices.move_price": "2.yaml:3:22: prices.move_price",
+        "mode": "2.yaml:4:7: mode",
+        "rules.web": "1.yaml:5:3",
+    }
+
+
+def test_where_a_value_of_an_open_window_comes_from_is_told(together) -> None:
+    alone = together(NIGHT + "{prices: {move_price: 2}}}\n")
+    assert "prices.move_price" not in alone.origins
+    place = alone.origins_at(IN_THE_NIGHT)["prices.move_price"]
+    assert place.endswith("windows[0].settings.prices.move_price")
+
+
+def test_a_migration_threshold_is_the_origin_of_what_it_stands_for(together) -> None:
+    alone = together("migration_threshold: 5\nprices: {move_price: 1}\n")
+    assert alone.origins["thresholds.balance_trigger"].endswith("1.yaml:3:22: migration_threshold")
+    assert alone.at(NOON).prices.move_price == 1
+
+
+def test_conflicts_name_what_counts_and_why(together) -> None:
+    both = together(
+        "limits: {residence_s: 60}\nprices: {move_price: 1}\nidle_memory_share: 0.5\n",
+        "limits: {residence_s: 30}\nprices: {move_price: 2}\nidle_memory_share: 0.5\n",
+    )
+    lines = [str(conflict) for conflict in both.conflicts]
+    assert len(lines) == 2
+    assert lines[0].startswith("limits.residence_s is 60 in ")
+    assert lines[0].endswith("2.yaml:3:23: limits.residence_s: the stricter one (higher) counts")
+    assert lines[1].startswith("prices.move_price is 2 in ")
+    assert lines[1].endswith("1.yaml:4:22: prices.move_price: the later file counts")
+
+
+def test_modes_of_vms_of_all_files_count(together) -> None:
+    modes = "vm_modes: [{vms: {name: web-1}, mode: manual}]\n"
+    assert len(together(modes, modes.replace("web-1", "web-2")).at(NOON).vm_modes) == 2
