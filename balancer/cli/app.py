@@ -19,6 +19,7 @@ from balancer.cli.evc import evc
 from balancer.cli.exit_codes import ExitCode
 from balancer.cli.explain import explain
 from balancer.cli.plan import plan
+from balancer.cli.policy import policy_app
 from balancer.cli.run import run
 from balancer.cli.schema import schema
 from balancer.cli.snapshot import snapshot
@@ -43,6 +44,7 @@ app = typer.Typer(
 )
 for command in (demo, doctor, evc, explain, plan, run, schema, snapshot, validate):
     app.command()(command)
+app.add_typer(policy_app)
 
 
 def _show_version(wanted: bool) -> None:

@@ -18,10 +18,7 @@ def read_facts(
         BadParameter: the options do not fit together.
         BalancerError: a file is wrong, or the cluster cannot be read.
     """
-    if (config is None) == (snapshot is None):
-        raise typer.BadParameter("give either --config or --snapshot")
-    if cluster is not None and config is None:
-        raise typer.BadParameter("--cluster chooses among the clusters of --config")
+    _check_options(config, cluster, snapshot)
     if snapshot is not None:
         from balancer.adapters.files import read_snapshot
         from balancer.policy.compose import load_policy_set
@@ -48,3 +45,26 @@ def configured_mode(config: Path | None, cluster: str | None) -> Mode:
     from balancer.config import load_config
 
     return chosen_cluster(load_config(config), cluster).mode
+
+
+def read_snapshot_of(config: Path | None, cluster: str | None, snapshot: Path | None) -> Snapshot:
+    """Return the snapshot that the options name, without a policy. Raises as `read_facts`."""
+    _check_options(config, cluster, snapshot)
+    if snapshot is not None:
+        from balancer.adapters.files import read_snapshot
+
+        return read_snapshot(snapshot)
+    from balancer.cli.source import chosen_cluster, read_cluster, require_files
+    from balancer.config import load_config
+
+    settings = load_config(config or Path())
+    chosen = chosen_cluster(settings, cluster)
+    require_files(settings, chosen)
+    return read_cluster(settings, chosen)
+
+
+def _check_options(config: Path | None, cluster: str | None, snapshot: Path | None) -> None:
+    if (config is None) == (snapshot is None):
+        raise typer.BadParameter("give either --config or --snapshot")
+    if cluster is not None and config is None:
+        raise typer.BadParameter("--cluster chooses among the clusters of --config")

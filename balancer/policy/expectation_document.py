@@ -5,7 +5,6 @@ It owns the form of the document and its JSON Schema. Whom its names mean in a c
 """
 
 from collections.abc import Iterator
-from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Discriminator, Field, Tag
@@ -109,11 +108,6 @@ class PolicyTestDocument(DocumentPart):
     expect: tuple[ExpectationDocument, ...] = Field(
         min_length=1, description="What must come of it; each has one key."
     )
-
-    @property
-    def when(self) -> datetime | None:
-        """Return the time that the test is about; None for that of the snapshot."""
-        return self.at
 
 
 def policy_test_mistakes(data: object) -> Iterator[Mistake]:

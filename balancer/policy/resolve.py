@@ -41,7 +41,7 @@ def resolve(snapshot: Snapshot, policy: Policy) -> Resolved:
     10,000 VMs and 200 rules take a few tenths of a second: see tests/bench/policy_bench.py.
     """
     taken = taken_in(snapshot, policy.drs)
-    work = _Work(snapshot, names=[rule.name for rule in taken.rules])
+    work = _Work(snapshot, names=[rule.name for rule in taken.rules if rule.enabled])
     for rule in policy.rules:
         work.add_rule(rule)
     for entry in policy.vm_modes:
