@@ -1,12 +1,16 @@
 """Where the commands that only look take their facts from: a live cluster, or a snapshot file."""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import typer
 
 from balancer.model.snapshot import Snapshot
 from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
+
+if TYPE_CHECKING:
+    from balancer.policy.compose import PolicySet
 
 
 def read_facts(
@@ -18,13 +22,21 @@ def read_facts(
         BadParameter: the options do not fit together.
         BalancerError: a file is wrong, or the cluster cannot be read.
     """
+    facts, wanted = read_policies_of(config, cluster, snapshot, policies)
+    return facts, wanted.at(facts.taken_at)
+
+
+def read_policies_of(
+    config: Path | None, cluster: str | None, snapshot: Path | None, policies: list[str]
+) -> "tuple[Snapshot, PolicySet]":
+    """Return the snapshot and the policies that the options name, for every moment. Raises as `read_facts`."""
     _check_options(config, cluster, snapshot)
     if snapshot is not None:
         from balancer.adapters.files import read_snapshot
         from balancer.policy.compose import load_policy_set
 
         facts = read_snapshot(snapshot)
-        return facts, load_policy_set(policies, cluster=facts.cluster.name).at(facts.taken_at)
+        return facts, load_policy_set(policies, cluster=facts.cluster.name)
     from balancer.cli.source import chosen_cluster, read_cluster, require_files
     from balancer.config import load_config
 
@@ -33,8 +45,7 @@ def read_facts(
     require_files(settings, chosen)
     named = chosen.model_copy(update={"policies": tuple(policies)}) if policies else chosen
     wanted = settings.policies_of(named)
-    facts = read_cluster(settings, chosen)
-    return facts, wanted.at(facts.taken_at)
+    return read_cluster(settings, chosen), wanted
 
 
 def configured_mode(config: Path | None, cluster: str | None) -> Mode:

@@ -3,6 +3,8 @@
 import typer
 
 from balancer.cli.policy_import import import_drs
+from balancer.cli.policy_lint import policy_lint
+from balancer.cli.policy_show import policy_show
 from balancer.cli.policy_tests import policy_test
 
 policy_app = typer.Typer(
@@ -14,4 +16,6 @@ policy_app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 policy_app.command("import-drs")(import_drs)
+policy_app.command("lint")(policy_lint)
+policy_app.command("show")(policy_show)
 policy_app.command("test")(policy_test)
