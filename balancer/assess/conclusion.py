@@ -8,7 +8,7 @@ from balancer.assess.state import measure
 from balancer.model.goal import Goal
 from balancer.model.need import Need
 from balancer.model.plan import Conflict, Draft, Move, Plan, PlanStatus, Schedule, Violation
-from balancer.model.reasons import UNFIT, Refusal
+from balancer.model.reasons import UNFIT, Reason, Refusal
 from balancer.model.rule import RuleType
 from balancer.model.units import HostId, Seconds, VmId, percent
 from balancer.policy.in_force import InForce
@@ -91,7 +91,7 @@ def _status(
         return PlanStatus.DEGRADED, f"{count} cannot be met, see conflicts"
     if found.moves:
         return PlanStatus.PLANNED, ""
-    return PlanStatus.BALANCED, _quiet(need, policy)
+    return PlanStatus.BALANCED, _quiet(need, policy, found.draft)
 
 
 def _unnamed(
@@ -185,7 +185,7 @@ def _lost_failure(after: Placement, loss: Loss) -> Conflict:
     )
 
 
-def _quiet(need: Need, policy: Policy) -> str:
+def _quiet(need: Need, policy: Policy, draft: Draft) -> str:
     """Say why nothing is done, with the figures that decided."""
     limits = policy.thresholds
     trigger = (
@@ -193,6 +193,10 @@ def _quiet(need: Need, policy: Policy) -> str:
     )
     if need.wants_relief and policy.goals.contention:
         return f"a host is above its contention threshold, but no move would help ({trigger})"
+    given_up = [one.detail for one in draft.refusals if one.reason is Reason.NO_GAIN]
+    if need.wants_balance and policy.goals.balance and given_up:
+        return given_up[0]
     if need.wants_balance and policy.goals.balance:
         return f"no move is worth its price ({trigger})"
-    return f"nothing to do: {trigger}; no host is above its contention threshold"
+    rest = "; no further host can be emptied" if policy.goals.consolidation else ""
+    return f"nothing to do: {trigger}; no host is above its contention threshold{rest}"

@@ -23,11 +23,12 @@ from balancer.rules.placement import Ground, Placement
 def assess(snapshot: Snapshot, policy: Policy, holds: Holds) -> Need:
     """Read a snapshot with a policy. `holds` gains the VMs whose CPU demand is not known.
 
-    Imbalance and contention are measured over the serving hosts as the VMs stand in the snapshot.
+    Contention is measured over the serving hosts as the VMs stand in the snapshot, imbalance over the same
+    or, where the policy empties hosts, over those of them that run VMs.
     """
     demand = demand_of(snapshot, policy)
-    hosts = Placement(Ground(snapshot, policy, demand)).host_arrays()
-    spread = imbalance(hosts)
+    placement = Placement(Ground(snapshot, policy, demand))
+    hosts, spread = placement.host_arrays(), imbalance(placement.levelled_arrays())
     return Need(
         snapshot=snapshot,
         demand=demand,

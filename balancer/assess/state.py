@@ -18,15 +18,16 @@ def measure(placement: Placement) -> State:
     """Measure a placement.
 
     `cost` is that of its standing: load cost plus the price of broken should-rules. The spread is over
-    the serving hosts, each weighing the same; `hosts` lists all hosts by id.
+    the serving hosts, each weighing the same (where the policy empties hosts: those that run VMs);
+    `hosts` lists all hosts by id.
     """
-    serving = placement.host_arrays()
+    levelled = placement.levelled_arrays()
     return State(
         cost=standing(placement).cost,
-        imbalance=imbalance(serving),
-        cpu=_spread(serving.ratio[:, 0]),
-        memory=_spread(serving.ratio[:, 1]),
-        unmet_cpu_mhz=_unmet_cpu_mhz(serving),
+        imbalance=imbalance(levelled),
+        cpu=_spread(levelled.ratio[:, 0]),
+        memory=_spread(levelled.ratio[:, 1]),
+        unmet_cpu_mhz=_unmet_cpu_mhz(levelled),
         violations=violations(placement),
         hosts=_host_loads(placement),
     )

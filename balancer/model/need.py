@@ -85,3 +85,9 @@ class Need:
     imbalance: Ratio
     wants_balance: bool
     wants_relief: bool
+
+    def excluding(self, goal: Goal, vms: Mapping[VmId, Refusal]) -> "Need":
+        """Return this need with further VMs left alone for one goal; who is already keeps the reason."""
+        left = {**vms, **self.holds.excluded.get(goal, NO_VM_HOLDS)}
+        excluded = MappingProxyType({**self.holds.excluded, goal: MappingProxyType(left)})
+        return replace(self, holds=replace(self.holds, excluded=excluded))

@@ -20,7 +20,7 @@ def spread(desk: Desk, at: Ints | None = None) -> float:
     """Return the relative standard deviation of the numbers of VMs, now or for another placement."""
     problem = desk.problem
     count = np.bincount(desk.ledger.at if at is None else at, minlength=len(problem.hosts))
-    return count_spread(count[problem.serving].astype(np.float64))
+    return count_spread(count[desk.ledger.serving].astype(np.float64))
 
 
 def stay_even(desk: Desk, size: Floats, home: Ints, away: Ints) -> Bools:
@@ -35,10 +35,11 @@ def stay_even(desk: Desk, size: Floats, home: Ints, away: Ints) -> Bools:
     limits, load = problem.policy.thresholds, desk.ledger.load[:, COUNT]
     called = spread(desk, desk.base) > limits.vm_count_trigger
     aim = limits.vm_count_target if called else limits.vm_count_trigger
-    mean = float(load[problem.serving].mean())
+    serving = desk.ledger.serving
+    mean = float(load[serving].mean())
     moved = size[:, COUNT]
     change = 2.0 * moved * (load[home] - load[away] + moved)
-    change /= problem.serving.sum() * max(mean, 1e-12) ** 2
+    change /= serving.sum() * max(mean, 1e-12) ** 2
     result: Bools = (change <= LEAST_GAIN) | (spread(desk) ** 2 + change <= aim**2)
     return result
 

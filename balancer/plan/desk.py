@@ -12,6 +12,7 @@ import numpy as np
 
 from balancer.model.goal import Goal
 from balancer.model.plan import MoveReason
+from balancer.model.reasons import Refusal
 from balancer.plan.codes import Bools, Codes, Floats, Ints, first_refusal
 from balancer.plan.encode import DYNAMIC
 from balancer.plan.ledger import Ledger
@@ -42,7 +43,10 @@ class Desk:
         self.notes: dict[int, Note] = {}
         self.stays: Bools = problem.pinned
         """VMs that may not move in the stage at work: pinned ones, and those that its goals leave alone, (N,)."""
+        self.open: Bools = np.ones(len(problem.hosts), dtype=bool)
+        """Hosts that moves for load's sake may use in the stage at work, (H,)."""
         self.taken_back: set[tuple[int, ...]] = set()  # so that a host may fail
+        self.refused: list[Refusal] = []  # aims that were given up as a whole
         self.wide_costs = wide_cost(problem)
         self._masks: Masks | None = None
         self.start_masks = Masks(problem, problem.at)
@@ -64,6 +68,17 @@ class Desk:
             yield
         finally:
             self.stays = before
+
+    @contextmanager
+    def among(self, hosts: Bools) -> Iterator[None]:
+        """Let load be measured over, and moves for its sake use, only some of the hosts (H,) for now."""
+        before, self.open = self.open, self.open & hosts
+        self.ledger.serving = self.problem.serving & self.open
+        try:
+            yield
+        finally:
+            self.open = before
+            self.ledger.serving = self.problem.serving & self.open
 
     def leaves_alone(self, movers: Sequence[int]) -> bool:
         """Whether the goal at work leaves one of the VMs alone; what is pinned is another matter."""
@@ -89,6 +104,8 @@ class Desk:
         may always return to.
         """
         allowed = self.masks.allowed(vms, is_mandatory=is_mandatory)
+        if not is_mandatory:
+            allowed &= self.open
         allowed &= ~self.stays[np.asarray(vms, dtype=np.int64), None]
         for row, vm in enumerate(vms) if self._moved_before else ():
             if vm in self._moved_before:
@@ -142,7 +159,7 @@ class Desk:
 
     def restore(self, at: Ints, notes: dict[int, Note]) -> None:
         """Go back to a placement and the notes of that time."""
-        self.ledger = Ledger(self.problem, at)
+        self.ledger = Ledger(self.problem, at, self.ledger.serving)
         self.notes = dict(notes)
 
     def home(self, movers: tuple[int, ...]) -> int | None:

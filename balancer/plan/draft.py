@@ -25,7 +25,7 @@ def write_draft(desk: Desk, stuck: Sequence[Task], patience: Patience, watch: St
     """
     moves = tuple(_moves(desk))
     conflicts, refusals = unmet(desk, stuck, patience) if stuck else ((), ())
-    refusals = (*refusals, *failover.refusals(desk), *grouped(desk))
+    refusals = (*refusals, *failover.refusals(desk), *desk.refused[:1], *grouped(desk))
     watch.lap("draft")
     return Draft(moves=moves, conflicts=conflicts, refusals=refusals, stage_seconds=watch.laps)
 
@@ -53,7 +53,10 @@ def _moves(desk: Desk) -> list[ProposedMove]:
 
 
 def _gain(desk: Desk, cost: LoadCost, ledger: Ledger, vm: int, target: int) -> float:
-    """Return by how much a move lowers the objective: load, and should-rules that it mends."""
+    """Return by how much a move lowers the objective: load, and should-rules that it mends.
+
+    Where hosts are emptied, unevenness is no part of the objective (see `rules.standing`).
+    """
     problem, source = desk.problem, int(ledger.at[vm])
     mended = -float(desk.should.change(ledger, (vm,))[target]) * desk.should.price
     if not (problem.serving[source] and problem.serving[target]):
@@ -61,12 +64,14 @@ def _gain(desk: Desk, cost: LoadCost, ledger: Ledger, vm: int, target: int) -> f
     rows, size = np.array([source, target]), problem.size[vm]
     load = ledger.load[rows]
     then = load + np.array([-size, size])
-    return float((cost.of(rows, load) - cost.of(rows, then)).sum()) + mended
+    of = cost.contention_of if problem.policy.goals.consolidation else cost.of
+    return float((of(rows, load) - of(rows, then)).sum()) + mended
 
 
 def _whole_gain(ledger: Ledger, vm: int, target: int) -> float:
     """Return the same for a move that changes what the serving hosts hold in total."""
-    before = load_cost(ledger).total(ledger)
     after = ledger.copy()
     after.move([vm], target)
-    return before - load_cost(after).total(after)
+    if ledger.problem.policy.goals.consolidation:
+        return load_cost(ledger).contention(ledger) - load_cost(after).contention(after)
+    return load_cost(ledger).total(ledger) - load_cost(after).total(after)

@@ -10,13 +10,18 @@ from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass, field, replace
 
+import numpy as np
+
 from balancer.model.goal import Goal
 from balancer.model.need import Need
 from balancer.model.plan import Draft, MoveReason
 from balancer.model.stopwatch import Stopwatch
 from balancer.model.units import Seconds
 from balancer.plan.amends import mend_should_rules
+from balancer.plan.benefit import Levelling
+from balancer.plan.codes import Bools
 from balancer.plan.conflict_set import Patience
+from balancer.plan.consolidate import consolidate, in_use, is_half_emptied, without_consolidation
 from balancer.plan.desk import Desk
 from balancer.plan.draft import write_draft
 from balancer.plan.exhaustive import look_at_all
@@ -75,15 +80,19 @@ def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
     with closing(settings.open_solver()) as runner:
         run = _Run(need, policy, settings, Solver(runner))
         draft = _draft(run)
+        if draft is None and policy.goals.consolidation:
+            draft = _draft(_Run(without_consolidation(need), policy, settings, run.solver))
         if draft is None:
-            draft = _draft(_Run(only_mandatory(need), policy, settings, run.solver)) or Draft(
-                moves=()
-            )
+            draft = _draft(_Run(only_mandatory(need), policy, settings, run.solver))
+        draft = draft or Draft(moves=())
         return replace(draft, incidents=run.solver.incidents)
 
 
 def _draft(run: "_Run") -> Draft | None:
-    """Return the draft of a run; None where only what is mandatory may be planned, so that HA keeps its room."""
+    """Return the draft of a run; None where less must be asked for, so that HA keeps its room.
+
+    Or so that no host is emptied in part.
+    """
     stuck: list[Task] = []
     for number in range(MOST_ROUNDS):
         stuck = run.mandatory()
@@ -91,7 +100,7 @@ def _draft(run: "_Run") -> Draft | None:
         if (run.desk.ledger.at == run.desk.base).all() or time.perf_counter() > run.deadline:
             break
         run.desk.new_round()
-    if not keep_survivable(run.desk, run.desk.problem.at):
+    if not keep_survivable(run.desk, run.desk.problem.at) or is_half_emptied(run.desk):
         return None
     patience = Patience.until(run.deadline, solver=run.solver, seed=run.settings.seed)
     return write_draft(run.desk, stuck, patience, run.watch)
@@ -106,7 +115,8 @@ class _Run:
         self.desk = desk = Desk(compile_problem(need, policy))
         cost, limits, goals = load_cost(desk.ledger), policy.thresholds, policy.goals
         is_over = bool(cost.is_over(desk.ledger).any())
-        is_uneven = cost.imbalance(desk.ledger) > limits.balance_trigger
+        with desk.among(self._levelled()):
+            is_uneven = load_cost(desk.ledger).imbalance(desk.ledger) > limits.balance_trigger
         self.watch.lap("compile")
         # An aim that the figures call for and the assessment does not is vetoed for all rounds.
         self.may_relieve = goals.contention and (need.wants_relief or not is_over)
@@ -129,25 +139,55 @@ class _Run:
             with desk.working_for(Goal.RULES):
                 mend_should_rules(desk)
             self.watch.lap("should_rules")
-        if self.may_relieve and load_cost(desk.ledger).is_over(desk.ledger).any():
-            is_all = not (self.may_level and is_first and desk.problem.need.wants_balance)
-            with desk.working_for(Goal.CONTENTION):
-                relieve_hosts(desk, self._trials(RELIEF_SHARE if is_all else 0.0))
-                look_at_all(desk, ANY_IMBALANCE, MoveReason.CONTENTION)
-            self.watch.lap("contention")
+        if self.may_relieve:
+            self._relieve(is_first=is_first)
+        if policy.goals.consolidation:
+            with desk.working_for(Goal.CONSOLIDATION):
+                consolidate(desk, self.deadline)
+            self.watch.lap("consolidation")
+        with desk.among(self._levelled()):
+            self._level_all(is_first=is_first)
+        keep_survivable(desk, desk.base)
+        self.watch.lap("failover")
+
+    def _levelled(self) -> Bools:
+        """Return the hosts that moves for load's sake may use, (H,): all, or those that run VMs already."""
+        problem = self.desk.problem
+        if problem.policy.goals.consolidation:
+            return in_use(self.desk)
+        return np.ones(len(problem.hosts), dtype=bool)
+
+    def _relieve(self, *, is_first: bool) -> None:
+        """Relieve contended hosts; where hosts are emptied, first without those that run no VM."""
+        desk = self.desk
+        is_all = not (self.may_level and is_first and desk.problem.need.wants_balance)
+        trials = self._trials(RELIEF_SHARE if is_all else 0.0)
+        every = np.ones(len(desk.problem.hosts), dtype=bool)
+        for hosts in (
+            (self._levelled(), every) if desk.problem.policy.goals.consolidation else (every,)
+        ):
+            with desk.among(hosts), desk.working_for(Goal.CONTENTION):
+                if load_cost(desk.ledger).is_over(desk.ledger).any():
+                    relieve_hosts(desk, trials)
+                    look_at_all(desk, ANY_IMBALANCE, MoveReason.CONTENTION)
+                    self.watch.lap("contention")
+
+    def _level_all(self, *, is_first: bool) -> None:
+        """Level loads and numbers of VMs, and take back what is not needed."""
+        desk, policy = self.desk, self.desk.problem.policy
         spread = load_cost(desk.ledger).imbalance(desk.ledger)
         wanted = is_first and desk.problem.need.wants_balance
         if self.may_level and (wanted or spread > policy.thresholds.balance_trigger):
             with desk.working_for(Goal.BALANCE):
+                levelling = Levelling(desk)
                 self._level(policy.thresholds.balance_target)
+                levelling.undo_if_too_little()
         if policy.goals.vm_count:
             with desk.working_for(Goal.VM_COUNT):
                 even_out(desk)
             self.watch.lap("vm_count")
         prune(desk, policy.thresholds.balance_target)
         self.watch.lap("prune")
-        keep_survivable(desk, desk.base)
-        self.watch.lap("failover")
 
     def _effort(self, most: int) -> int:
         """Return how much of something is spent on a cluster of this size."""

@@ -161,7 +161,7 @@ class _States:
 def _board(desk: Desk) -> _Board | None:
     """Return the board of a small cluster, None for any other."""
     problem, ledger = desk.problem, desk.ledger
-    if not 1 < int(problem.serving.sum()) <= MOST_HOSTS:
+    if not 1 < int(ledger.serving.sum()) <= MOST_HOSTS:
         return None
     some = _units(desk)
     if not 1 <= len(some) <= MOST_UNITS:
@@ -197,7 +197,7 @@ def _units(desk: Desk) -> list[tuple[int, ...]]:
         if bound.isdisjoint(unit)
         and not desk.should.rules_of(unit)
         and len(set(base[list(unit)].tolist())) == 1
-        and desk.problem.serving[base[unit[0]]]
+        and desk.ledger.serving[base[unit[0]]]
     ]
 
 
@@ -228,7 +228,7 @@ def _rest(desk: Desk, part: set[int]) -> tuple[Floats, Bools]:
 def _reach(desk: Desk, unit: tuple[int, ...], part: set[int]) -> Bools:
     """Return the serving hosts on which a unit may be as far as all that takes no part allows; its base always."""
     problem = desk.problem
-    reach: Bools = np.all(desk.allowed(unit, is_mandatory=False), axis=0) & problem.serving
+    reach: Bools = np.all(desk.allowed(unit, is_mandatory=False), axis=0) & desk.ledger.serving
     for number in _groups(desk, unit):
         group = problem.apart[number]
         own = sum(vm in group.members for vm in unit)

@@ -27,6 +27,8 @@ def sentence(ledger: Ledger, cost: LoadCost, vm: int, target: int, note: Note) -
             return _rule(ledger, cost, vm, target, note)
         case MoveReason.MAKE_ROOM:
             return f"makes room on {_name(ledger, vm)} {note.cause}; {_arrival(ledger, cost, vm, target)}"
+        case MoveReason.CONSOLIDATE:
+            return f"{_name(ledger, vm)} is to run no VM; {_arrival(ledger, cost, vm, target)}"
         case _ if note.cause == counts.CAUSE:
             return counts.sentence(ledger, target, int(ledger.at[vm]))
         case _:

@@ -33,14 +33,16 @@ AT_ONCE = 8
 
 
 class Failover:
-    """Which host failures a placement survives."""
+    """Which host failures a placement survives; hosts that are `spare` (H,) start no VM again."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(self, problem: Problem, spare: Bools | None = None) -> None:
         snapshot = problem.need.snapshot
         self._hosts = len(problem.hosts)
         self._serving = np.flatnonzero(problem.serving)
         self.count = failures_to_tolerate(snapshot)
         self._takes = np.array([host.state.takes for host in problem.hosts], dtype=bool)
+        if spare is not None:
+            self._takes &= ~spare
         cpu, memory = problem.capacity[:, 0], problem.capacity[:, 1]
         self._usable: Floats = np.column_stack((memory, cpu, memory)) + SLACK
         self._size: Floats = problem.size[:, list(HELD)]

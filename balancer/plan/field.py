@@ -230,7 +230,7 @@ _PER_PAIR = ("entry", "_load", "_terms", "_blocked", "_wishes")
 def movable(desk: Desk, *, on: Bools | None = None) -> list[tuple[int, ...]]:
     """Return what may move for load's sake: whole families and single VMs on serving hosts, not held."""
     problem = desk.problem
-    free = ~desk.stays & ~problem.held & problem.serving[desk.ledger.at]
+    free = ~desk.stays & ~problem.held & desk.ledger.serving[desk.ledger.at]
     free &= desk.has_target
     if on is not None:
         free &= on[desk.ledger.at]
@@ -244,7 +244,7 @@ def movable(desk: Desk, *, on: Bools | None = None) -> list[tuple[int, ...]]:
 def _may_return(desk: Desk, units: Units, base: Ints) -> Bools:
     """Return which units may go back to where the round found them: no rule and no evacuation drove them off."""
     driven = {vm for vm, note in desk.notes.items() if note.reason.is_mandatory}
-    result: Bools = desk.problem.serving[base]
+    result: Bools = (desk.problem.serving & desk.open)[base]
     if driven:
         result &= np.array([driven.isdisjoint(unit) for unit in units.members], dtype=bool)
     return result

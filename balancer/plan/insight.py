@@ -10,6 +10,7 @@ from balancer.model.plan import Plan
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import Vm
+from balancer.plan.problem import COUNT
 from balancer.plan.scene import Outlook, Scene, outlook
 from balancer.plan.stay import Staying, why_it_stays
 from balancer.policy.types import Policy
@@ -123,4 +124,14 @@ def _hold(scene: Scene, view: Outlook, target: HostId) -> Refusal | None:
     left = [why for vm in ids if (why := excluded_from_all(holds, vm, goals))]
     pairs = [holds.pairs[vm, target] for vm in ids if (vm, target) in holds.pairs]
     targets = [holds.targets[target]] if target in holds.targets else []
+    targets += [] if view.is_duty else _kept_empty(scene, view, target)
     return next(iter([*pins, *left, *stays, *targets, *pairs]), None)
+
+
+def _kept_empty(scene: Scene, view: Outlook, target: HostId) -> list[Refusal]:
+    """Return a refusal where the policy empties hosts and this one runs no VM."""
+    count = view.ledger.load[scene.problem.host_at[target], COUNT]
+    if not scene.policy.goals.consolidation or count > 0:
+        return []
+    name = scene.need.snapshot.host_by_id[target].name
+    return [Refusal.of(Reason.NOT_NEEDED, f"{name} runs no VM and is kept so", host=target)]

@@ -9,7 +9,7 @@ from typing import Self
 
 import numpy as np
 
-from balancer.plan.codes import Floats, Ints
+from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.problem import Group, Problem
 
 
@@ -18,11 +18,15 @@ class Ledger:
 
     `load` (H, columns) counts each VM where it stands; `held` adds what running migrations hold on their
     targets, and is what limits are compared with. `crowd` (apart groups, H) counts members on each host,
-    or in its domain where the rule has domains; those on their way at both ends.
+    or in its domain where the rule has domains; those on their way at both ends. `serving` (H,)
+    are the hosts over which load is measured now: those of the problem, or fewer of them.
     """
 
-    def __init__(self, problem: Problem, at: Ints | None = None) -> None:
+    def __init__(
+        self, problem: Problem, at: Ints | None = None, serving: Bools | None = None
+    ) -> None:
         self.problem = problem
+        self.serving: Bools = problem.serving if serving is None else serving
         self.at: Ints = (problem.at if at is None else at).copy()
         self.load: Floats = _summed(self.at, problem.size, len(problem.hosts))
         self.crowd: Ints = np.zeros((len(problem.apart), len(problem.hosts)), dtype=np.int64)
@@ -65,7 +69,7 @@ class Ledger:
 
     def copy(self) -> Self:
         """Return a ledger of its own with the same placement, sums made anew."""
-        return type(self)(self.problem, self.at)
+        return type(self)(self.problem, self.at, self.serving)
 
     def moved(self) -> Ints:
         """Return the VMs that stand elsewhere than at the start, ascending."""

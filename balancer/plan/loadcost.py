@@ -37,10 +37,10 @@ class Bowl(NamedTuple):
 
 
 class LoadCost:
-    """Cost of host load given the total load `total` (columns,) on the serving hosts."""
+    """Cost of host load given the total load `total` (columns,) on the serving hosts (H,)."""
 
-    def __init__(self, problem: Problem, total: Floats) -> None:
-        thresholds, capacity, serving = problem.policy.thresholds, problem.capacity, problem.serving
+    def __init__(self, problem: Problem, total: Floats, serving: Bools) -> None:
+        thresholds, capacity = problem.policy.thresholds, problem.capacity
         self.capacity, self.serving = capacity, serving
         self.slots, self.thresholds = problem.slots, thresholds
         self.varies = bool(thresholds.cpu_risk and problem.size[:, VARIANCE].any())
@@ -133,6 +133,6 @@ class LoadCost:
 
 def load_cost(ledger: Ledger, *, arriving: Floats | None = None) -> LoadCost:
     """Return the objective for a placement; `arriving` (columns,) is load that will come to serving hosts."""
-    problem = ledger.problem
-    total = ledger.load[problem.serving].sum(axis=0)
-    return LoadCost(problem, total if arriving is None else total + arriving)
+    total = ledger.load[ledger.serving].sum(axis=0)
+    total = total if arriving is None else total + arriving
+    return LoadCost(ledger.problem, total, ledger.serving)

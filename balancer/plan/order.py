@@ -18,7 +18,7 @@ from balancer.plan.encode import affinity
 from balancer.plan.ledger import Ledger
 from balancer.plan.loadcost import LoadCost, load_cost
 from balancer.plan.price import price
-from balancer.plan.problem import RESERVED
+from balancer.plan.problem import FOOTPRINT, RESERVED
 from balancer.plan.units import Units, make_units
 from balancer.rules.exclusion import MANDATORY_GOALS
 
@@ -67,7 +67,10 @@ def in_order(desk: Desk) -> Iterator[tuple[int, int, Ledger]]:
     mandatory.sort(key=lambda s: (_RANK.get(s.reason, 9), s.price, s.movers))
     optional.sort(key=lambda s: (s.price, s.movers))
     yield from _mandatory_order(desk, ledger, mandatory, optional)
-    yield from _load_order(ledger, sorted(optional, key=lambda s: s.movers))
+    emptying = [s for s in optional if s.reason is MoveReason.CONSOLIDATE]
+    levelling = [s for s in optional if s.reason is not MoveReason.CONSOLIDATE]
+    yield from _load_order(ledger, sorted(levelling, key=lambda s: s.movers))
+    yield from _host_by_host(ledger, emptying)
 
 
 def _mandatory_order(
@@ -128,6 +131,21 @@ def _load_order(ledger: Ledger, shifts: list[Shift]) -> Iterator[tuple[int, int,
         ends = (units.source[chosen], target[chosen])
         near = np.flatnonzero(is_left & (np.isin(units.source, ends) | np.isin(target, ends)))
         gains[near] = _gains(ledger, cost, units.of(near), target[near])
+
+
+def _host_by_host(ledger: Ledger, shifts: list[Shift]) -> Iterator[tuple[int, int, Ledger]]:
+    """Yield the moves that empty hosts, the host with the least to copy first: a prefix empties some wholly."""
+    host_of = {shift.movers: int(ledger.at[shift.movers[0]]) for shift in shifts}
+    size = dict.fromkeys(host_of.values(), 0.0)
+    for shift in shifts:
+        size[host_of[shift.movers]] += float(
+            ledger.problem.size[list(shift.movers), FOOTPRINT].sum()
+        )
+    waiting = sorted(shifts, key=lambda s: (size[host_of[s.movers]], host_of[s.movers], s.movers))
+    while waiting:
+        chosen = next((shift for shift in waiting if _fits(ledger, shift)), waiting[0])
+        waiting.remove(chosen)
+        yield from _carry_out(ledger, chosen)
 
 
 def _gains(ledger: Ledger, cost: LoadCost, units: Units, target: Ints) -> Floats:

@@ -92,7 +92,7 @@ def _places(desk: Desk, windows: int) -> list[tuple[int, ...]]:
                 ties.update(set(other) - pair)
         near = sorted(ties, key=lambda host: (-ties[host], rank[host]))
         hosts = tuple(sorted(pair | set(near[: WINDOW_HOSTS - len(pair)]), key=rank.__getitem__))
-        if hosts not in found and desk.problem.serving[list(hosts)].all():
+        if hosts not in found and desk.ledger.serving[list(hosts)].all():
             found.append(hosts)
         if len(found) == windows:
             break
@@ -189,7 +189,8 @@ def _reach(desk: Desk, unit: tuple[int, ...], hosts: tuple[int, ...]) -> Bools:
     homes = set(desk.base[list(unit)].tolist())
     notes = [desk.notes[vm].reason for vm in unit if vm in desk.notes]
     if len(homes) == 1 and not any(reason.is_mandatory for reason in notes):
-        reach[homes.pop()] = True
+        home = homes.pop()
+        reach[home] = desk.open[home]
     return reach[list(hosts)]
 
 

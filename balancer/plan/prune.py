@@ -45,7 +45,8 @@ def _dearest_first(desk: Desk) -> list[_Moved]:
     for vm in np.flatnonzero(desk.ledger.at != desk.base).tolist():
         members = desk.together(vm)
         homes = set(desk.base[list(members)].tolist())
-        if len(homes) == 1 and all(_is_optional(desk, m) for m in members):
+        is_open = desk.open[list(homes)].all()
+        if len(homes) == 1 and is_open and all(_is_optional(desk, m) for m in members):
             price = float(desk.price(members)[desk.ledger.at[vm]])
             found[members] = (price, homes.pop())
     order = sorted(found, key=lambda members: (-found[members][0], members))

@@ -35,7 +35,7 @@ def grouped(desk: Desk) -> tuple[Refusal, ...]:
     holds = desk.problem.need.holds
     for refusal in (*holds.vms.values(), *holds.pinned.values()):
         vms[refusal.reason] += 1
-    vms.update(_excluded(desk))
+    vms.update(+_excluded(desk))
     stay = [
         _counted(reason, vms[reason], "VM that stays", "VMs that stay") for reason in sorted(vms)
     ]
@@ -49,11 +49,11 @@ def grouped(desk: Desk) -> tuple[Refusal, ...]:
 
 
 def _excluded(desk: Desk) -> Counter[Reason]:
-    """Return how many running VMs some goal leaves alone, by reason; each VM counts once."""
-    left: dict[VmId, Reason] = {}
+    """Return how many running VMs a rule or tag excludes from some goal; each counts once."""
+    left: set[VmId] = set()
     for vms in desk.problem.need.holds.excluded.values():
-        left.update((vm, refusal.reason) for vm, refusal in vms.items())
-    return Counter(reason for vm, reason in left.items() if vm in desk.problem.vm_at)
+        left.update(vm for vm, why in vms.items() if why.reason is Reason.EXCLUDED)
+    return Counter({Reason.EXCLUDED: len(left & desk.problem.vm_at.keys())})
 
 
 def _counted(reason: Reason, count: int, one: str, many: str) -> Refusal:

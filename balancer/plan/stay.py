@@ -164,6 +164,14 @@ def _not_called_for(staying: Staying) -> Refusal | None:
     return Refusal.of(Reason.NOT_NEEDED, f"{_imbalance(staying)}; {calm}", vm=staying.vm.id)
 
 
+def _given_up(staying: Staying) -> Refusal | None:
+    """Return that the hosts were not levelled at all, as it would have been of too little benefit."""
+    if not staying.scene.need.wants_balance or _is_over(staying):
+        return None
+    found = staying.scene.plan.refusals
+    return next((r for r in found if r.reason is Reason.NO_GAIN and r.vm is None), None)
+
+
 def _no_gain(staying: Staying) -> Refusal | None:
     best, now = staying.best, staying.best_now
     if best is None or best.net > LEAST_GAIN:
@@ -230,5 +238,6 @@ _CAUSES: tuple[Callable[[Staying], Refusal | None], ...] = (
     _nowhere,
     _goal_off,
     _not_called_for,
+    _given_up,
     _no_gain,
 )

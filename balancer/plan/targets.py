@@ -6,11 +6,14 @@ from balancer.model.host import HostState
 from balancer.plan.codes import Bools, Floats
 from balancer.plan.desk import Desk
 from balancer.plan.loadcost import LoadCost
-from balancer.plan.problem import Problem
+from balancer.plan.problem import COUNT, Problem
 from balancer.plan.tasks import stands_well
 
 QUARANTINE_COST = 1e3
 """A host in quarantine is a target only where no other is."""
+
+OPENING_COST = 0.02
+"""Where the policy empties hosts, one that runs no VM is a target where the others would come too high."""
 
 CROWDING_COST = 1e6
 """Each member of a kept-apart group that is too many on a host is worse still."""
@@ -72,12 +75,20 @@ def placing_cost(desk: Desk, cost: LoadCost, movers: tuple[int, ...]) -> Floats:
     result = result + cost.of(everywhere, load - gone).sum() - cost.of(everywhere, load).sum()
     result += desk.price(movers)
     result += desk.should.price * desk.should.change(desk.ledger, movers)
+    result += OPENING_COST * _unused(desk)
     return result + QUARANTINE_COST * _quarantined(problem) + CROWDING_COST * _crowd(desk, movers)
 
 
 def _quarantined(problem: Problem) -> Floats:
     states = [host.state is HostState.QUARANTINE for host in problem.hosts]
     return np.array(states, dtype=np.float64)
+
+
+def _unused(desk: Desk) -> Floats:
+    """Return which hosts run no VM, where the policy wants such hosts."""
+    unused = desk.ledger.load[:, COUNT] < 1
+    unused &= desk.problem.policy.goals.consolidation
+    return unused.astype(np.float64)
 
 
 def _crowd(desk: Desk, movers: tuple[int, ...]) -> Floats:

@@ -8,9 +8,10 @@ from collections.abc import Sequence
 from itertools import groupby
 
 from balancer.model.need import Need
-from balancer.model.plan import Move
+from balancer.model.plan import Move, MoveReason
 from balancer.model.units import MoveId, VmId
 from balancer.policy.types import Policy
+from balancer.rules.consolidation import half_emptied, strained
 from balancer.rules.exclusion import left_alone
 from balancer.rules.failover import lost_by_choice
 from balancer.rules.judge import judge_move
@@ -25,7 +26,7 @@ def verify(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]
     wave, with all others of the wave and the running migrations of others begun (so that each arrival
     counts before any departure); no prefix of waves worse than the start. While a mandatory move is still
     to come only the laws count: room that is made for an evacuation may cost balance. After the last wave,
-    whether host failures can still be survived.
+    whether host failures can still be survived, and whether hosts that were to be emptied are empty.
     """
     problems = _check_form(need, moves) or _check_exclusions(need, policy, moves)
     if problems:
@@ -87,7 +88,7 @@ def _replay(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...
             return (
                 f"after wave {number} the cluster would be worse than at the start: {now}, {start}",
             )
-    return _check_failover(need, policy, moves)
+    return _check_failover(need, policy, moves) + _check_consolidation(need, policy, moves)
 
 
 def _check_failover(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
@@ -95,6 +96,15 @@ def _check_failover(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[
         f"after the plan {loss.vm} would find no host if {loss.host} failed"
         for loss in lost_by_choice(need, policy, moves)
     )
+
+
+def _check_consolidation(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
+    asked = policy.goals.consolidation or MoveReason.CONSOLIDATE not in {m.reason for m in moves}
+    found = [] if asked else ["the policy does not empty hosts, and the plan does"]
+    halves = half_emptied(need, policy, moves)
+    found += [f"the plan is to empty {host} and leaves VMs on it" for host in halves]
+    over = strained(need, policy, moves)
+    return (*found, *(f"emptying hosts brings {host} above a threshold" for host in over))
 
 
 def _check_wave(

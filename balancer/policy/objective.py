@@ -51,6 +51,16 @@ class HostArrays:
         result: Array = load / self.capacity
         return result
 
+    def of(self, rows: npt.NDArray[np.bool_]) -> "HostArrays":
+        """Return the chosen hosts alone."""
+        return HostArrays(
+            capacity=self.capacity[rows],
+            load=self.load[rows],
+            cpu_variance=None if self.cpu_variance is None else self.cpu_variance[rows],
+            slots=None if self.slots is None else self.slots[:, rows],
+            vms=None if self.vms is None else self.vms[rows],
+        )
+
 
 def lasting_slots(slots: int, share: float) -> int:
     """Return how many slots a load must be reached in to count, at least 1."""
@@ -111,6 +121,10 @@ def count_cost(hosts: HostArrays) -> float:
     return 0.0 if hosts.vms is None else VM_COUNT_WEIGHT * count_spread(hosts.vms) ** 2
 
 
-def load_cost(hosts: HostArrays, thresholds: Thresholds) -> float:
-    """Return the load part of the objective: contention, balance, numbers of VMs. Lower is better."""
-    return contention_cost(hosts, thresholds) + balance_cost(hosts) + count_cost(hosts)
+def load_cost(hosts: HostArrays, thresholds: Thresholds, *, levels: bool = True) -> float:
+    """Return the load part of the objective: contention, balance, numbers of VMs. Lower is better.
+
+    Without `levels`, as where the policy empties hosts, it is contention alone.
+    """
+    contention = contention_cost(hosts, thresholds)
+    return contention + balance_cost(hosts) + count_cost(hosts) if levels else contention

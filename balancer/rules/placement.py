@@ -163,6 +163,16 @@ class Placement:
             vms=load[:, 3] if ground.policy.goals.vm_count else None,
         )
 
+    def levelled_arrays(self) -> HostArrays:
+        """Return the same of the hosts over which balance is measured.
+
+        All serving hosts; only those that run VMs where the policy empties hosts.
+        """
+        arrays = self.host_arrays()
+        if not self.ground.policy.goals.consolidation:
+            return arrays
+        return arrays.of(np.rint(self._load[self.ground.serving_rows, 3]) > 0)
+
     def start(self, vm: VmId, target: HostId) -> None:
         """Let a move begin: from now on the VM counts on both hosts."""
         if vm in self.heading:

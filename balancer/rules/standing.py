@@ -72,7 +72,8 @@ class Scale:
         must = [count for rule, count in read if rule.mandatory and count]
         policy = self.placement.ground.policy
         should = sum(rule.weight for rule, count in read if count and not rule.mandatory)
-        load = load_cost(self.placement.host_arrays(), policy.thresholds)
+        levels = not policy.goals.consolidation
+        load = load_cost(self.placement.host_arrays(), policy.thresholds, levels=levels)
         return Standing(
             broken_rules=len(must),
             breaches=sum(must),

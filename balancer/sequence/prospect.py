@@ -78,10 +78,9 @@ class Prospect:
         policy = self._ground.policy
         pairs = zip(self._rules, self._offending, strict=True)
         soft = sum(rule.weight for rule, count in pairs if count and not rule.mandatory)
-        return (
-            load_cost(self._placement.host_arrays(), policy.thresholds)
-            + policy.prices.soft_rule * soft
-        )
+        levels = not policy.goals.consolidation
+        load = load_cost(self._placement.host_arrays(), policy.thresholds, levels=levels)
+        return load + policy.prices.soft_rule * soft
 
     def _count(self, rule: Rule) -> int:
         return breaches(self._placement, rule)

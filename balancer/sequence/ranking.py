@@ -9,7 +9,7 @@ from collections.abc import Iterable, Iterator
 from math import floor, log2
 
 from balancer.model.units import HostId, Seconds, VmId
-from balancer.sequence.units import Unit
+from balancer.sequence.units import EMPTYING, Unit
 
 _LEAST_RATE = 1e-12
 
@@ -46,8 +46,9 @@ class Ranking:
 
         Load moves are ordered by gain per second in powers of two, and within one power by the host
         that has most before it: budgets admit the first moves only, so these must be the best ones.
-        Mandatory moves are all wanted, so only the total time counts. Each class is sorted when it is
-        reached: most waves are full before the second.
+        Of those that empty hosts the host with the least left to copy comes first, so that few are under way
+        at once. Mandatory moves are all wanted, so only the total time counts. Each class is sorted when it
+        is reached: most waves are full before the second.
         """
         for first in sorted(self._classes):
             yield from sorted(self._classes[first].values(), key=self._rank)
@@ -61,6 +62,9 @@ class Ranking:
         if self._largest_first:
             return -unit.seconds, 0.0, unit.key
         work_s = self._work_s
+        if unit.urgency == EMPTYING:
+            left_s, source = min((work_s[step.source], step.source) for step in unit.steps)
+            return left_s, 0.0, f"{source} {unit.key}"
         critical = max(max(work_s[step.source], work_s[step.target]) for step in unit.steps)
         return -critical, -_rate(unit), unit.key
 

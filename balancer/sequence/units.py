@@ -13,8 +13,10 @@ from balancer.model.rule import RuleType
 from balancer.model.units import HostId, Seconds, VmId
 from balancer.rules.placement import Candidate, Ground
 
-_CLASS_OF = {MoveReason.CONTENTION: 1, MoveReason.PARKING: -1}
-"""What starts before what: parking hops, mandatory moves (0), relief (1), everything else (2)."""
+EMPTYING = 3
+
+_CLASS_OF = {MoveReason.CONTENTION: 1, MoveReason.PARKING: -1, MoveReason.CONSOLIDATE: EMPTYING}
+"""What starts before what: parking hops, mandatory moves (0), relief (1), everything else (2), emptying hosts."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
