@@ -6,7 +6,7 @@ nothing. Paths are relative to the configuration file.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -28,6 +28,7 @@ CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
 MOST_SECRET_BYTES = 4096
 _PIN_DIGITS = 64
 _USER_KEYS = ("username", "username_file")
+_SCOPE = {"vcenter": "vcenter", "cluster": "name"}
 
 
 def _from_base(path: Path, info: ValidationInfo) -> Path:
@@ -199,7 +200,7 @@ class Config(_Part):
         return next(vcenter for vcenter in self.vcenters if vcenter.name == cluster.vcenter)
 
     def policies_of(self, cluster: Cluster) -> PolicySet:
-        """Return the policies of a cluster, read anew.
+        """Return what the policies of a cluster say together, read anew.
 
         Raises:
             InputError: a policy file is wrong (it was right when the configuration was loaded).
@@ -309,27 +310,22 @@ def _policy_mistakes(data: object, base: Path) -> Iterator[Mistake]:
     is_lost = given is not None and not (folder and is_folder(folder))
     if folder and is_lost:
         yield Mistake(path=("policy_folder",), found=f"there is no folder {plain(str(folder))}")
-    told: set[tuple[str, ...]] = set()
+    told: set[Problem] = set()
     for index, cluster in entries(data, "clusters"):
         names = tuple(filter(None, texts(cluster, "policies"))) or (DEFAULT_POLICY,)
         asked = tuple(name for name in names if _is_path(name) or not is_lost)
-        if not asked or asked in told:
-            continue
+        scope = {key: text(cluster, name) or None for key, name in _SCOPE.items()}
         try:
-            load_policy_set(
-                asked,
-                folders=(folder,) if folder else (),
-                base=base,
-                vcenter=text(cluster, "vcenter") or None,
-                cluster=text(cluster, "name") or None,
-            )
+            if asked:
+                load_policy_set(asked, folders=(folder,) if folder else (), base=base, **scope)
         except InputError as err:
-            told.add(asked)
-            yield from _passed_on(("clusters", index, "policies"), err)
+            new = [problem for problem in err.problems if problem not in told]
+            told.update(new)
+            yield from _passed_on(("clusters", index, "policies"), new)
 
 
-def _passed_on(path: Loc, err: InputError) -> Iterator[Mistake]:
-    for problem in err.problems:
+def _passed_on(path: Loc, problems: Iterable[Problem]) -> Iterator[Mistake]:
+    for problem in problems:
         found = f"{plain(problem.where)}: {problem.found}"
         yield Mistake(path=path, found=found, allowed=problem.allowed, hint=problem.hint)
 

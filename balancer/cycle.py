@@ -121,14 +121,15 @@ def plan_snapshot(
     watch.lap("verify")
     if faults:
         raise PlanInvalid(f"plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}")
-    mode = in_force or mode_in_force(policy, Mode.AUTOMATIC, now, vm_modes=read.vm_modes)
-    limits = policy.limits
-    moves, waiting = admit(schedule.moves, need.snapshot, limits, rows, now=now, in_force=mode)
+    mode = in_force or mode_in_force(policy, Mode.AUTOMATIC, now)
+    mode, base = replace(mode, vm_modes=read.vm_modes), need.snapshot
+    moves, waiting = admit(schedule.moves, base, policy.limits, rows, now=now, in_force=mode)
     found = Findings(
         draft=draft, schedule=schedule, moves=moves, unfit=unfit, waiting=waiting, in_force=mode
     )
     plan_id = fingerprint(snapshot, policy, settings, VERSION)
-    return conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)
+    plan = conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)
+    return replace(plan, notes=tuple(map(str, read.notes)))
 
 
 def _find_way(

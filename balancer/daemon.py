@@ -100,7 +100,7 @@ class Daemon:
         for key in self._jobs.keys() - wanted.keys():
             self._remove(key)
         for key, watch in wanted.items():
-            job = self._jobs.get(key)
+            job = self.job_of(key)
             if job is None:
                 self._add(watch, metrics_of(watch))
             elif job.watch != watch:
@@ -139,9 +139,13 @@ class Daemon:
             if entry.func == job.run:
                 entry.remove()
 
+    def job_of(self, key: str) -> ClusterJob | None:
+        """Return the job of a cluster, by the key of its watch; None where it is not worked on."""
+        return self._jobs.get(key)
+
     def run_later(self, job: ClusterJob, delay_s: Seconds, *, why: str) -> None:
         """Run a cluster's cycle once more before its next turn. One for each reason is kept."""
-        if self._stopping.is_set() or self._jobs.get(job.watch.key) is not job:
+        if self._stopping.is_set() or self.job_of(job.watch.key) is not job:
             return
         self._scheduler.add_job(
             job.run,
@@ -198,7 +202,7 @@ class Daemon:
         return is_clean and not any(thread.is_alive() for thread in leaving)
 
     def _missed(self, event: JobEvent) -> None:
-        job = self._jobs.get(event.job_id)
+        job = self.job_of(event.job_id)
         if job is not None:
             job.missed()
 

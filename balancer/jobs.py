@@ -8,7 +8,7 @@ daemon's.
 import logging
 import secrets
 import threading
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -95,6 +95,7 @@ class ClusterJob:
         metrics.on_progress(lambda: turns.health.progressed(watch.key))
         self._busy = threading.Lock()
         self._failures = 0
+        self._notes: frozenset[str] = frozenset()
         self._last: Sighting | None = None
         self._barred: Refusal | None = None
         self._early = EarlyCycles(turns.clock, shortest_s=watch.shortest_interval_s)
@@ -105,7 +106,7 @@ class ClusterJob:
         """Run one cycle; every failure ends here, in the log and in the metrics."""
         if self._turns.may_submit() is not None or not self._busy.acquire(blocking=False):
             return
-        cycle_id = secrets.token_hex(4)
+        cycle_id, begun = secrets.token_hex(4), self.watch
         self._early.begun()
         self._metrics.cycle_scheduled(self._turns.next_turn(self.watch))
         try:
@@ -114,6 +115,8 @@ class ClusterJob:
         finally:
             self._busy.release()
             self._run_early(self._early.ended())
+            if self.watch is not begun:
+                self._turns.run_later(self, 0.0, why="reconfigured")
 
     def reconfigured(self, watch: Watch) -> None:
         """Take new settings of the same cluster."""
@@ -230,6 +233,14 @@ class ClusterJob:
             "held": held.reason.value if held else None,
         }
         log.info("cycle ended", extra=extra)
+        self._tell_notes(report.plan.notes)
+
+    def _tell_notes(self, notes: Sequence[str]) -> None:
+        """Tell what the policy says in vain; once, and again when it has been otherwise between."""
+        for note in notes:
+            if note not in self._notes:
+                log.warning("policy has no such effect", extra={"detail": note})
+        self._notes = frozenset(notes)
 
     def _fail(self, message: str, error: BalancerError) -> None:
         self._metrics.cycle_failed(error)

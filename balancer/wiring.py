@@ -3,6 +3,7 @@
 The composition root's parts list. Puts together and runs nothing; connects when first asked.
 """
 
+import logging
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 
@@ -14,8 +15,11 @@ from balancer.expose.health import Health
 from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.model.units import Seconds
 from balancer.plan import PlanSettings
+from balancer.policy.compose import PolicySet
 from balancer.ports import Clock
 from balancer.watch import Link, Watch, may_act
+
+log = logging.getLogger(__name__)
 
 SILENT_CYCLES = 3
 """A loop that misses this many turns is not alive, a vCenter that misses them is not ready."""
@@ -93,8 +97,18 @@ def _watch(config: Config, cluster: Cluster, link: Link) -> Watch:
         name=cluster.name,
         link=link,
         mode=cluster.mode,
-        policies=config.policies_of(cluster),
+        policies=_policies(config, cluster),
         interval_s=cluster.interval_s,
         shortest_interval_s=cluster.shortest_interval_s,
         settings=PlanSettings(open_solver=SolverProcesses),
     )
+
+
+def _policies(config: Config, cluster: Cluster) -> PolicySet:
+    """Return a cluster's policies, and tell what of them does not count."""
+    policies, name = config.policies_of(cluster), {"cluster": cluster.name}
+    for left_out in policies.left_out:
+        log.info("policy left out", extra={**name, "path": left_out.file, "detail": left_out.why})
+    for conflict in policies.conflicts:
+        log.info("policies differ", extra={**name, "detail": str(conflict)})
+    return policies

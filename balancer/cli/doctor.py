@@ -73,7 +73,7 @@ def _diagnosed(
     from balancer.assess.doctor import judge, not_examined
     from balancer.config import file_problems
 
-    wishes = _wishes(config, vcenter)
+    wishes = _wishes(config, vcenter, now)
     problems = file_problems(config.model_copy(update={"vcenters": (vcenter,)}))
     if problems:
         address = f"{vcenter.host}:{vcenter.port}"
@@ -85,15 +85,12 @@ def _diagnosed(
     return judge(checkup, wishes, now=now)
 
 
-def _wishes(config: "Config", vcenter: "VCenter") -> "Wishes":
-    from datetime import UTC, datetime
-
+def _wishes(config: "Config", vcenter: "VCenter", now: "datetime") -> "Wishes":
     from balancer.assess.doctor import Wishes
     from balancer.assess.doctor_cluster import ClusterWish
     from balancer.policy.types import Limits
 
     clusters = [cluster for cluster in config.clusters if cluster.vcenter == vcenter.name]
-    now = datetime.now(tz=UTC)
     ages = [config.policies_of(cluster).at(now).limits.snapshot_age_s for cluster in clusters]
     return Wishes(
         clusters=tuple(

@@ -67,16 +67,10 @@ def plan(
     from balancer.cli.planning import settings_of
     from balancer.cycle import plan_snapshot
     from balancer.policy.in_force import mode_in_force
-    from balancer.policy.resolve import resolve
 
     facts, wanted = read_facts(config, cluster, snapshot, policy or [])
     settings = settings_of(seed, time_limit, certify=certify)
-    in_force = mode_in_force(
-        wanted,
-        configured_mode(config, cluster),
-        facts.taken_at,
-        vm_modes=resolve(facts, wanted).vm_modes,
-    )
+    in_force = mode_in_force(wanted, configured_mode(config, cluster), facts.taken_at)
     made = plan_snapshot(facts, wanted, settings=settings, in_force=in_force)
     made = _certified(made, facts, wanted) if certify else made
     emit(_rendered(made, facts, wanted, report_format, output), output)

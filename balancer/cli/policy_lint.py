@@ -81,7 +81,7 @@ def policy_lint(
 def _facts(
     policies: list[str], config: Path | None, cluster: str | None, snapshot: Path | None
 ) -> "tuple[Snapshot | None, PolicySet]":
-    from balancer.cli.facts import read_policies_of
+    from balancer.cli.facts import read_policy_facts
     from balancer.policy.compose import load_policy_set
 
     if config is None and snapshot is None:
@@ -90,4 +90,4 @@ def _facts(
         if not policies:
             raise typer.BadParameter("name policies, or give --config or --snapshot")
         return None, load_policy_set(policies)
-    return read_policies_of(config, cluster, snapshot, policies)
+    return read_policy_facts(config, cluster, snapshot, policies)

@@ -47,7 +47,7 @@ def policy_show(
     origin, and every rule with how many VMs and hosts it selects. With --vm: the rules that name the VM,
     the hosts they leave it, its mode, and the goals that leave it alone. Changes nothing.
     """
-    from balancer.cli.facts import configured_mode, read_policies_of
+    from balancer.cli.facts import configured_mode, read_policy_facts
     from balancer.cli.lookup import find_vm
     from balancer.expose.document import document_text
     from balancer.expose.policy_show_text import show_document, show_text
@@ -56,7 +56,7 @@ def policy_show(
     from balancer.policy.overview import view_policy
 
     when = _moment(at) if at is not None else None
-    facts, policies = read_policies_of(config, cluster, snapshot, policy or [])
+    facts, policies = read_policy_facts(config, cluster, snapshot, policy or [])
     view = view_policy(
         policies,
         facts,

@@ -51,6 +51,8 @@ def plan_document(plan: Plan, snapshot: Snapshot) -> Json:
     }
     if plan.incidents:
         document["incidents"] = [_incident(incident) for incident in plan.incidents]
+    if plan.notes:
+        document["notes"] = list(plan.notes)
     return document | {"elapsed_seconds": _elapsed(plan.stage_seconds)}
 
 

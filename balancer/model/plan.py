@@ -225,7 +225,8 @@ class Plan:
     In no order are the moves over before `makespan_bound_seconds` if each takes as long as predicted, nor
     before `makespan_ideal_seconds` even if no two copies ever slowed each other down. `bound` is what no
     plan can beat; None where nobody asked for it. `mode` is the word of the mode in force when it was made,
-    `mode_because` what held it there (None for automatic).
+    `mode_because` what held it there (None for automatic). `notes` tell what of the policy has no effect, or
+    another one than it seems, in words for people.
     """
 
     id: str
@@ -248,6 +249,7 @@ class Plan:
     bound: Certificate | None = None
     mode: str = ""
     mode_because: Refusal | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def is_proven(self) -> bool:

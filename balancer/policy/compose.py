@@ -48,11 +48,13 @@ class PolicySet:
         self.without_windows: Policy = self._policy(frozenset())
 
     def __eq__(self, other: object) -> bool:
-        """Whether the other says the same at every moment, from the same places."""
-        return isinstance(other, PolicySet) and self._files == other._files
+        """Whether both say the same at every moment, and the same of where it is written."""
+        if not isinstance(other, PolicySet):
+            return NotImplemented
+        return (self._files, self.left_out) == (other._files, other.left_out)
 
     def __hash__(self) -> int:
-        """Return a hash of the names of the files."""
+        """Return a number that equal ones share."""
         return hash(self.files)
 
     @property

@@ -1,7 +1,8 @@
 """Lays the settings of several policy files over each other, and remembers where each value comes from.
 
 A later file wins, setting by setting; where a setting has a stricter side (`policy.strictness`) the
-strictest of what the files give wins. A migration threshold counts as the settings that it stands for,
+strictest of what the files give wins; the shipped policy "balanced" gives nothing there, as it only writes
+out the defaults. A migration threshold counts as the settings that it stands for,
 below those that its own file sets. Settings of an open window replace those of the file that it stands
 in, before the files come together: a window frees or binds its own file, never another one. Rules, windows
 and modes of VMs are not settings: those of all files count. Pure; the files were checked before.
@@ -9,8 +10,10 @@ and modes of VMs are not settings: those of all files count. Pure; the files wer
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 from balancer.policy.levels import LEVELS, level_settings
+from balancer.policy.load import DEFAULT_POLICY, packaged_folder
 from balancer.policy.problems import path_text
 from balancer.policy.strict_yaml import YamlFile, YamlPath
 from balancer.policy.strictness import STRICTER, is_stricter
@@ -29,6 +32,7 @@ class Setting:
     """One value that a file gives, and its place in the file.
 
     `is_implied` marks what a migration threshold stands for; the place is that of the threshold.
+    `is_default` marks what the shipped policy "balanced" says.
     """
 
     path: SettingPath
@@ -36,6 +40,11 @@ class Setting:
     file: YamlFile
     at: YamlPath
     is_implied: bool = False
+
+    @property
+    def is_default(self) -> bool:
+        """Whether it is a default written out, in the shipped policy "balanced"."""
+        return Path(self.file.name) == packaged_folder() / f"{DEFAULT_POLICY}.yaml"
 
     @property
     def place(self) -> str:
@@ -74,10 +83,9 @@ class Merged:
             if old is None:
                 self.settings[new.path] = new
                 continue
-            is_kept = new.path in STRICTER and not is_stricter(new.path, new.value, old.value)
-            kept, lost = (old, new) if is_kept else (new, old)
+            kept, lost = (old, new) if _outweighs(old, new) else (new, old)
             self.settings[new.path] = kept
-            if kept.value != lost.value:
+            if kept.value != lost.value and not lost.is_default:
                 self.conflicts.append(SettingConflict(kept=kept, lost=lost))
 
     def document(self) -> dict[str, object]:
@@ -91,6 +99,13 @@ class Merged:
             assert isinstance(section, dict), "a section is a mapping in every file"
             section[path[1]] = setting.value
         return found
+
+
+def _outweighs(old: Setting, new: Setting) -> bool:
+    """Whether a setting stays as an earlier file gives it."""
+    if new.path not in STRICTER or old.is_default:
+        return False
+    return new.is_default or not is_stricter(new.path, new.value, old.value)
 
 
 def layer_of(file: YamlFile, open_windows: Iterable[str] = ()) -> list[Setting]:

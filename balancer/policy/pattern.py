@@ -69,15 +69,14 @@ def matches_regex(regex: str, text: str) -> bool:
 
 def matches_glob(glob: str, text: str) -> bool:
     """Whether a text matches a glob: `*`, `?` and `[...]`, upper and lower case told apart."""
-    return compiled_glob(glob)(text)
+    return compiled_glob(glob)(text) is not None
 
 
 @lru_cache(maxsize=4096)
-def compiled_glob(glob: str) -> Callable[[str], bool]:
-    """Return what tells whether a text matches a glob.
+def compiled_glob(glob: str) -> Callable[[str], object]:
+    """Return what gives something where a text matches a glob, else None.
 
     Source: the translation has no way back into a `*` that was passed (Python, `fnmatch.translate`), so
     that no glob takes long.
     """
-    pattern = re.compile(fnmatch.translate(glob))
-    return lambda text: pattern.match(text) is not None
+    return re.compile(fnmatch.translate(glob)).match

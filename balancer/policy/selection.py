@@ -77,13 +77,27 @@ class _Objects:
     def __init__(
         self, objects: Iterable[Vm | Host], other_parts: Callable[[Selector], Iterator[Ids]]
     ) -> None:
-        found = tuple(objects)
-        self._every: Ids = frozenset(one.id for one in found)
+        self._objects = tuple(objects)
         self._other_parts = other_parts
-        self._names = TextIndex((one.name, one.id) for one in found)
-        self.tags = TextIndex((tag, one.id) for one in found for tag in one.tags)
-        self.groups = TextIndex((group, one.id) for one in found for group in one.groups)
         self._found: dict[Selector, Ids] = {}
+
+    @cached_property
+    def _every(self) -> Ids:
+        return frozenset(one.id for one in self._objects)
+
+    @cached_property
+    def _names(self) -> TextIndex:
+        return TextIndex((one.name, one.id) for one in self._objects)
+
+    @cached_property
+    def tags(self) -> TextIndex:
+        """Return the objects by tag, as `category:name`."""
+        return TextIndex((tag, one.id) for one in self._objects for tag in one.tags)
+
+    @cached_property
+    def groups(self) -> TextIndex:
+        """Return the objects by group."""
+        return TextIndex((group, one.id) for one in self._objects for group in one.groups)
 
     def matching(self, selector: Selector) -> Ids:
         """Return the ids for which every part holds; of a selector that was asked before, at once."""
@@ -98,14 +112,20 @@ class _Objects:
 
     def _parts(self, selector: Selector) -> Iterator[Ids]:
         """Yield what each part that is given matches, those that cost least first."""
-        yield from _one_of(selector.groups, self.groups.exact)
-        yield from _one_of(selector.names, self._names.exact)
-        yield from _one_of(selector.tags, self.tags.glob)
+        if selector.groups:
+            yield _any_of(selector.groups, self.groups.exact)
+        if selector.names:
+            yield _any_of(selector.names, self._names.exact)
+        if selector.tags:
+            yield _any_of(selector.tags, self.tags.glob)
         yield from self._other_parts(selector)
-        yield from _one_of(selector.globs, self._names.glob)
-        yield from _one_of(selector.regexes, self._names.regex)
+        if selector.globs:
+            yield _any_of(selector.globs, self._names.glob)
+        if selector.regexes:
+            yield _any_of(selector.regexes, self._names.regex)
         yield from (self.matching(inner) for inner in selector.every)
-        yield from _one_of(selector.some, self.matching)
+        if selector.some:
+            yield _any_of(selector.some, self.matching)
         if selector.none_of is not None:
             yield self._every - self.matching(selector.none_of)
 
@@ -118,9 +138,12 @@ class _VmParts:
 
     def matching(self, selector: Selector) -> Iterator[Ids]:
         """Yield what each of these parts that is given matches."""
-        yield from _one_of(selector.folders, self._folders.below)
-        yield from _one_of(selector.pools, self._in_pool)
-        yield from _one_of(selector.guest_os, self._guests.glob)
+        if selector.folders:
+            yield _any_of(selector.folders, self._folders.below)
+        if selector.pools:
+            yield _any_of(selector.pools, self._in_pool)
+        if selector.guest_os:
+            yield _any_of(selector.guest_os, self._guests.glob)
         for name, value in selector.attributes:
             yield self._attributes[name].glob(value) if name in self._attributes else frozenset()
         if selector.size is not None:
@@ -191,11 +214,9 @@ def _fits(size: Size, vcpus: int, memory_mib: Mib) -> bool:
     )
 
 
-def _one_of(wanted: Iterable[Part], find: Callable[[Part], Ids]) -> Iterator[Ids]:
-    """Yield what any of the alternatives matches, where there are some."""
-    found = [find(one) for one in wanted]
-    if found:
-        yield frozenset().union(*found)
+def _any_of(wanted: Iterable[Part], find: Callable[[Part], Ids]) -> Ids:
+    """Return what any of the alternatives matches."""
+    return frozenset().union(*map(find, wanted))
 
 
 def _vm_parts_of_hosts(selector: Selector) -> Iterator[Ids]:

@@ -6,9 +6,10 @@ names together. It knows neither VMs nor selectors.
 """
 
 import re
-from bisect import bisect_left
-from collections.abc import Iterable, Mapping
+from bisect import bisect_left, bisect_right
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
+from itertools import accumulate, chain
 from types import MappingProxyType
 
 from balancer.policy.pattern import compiled, compiled_glob, matches_regex
@@ -43,8 +44,12 @@ class TextIndex:
         if magic is None:
             return self.exact(pattern)
         matches = compiled_glob(pattern)
-        texts = self._beginning_with(pattern[: magic.start()])
-        return self._of(text for text in texts if matches(text))
+        start = pattern[: magic.start()]
+        if start:
+            return self._of(filter(matches, self._beginning_with(start)))
+        piece = _plain_piece(pattern)
+        texts = self._holding(piece)
+        return self._of(texts if pattern == f"*{piece}*" else filter(matches, texts))
 
     def regex(self, pattern: str) -> frozenset[str]:
         """Return the ids whose whole text matches a regular expression.
@@ -63,17 +68,35 @@ class TextIndex:
         return self.exact(start) | self._of(self._beginning_with(f"{start}/"))
 
     def _of(self, texts: Iterable[str]) -> frozenset[str]:
-        return frozenset().union(*(self.ids[text] for text in texts))
+        return frozenset(chain.from_iterable(map(self.ids.__getitem__, texts)))
 
     @cached_property
     def _sorted(self) -> list[str]:
         return sorted(self.ids)
 
     def _beginning_with(self, start: str) -> list[str]:
-        if not start:
-            return self._sorted
         texts = self._sorted
         return texts[bisect_left(texts, start) : bisect_left(texts, start + _LAST)]
+
+    def _holding(self, piece: str) -> Iterable[str]:
+        """Return the texts that hold a piece, found in one pass over all of them together."""
+        if not piece:
+            return self._sorted
+        joined, starts = self._joined
+        return self._found(piece, joined, starts)
+
+    def _found(self, piece: str, joined: str, starts: list[int]) -> Iterator[str]:
+        at = joined.find(piece)
+        while at >= 0:
+            line = bisect_right(starts, at) - 1
+            yield self._sorted[line]
+            at = joined.find(piece, starts[line + 1]) if line + 1 < len(starts) else -1
+
+    @cached_property
+    def _joined(self) -> tuple[str, list[int]]:
+        """Return all texts as one, parted by line breaks, and where each begins."""
+        lengths = (len(text) + 1 for text in self._sorted)
+        return "\n".join(self._sorted), [0, *accumulate(lengths)][:-1]
 
     @cached_property
     def _lines(self) -> tuple[bytes, Mapping[int, str]] | None:
@@ -103,3 +126,9 @@ class TextIndex:
                 return None
             found.append(places[start])
         return found
+
+
+def _plain_piece(glob: str) -> str:
+    """Return the longest piece of a glob before any class that stands for itself; maybe nothing."""
+    piece = max(re.split(r"[*?]", glob.partition("[")[0]), key=len)
+    return "" if "\n" in piece else piece

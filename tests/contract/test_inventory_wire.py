@@ -96,7 +96,9 @@ def rich_document() -> Row:
         rich_host(7, cpu_vendor="amd", max_evc_mode="amd-zen", groups=["spares"]),
     ]
     vms = [
-        rich_vm(1, 1, automation="manual", folder="prod/web", groups=["web"]),
+        rich_vm(
+            1, 1, automation="manual", folder="prod/web", groups=["web"], guest_os="rhel9_64Guest"
+        ),
         rich_vm(2, 1, automation="disabled", datastores=["datastore-1", "datastore-2"]),
         rich_vm(3, 1, automation="partiallyAutomated", networks=["network-8"], groups=["web"]),
         rich_vm(4, 2, cpu_reservation_mhz=500, cpu_limit_mhz=3_000, cpu_shares=9_999),

@@ -206,6 +206,7 @@ class ScriptedVCenter:
             hosts=(*kept_hosts, *new_hosts),
             vms=(*(vm for vm in kept_vms if vm.host in known), *new_vms),
             rules=self.truth.rules,
+            source=self.truth.source,
             in_flight=self._in_flight(),
         )
 

@@ -1,4 +1,3 @@
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -22,8 +21,6 @@ from balancer.config import (
 )
 from balancer.model.errors import InputError
 from balancer.policy.mode import Mode
-
-NOW = datetime(2026, 11, 26, 12, tzinfo=UTC)
 
 EXAMPLE = Path(__file__).parents[3] / "config.example.yaml"
 VCENTER = "vcenters:\n- {name: main, host: vc, username: u, password_file: pw}\n"
@@ -52,7 +49,7 @@ def test_the_least_configuration_takes_every_default(tmp_path: Path) -> None:
     assert config.clusters[0].mode is Mode.OBSERVE
     assert config.clusters[0].policies == ("balanced",)
     assert (config.http, config.log, config.journal) == (Http(), Log(), Journal())
-    assert config.policies_of(config.clusters[0]).at(NOW).name == "balanced"
+    assert config.policies_of(config.clusters[0]).without_windows.name == "balanced"
 
 
 def test_the_example_loads() -> None:
@@ -189,7 +186,7 @@ def test_several_policies_of_a_cluster_are_merged(tmp_path: Path) -> None:
     )
     text = VCENTER + "clusters:\n- {vcenter: main, name: p, policies: [aggressive, ./calm.yaml]}\n"
     config = load(tmp_path, text)
-    policy = config.policies_of(config.clusters[0]).at(NOW)
+    policy = config.policies_of(config.clusters[0]).without_windows
     assert (policy.name, policy.limits.moves_per_run_at_most) == ("aggressive", 4)
 
 

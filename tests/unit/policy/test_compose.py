@@ -8,7 +8,7 @@ from balancer.model.errors import InputError
 from balancer.policy import load
 from balancer.policy.compose import PolicySet, load_policy_set
 from balancer.policy.mode import Mode
-from balancer.policy.strictness import STRICTER
+from balancer.policy.strictness import STRICTER, Stricter
 from balancer.policy.types import Limits
 
 HEAD = "apiVersion: balancer/v1\nkind: Policy\n"
@@ -60,9 +60,84 @@ def test_a_default_is_not_given_and_so_never_the_strictest(together) -> None:
     assert both.at(NOON).limits.moves_per_run_at_most == 90
 
 
+@pytest.mark.parametrize("order", ["balanced 1.yaml", "1.yaml balanced"])
+def test_the_shipped_balanced_policy_only_writes_out_defaults_and_binds_nobody(
+    tmp_path: Path, order: str
+) -> None:
+    (tmp_path / "1.yaml").write_text(HEAD + "limits: {moves_per_run_at_most: 90}\n")
+    both = load_policy_set(order.split(), base=tmp_path)
+    assert both.at(NOON).limits.moves_per_run_at_most == 90
+    assert both.conflicts == ()
+
+
+def test_a_balanced_policy_of_the_sites_own_binds_as_any_other(tmp_path: Path) -> None:
+    (tmp_path / "balanced.yaml").write_text(HEAD + "limits: {moves_per_run_at_most: 20}\n")
+    (tmp_path / "1.yaml").write_text(HEAD + "limits: {moves_per_run_at_most: 90}\n")
+    both = load_policy_set(["balanced", "1.yaml"], base=tmp_path, folders=[tmp_path])
+    assert both.at(NOON).limits.moves_per_run_at_most == 20
+
+
 def test_every_limit_has_a_stricter_side() -> None:
     named = {path[1] for path in STRICTER if path[0] == "limits"}
     assert named == {field.name for field in fields(Limits)}
+
+
+LOWER = Stricter.LOWER
+HIGHER = Stricter.HIGHER
+SIDES = {
+    "moves_per_run_ratio": LOWER,
+    "moves_per_run_at_least": LOWER,
+    "moves_per_run_at_most": LOWER,
+    "moves_per_hour_ratio": LOWER,
+    "mandatory_moves_per_run": LOWER,
+    "migrations_per_host": LOWER,
+    "migrations_per_cluster": LOWER,
+    "migrations_per_vcenter": LOWER,
+    "moves_per_vm_per_day": LOWER,
+    "residence_s": HIGHER,
+    "failed_vm_hold_s": HIGHER,
+    "failed_vm_quarantine_s": HIGHER,
+    "failed_target_quarantine_s": HIGHER,
+    "plan_age_s": LOWER,
+    "snapshot_age_s": LOWER,
+    "fresh_hosts_ratio": HIGHER,
+    "fresh_vms_ratio": HIGHER,
+    "sample_age_s": LOWER,
+    "denied_objects_at_most": LOWER,
+    "missing_objects_ratio": LOWER,
+    "missing_hold_s": HIGHER,
+    "clock_offset_s": LOWER,
+    "clock_jump_s": LOWER,
+    "lost_hosts_ratio": LOWER,
+    "lost_hosts_at_most": LOWER,
+    "migration_timeout_s": LOWER,
+    "migration_timeout_factor": LOWER,
+}
+
+
+@pytest.mark.parametrize("field", [field.name for field in fields(Limits)])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_stricter_of_two_files_wins_for_each_limit(together, field: str, swapped: bool) -> None:
+    default = getattr(Limits(), field)
+    low, high = (0.5, 0.75) if field.endswith("ratio") else (default, default + 1)
+    bodies = [f"limits: {{{field}: {value}}}\n" for value in (low, high)]
+    limits = together(*(bodies[::-1] if swapped else bodies)).at(NOON).limits
+    assert getattr(limits, field) == (low if SIDES[field] is LOWER else high)
+
+
+@pytest.mark.parametrize("name", ["cpu_ceiling", "memory_ceiling", "vcpus_per_core"])
+@pytest.mark.parametrize("swapped", [False, True])
+def test_the_lower_of_two_ceilings_wins(together, name: str, swapped: bool) -> None:
+    bodies = [f"thresholds: {{{name}: {value}}}\n" for value in (0.97, 0.99)]
+    policy = together(*(bodies[::-1] if swapped else bodies)).at(NOON)
+    assert getattr(policy.thresholds, name) == 0.97
+
+
+@pytest.mark.parametrize("key", ["mode", "outside_windows"])
+def test_the_most_careful_of_two_modes_wins(together, key: str) -> None:
+    for first, second in (("manual", "partial"), ("partial", "manual")):
+        policy = together(f"{key}: {first}\n", f"{key}: {second}\n").at(NOON)
+        assert getattr(policy, key) is Mode.MANUAL
 
 
 def test_a_file_that_does_not_apply_is_left_out_and_told(together) -> None:

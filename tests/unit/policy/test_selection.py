@@ -147,3 +147,16 @@ def test_one_pass_finds_what_a_match_of_each_text_finds(texts: tuple[str, ...], 
 
     index = TextIndex((text, f"id-{text}") for text in texts)
     assert index.regex(regex) == {f"id-{text}" for text in texts if matches_regex(regex, text)}
+
+
+@pytest.mark.parametrize("texts", [ODD_TEXTS, ("ab]c", "a[c", "]x", "xx-1", "x-1-x"), ()], ids=len)
+@pytest.mark.parametrize(
+    "glob",
+    ["*", "?", "a*", "*b", "*b*", "a?", "*.b", "[ab]", "[!a]*", "*[!]x]*", "*[]]*", "*[", "a[*",
+     "*-1", "*-1*", "?-?-?", "**", "*x*x*", "*\n*", "über", "*ber"],
+)  # fmt: skip
+def test_a_glob_finds_what_a_match_of_each_text_finds(texts: tuple[str, ...], glob: str) -> None:
+    from balancer.policy.pattern import matches_glob
+
+    index = TextIndex((text, f"id-{text}") for text in texts)
+    assert index.glob(glob) == {f"id-{text}" for text in texts if matches_glob(glob, text)}
