@@ -230,6 +230,7 @@ class Caches:
             condensed=condense.devices,
             needed=False,
         )
+        self.extras = fixed(reader.extra_config_of, version=_VM_VERSION, condensed=condense.agent)
         self.mounts = fixed(
             reader.mounts_of,
             version=_DATASTORE_VERSION,
@@ -244,10 +245,11 @@ class Caches:
         self.hosts.forget(hosts)
         self.vms.forget(vms)
         self.devices.forget(vms)
+        self.extras.forget(vms)
         if hosts:
             self.mounts.forget_all()
 
     def forget_all(self) -> None:
         """Read everything anew in the next cycle."""
-        for facts in (self.hosts, self.vms, self.devices, self.mounts):
+        for facts in (self.hosts, self.vms, self.devices, self.extras, self.mounts):
             facts.forget_all()

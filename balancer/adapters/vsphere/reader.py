@@ -126,6 +126,12 @@ class Reader:
         paths = properties.VM_DEVICES
         return self._parts("the devices", vim.VirtualMachine, paths, keys, cluster)
 
+    def extra_config_of(
+        self, keys: Iterable[str], *, cluster: str | None = None, with_features: bool = False
+    ) -> Retrieved:
+        """Read the extra configuration of the named VMs (heavy)."""
+        return self._parts("the VMs", vim.VirtualMachine, properties.VM_EXTRA, keys, None)
+
     def resources_of(self, keys: Iterable[HostId]) -> Retrieved:
         """Read the resource groups of the named hosts (heavy)."""
         wanted = Wanted(kind=vim.HostSystem, paths=properties.HOST_RESOURCES)

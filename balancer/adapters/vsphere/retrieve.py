@@ -12,7 +12,7 @@ leaves it out, and where a page cannot be read at all its other objects are foun
 
 import contextlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
@@ -47,6 +47,11 @@ class Retrieved:
             unreadable=frozenset().union(*(part.unreadable for part in parts)),
             gone=frozenset().union(*(part.gone for part in parts)),
         )
+
+    def but(self, others: "Retrieved") -> "Retrieved":
+        """Return all but the objects that `others` has."""
+        left_out = {facts.id for facts in others.objects}
+        return replace(self, objects=tuple(f for f in self.objects if f.id not in left_out))
 
     def together(self, *others: "Retrieved") -> "Retrieved":
         """Return the objects that every read has, with the values of all; the others are named as lost.

@@ -56,6 +56,9 @@ class FakeReader:
     def devices_of(self, keys: Any, *, cluster: str | None, with_features: bool) -> Retrieved:
         return self._answer(keys, cluster, config__hardware__device=[USB])
 
+    def extra_config_of(self, keys: Any, *, cluster: str | None, with_features: bool) -> Retrieved:
+        return self._answer(keys, cluster, config__extraConfig=[])
+
     def mounts_of(self, keys: Any, *, cluster: str | None, with_features: bool) -> Retrieved:
         return self._answer(keys, cluster, host=[])
 
