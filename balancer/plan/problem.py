@@ -167,7 +167,9 @@ def compile_problem(need: Need, policy: Policy) -> Problem:
 
 
 def _excluded(need: Need, vms: Sequence[Vm], goal: Goal) -> Bools:
-    left = need.holds.excluded.get(goal, ())
+    left = need.holds.excluded.get(goal)
+    if not left:
+        return np.zeros(len(vms), dtype=bool)
     return np.array([vm.id in left for vm in vms], dtype=bool)
 
 

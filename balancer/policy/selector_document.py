@@ -34,12 +34,20 @@ def _regex(text: str) -> str:
 
 Word = Annotated[str, Field(min_length=1, max_length=LONGEST_PATTERN)]
 Words = Annotated[
-    tuple[Word, ...], BeforeValidator(_listed), Field(min_length=1, max_length=10_000)
+    Annotated[tuple[Word, ...], Field(min_length=1, max_length=10_000)],
+    BeforeValidator(
+        _listed,
+        json_schema_input_type=Word | Annotated[list[Word], Field(min_length=1, max_length=10_000)],
+    ),
 ]
 Regexes = Annotated[
-    tuple[Annotated[Word, AfterValidator(_regex)], ...],
-    BeforeValidator(_listed),
-    Field(min_length=1, max_length=100),
+    Annotated[
+        tuple[Annotated[Word, AfterValidator(_regex)], ...], Field(min_length=1, max_length=100)
+    ],
+    BeforeValidator(
+        _listed,
+        json_schema_input_type=Word | Annotated[list[Word], Field(min_length=1, max_length=100)],
+    ),
 ]
 AtLeastOne = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
