@@ -28,11 +28,11 @@ REFUSED = {
     "endless integer": (HEAD + "limits: {residence_s: " + "9" * 100_000 + "}\n", "too large"),
     "no such zone": (
         HEAD + WINDOW % "weekdays: [mon], start: 22:00, time_zone: Mars/Olympus",
-        "a time zone such as",
+        "the IANA name of a time zone",
     ),
     "zone outside of the zones": (
         HEAD + WINDOW % "weekdays: [mon], start: 22:00, time_zone: ../../etc/passwd",
-        "a time zone such as",
+        "the IANA name of a time zone",
     ),
     "no such day": (HEAD + WINDOW % "cron: 0 0 30 2 *", "cron"),
     "empty selector": (HEAD + RULE % "", "a selector that says something"),
