@@ -6,6 +6,7 @@
 import copy
 import os
 from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +16,11 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from balancer.model.errors import InputError, Problem
-from balancer.policy.load import load_policies, packaged_folder
+from balancer.policy.compose import PolicySet, load_policy_set
+from balancer.policy.load import packaged_folder
+from balancer.policy.resolve import resolve
+from balancer.policy.windows import freest_mode, next_change
+from tests.support import builders
 
 CASES = int(os.environ.get("BALANCER_FUZZ_CASES", "300"))
 SEEDS = [
@@ -24,6 +29,15 @@ SEEDS = [
 ]
 TEXTS = [path.read_text() for path in SEEDS]
 TREES = [yaml.load(text, Loader=yaml.BaseLoader) for text in TEXTS]
+CLUSTER = builders.snapshot(
+    [builders.host(number, tags=frozenset({f"rack:{number}"})) for number in (1, 2, 3)],
+    [builders.vm(number, 1 + number % 3, tags=frozenset({"tier:cache"})) for number in range(1, 7)],
+)
+MOMENTS = [
+    datetime(2026, 1, 5, 12, tzinfo=UTC),
+    datetime(2026, 3, 29, 1, 30, tzinfo=UTC),
+    datetime(2026, 12, 24, 23, tzinfo=UTC),
+]
 JUNK_TEXT = [
     "",
     "*",
@@ -147,8 +161,21 @@ def test_a_spoilt_policy_is_read_or_refused_with_places(place: Path, text: str) 
     place.write_bytes(text.encode(errors="surrogatepass"))
     refused: tuple[Problem, ...] | None = None
     try:
-        load_policies([str(place)])
+        policies = load_policy_set([str(place)])
     except InputError as err:
         refused = err.problems
+    else:
+        use(policies)
     assert refused is None or refused
     assert all(str(place) in problem.where for problem in refused or ())
+
+
+def use(policies: PolicySet) -> None:
+    """Ask of a policy what a cycle asks of it."""
+    for when in MOMENTS:
+        policy = policies.at(when)
+        mode, _ = freest_mode(policy, when)
+        assert policy.mode is None or mode.freedom <= policy.mode.freedom
+        next_change(policy, when)
+    found = resolve(CLUSTER, policy)
+    assert resolve(found.snapshot, policy).snapshot == found.snapshot
