@@ -125,3 +125,8 @@ def test_a_selector_that_says_nothing_never_means_everything(
 ) -> None:
     said, _, _ = problems(tmp_path, f"{HEAD}rules: [{{name: r, type: {rule % selector}}}]\n")
     assert "rules[0].vms" in said
+
+
+def test_one_wrong_entry_of_a_list_is_one_problem(tmp_path: Path) -> None:
+    said, _, _ = problems(tmp_path, HEAD + RULE % 'regex: "(?=a)b"')
+    assert ": 1 problem\n" in said
