@@ -19,7 +19,7 @@ def read_facts(
     """Return the snapshot and the policy that the options `--config`, `--snapshot` and so on name.
 
     The policy is the one in force when the snapshot was taken, and the snapshot has its rules. Policies
-    that do not apply to the cluster are left out, which is told on standard error.
+    that do not apply to the cluster are left out; that, and where policies differ, is told on standard error.
 
     Raises:
         BadParameter: the options do not fit together.
@@ -30,6 +30,8 @@ def read_facts(
     facts, composed = read_policy_facts(config, cluster, snapshot, policies)
     for left_out in composed.left_out:
         typer.echo(f"policy {left_out}", err=True)
+    for conflict in composed.conflicts:
+        typer.echo(f"policies differ: {conflict}", err=True)
     policy = composed.at(facts.taken_at)
     return resolve(facts, policy).snapshot, policy
 

@@ -189,7 +189,7 @@ _RUN_ROWS: tuple[Row, ...] = (
         Reason.FACTS_UNKNOWN,
         "rules that cannot be told",
         "A must of the policy speaks of tags or guest systems that are not known: only evacuations are made.",
-        "The detail says what is not known; mend that, or write the rule with other words.",
+        "Let the account read tags, or set read_tags: false where none are in use; or write the rule without them.",
     ),
     (
         Reason.CLOCK_OFF,
