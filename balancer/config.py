@@ -6,20 +6,20 @@ nothing. Paths are relative to the configuration file.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInfo
 
 from balancer.model.errors import InputError, Problem
+from balancer.policy.compose import PolicySet, load_policy_set
 from balancer.policy.file_access import first_bytes, is_file, is_folder
-from balancer.policy.load import DEFAULT_POLICY, load_policies
+from balancer.policy.load import DEFAULT_POLICY
 from balancer.policy.mode import Mode
 from balancer.policy.problems import Loc, Mistake, closest, nearest, plain, shown
 from balancer.policy.strict_yaml import read_yaml
 from balancer.policy.typed_document import typed
-from balancer.policy.types import Policy
 from balancer.policy.unchecked import entries, known, mapping, text, texts
 
 CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
@@ -28,6 +28,7 @@ CREDENTIALS_VARIABLE = "CREDENTIALS_DIRECTORY"
 MOST_SECRET_BYTES = 4096
 _PIN_DIGITS = 64
 _USER_KEYS = ("username", "username_file")
+_SCOPE = {"vcenter": "vcenter", "cluster": "name"}
 
 
 def _from_base(path: Path, info: ValidationInfo) -> Path:
@@ -62,15 +63,6 @@ def _pin(text: str) -> str:
     if len(digits) != _PIN_DIGITS or not all(digit in "0123456789abcdef" for digit in digits):
         raise ValueError("64 hexadecimal digits (SHA-256), colons allowed")
     return digits
-
-
-def _no_approvals(word: object) -> object:
-    if word == "manual":
-        raise ValueError(
-            "'observe', 'partial' or 'automatic'; 'manual' needs approvals, which this version does "
-            "not have"
-        )
-    return word
 
 
 FilePath = Annotated[Path, AfterValidator(_from_base)]
@@ -141,6 +133,7 @@ class VCenter(_Part):
     pool_size: Annotated[int, Field(ge=1, le=64)] = 8
     change_hints: bool = True
     read_tags: bool = True
+    allow_excess_privileges: bool = False
 
     def user(self) -> str:
         """Return the user name, read anew where it comes from a file.
@@ -164,7 +157,7 @@ class Cluster(_Part):
 
     vcenter: Text
     name: Text
-    mode: Annotated[Mode, BeforeValidator(_no_approvals)] = Mode.OBSERVE
+    mode: Mode = Mode.OBSERVE
     policies: tuple[PolicyName, ...] = (DEFAULT_POLICY,)
     interval_s: PositiveSeconds = 300.0
     shortest_interval_s: PositiveSeconds = 60.0
@@ -206,13 +199,18 @@ class Config(_Part):
         """Return the vCenter that a cluster of this configuration belongs to."""
         return next(vcenter for vcenter in self.vcenters if vcenter.name == cluster.vcenter)
 
-    def policy_of(self, cluster: Cluster) -> Policy:
-        """Return the policy of a cluster, read anew.
+    def policies_of(self, cluster: Cluster) -> PolicySet:
+        """Return what the policies of a cluster say together, read anew.
 
         Raises:
             InputError: a policy file is wrong (it was right when the configuration was loaded).
         """
-        return load_policies(cluster.policies, folders=self.policy_folders)
+        return load_policy_set(
+            cluster.policies,
+            folders=self.policy_folders,
+            vcenter=cluster.vcenter,
+            cluster=cluster.name,
+        )
 
     @property
     def policy_folders(self) -> tuple[Path, ...]:
@@ -312,21 +310,22 @@ def _policy_mistakes(data: object, base: Path) -> Iterator[Mistake]:
     is_lost = given is not None and not (folder and is_folder(folder))
     if folder and is_lost:
         yield Mistake(path=("policy_folder",), found=f"there is no folder {plain(str(folder))}")
-    told: set[tuple[str, ...]] = set()
+    told: set[Problem] = set()
     for index, cluster in entries(data, "clusters"):
         names = tuple(filter(None, texts(cluster, "policies"))) or (DEFAULT_POLICY,)
         asked = tuple(name for name in names if _is_path(name) or not is_lost)
-        if not asked or asked in told:
-            continue
-        told.add(asked)
+        scope = {key: text(cluster, name) or None for key, name in _SCOPE.items()}
         try:
-            load_policies(asked, folders=(folder,) if folder else (), base=base)
+            if asked:
+                load_policy_set(asked, folders=(folder,) if folder else (), base=base, **scope)
         except InputError as err:
-            yield from _passed_on(("clusters", index, "policies"), err)
+            new = [problem for problem in err.problems if problem not in told]
+            told.update(new)
+            yield from _passed_on(("clusters", index, "policies"), new)
 
 
-def _passed_on(path: Loc, err: InputError) -> Iterator[Mistake]:
-    for problem in err.problems:
+def _passed_on(path: Loc, problems: Iterable[Problem]) -> Iterator[Mistake]:
+    for problem in problems:
         found = f"{plain(problem.where)}: {problem.found}"
         yield Mistake(path=path, found=found, allowed=problem.allowed, hint=problem.hint)
 

@@ -11,8 +11,8 @@ from datetime import timedelta
 
 from balancer.assess.conclusion import Findings, conclude
 from balancer.assess.reading import read_need
-from balancer.collect import Observation, Sighting, judge_quality, observe
-from balancer.execute import Tools, execute
+from balancer.collect import Observation, judge_quality, observe
+from balancer.execute import execute
 from balancer.execute.budgets import admit
 from balancer.execute.settle import settle
 from balancer.model.errors import PlanInvalid
@@ -21,16 +21,18 @@ from balancer.model.fingerprint import fingerprint
 from balancer.model.need import Need
 from balancer.model.outcome import JournalRow, MoveOutcome
 from balancer.model.plan import Draft, Incident, Plan, Schedule
-from balancer.model.reasons import Reason, Refusal
+from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.stopwatch import Stopwatch
 from balancer.plan import PlanSettings, make_draft, only_mandatory
 from balancer.plan.verify import verify
+from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.mode import Mode
+from balancer.policy.resolve import resolve
 from balancer.policy.types import Policy
-from balancer.ports import ClusterRef
 from balancer.rules.failover import lost_by_choice
 from balancer.sequence import make_schedule
+from balancer.site import Site
 from balancer.version import VERSION
 
 log = logging.getLogger(__name__)
@@ -40,18 +42,6 @@ PLANNING_TRIES = 3
 
 JOURNAL_LOOKBACK = timedelta(days=7)
 """How much history decides on holds and budgets; no quarantine lasts longer."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Site:
-    """One cluster as the daemon works on it."""
-
-    cluster: ClusterRef
-    policy: Policy
-    mode: Mode
-    settings: PlanSettings
-    tools: Tools
-    last: Sighting | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,19 +71,26 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
     since = asked_at - JOURNAL_LOOKBACK
     rows = tools.store.rows_since(tools.vcenter, site.cluster.id, since)
     plan = plan_snapshot(
-        snapshot, site.policy, settings=site.settings, rows=rows, mode=site.mode, unfit=seen.unfit
+        snapshot,
+        site.policy,
+        settings=site.settings,
+        rows=rows,
+        in_force=site.in_force(snapshot),
+        unfit=seen.unfit,
     )
     watch.lap("plan")
     for told in plan.incidents:
         log.warning("solver failed, plan goes on without it", extra=asdict(told))
     tools.events.tell(SnapshotTaken(snapshot=snapshot, state=plan.before, asked_at=asked_at))
     tools.events.tell(PlanMade(plan=plan))
-    held = _why_not_executed(site, snapshot, plan)
+    held = site.why_not_executed(snapshot)
     if held is not None:
-        log.info("plan not carried out", extra={"reason": held.reason, "moves": len(plan.moves)})
+        facts = {"reason": held.reason, "detail": held.detail, "moves": len(plan.moves)}
+        log.info("plan not carried out", extra=facts)
+    tools = site.tools_for(snapshot)
     outcomes = () if held else execute(plan, snapshot, site.policy, tools, cycle_id=cycle_id)
     watch.lap("execute")
-    tools.events.tell(CycleEnded(plan=plan, outcomes=outcomes, phase_seconds=watch.laps))
+    tools.events.tell(CycleEnded(plan=plan, outcomes=outcomes, phase_seconds=watch.laps, held=held))
     return CycleReport(seen=seen, plan=plan, outcomes=outcomes, held=held)
 
 
@@ -103,29 +100,36 @@ def plan_snapshot(
     *,
     settings: PlanSettings,
     rows: Sequence[JournalRow] = (),
-    mode: Mode = Mode.AUTOMATIC,
+    in_force: InForce | None = None,
     unfit: Sequence[Refusal] | None = None,
 ) -> Plan:
-    """Plan one cluster from values alone. `unfit` is judged from the snapshot alone where not given.
+    """Plan one cluster from values alone.
+
+    What is not given is judged from these: `unfit` from the snapshot, `in_force` from the policy at the
+    snapshot's time.
 
     Raises:
         PlanInvalid: the plan did not pass the independent check.
     """
-    now, watch = snapshot.taken_at, Stopwatch()
-    unfit = judge_quality(snapshot, policy.limits, now=now) if unfit is None else tuple(unfit)
-    need, wanted = read_need(snapshot, policy, unfit=unfit, rows=rows, now=now)
+    now, watch, read = snapshot.taken_at, Stopwatch(), resolve(snapshot, policy)
+    gates = judge_quality(snapshot, policy.limits, now=now) if unfit is None else unfit
+    unfit = (*gates, *read.unfit)
+    need, wanted = read_need(read, policy, unfit=unfit, rows=rows, now=now)
     watch.lap("assess")
     draft, schedule = _find_way(need, wanted, settings, watch)
     faults = verify(need, wanted, schedule.moves)
     watch.lap("verify")
     if faults:
-        raise PlanInvalid(
-            f"the plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}"
-        )
-    moves, waiting = admit(schedule.moves, snapshot, policy.limits, rows, now=now, mode=mode)
-    found = Findings(draft=draft, schedule=schedule, moves=moves, unfit=unfit, waiting=waiting)
+        raise PlanInvalid(f"plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}")
+    mode = in_force or mode_in_force(policy, Mode.AUTOMATIC, now)
+    mode, base = replace(mode, vm_modes=read.vm_modes), need.snapshot
+    moves, waiting = admit(schedule.moves, base, policy.limits, rows, now=now, in_force=mode)
+    found = Findings(
+        draft=draft, schedule=schedule, moves=moves, unfit=unfit, waiting=waiting, in_force=mode
+    )
     plan_id = fingerprint(snapshot, policy, settings, VERSION)
-    return conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)
+    plan = conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)
+    return replace(plan, notes=tuple(map(str, read.notes)))
 
 
 def _find_way(
@@ -147,12 +151,3 @@ def _find_way(
         draft, schedule = _find_way(only_mandatory(need), policy, settings, watch)
         incidents += draft.incidents
     return replace(draft, incidents=incidents), schedule
-
-
-def _why_not_executed(site: Site, snapshot: Snapshot, plan: Plan) -> Refusal | None:
-    """Return why a plan must stay on paper (S1), or None where it may be carried out."""
-    if site.mode is Mode.OBSERVE:
-        return Refusal.of(Reason.OBSERVE_MODE, f"{snapshot.cluster.name} is observed only")
-    if snapshot.cluster.drs.acts_alone:
-        return Refusal.of(Reason.DRS_AUTOMATED, "the cluster's own DRS is fully automated")
-    return site.tools.may_submit()

@@ -1,13 +1,13 @@
-"""The daemon: composes adapters, runs one cycle job per cluster on APScheduler, serves HTTP, stops cleanly.
+"""The daemon: runs one cycle job per cluster on APScheduler, serves HTTP, stops cleanly.
 
-The only importer of APScheduler. A cycle that fails is logged and counted, and the daemon goes on; a
-vCenter that does not answer is tried again with back-off while the others are worked on. After a stop
-request nothing more is submitted; what runs is left to run and is settled at the next start.
+What it works on is put together in `wiring`. The only importer of APScheduler. A cycle that fails is logged
+and counted, and the daemon goes on; a vCenter that does not answer is tried again with back-off while the
+others are worked on. After a stop request nothing more is submitted; what runs is left to run and is
+settled at the next start.
 """
 
 import logging
 import os
-import secrets
 import signal
 import threading
 from collections.abc import Callable, Sequence
@@ -23,30 +23,18 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from balancer.adapters.clock import SystemClock
 from balancer.adapters.http.app import build_app
 from balancer.adapters.http.server import HttpServer
-from balancer.adapters.solver import SolverProcesses
 from balancer.adapters.store.sqlite import SqliteStore
-from balancer.adapters.vsphere import connect
-from balancer.adapters.vsphere.configured import settings_of
-from balancer.assess.demand import demand_of
-from balancer.collect import Sighting
-from balancer.collect.cluster_choice import find_cluster
-from balancer.config import Cluster, Config, VCenter
-from balancer.cycle import CycleReport, Site, run_cycle
-from balancer.early import EarlyCycles
-from balancer.execute import Tools
-from balancer.execute.server_checks import ServerChecks
+from balancer.config import Config
 from balancer.expose.health import Health
-from balancer.expose.logs import bind
 from balancer.expose.metrics import ClusterMetrics, Metrics
-from balancer.model.changes import Change
-from balancer.model.errors import BalancerError, SourceError
-from balancer.model.fingerprint import fingerprint
+from balancer.jobs import ClusterJob
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import Seconds
-from balancer.plan import PlanSettings
 from balancer.ports import Clock, Store
+from balancer.reload import Reloading
 from balancer.version import VERSION
 from balancer.watch import Link, Watch
+from balancer.wiring import cluster_metrics, health_of, links_of, watch_health, watches_of
 
 log = logging.getLogger(__name__)
 
@@ -65,135 +53,15 @@ KEEP_ALIVE_EVERY_S = 60.0
 HEARTBEAT_S = 1.0
 """How often the main thread looks up while it waits for a signal."""
 
-SILENT_CYCLES = 3
-"""A loop that misses this many turns is not alive, a vCenter that misses them is not ready."""
+MOST_WORKERS = 64
+"""Cycles of one vCenter's clusters at the same time; a worker that is not needed is no thread."""
 
-LONGEST_SILENCE_S = 180.0
-"""The longest a working cycle may go without telling anything: a slow read and a long plan."""
-
-FIRST_RETRY_S = 2.0
-"""Back-off after a vCenter did not answer: doubles until the cluster's own interval is shorter."""
-
-MOST_DOUBLINGS = 12
-"""Keeps the back-off a sane number; any interval is shorter by then."""
-
-
-class ClusterJob:
-    """The cycles of one cluster: never two at once, tried again with back-off after a failure."""
-
-    def __init__(self, watch: Watch, daemon: "Daemon", metrics: ClusterMetrics) -> None:
-        self.watch = watch
-        self._daemon = daemon
-        self._metrics = metrics
-        metrics.on_progress(lambda: daemon.health.progressed(watch.key))
-        self._busy = threading.Lock()
-        self._failures = 0
-        self._last: Sighting | None = None
-        self._early = EarlyCycles(daemon.clock, shortest_s=watch.shortest_interval_s)
-        self._checks = ServerChecks()
-
-    def run(self) -> None:
-        """Run one cycle; every failure ends here, in the log and in the metrics."""
-        if self._daemon.may_submit() is not None or not self._busy.acquire(blocking=False):
-            return
-        cycle_id = secrets.token_hex(4)
-        self._early.begun()
-        self._metrics.cycle_scheduled(self._daemon.next_turn(self.watch))
-        try:
-            with bind(cycle_id=cycle_id, vcenter=self.watch.link.name, cluster=self.watch.name):
-                self._run(cycle_id)
-        finally:
-            self._busy.release()
-            self._run_early(self._early.ended())
-
-    def hinted(self, changes: tuple[Change, ...]) -> None:
-        """Hear of changes in this cluster; a cycle runs early where they are worth one."""
-        self._run_early(self._early.heard(changes))
-
-    def _run_early(self, delay_s: Seconds | None) -> None:
-        """Run a cycle after the delay, unless the next regular one comes first."""
-        if delay_s is not None and self._daemon.is_before_next_turn(self.watch, delay_s):
-            name = {"cluster": self.watch.name, "vcenter": self.watch.link.name}
-            log.info("cycle runs early", extra={**name, "in_s": round(delay_s, 1)})
-            self._daemon.run_later(self, delay_s, why="early")
-
-    def _run(self, cycle_id: str) -> None:
-        try:
-            report = run_cycle(self._site(), cycle_id=cycle_id)
-        except SourceError as error:
-            self._daemon.health.vcenter_down(self.watch.link.name, str(error))
-            self._retry(error)
-            self._fail("vCenter could not be asked", error)
-        except BalancerError as error:
-            self._fail("cycle failed", error)
-        except Exception as error:
-            self._metrics.cycle_failed(error)
-            self._daemon.health.cycle_failed(self.watch.key, "unexpected error")
-            log.exception("cycle failed unexpectedly")
-        else:
-            self._succeed(report)
-
-    def _site(self) -> Site:
-        link, daemon = self.watch.link, self._daemon
-        tools = Tools(
-            vcenter=link.name,
-            inventory=link.inventory,
-            migrator=link.migrator,
-            store=daemon.store,
-            clock=daemon.clock,
-            events=self._metrics,
-            may_submit=daemon.may_submit,
-            demand_of=demand_of,
-            checks=self._checks,
-        )
-        cluster = find_cluster(link.inventory, self.watch.name)
-        return Site(
-            cluster=cluster,
-            policy=self.watch.policy,
-            mode=self.watch.mode,
-            settings=self.watch.settings,
-            tools=tools,
-            last=self._last,
-        )
-
-    def _succeed(self, report: CycleReport) -> None:
-        self._failures, self._last = 0, report.seen.sighting
-        sent = {outcome.move.vm for outcome in report.outcomes if outcome.was_sent}
-        self._early.moved(sent)
-        if self.watch.link.changes is not None:
-            self.watch.link.changes.follow(report.seen.snapshot.cluster.id, self.hinted)
-        self._daemon.health.vcenter_up(self.watch.link.name)
-        self._daemon.health.cycle_ended(self.watch.key)
-        extra = {
-            "status": report.plan.status.value,
-            "moves_planned": len(report.plan.moves),
-            "moves_done": sum(1 for outcome in report.outcomes if outcome.was_sent),
-            "imbalance": round(report.plan.before.imbalance, 4),
-        }
-        log.info("cycle ended", extra=extra)
-
-    def _fail(self, message: str, error: BalancerError) -> None:
-        self._metrics.cycle_failed(error)
-        self._daemon.health.cycle_failed(self.watch.key, str(error))
-        log.error(message, extra={"error": str(error), "kind": type(error).__name__})
-
-    def _retry(self, error: SourceError) -> None:
-        """Come back before the next turn, unless the error says that only time or a person mends it."""
-        self._failures += 1
-        delay_s = FIRST_RETRY_S * 2 ** min(self._failures - 1, MOST_DOUBLINGS)
-        if error.is_transient and delay_s < self.watch.interval_s:
-            self._daemon.run_later(self, delay_s, why="again")
-
-    def missed(self) -> None:
-        """Count a cycle that did not start in time, as when the one before it still migrates VMs."""
-        self._metrics.cycle_missed()
-        log.info(
-            "cycle skipped", extra={"cluster": self.watch.name, "vcenter": self.watch.link.name}
-        )
+LOOK_AT_FILES_EVERY_S = 5.0
+"""How often it is looked whether the configuration or a policy has changed."""
 
 
 class Daemon:
-    """The scheduler and its jobs. `start`, then `stop` once; both are called from the main thread."""
+    """The scheduler and its jobs. `start`, `reconfigure` as often as needed, `stop` once: from one thread."""
 
     def __init__(
         self, watches: Sequence[Watch], *, store: Store, clock: Clock, health: Health
@@ -202,7 +70,8 @@ class Daemon:
         self.clock = clock
         self.health = health
         self._watches = tuple(watches)
-        self._jobs: list[ClusterJob] = []
+        self._links: dict[str, Link] = {}
+        self._jobs: dict[str, ClusterJob] = {}
         self._stopping = threading.Event()
         self._scheduler = BackgroundScheduler(timezone="UTC")
 
@@ -215,27 +84,68 @@ class Daemon:
     def start(self, metrics_of: Callable[[Watch], ClusterMetrics]) -> None:
         """Start one interval job per cluster, the first cycle at once."""
         self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
-        for link in self._links():
-            self._add_workers(link)
         for watch in self._watches:
-            job = ClusterJob(watch, self, metrics_of(watch))
-            self._jobs.append(job)
-            self._scheduler.add_job(
-                job.run,
-                "interval",
-                seconds=watch.interval_s,
-                id=watch.key,
-                executor=watch.link.name,
-                max_instances=1,
-                coalesce=True,
-                misfire_grace_time=max(int(watch.interval_s), 1),
-                next_run_time=self.clock.now(),
-            )
+            self._add(watch, metrics_of(watch))
         self._scheduler.start()
+
+    def reconfigure(
+        self, watches: Sequence[Watch], metrics_of: Callable[[Watch], ClusterMetrics]
+    ) -> None:
+        """Work on these clusters from now on: new ones, those that changed, and no others.
+
+        What is new or changed has a cycle at once. A cluster that is gone sends nothing more; what runs
+        there is watched to its end.
+        """
+        wanted = {watch.key: watch for watch in watches}
+        for key in self._jobs.keys() - wanted.keys():
+            self._remove(key)
+        for key, watch in wanted.items():
+            job = self.job_of(key)
+            if job is None:
+                self._add(watch, metrics_of(watch))
+            elif job.watch != watch:
+                self._change(job, watch)
+                metrics_of(watch)
+
+    def _add(self, watch: Watch, metrics: ClusterMetrics) -> None:
+        if watch.link.name not in self._links:
+            self._links[watch.link.name] = watch.link
+            self._add_workers(watch.link)
+        job = ClusterJob(watch, self, metrics)
+        self._jobs = {**self._jobs, watch.key: job}
+        self._scheduler.add_job(
+            job.run,
+            "interval",
+            seconds=watch.interval_s,
+            id=watch.key,
+            executor=watch.link.name,
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=max(int(watch.interval_s), 1),
+            next_run_time=self.clock.now(),
+        )
+
+    def _change(self, job: ClusterJob, watch: Watch) -> None:
+        if job.watch.interval_s != watch.interval_s:
+            self._scheduler.reschedule_job(watch.key, trigger="interval", seconds=watch.interval_s)
+        job.reconfigured(watch)
+        self.run_later(job, 0.0, why="reconfigured")
+
+    def _remove(self, key: str) -> None:
+        job = self._jobs[key]
+        job.retired()
+        self._jobs = {known: job for known, job in self._jobs.items() if known != key}
+        for entry in self._scheduler.get_jobs():
+            if entry.func == job.run:
+                entry.remove()
+
+    def job_of(self, key: str) -> ClusterJob | None:
+        """Return the job of a cluster, by the key of its watch; None where it is not worked on."""
+        return self._jobs.get(key)
 
     def run_later(self, job: ClusterJob, delay_s: Seconds, *, why: str) -> None:
         """Run a cluster's cycle once more before its next turn. One for each reason is kept."""
-        if self._stopping.is_set():
+        if self._stopping.is_set() or self.job_of(job.watch.key) is not job:
             return
         self._scheduler.add_job(
             job.run,
@@ -255,13 +165,9 @@ class Daemon:
         is_before: bool = self.clock.now() + timedelta(seconds=delay_s) < job.next_run_time
         return is_before
 
-    def _links(self) -> tuple[Link, ...]:
-        return tuple({watch.link.name: watch.link for watch in self._watches}.values())
-
     def _add_workers(self, link: Link) -> None:
-        """Give a vCenter a worker for each of its clusters, and one for what is done beside."""
-        clusters = sum(1 for watch in self._watches if watch.link.name == link.name)
-        self._scheduler.add_executor(ThreadPoolExecutor(clusters + 1), alias=link.name)
+        """Give a vCenter workers of its own, so that one that is dark delays no other."""
+        self._scheduler.add_executor(ThreadPoolExecutor(MOST_WORKERS), alias=link.name)
         self._scheduler.add_job(
             link.keep_alive,
             "interval",
@@ -286,19 +192,19 @@ class Daemon:
         ended = _alongside(partial(self._scheduler.shutdown, wait=True))
         ended.join(GIVE_UP_AFTER_S)
         if ended.is_alive():
-            for link in self._links():
+            for link in self._links.values():
                 link.give_up()
         ended.join(max(ends_at - self.clock.monotonic(), 0.0))
         is_clean = not ended.is_alive()
-        leaving = [_alongside(link.close) for link in self._links()] if is_clean else []
+        leaving = [_alongside(link.close) for link in self._links.values()] if is_clean else []
         for thread in leaving:
             thread.join(max(ends_at - self.clock.monotonic(), LOGOUT_WITHIN_S))
         return is_clean and not any(thread.is_alive() for thread in leaving)
 
     def _missed(self, event: JobEvent) -> None:
-        for job in self._jobs:
-            if job.watch.key == event.job_id:
-                job.missed()
+        job = self.job_of(event.job_id)
+        if job is not None:
+            job.missed()
 
 
 def _alongside(work: Callable[[], None]) -> threading.Thread:
@@ -307,31 +213,40 @@ def _alongside(work: Callable[[], None]) -> threading.Thread:
     return thread
 
 
-def serve(config: Config) -> int:
+def serve(config: Config, path: Path) -> int:
     """Run the daemon until it is told to stop (SIGTERM, SIGINT); return the exit code.
+
+    `path` is the file that the configuration was read from; a changed one is taken up while it runs.
 
     Raises:
         InputError: a policy or secret file is wrong.
         StoreError: the journal cannot be opened.
         BalancerError: the HTTP address cannot be listened on.
     """
-    asked = threading.Event()
+    asked, hung_up = threading.Event(), threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: asked.set())
+    signal.signal(signal.SIGHUP, lambda *_: hung_up.set())
     clock = SystemClock()
     metrics = Metrics(clock)
-    links = {vcenter.name: _link(vcenter, metrics) for vcenter in config.vcenters}
-    watches = [_watch(config, cluster, links[cluster.vcenter]) for cluster in config.clusters]
-    health = _health(watches, clock)
+    links = links_of(config, metrics)
+    watches = watches_of(config, links)
+    health = health_of(watches, clock)
+    metrics_of = partial(cluster_metrics, metrics)
     with closing(SqliteStore(config.journal.path)) as store:
         daemon = Daemon(watches, store=store, clock=clock, health=health)
         server = HttpServer(build_app(metrics, health), config.http.listen, config.http.port)
         server.start()
         log.info("serving", extra={"url": server.url, "port": server.port, "version": VERSION})
-        metrics.config_loaded(fingerprint(config.model_dump_json()))
-        daemon.start(partial(_cluster_metrics, metrics))
-        while not asked.wait(HEARTBEAT_S):
-            metrics.store_size(_size_bytes(config.journal.path))
+
+        def take(new: Sequence[Watch]) -> None:
+            watch_health(health, new)
+            daemon.reconfigure(new, metrics_of)
+            metrics.keep_clusters((watch.link.name, watch.name) for watch in new)
+
+        reloading = Reloading(path, config, links=links, take=take, metrics=metrics, health=health)
+        daemon.start(metrics_of)
+        _wait(asked, hung_up, reloading, clock, partial(_tell_size, metrics, config))
         is_clean = daemon.stop()
         server.stop()
     log.info("stopped", extra={"clean": is_clean})
@@ -340,49 +255,30 @@ def serve(config: Config) -> int:
     return 0
 
 
-def _link(vcenter: VCenter, metrics: Metrics) -> Link:
-    observer = metrics.for_vcenter(vcenter.name)
-    connection = connect(settings_of(vcenter), observer=observer)
-    return Link(
-        name=vcenter.name,
-        inventory=connection.inventory,
-        migrator=connection.migrator(),
-        close=connection.close,
-        keep_alive=connection.keep_alive,
-        give_up=connection.give_up,
-        changes=connection.watcher(observer) if vcenter.change_hints else None,
-    )
+def _wait(
+    asked: threading.Event,
+    hung_up: threading.Event,
+    reloading: Reloading,
+    clock: Clock,
+    heartbeat: Callable[[], None],
+) -> None:
+    """Wait for a stop request, and look after the configuration meanwhile."""
+    look_s = clock.monotonic() + LOOK_AT_FILES_EVERY_S
+    while not asked.wait(HEARTBEAT_S):
+        heartbeat()
+        try:
+            if hung_up.is_set():
+                hung_up.clear()
+                reloading.reload()
+            elif clock.monotonic() >= look_s:
+                look_s = clock.monotonic() + LOOK_AT_FILES_EVERY_S
+                reloading.look()
+        except Exception:  # the clusters are worked on with what is in force
+            log.exception("looking after the configuration failed unexpectedly")
 
 
-def _watch(config: Config, cluster: Cluster, link: Link) -> Watch:
-    return Watch(
-        name=cluster.name,
-        link=link,
-        mode=cluster.mode,
-        policy=config.policy_of(cluster),
-        interval_s=cluster.interval_s,
-        shortest_interval_s=cluster.shortest_interval_s,
-        settings=PlanSettings(open_solver=SolverProcesses),
-    )
-
-
-def _health(watches: Sequence[Watch], clock: Clock) -> Health:
-    patience_s = {w.key: SILENT_CYCLES * w.interval_s + LONGEST_SILENCE_S for w in watches}
-    by_vcenter: dict[str, Seconds] = {}
-    for watch in watches:
-        longest = max(by_vcenter.get(watch.link.name, 0.0), patience_s[watch.key])
-        by_vcenter[watch.link.name] = longest
-    return Health(clock, vcenters=by_vcenter, loops=patience_s)
-
-
-def _cluster_metrics(metrics: Metrics, watch: Watch) -> ClusterMetrics:
-    return metrics.for_cluster(
-        watch.link.name,
-        watch.name,
-        policy=watch.policy,
-        mode=watch.mode,
-        interval_s=watch.interval_s,
-    )
+def _tell_size(metrics: Metrics, config: Config) -> None:
+    metrics.store_size(_size_bytes(config.journal.path))
 
 
 def _size_bytes(path: Path) -> int:

@@ -40,6 +40,11 @@ class EarlyCycles:
             self._is_asked_for = False
             self._unweighed.clear()
 
+    def paced(self, shortest_s: Seconds) -> None:
+        """Keep this distance between two cycles from now on."""
+        with self._lock:
+            self._shortest_s = shortest_s
+
     def moved(self, vms: Iterable[VmId]) -> None:
         """The running cycle moved these VMs."""
         with self._lock:

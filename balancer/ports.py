@@ -42,8 +42,8 @@ class Inventory(Protocol):
     def refresh(self, base: Snapshot, *, vms: Iterable[VmId], hosts: Iterable[HostId]) -> Snapshot:
         """Return `base` with the named VMs and hosts, and the VMs found on these hosts, read anew.
 
-        The cluster's rules and the migrations in flight are read anew too. A VM or host that is gone
-        is absent from the result.
+        The cluster's own settings, its rules and the migrations in flight are read anew too. A VM or host
+        that is gone is absent from the result.
         VMs that were not named and not found keep what `base` says. `taken_at` becomes now.
         """
 

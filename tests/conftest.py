@@ -1,13 +1,24 @@
 """Settings of the whole suite: how Hypothesis searches.
 
 In continuous integration the examples are the same at each run, so that a change is judged by what it
-changed; elsewhere each run looks for new ones. Time limits belong to pytest, not to single examples.
+changed; elsewhere each run looks for new ones. Time limits belong to pytest, not to single examples, and a
+search that is told to look longer has none.
 """
 
 import os
 
+import pytest
 from hypothesis import settings
+
+from tests.support.searching import TIMES
 
 settings.register_profile("search", deadline=None)
 settings.register_profile("repeat", parent=settings.get_profile("search"), derandomize=True)
 settings.load_profile("repeat" if os.environ.get("CI") == "true" else "search")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Take the time limit from tests that search longer than usual."""
+    if TIMES > 1:
+        for item in items:
+            item.add_marker(pytest.mark.timeout(0))

@@ -11,6 +11,7 @@ from balancer.model.plan import Conflict, Draft, Move, Plan, PlanStatus, Schedul
 from balancer.model.reasons import UNFIT, Reason, Refusal
 from balancer.model.rule import RuleType
 from balancer.model.units import HostId, Seconds, VmId, percent
+from balancer.policy.in_force import InForce
 from balancer.policy.types import Policy
 from balancer.rules.failover import Loss, losses
 from balancer.rules.placement import Ground, Placement
@@ -20,13 +21,14 @@ from balancer.rules.violations import violations
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Findings:
-    """What the stages found: draft, schedule, the moves with their budgets, and every refusal."""
+    """What the stages found: draft, schedule, the moves with their budgets, every refusal, and the mode."""
 
     draft: Draft
     schedule: Schedule
     moves: tuple[Move, ...]
     unfit: tuple[Refusal, ...]
     waiting: tuple[Refusal, ...]
+    in_force: InForce
 
 
 def conclude(
@@ -72,6 +74,8 @@ def conclude(
         makespan_ideal_seconds=schedule.makespan_ideal_seconds,
         stage_seconds=laps,
         incidents=draft.incidents,
+        mode=found.in_force.mode.value,
+        mode_because=found.in_force.because,
     )
 
 

@@ -29,10 +29,14 @@ _FIRST = "Mend what is said above, then run the doctor again."
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wishes:
-    """What the configuration wants of one vCenter: its clusters, and the oldest snapshot to act on."""
+    """What the configuration wants of one vCenter: its clusters, and the oldest snapshot to act on.
+
+    `allows_excess` says that an administrator's account is meant.
+    """
 
     clusters: tuple[ClusterWish, ...]
     snapshot_age_s: Seconds
+    allows_excess: bool = False
 
     @property
     def acting(self) -> frozenset[str]:
@@ -48,7 +52,7 @@ def judge(checkup: Checkup, wishes: Wishes, *, now: datetime) -> Diagnosis:
             _login(checkup.server),
             _api_version(checkup.server),
             _clock(checkup.clock, wishes),
-            judge_rights(checkup.rights, wishes.acting),
+            judge_rights(checkup.rights, wishes.acting, allows_excess=wishes.allows_excess),
             _clusters(checkup.cluster_names),
         )
     )

@@ -16,8 +16,12 @@ MOST_IDS_NAMED = 6
 _RUN_AGAIN = "Mend what is said above, then run the doctor again."
 
 
-def judge_rights(rights: Rights | Unread, acting: frozenset[str]) -> Iterator[Finding]:
+def judge_rights(
+    rights: Rights | Unread, acting: frozenset[str], *, allows_excess: bool = False
+) -> Iterator[Finding]:
     """Yield what is missing and what is in excess. `acting` are the clusters that may be acted on.
+
+    `allows_excess`: the configuration says that an administrator's account is meant.
 
     Starting vMotions is needed on the VMs of those clusters alone; reading is needed everywhere.
     """
@@ -31,7 +35,7 @@ def judge_rights(rights: Rights | Unread, acting: frozenset[str]) -> Iterator[Fi
             )
         return
     yield from _missing(rights, acting, role)
-    yield from _excess(rights.holdings, role)
+    yield from _excess(rights.holdings, role, allows_excess)
 
 
 _READ = "Give the account the role balancer-reader on the vCenter's root, propagating."
@@ -113,7 +117,7 @@ def _alike(
     return together
 
 
-def _excess(holdings: Sequence[Holding], role: Role) -> Iterator[Finding]:
+def _excess(holdings: Sequence[Holding], role: Role, allowed: bool) -> Iterator[Finding]:
     full = [holding for holding in holdings if holding.asked - needed_ids(Role.EXECUTOR)]
     if not full:
         yield Finding(
@@ -130,7 +134,7 @@ def _excess(holdings: Sequence[Holding], role: Role) -> Iterator[Finding]:
         found = f"none beyond {role} on {len(full)} object{'s' if len(full) != 1 else ''}"
         yield Finding(check=Check.PRIVILEGES_EXCESS, outcome=Outcome.OK, found=found)
     elif ADMINISTRATION & set(every):
-        yield _administrator(over, every, role)
+        yield _administrator(over, every, role, allowed)
     else:
         yield Finding(
             check=Check.PRIVILEGES_EXCESS,
@@ -141,18 +145,20 @@ def _excess(holdings: Sequence[Holding], role: Role) -> Iterator[Finding]:
         )
 
 
-def _administrator(over: Sequence[Holding], every: Sequence[str], role: Role) -> Finding:
+def _administrator(
+    over: Sequence[Holding], every: Sequence[str], role: Role, allowed: bool
+) -> Finding:
     given = sorted(ADMINISTRATION & set(every))
     return Finding(
         check=Check.PRIVILEGES_EXCESS,
-        outcome=Outcome.PROBLEM if role is Role.EXECUTOR else Outcome.ADVICE,
+        outcome=Outcome.PROBLEM if role is Role.EXECUTOR and not allowed else Outcome.ADVICE,
         found=(
             f"the account is an administrator: it holds {given[0]} and"
             f" {len(every) - 1} more privileges beyond {role}"
         ),
         mend=f"Use an account of its own with the role {role} (deploy/vcenter), and nothing else.",
         objects=_names(over),
-        blocks=True,
+        blocks=not allowed,
     )
 
 

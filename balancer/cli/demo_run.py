@@ -10,14 +10,16 @@ from balancer.adapters.store.memory import MemoryStore
 from balancer.assess.demand import demand_of
 from balancer.cli.demo_scene import INTERVAL_S, Scene
 from balancer.cli.planning import settings_of
-from balancer.cycle import Site, run_cycle
+from balancer.cycle import run_cycle
 from balancer.execute import Tools
 from balancer.expose.health import Health
 from balancer.expose.metrics import Metrics
 from balancer.model.events import Event
 from balancer.model.reasons import Reason, Refusal
+from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.mode import Mode
 from balancer.ports import ClusterRef, Events, Store
+from balancer.site import Site
 
 VCENTER = "simulated"
 _NAP_S = 15.0
@@ -98,10 +100,13 @@ class DemoLoop:
         return Site(
             cluster=cluster,
             policy=self._scene.policy,
-            mode=Mode.AUTOMATIC,
+            in_force=lambda _: self._in_force(),
             settings=self._settings,
             tools=tools,
         )
+
+    def _in_force(self) -> InForce:
+        return mode_in_force(self._scene.policy, Mode.AUTOMATIC, self._scene.clock.now())
 
     def _gauges(self, cluster: ClusterRef) -> Events:
         return self._metrics.for_cluster(

@@ -17,6 +17,7 @@ from balancer.cli.output import columns, emit, encoding, wants_color
 if TYPE_CHECKING:
     from datetime import datetime
 
+    from balancer.adapters.vsphere.accounts import Accounts
     from balancer.assess.doctor import Wishes
     from balancer.config import Config, VCenter
     from balancer.model.finding import Diagnosis
@@ -48,51 +49,55 @@ def doctor(
     from concurrent.futures import ThreadPoolExecutor
     from datetime import UTC, datetime
 
+    from balancer.adapters.vsphere.accounts import Accounts
     from balancer.config import load_config
     from balancer.model.finding import Outcome
 
     settings = load_config(config)
-    now = datetime.now(tz=UTC)
+    now, accounts = datetime.now(tz=UTC), Accounts()
     with ThreadPoolExecutor(max_workers=MOST_AT_ONE_TIME) as pool:
-        looked_over = pool.map(lambda one: _diagnosed(settings, one, now), settings.vcenters)
+        looked_over = pool.map(
+            lambda one: _diagnosed(settings, one, now, accounts), settings.vcenters
+        )
         diagnoses = tuple(looked_over)
     emit(_written(diagnoses, report_format, output, now), output)
     outcomes = {finding.outcome for diagnosis in diagnoses for finding in diagnosis.every}
     raise typer.Exit(ExitCode.ERROR if Outcome.PROBLEM in outcomes else ExitCode.DONE)
 
 
-def _diagnosed(config: "Config", vcenter: "VCenter", now: "datetime") -> "Diagnosis":
+def _diagnosed(
+    config: "Config", vcenter: "VCenter", now: "datetime", accounts: "Accounts"
+) -> "Diagnosis":
     from balancer.adapters.vsphere.configured import settings_of
     from balancer.adapters.vsphere.examiner import examiner
     from balancer.assess.doctor import judge, not_examined
     from balancer.config import file_problems
 
-    wishes = _wishes(config, vcenter)
+    wishes = _wishes(config, vcenter, now)
     problems = file_problems(config.model_copy(update={"vcenters": (vcenter,)}))
     if problems:
         address = f"{vcenter.host}:{vcenter.port}"
         user = vcenter.username or "the user of username_file"
         lines = [str(problem) for problem in problems]
         return not_examined(vcenter.name, address, user, lines, wishes)
-    with examiner(settings_of(vcenter)) as looker:
+    with examiner(settings_of(vcenter), accounts=accounts) as looker:
         checkup = looker.checkup([wish.name for wish in wishes.clusters])
     return judge(checkup, wishes, now=now)
 
 
-def _wishes(config: "Config", vcenter: "VCenter") -> "Wishes":
+def _wishes(config: "Config", vcenter: "VCenter", now: "datetime") -> "Wishes":
     from balancer.assess.doctor import Wishes
     from balancer.assess.doctor_cluster import ClusterWish
-    from balancer.policy.mode import Mode
     from balancer.policy.types import Limits
 
     clusters = [cluster for cluster in config.clusters if cluster.vcenter == vcenter.name]
-    ages = [config.policy_of(cluster).limits.snapshot_age_s for cluster in clusters]
+    ages = [config.policies_of(cluster).at(now).limits.snapshot_age_s for cluster in clusters]
     return Wishes(
         clusters=tuple(
-            ClusterWish(name=c.name, mode=c.mode.value, acts=c.mode is not Mode.OBSERVE)
-            for c in clusters
+            ClusterWish(name=c.name, mode=c.mode.value, acts=c.mode.acts) for c in clusters
         ),
         snapshot_age_s=min(ages, default=Limits().snapshot_age_s),
+        allows_excess=vcenter.allow_excess_privileges,
     )
 
 

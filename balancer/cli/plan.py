@@ -63,13 +63,15 @@ def plan(
     Ends with 0; with 3 if some must-rule or evacuation cannot be met; with 4 if the facts are too old
     or too few to plan from; with 1 on errors.
     """
-    from balancer.cli.facts import read_facts
+    from balancer.cli.facts import configured_mode, read_facts
     from balancer.cli.planning import settings_of
     from balancer.cycle import plan_snapshot
+    from balancer.policy.in_force import mode_in_force
 
     facts, wanted = read_facts(config, cluster, snapshot, policy or [])
     settings = settings_of(seed, time_limit, certify=certify)
-    made = plan_snapshot(facts, wanted, settings=settings)
+    in_force = mode_in_force(wanted, configured_mode(config, cluster), facts.taken_at)
+    made = plan_snapshot(facts, wanted, settings=settings, in_force=in_force)
     made = _certified(made, facts, wanted) if certify else made
     emit(_rendered(made, facts, wanted, report_format, output), output)
     raise typer.Exit(_exit_code(made, detailed=detailed_exitcode))

@@ -11,6 +11,7 @@ from balancer.model.reasons import Reason
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Seconds
 from balancer.plan import PlanSettings
+from balancer.policy.resolve import resolve
 from balancer.policy.types import Policy
 
 
@@ -27,8 +28,9 @@ def need_behind(plan: Plan, snapshot: Snapshot, policy: Policy) -> tuple[Need, P
     Pairs that the sequencing could not reach are ruled out, as they were when the plan was made.
     """
     now = snapshot.taken_at
-    unfit = judge_quality(snapshot, policy.limits, now=now)
-    need, wanted = read_need(snapshot, policy, unfit=unfit, rows=(), now=now)
+    resolved = resolve(snapshot, policy)
+    unfit = (*judge_quality(snapshot, policy.limits, now=now), *resolved.unfit)
+    need, wanted = read_need(resolved, policy, unfit=unfit, rows=(), now=now)
     dead = {
         (refusal.vm, refusal.host): refusal
         for refusal in plan.refusals

@@ -22,4 +22,4 @@ def run(
 
     settings = load_config(config)
     configure_logging(settings.log.format, settings.log.level)
-    raise typer.Exit(serve(settings))
+    raise typer.Exit(serve(settings, config))

@@ -12,7 +12,7 @@ from balancer.adapters.files.snapshot_checks import snapshot_warnings
 from balancer.adapters.files.snapshot_file import parse_snapshot
 from balancer.config import exposed_secrets, file_problems, load_config
 from balancer.model.errors import InputError, Problem
-from balancer.policy.load import load_policies
+from balancer.policy.compose import load_policy_set
 from balancer.policy.problems import nearest, shown
 from balancer.policy.strict_yaml import YamlFile, parse_yaml
 
@@ -81,8 +81,8 @@ def _config(path: Path) -> Finding:
 
 
 def _policy(path: Path) -> Finding:
-    policy = load_policies([str(path) if path.is_absolute() else f"./{path}"])
-    return Finding(summary=f"policy {shown(policy.name)}")
+    policies = load_policy_set([str(path) if path.is_absolute() else f"./{path}"])
+    return Finding(summary=f"policy {shown(policies.without_windows.name)}")
 
 
 _READERS: Mapping[str, Callable[[Path], Finding]] = MappingProxyType(

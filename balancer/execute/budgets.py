@@ -6,10 +6,9 @@ journal count as used. Pure: decides from the plan, the snapshot and the journal
 """
 
 from collections import Counter
-from collections.abc import Mapping, Sequence, Set
+from collections.abc import Sequence, Set
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from types import MappingProxyType
 
 from balancer.execute.bundles import Bundle, make_bundles, with_predecessors
 from balancer.model.outcome import JournalRow, MoveState
@@ -17,31 +16,28 @@ from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import MoveId, VmId
-from balancer.policy.mode import Mode
+from balancer.policy.in_force import InForce
 from balancer.policy.types import Limits
 
 HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
-NO_VM_MODES: Mapping[VmId, Mode] = MappingProxyType({})
 
-
-def admit(  # noqa: PLR0913 -- each is a fact of its own, by keyword
+def admit(
     moves: Sequence[Move],
     snapshot: Snapshot,
     limits: Limits,
     rows: Sequence[JournalRow],
     *,
     now: datetime,
-    mode: Mode,
-    vm_modes: Mapping[VmId, Mode] = NO_VM_MODES,
+    in_force: InForce,
 ) -> tuple[tuple[Move, ...], tuple[Refusal, ...]]:
     """Return all moves with `this_run` set, and why the others wait, alike reasons grouped.
 
     Admitted in the plan's order, mandatory moves first. A move comes with all that it waits for and
     with all that must go together (partners of a must-affinity rule, the hops of one VM), or not at
     all; one that does not fit is passed over, so that a large group does not block the small ones.
-    The most careful of `mode` and the `vm_modes` of all VMs that come along holds for all of them.
+    What is in force for one of the VMs that come along holds for all of them.
     `rows` must reach back a day. The hour's budget is at least `moves_per_run_at_least`.
     """
     ledger = _ledger(snapshot, limits, rows, now)
@@ -51,9 +47,7 @@ def admit(  # noqa: PLR0913 -- each is a fact of its own, by keyword
     waiting: list[tuple[Refusal, Bundle]] = []
     for bundle in sorted(bundles, key=lambda bundle: (not bundle.is_mandatory, bundle.place)):
         wanted = with_predecessors(bundle, bundle_of, admitted)
-        refusal = _mode_refusal(bundle, mode)
-        refusal = refusal or _vm_mode_refusal(bundle, wanted, vm_modes)
-        refusal = refusal or ledger.refusal(wanted, bundle)
+        refusal = _mode_refusal(wanted, bundle, in_force) or ledger.refusal(wanted, bundle)
         if refusal:
             waiting.append((refusal, bundle))
             continue
@@ -135,42 +129,9 @@ def _is_within(row: JournalRow, span: timedelta, now: datetime) -> bool:
     return row.entry.intended_at > now - span
 
 
-def _mode_refusal(bundle: Bundle, mode: Mode) -> Refusal | None:
-    detail = _forbids(bundle, mode)
-    return Refusal.of(Reason.OBSERVE_MODE, f"mode {mode}: {detail}") if detail else None
-
-
-def _vm_mode_refusal(
-    bundle: Bundle, wanted: Sequence[Move], vm_modes: Mapping[VmId, Mode]
-) -> Refusal | None:
-    """Return what the most careful mode of the VMs forbids; of equal ones the first VM is told."""
-    own = [
-        (vm_modes[move.vm].freedom, place, vm_modes[move.vm])
-        for place, move in enumerate(wanted)
-        if move.vm in vm_modes
-    ]
-    if not own:
-        return None
-    _, place, mode = min(own)
-    detail = _forbids(bundle, mode)
-    if not detail:
-        return None
-    first = wanted[place]
-    told = f"the policy sets {first.vm_name} to mode {mode}: {detail}"
-    return Refusal.of(Reason.OBSERVE_MODE, told, vm=first.vm)
-
-
-def _forbids(bundle: Bundle, mode: Mode) -> str:
-    """Return why a mode does not let a bundle be sent, in words; empty where it does."""
-    match mode:
-        case Mode.OBSERVE:
-            return "nothing is moved"
-        case Mode.MANUAL:
-            return "nothing is moved that nobody has approved"
-        case Mode.PARTIAL:
-            return "" if bundle.is_mandatory else "only evacuations and rule repairs"
-        case Mode.AUTOMATIC:
-            return ""
+def _mode_refusal(wanted: Sequence[Move], bundle: Bundle, in_force: InForce) -> Refusal | None:
+    refusals = (in_force.refusal(move, is_mandatory=bundle.is_mandatory) for move in wanted)
+    return next((refusal for refusal in refusals if refusal), None)
 
 
 def _grouped(

@@ -61,6 +61,17 @@ def with_predecessors(
     return tuple(found.values())
 
 
+def serving_mandatory(moves: Sequence[Move], snapshot: Snapshot) -> frozenset[MoveId]:
+    """Return the moves that are mandatory by themselves, by their bundle, or by what waits for them."""
+    bundles = make_bundles(moves, snapshot)
+    bundle_of = {key: bundle for bundle in bundles for key in bundle.ids}
+    found: set[MoveId] = set()
+    for bundle in bundles:
+        if bundle.is_mandatory:
+            found.update(move.id for move in with_predecessors(bundle, bundle_of, found))
+    return frozenset(found)
+
+
 def _join(group_of: dict[VmId, set[VmId]], one: VmId, other: VmId) -> None:
     joined = group_of[one] | group_of[other]
     for vm in joined:

@@ -7,7 +7,9 @@ journal, outcome, event and log line together. Reads and sends nothing itself.
 import logging
 
 from balancer.execute.agenda import Stage, Track, make_agenda
+from balancer.execute.bundles import serving_mandatory
 from balancer.execute.link import Link
+from balancer.execute.reading import as_the_policy_reads, kept_from
 from balancer.execute.record import Record
 from balancer.execute.sight import Ending
 from balancer.execute.tools import Tools
@@ -18,6 +20,7 @@ from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Seconds
+from balancer.policy.resolve import resolve
 from balancer.policy.types import Policy
 
 log = logging.getLogger(__name__)
@@ -27,19 +30,30 @@ _LEVEL = {MoveState.DONE: logging.INFO, MoveState.ABORTED: logging.INFO}
 
 
 class Execution:
-    """The state of one run of the executor. `view` is the newest snapshot, `stopped` a final refusal."""
+    """The state of one run of the executor. `view` is the newest snapshot, `stopped` a final refusal.
+
+    Snapshots are taken as they were read; `view` has the rules of the policy besides.
+    """
 
     def __init__(
         self, plan: Plan, base: Snapshot, policy: Policy, *, tools: Tools, cycle_id: str
     ) -> None:
         self.plan, self.policy, self.tools, self.cycle_id = plan, policy, tools, cycle_id
+        self._resolved = resolve(base, policy)
+        base = self._resolved.snapshot
         kept_together = [r for r in base.active_rules(RuleType.AFFINITY) if r.mandatory]
         self.agenda = make_agenda(plan.admitted, kept_together)
+        self._mandatory = serving_mandatory(plan.admitted, base)
         self.record = Record(tools.store)
         self.link = Link(tools.clock, tools.poll_s)
         self.uuids = {vm.id: vm.uuid or "" for vm in base.vms}
         self.stopped: Refusal | None = None
-        self.view, self._seen_s = base, tools.clock.monotonic()
+        self._seen_s = tools.clock.monotonic()
+
+    @property
+    def view(self) -> Snapshot:
+        """Return the newest snapshot, with the rules that hold."""
+        return self._resolved.snapshot
 
     @property
     def now_s(self) -> Seconds:
@@ -48,7 +62,8 @@ class Execution:
 
     def see(self, snapshot: Snapshot) -> None:
         """Take a snapshot that was read just now."""
-        self.view, self._seen_s = snapshot, self.now_s
+        self._resolved = as_the_policy_reads(snapshot, self.view, self.policy)
+        self._seen_s = self.now_s
         self.link.back()
 
     def plan_age_at(self, moment_s: Seconds) -> Seconds:
@@ -85,6 +100,12 @@ class Execution:
         if self.record.is_behind:
             return Refusal.of(Reason.JOURNAL_UNAVAILABLE, "a step could not be written yet")
         return None if self.link.may_ask else self.link.refusal()
+
+    def withheld(self, track: Track) -> Refusal | None:
+        """Return why the mode in force or the policy does not let this move be sent now, or None."""
+        move, is_mandatory = track.move, track.move.id in self._mandatory
+        refusal = self.tools.may_move(move, is_mandatory)
+        return refusal or kept_from(move, self._resolved, self.policy, is_mandatory=is_mandatory)
 
     def is_final(self, refusal: Refusal) -> bool:
         """Whether a refusal will not pass in this run."""

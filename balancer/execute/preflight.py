@@ -70,6 +70,8 @@ def examine(
 
 def _facts_changed(fresh: Snapshot, move: Move, uuid: str) -> Refusal | None:
     """Return what became of the VM or its hosts since the plan was made."""
+    if fresh.cluster.drs.acts_alone:
+        return _no(Reason.DRS_AUTOMATED, "the cluster's own DRS was fully automated since", move)
     vm = fresh.vm_by_id.get(move.vm)
     if vm is None:
         return _no(Reason.VM_VANISHED, f"{move.vm_name} is gone", move)

@@ -72,7 +72,7 @@ def _try_unit(run: Execution, unit: Unit, rows: Sequence[JournalRow]) -> bool:
     Return False where a group waits for slots that our own migrations hold: then nothing of lower
     order starts either, or single moves would take one slot after the other from it.
     """
-    if unit.has_unknown:
+    if unit.has_unknown or _is_withheld(run, unit):
         return True
     if not _has_room(run, unit, rows):
         return len(unit.waiting) == 1 or unit.is_begun
@@ -89,13 +89,25 @@ def _try_unit(run: Execution, unit: Unit, rows: Sequence[JournalRow]) -> bool:
     return True
 
 
+def _is_withheld(run: Execution, unit: Unit) -> bool:
+    """Refuse a unit that the mode in force holds back. The rest of a group that was begun follows it (S7)."""
+    if unit.is_begun:
+        return False
+    for track in unit.waiting:
+        refusal = run.withheld(track)
+        if refusal:
+            run.refuse(track, refusal)
+            return True
+    return False
+
+
 def _start_members(run: Execution, unit: Unit, rows: Sequence[JournalRow], fresh: Snapshot) -> None:
     while unit.waiting:
         track = unit.waiting[0]
         journeys = all_journeys(_ours(run, rows), fresh)
         is_full = full(track.move, journeys, run.policy.limits, run.view)
         is_held = run.now_s < unit.not_before_s or run.closed(completing=unit.is_begun)
-        if is_full or is_held:
+        if is_full or is_held or _is_withheld(run, unit):
             return
         _begin(run, unit, track)
         if track.stage is Stage.OVER or unit.has_unknown:

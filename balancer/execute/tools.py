@@ -5,11 +5,22 @@ from dataclasses import dataclass, field
 
 from balancer.execute.server_checks import ServerChecks
 from balancer.model.need import Demand
+from balancer.model.plan import Move
 from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Seconds, VmId
 from balancer.policy.types import Policy
 from balancer.ports import Clock, Events, Inventory, Migrator, Store
+
+MayMove = Callable[[Move, bool], Refusal | None]
+"""Answers why a move may not be made at this moment; told whether it is mandatory or serves one that is."""
+
+
+def may_always(move: Move, is_mandatory: bool) -> Refusal | None:
+    """Return that the move may be made."""
+    del move, is_mandatory
+    return None
+
 
 HOLD_S: Seconds = 90.0
 """How long a VM that was perhaps sent stays held while vCenter shows nothing of it.
@@ -22,9 +33,10 @@ The deadline of the call (30 s) and a minute for vCenter to show the task.
 class Tools:
     """The ports of one vCenter, handed from the composition root through the cycle.
 
-    `may_submit` answers why nothing may be sent now (pause, stop, stale data), or None. It is asked
-    before every submit. `demand_of` is the same function that the assessment measures demand with. `checks`
-    outlives the run: what vCenter's own check said a short time ago is not asked again.
+    `may_submit` answers why nothing may be sent now (pause, stop, stale data), or None; `may_move` answers
+    it of one move (mode, windows). Both are asked before every submit. `demand_of` is the same function that
+    the assessment measures demand with. `checks` outlives the run: what vCenter's own check said a short
+    time ago is not asked again.
     """
 
     vcenter: str
@@ -37,4 +49,5 @@ class Tools:
     demand_of: Callable[[Snapshot, Policy], Mapping[VmId, Demand]]
     poll_s: Seconds = 1.0
     hold_s: Seconds = HOLD_S
+    may_move: MayMove = may_always
     checks: ServerChecks = field(default_factory=ServerChecks)

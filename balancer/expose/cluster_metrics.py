@@ -30,6 +30,7 @@ from balancer.expose.metric_samples import (
     setting_samples,
     snapshot_samples,
     vm_class_samples,
+    withheld_samples,
 )
 from balancer.expose.vcenter_metrics import VcenterMetrics
 from balancer.model.errors import PlanInvalid, SourceError, StoreError
@@ -200,6 +201,7 @@ class ClusterMetrics:
     def _cycle_ended(self, event: CycleEnded) -> None:
         with self._lock:
             self._queued.clear()
+        self._keep("withheld", withheld_samples(event.held))
         self._count("cycles_total", _result_of(event))
         for phase, seconds in _phases(event).items():
             self._observe("cycle_duration_seconds", seconds, phase)

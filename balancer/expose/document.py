@@ -38,6 +38,8 @@ def plan_document(plan: Plan, snapshot: Snapshot) -> Json:
     }
     if plan.reason:
         document["reason"] = plan.reason
+    if plan.mode:
+        document["mode"] = _mode(plan)
     document |= {"before": _state(plan.before, snapshot), "after": _state(plan.after, snapshot)}
     if plan.bound is not None:
         document["bound"] = _bound(plan.bound)
@@ -49,6 +51,8 @@ def plan_document(plan: Plan, snapshot: Snapshot) -> Json:
     }
     if plan.incidents:
         document["incidents"] = [_incident(incident) for incident in plan.incidents]
+    if plan.notes:
+        document["notes"] = list(plan.notes)
     return document | {"elapsed_seconds": _elapsed(plan.stage_seconds)}
 
 
@@ -78,6 +82,13 @@ def _state(state: State, snapshot: Snapshot) -> Json:
         "violations": [_violation(violation) for violation in state.violations],
         "hosts": [_host(load, snapshot) for load in sorted(state.hosts, key=lambda h: h.id)],
     }
+
+
+def _mode(plan: Plan) -> Json:
+    because = plan.mode_because
+    if because is None:
+        return {"in_force": plan.mode}
+    return {"in_force": plan.mode, "reason": because.reason.value, "detail": because.detail}
 
 
 def _bound(bound: Certificate) -> Json:

@@ -5,8 +5,8 @@ every configured vCenter answered within its limit, and no stop was asked for. T
 by the probes; holds no secrets, since probes are answered to everybody who may connect.
 """
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, replace
 from threading import Lock
 
 from balancer.expose.figures import duration
@@ -24,9 +24,10 @@ class HealthProblem:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HealthReport:
-    """What a probe is told. Fine where there are no problems."""
+    """What a probe is told. Fine where there are no problems; `notes` are worth knowing and no problem."""
 
     problems: tuple[HealthProblem, ...] = ()
+    notes: tuple[HealthProblem, ...] = ()
 
     @property
     def is_fine(self) -> bool:
@@ -49,6 +50,9 @@ class _Loop:
 
     within_s: Seconds
     progressed_s: Seconds
+    withheld: str = ""
+    mode: str = ""
+    because: str = ""
 
 
 class Health:
@@ -65,11 +69,33 @@ class Health:
         self._clock = clock
         self._lock = Lock()
         self._is_stopping = False
-        now_s = clock.monotonic()
-        self._vcenters = {name: _Vcenter(within_s=within) for name, within in vcenters.items()}
-        self._loops = {
-            name: _Loop(within_s=within, progressed_s=now_s) for name, within in loops.items()
-        }
+        self._refused = ""
+        self._vcenters: dict[str, _Vcenter] = {}
+        self._loops: dict[str, _Loop] = {}
+        self.expect(vcenters=vcenters, loops=loops)
+
+    def expect(self, *, vcenters: Mapping[str, Seconds], loops: Mapping[str, Seconds]) -> None:
+        """Take other vCenters and loops, or other limits; what is known of those that stay is kept."""
+        now_s = self._clock.monotonic()
+        with self._lock:
+            known, looped = self._vcenters, self._loops
+            self._vcenters = {
+                name: replace(known[name], within_s=within)
+                if name in known
+                else _Vcenter(within_s=within)
+                for name, within in vcenters.items()
+            }
+            self._loops = {
+                name: replace(looped[name], within_s=within)
+                if name in looped
+                else _Loop(within_s=within, progressed_s=now_s)
+                for name, within in loops.items()
+            }
+
+    def configuration_refused(self, why: str) -> None:
+        """Take note of why a new configuration is not in force; empty where the newest one is."""
+        with self._lock:
+            self._refused = why
 
     def vcenter_up(self, vcenter: str) -> None:
         """Take note that a vCenter answered."""
@@ -101,6 +127,20 @@ class Health:
             if known is not None:
                 known.progressed_s = self._clock.monotonic()
 
+    def acting_withheld(self, loop: str, why: str) -> None:
+        """Take note of why a loop whose mode acts only shows its plans; empty where it does act."""
+        with self._lock:
+            known = self._loops.get(loop)
+            if known is not None:
+                known.withheld = why
+
+    def mode_in_force(self, loop: str, mode: str, because: str) -> None:
+        """Take note of the mode in force, and of what holds it there; that is empty for automatic."""
+        with self._lock:
+            known = self._loops.get(loop)
+            if known is not None:
+                known.mode, known.because = mode, because
+
     def stopping(self) -> None:
         """Take note that a stop was asked for: not ready from now on."""
         with self._lock:
@@ -126,11 +166,24 @@ class Health:
         now_s = self._clock.monotonic()
         with self._lock:
             stopping = self._is_stopping
+            notes = tuple(self._notes())
             reasons = [(name, _why_not(vc, now_s)) for name, vc in sorted(self._vcenters.items())]
         problems = [HealthProblem(subject=f"vCenter {n}", why=why) for n, why in reasons if why]
         if stopping:
             problems.append(HealthProblem(subject="process", why="a stop was asked for"))
-        return HealthReport(problems=tuple(problems))
+        return HealthReport(problems=tuple(problems), notes=notes)
+
+    def _notes(self) -> Iterator[HealthProblem]:
+        """Yield what is worth knowing; called with the lock held."""
+        for name, loop in sorted(self._loops.items()):
+            if loop.because:
+                yield HealthProblem(subject=f"cluster {name}", why=f"{loop.mode}: {loop.because}")
+            if loop.withheld:
+                why = f"observed only: {loop.withheld}"
+                yield HealthProblem(subject=f"cluster {name}", why=why)
+        if self._refused:
+            why = f"the new one is refused, the one before it stays in force: {self._refused}"
+            yield HealthProblem(subject="configuration", why=why)
 
 
 def _why_not(vcenter: _Vcenter, now_s: Seconds) -> str:

@@ -106,7 +106,17 @@ _VCENTER_SPECS = (
 )
 
 _LOOP_SPECS = (
-    _gauge("cluster_mode", (*CLUSTER, "mode"), "1 for the mode in force, 0 for the others."),
+    _gauge("cluster_mode", (*CLUSTER, "mode"), "1 for the configured mode, 0 for the others."),
+    _gauge(
+        "cluster_mode_in_force",
+        (*CLUSTER, "mode"),
+        "1 for the mode in force when the last plan was made (policy, windows), 0 for the others.",
+    ),
+    _gauge(
+        "cluster_acting_withheld",
+        (*CLUSTER, "reason"),
+        "1 for the reason why the last plan was only shown although the mode acts, 0 for the others.",
+    ),
     _counter("cycles_total", (*CLUSTER, "result"), "Cycles by how they ended."),
     _histogram(
         "cycle_duration_seconds",

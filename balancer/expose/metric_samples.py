@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from balancer.expose.metric_labels import MOVE_REASONS, VMOTION, VmClass, unique_labels
 from balancer.model.host import Host, HostState
 from balancer.model.plan import HostLoad, Move, Plan, Priority, State
-from balancer.model.reasons import UNFIT, Reason
+from balancer.model.reasons import UNFIT, WITHHELD, Reason, Refusal
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Ha, Snapshot
 from balancer.model.units import Ratio, VmId
@@ -76,7 +76,9 @@ def vm_class_samples(snapshot: Snapshot, cooling: frozenset[VmId]) -> Iterator[S
 
 
 def plan_samples(plan: Plan) -> Iterator[Sample]:
-    """Yield what the newest plan intends and predicts."""
+    """Yield what the newest plan intends and predicts, and the mode in force when it was made."""
+    for mode in Mode:
+        yield Sample("balancer_cluster_mode_in_force", (mode.value,), float(mode == plan.mode))
     moves = Counter(MOVE_REASONS[move.reason] for move in plan.moves)
     for word in sorted(set(MOVE_REASONS.values())):
         yield Sample("balancer_plan_moves", (word,), moves[word])
@@ -87,6 +89,13 @@ def plan_samples(plan: Plan) -> Iterator[Sample]:
         name = "balancer_plan_predicted_imbalance_ratio"
         yield Sample(name, ("cpu", when), state.cpu.stddev)
         yield Sample(name, ("memory", when), state.memory.stddev)
+
+
+def withheld_samples(held: Refusal | None) -> Iterator[Sample]:
+    """Yield for which of its reasons the last plan was not carried out in a mode that acts."""
+    for reason in sorted(WITHHELD):
+        is_it = held is not None and held.reason is reason
+        yield Sample("balancer_cluster_acting_withheld", (reason.value,), float(is_it))
 
 
 def flight_samples(started: Iterable[float], queued: Iterable[Move]) -> Iterator[Sample]:

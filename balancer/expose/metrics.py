@@ -94,6 +94,12 @@ class Metrics:
         self._clusters[key].configured(policy, mode, interval_s)
         return self._clusters[key]
 
+    def keep_clusters(self, clusters: Iterable[tuple[str, str]]) -> None:
+        """Drop the gauges of all clusters but these, named by vCenter and cluster as in `for_cluster`."""
+        kept = set(clusters)
+        for key in self._clusters.keys() - kept:
+            del self._clusters[key]
+
     def config_loaded(self, digest: str) -> None:
         """Take note that a configuration with this digest is in force."""
         self._set("config_last_reload_successful", 1.0)

@@ -133,15 +133,33 @@ _RUN_ROWS: tuple[Row, ...] = (
     # the whole cluster
     (
         Reason.OBSERVE_MODE,
-        "the mode allows no such move",
-        "By the mode of the cluster or of the VM such a move is planned and shown, and not made.",
-        "Set a freer mode for the cluster, or for the VM in the policy's vm_modes.",
+        "held back by the mode",
+        "The mode in force is observe (nothing is moved) or partial (only evacuations and rule repairs are).",
+        "Set the mode of the cluster, the policy or the VM to partial or automatic.",
+    ),
+    (
+        Reason.NOT_APPROVED,
+        "not approved",
+        "The mode in force is manual: plans are made and shown, nothing is moved that nobody approved.",
+        "Set the mode of the cluster, the policy or the VM to partial or automatic.",
+    ),
+    (
+        Reason.WINDOW_CLOSED,
+        "outside of the policy's windows",
+        "The policy's windows do not allow it now; the detail names the window and when that changes.",
+        "Wait, or change the windows of the policy.",
     ),
     (
         Reason.DRS_AUTOMATED,
         "the cluster's own DRS is fully automated",
         "DRS moves VMs by itself, and two balancers would fight.",
         "Set DRS to manual or partially automated.",
+    ),
+    (
+        Reason.EXCESS_PRIVILEGES,
+        "the account is an administrator",
+        "The account may change permissions or roles, or it was not told whether it may: nothing is moved.",
+        "Use an account with the role balancer-executor, or set the vCenter's allow_excess_privileges.",
     ),
     (
         Reason.SNAPSHOT_STALE,
@@ -166,6 +184,12 @@ _RUN_ROWS: tuple[Row, ...] = (
         "properties hidden from the account",
         "vCenter does not show the account every property of some hosts or VMs.",
         "Give the account the Read-only role on the vCenter's root, propagating.",
+    ),
+    (
+        Reason.FACTS_UNKNOWN,
+        "rules that cannot be told",
+        "A must of the policy speaks of tags or guest systems that are not known: only evacuations are made.",
+        "Let the account read tags, or set read_tags: false where none are in use; or write the rule without them.",
     ),
     (
         Reason.CLOCK_OFF,

@@ -39,6 +39,7 @@ def render_markdown(plan: Plan, snapshot: Snapshot, *, policy: Policy | None = N
         _list("Why nothing is moved", [markdown_text(gate) for gate in view.gates]),
         _list("Conflicts", [_conflict(conflict) for conflict in view.conflicts]),
         _list("Solver failures", [markdown_text(told) for told in view.incidents]),
+        _list("Policy notes", [markdown_text(note) for note in view.notes]),
         _list("Rules", [_rule(row) for row in view.rules]),
         _changes(view),
         _list("Certificate", [markdown_text(line) for line in view.certificate]),

@@ -56,7 +56,8 @@ def render_text(
         _section("Conflicts", _conflict_lines(view.conflicts, paper), paper),
         _section("Left out", _left_out_lines(view, paper), paper),
         _section("Certificate", _certificate_lines(view, paper), paper),
-        _section("Solver failures", _incident_lines(view.incidents, paper), paper),
+        _section("Policy notes", _told_lines(view.notes, paper), paper),
+        _section("Solver failures", _told_lines(view.incidents, paper), paper),
         [f"Planned in {view.elapsed_s:.1f} s. Nothing in this plan has been done."],
     ]
     lines = [line for section in sections if section for line in (*section, "")]
@@ -180,8 +181,8 @@ def _conflict_lines(conflicts: tuple[Conflict, ...], paper: Paper) -> list[str]:
     return [*lines, f"  and {rest:,} more; use --format json"] if rest > 0 else lines
 
 
-def _incident_lines(incidents: tuple[str, ...], paper: Paper) -> list[str]:
-    return [line for told in incidents for line in paper.wrap(told, "    ", "  ")]
+def _told_lines(every: tuple[str, ...], paper: Paper) -> list[str]:
+    return [line for told in every for line in paper.wrap(told, "    ", "  ")]
 
 
 def _left_out_lines(view: ReportView, paper: Paper) -> list[str]:

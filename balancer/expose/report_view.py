@@ -52,7 +52,10 @@ CONTAINED = "The plan keeps what was found without it and was checked like any o
 _OF_THE_CLUSTER = frozenset(
     {
         Reason.OBSERVE_MODE,
+        Reason.NOT_APPROVED,
+        Reason.WINDOW_CLOSED,
         Reason.DRS_AUTOMATED,
+        Reason.EXCESS_PRIVILEGES,
         *UNFIT,
         Reason.HOSTS_LOST,
         Reason.STOPPING,
@@ -145,6 +148,7 @@ class ReportView:
     conflicts: tuple[Conflict, ...]
     left_out: tuple[LeftOutRow, ...]
     incidents: tuple[str, ...]
+    notes: tuple[str, ...]
     certificate: tuple[str, ...]
     elapsed_s: Seconds
 
@@ -178,6 +182,7 @@ def report_view(plan: Plan, snapshot: Snapshot, policy: Policy | None = None) ->
         conflicts=plan.conflicts,
         left_out=tuple(_left_out(g, snapshot) for g in group_by_reason(plan.refusals)),
         incidents=_incident_lines(plan.incidents),
+        notes=plan.notes,
         certificate=certificate_lines(plan),
         elapsed_s=plan.stage_seconds.get("total", sum(plan.stage_seconds.values())),
     )

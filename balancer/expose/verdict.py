@@ -22,10 +22,29 @@ def verdict(plan: Plan) -> str:
 
 
 def run_note(plan: Plan) -> str:
-    """Return which of the moves this run's budgets admit; empty where there are no moves."""
-    admitted, planned = len(plan.admitted), len(plan.moves)
-    if not planned:
+    """Return which of the moves this run's budgets and the mode admit; empty where there are no moves."""
+    if not plan.moves:
         return ""
+    note, mode = _budget_note(plan), mode_note(plan)
+    if not mode:
+        return note
+    return f"{mode} {note}" if plan.admitted else mode
+
+
+def mode_note(plan: Plan) -> str:
+    """Return what the mode in force allows and what holds it there; empty for automatic."""
+    because = plan.mode_because
+    if because is None:
+        return ""
+    allowed = {
+        "partial": "Only evacuations and rule repairs are made now",
+        "manual": "Nothing is moved now that nobody approved",
+    }
+    return f"{allowed.get(plan.mode, 'Nothing is moved now')}: {because.detail}."
+
+
+def _budget_note(plan: Plan) -> str:
+    admitted, planned = len(plan.admitted), len(plan.moves)
     if admitted == planned:
         return (
             f"This run's budget admits {'the move' if planned == 1 else f'all {planned:,} moves'}."

@@ -6,6 +6,7 @@ from datetime import datetime
 
 from balancer.model.outcome import MoveOutcome
 from balancer.model.plan import Move, Plan, State
+from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Seconds
 
@@ -54,11 +55,15 @@ class SnapshotTaken:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CycleEnded:
-    """A cycle came to its end without an error; seconds by phase: collect, plan, execute."""
+    """A cycle came to its end without an error; seconds by phase: collect, plan, execute.
+
+    `held` says why its plan was not carried out, where it was not.
+    """
 
     plan: Plan
     outcomes: tuple[MoveOutcome, ...]
     phase_seconds: Mapping[str, Seconds]
+    held: Refusal | None = None
 
 
 Event = MoveStarted | MoveProgressed | MoveEnded | PlanMade | SnapshotTaken | CycleEnded

@@ -224,7 +224,9 @@ class Plan:
 
     In no order are the moves over before `makespan_bound_seconds` if each takes as long as predicted, nor
     before `makespan_ideal_seconds` even if no two copies ever slowed each other down. `bound` is what no
-    plan can beat; None where nobody asked for it.
+    plan can beat; None where nobody asked for it. `mode` is the word of the mode in force when it was made,
+    `mode_because` what held it there (None for automatic). `notes` tell what of the policy has no effect, or
+    another one than it seems, in words for people.
     """
 
     id: str
@@ -245,6 +247,9 @@ class Plan:
     makespan_ideal_seconds: Seconds = 0.0
     incidents: tuple[Incident, ...] = ()
     bound: Certificate | None = None
+    mode: str = ""
+    mode_because: Refusal | None = None
+    notes: tuple[str, ...] = ()
 
     @property
     def is_proven(self) -> bool:

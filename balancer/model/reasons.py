@@ -84,11 +84,15 @@ class Reason(StrEnum):
     GOAL_OFF = "goal_off"
     # the whole cluster
     OBSERVE_MODE = "observe_mode"
+    NOT_APPROVED = "not_approved"
+    WINDOW_CLOSED = "window_closed"
     DRS_AUTOMATED = "drs_automated"
+    EXCESS_PRIVILEGES = "excess_privileges"
     SNAPSHOT_STALE = "snapshot_stale"
     SNAPSHOT_PARTIAL = "snapshot_partial"
     OBJECTS_MISSING = "objects_missing"
     PERMISSION_HOLES = "permission_holes"
+    FACTS_UNKNOWN = "facts_unknown"
     CLOCK_OFF = "clock_off"
     HOSTS_LOST = "hosts_lost"
     STOPPING = "stopping"
@@ -102,6 +106,9 @@ STALE = frozenset({Reason.SNAPSHOT_STALE, Reason.CLOCK_OFF})
 
 PARTIAL = frozenset({Reason.SNAPSHOT_PARTIAL, Reason.OBJECTS_MISSING, Reason.PERMISSION_HOLES})
 """The snapshot does not show all that is there."""
+
+WITHHELD = frozenset({Reason.DRS_AUTOMATED, Reason.EXCESS_PRIVILEGES})
+"""Why a plan is only shown although the mode acts, until a person changes something."""
 
 UNFIT = STALE | PARTIAL
 """Reasons for which nothing at all is planned."""

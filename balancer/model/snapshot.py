@@ -45,6 +45,11 @@ class TagsState(StrEnum):
         """Whether an object without a tag is known not to have it."""
         return self is TagsState.KNOWN
 
+    @property
+    def shows_some(self) -> bool:
+        """Whether the tags that an object has in the snapshot are some that it has."""
+        return self in (TagsState.KNOWN, TagsState.INCOMPLETE)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:

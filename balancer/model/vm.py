@@ -106,6 +106,8 @@ class Vm:
 
     `sampled_at` is the time of the newest sample behind the figures, by the source's clock; None where
     the source gives figures without a time.
+    `guest_os` is vSphere's identifier of the system that the settings name, such as `rhel9_64Guest`.
+    Source: vSphere API, `VirtualMachineConfigInfo.guestId`, `VirtualMachineGuestOsIdentifier`.
     `config_version` is a word that changes with every change of the VM's configuration.
     Source: vSphere API, `VirtualMachineConfigInfo.changeVersion`. `disks` and `swap_placement` decide no
     move between hosts; they are what a move between datastores needs.
@@ -143,6 +145,7 @@ class Vm:
     memory_shares: float | None = None
     resource_pool: str | None = None
     folder: str | None = None
+    guest_os: str | None = None
     min_evc_mode: str | None = None
     evc_mode: str | None = None
     hardware_version: int | None = None

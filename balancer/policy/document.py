@@ -42,6 +42,8 @@ Seconds = Annotated[float, Field(ge=0)]
 PositiveSeconds = Annotated[float, Field(gt=0)]
 Count = Annotated[int, Field(ge=0)]
 AtLeastOne = Annotated[int, Field(ge=1)]
+MOST_WINDOWS = 100
+MigrationThreshold = Annotated[int, Field(ge=1, le=5)]
 HostSlots = Annotated[int, Field(ge=1, le=8)]
 """vCenter runs at most 8 vMotions of a host at once (4 on 1 GbE) and queues the rest.
 
@@ -248,6 +250,23 @@ class DemandDocument(DocumentPart):
     )
 
 
+class WindowSettings(DocumentPart):
+    """What may differ while a window is open. What is not given is as in the rest of the policy."""
+
+    migration_threshold: MigrationThreshold = 3
+    goals: GoalsDocument = Field(default_factory=GoalsDocument)
+    thresholds: ThresholdsDocument = Field(default_factory=ThresholdsDocument)
+    prices: PricesDocument = Field(default_factory=PricesDocument)
+    limits: LimitsDocument = Field(default_factory=LimitsDocument)
+    demand: DemandDocument = Field(default_factory=DemandDocument)
+    memory_metric: MemoryMetric = MemoryMetric.ACTIVE
+    idle_memory_share: Share = 0.25
+    priorities: PrioritiesDocument = Field(default_factory=PrioritiesDocument)
+
+
+WindowDocument.model_rebuild(_types_namespace={"WindowSettings": WindowSettings})
+
+
 class ScopeDocument(DocumentPart):
     """What a policy applies to; on a cluster elsewhere it is refused."""
 
@@ -278,7 +297,7 @@ class PolicyDocument(DocumentPart):
     vm_modes: tuple[VmModeDocument, ...] = Field(
         default=(), description="The freest modes for single VMs."
     )
-    migration_threshold: Annotated[int, Field(ge=1, le=5)] = Field(
+    migration_threshold: MigrationThreshold = Field(
         default=3,
         description="As in DRS: 1 makes mandatory moves alone, 5 the most; single settings win over it.",
     )
@@ -297,7 +316,9 @@ class PolicyDocument(DocumentPart):
     )
     priorities: PrioritiesDocument = Field(default_factory=PrioritiesDocument)
     windows: tuple[WindowDocument, ...] = Field(
-        default=(), description="Times at which the policy allows more, less, or otherwise."
+        default=(),
+        max_length=MOST_WINDOWS,
+        description="Times at which the policy allows more, less, or otherwise.",
     )
     outside_windows: Mode = Field(
         default=Mode.OBSERVE,

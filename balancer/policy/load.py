@@ -1,26 +1,20 @@
-"""Finds policy files, merges them in order, and turns them into one `Policy`.
+"""Finds policy files and reads them, one by one. How several become one policy is `policy.compose`.
 
-It owns where policies are looked for and what settings must hold together (a target below its trigger).
-A later file wins over an earlier one, setting by setting; a migration threshold counts as the settings
-that it stands for, below those of its own file. All problems of all files are reported at once.
+It owns where policies are looked for, and what is checked of a file by itself. All problems of a file are
+reported at once.
 """
 
-import json
-import operator
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 from balancer.model.errors import InputError, Problem
-from balancer.policy.document import PolicyDocument, policy_from
+from balancer.policy.document import PolicyDocument
 from balancer.policy.file_access import files_in, is_file, is_folder
-from balancer.policy.levels import LEVELS, level_settings
-from balancer.policy.problems import Mistake, nearest, path_text
+from balancer.policy.problems import Mistake, nearest
 from balancer.policy.rule_document import rule_mistakes
-from balancer.policy.strict_yaml import YamlFile, YamlPath, read_yaml
-from balancer.policy.typed_document import place, typed
-from balancer.policy.types import Limits, Policy, Thresholds
-from balancer.policy.unchecked import mapping
+from balancer.policy.strict_yaml import YamlFile, read_yaml
+from balancer.policy.typed_document import typed
+from balancer.policy.types import Policy
 from balancer.policy.window_document import window_mistakes
 
 DEFAULT_POLICY = "balanced"
@@ -38,45 +32,35 @@ def packaged_folder() -> Path:
 def load_policies(
     names_or_paths: Sequence[str], *, folders: Sequence[Path] = (), base: Path | None = None
 ) -> Policy:
-    """Return the policy that the named files give together; later ones win. None named: "balanced".
+    """Return the policy that the named files give together while none of their windows is open.
+
+    Raises:
+        InputError: every problem of every file, with file, line and column.
+    """
+    from balancer.policy.compose import load_policy_set  # noqa: PLC0415 -- reads through this module
+
+    return load_policy_set(names_or_paths, folders=folders, base=base).without_windows
+
+
+def read_policy(name: str, *, folders: Sequence[Path] = (), base: Path | None = None) -> YamlFile:
+    """Read the policy of a name, or the one at a path; what it says is not checked yet.
 
     A name is looked for in `folders`, in /etc/balancer/policies and among the shipped ones, in this
     order; what contains a slash or ends in .yaml is a path, relative to `base` (or where we are).
 
     Raises:
-        InputError: every problem of every file, with file, line and column.
+        InputError: there is no such file, it cannot be read, or it is not of the accepted YAML.
     """
-    wanted = list(names_or_paths) or [DEFAULT_POLICY]
-    read = [_read(name, folders, base) for name in wanted]
-    merged = _Merged([one for one in read if isinstance(one, YamlFile)])
-    contradictions = merged.contradictions()
-    problems = [problem for one in read for problem in _problems(one, contradictions)]
-    if problems:
-        raise InputError(f"policy {' + '.join(wanted)}", tuple(dict.fromkeys(problems)))
-    return policy_from(merged.document())
+    return read_yaml(_find(name, folders, base))
 
 
-def _read(name: str, folders: Sequence[Path], base: Path | None) -> YamlFile | InputError:
-    try:
-        return read_yaml(_find(name, folders, base))
-    except InputError as err:
-        return err
-
-
-def _problems(
-    read: YamlFile | InputError, contradictions: Sequence["_Contradiction"]
-) -> tuple[Problem, ...]:
-    if isinstance(read, InputError):
-        return read.problems
+def own_problems(file: YamlFile, *, also: Iterable[Mistake] = ()) -> tuple[Problem, ...]:
+    """Return everything that is wrong with one file, in its order. `also` are mistakes found otherwise."""
     try:
         typed(
-            read,
+            file,
             PolicyDocument,
-            also=[
-                *(each.mistake for each in contradictions if each.file is read),
-                *rule_mistakes(read.data),
-                *window_mistakes(read.data),
-            ],
+            also=[*also, *rule_mistakes(file.data), *window_mistakes(file.data)],
         )
     except InputError as err:
         return err.problems
@@ -113,115 +97,3 @@ def _find(name: str, folders: Sequence[Path], base: Path | None) -> Path:
         hint=nearest(name, names),
     )
     raise InputError(f"policy {name}", (problem,))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Order:
-    """Two settings of one section, of which the first must be below (or at most) the second."""
-
-    section: str
-    low: str
-    high: str
-    holds: Callable[[float, float], bool] = operator.le
-
-    @property
-    def words(self) -> str:
-        return "at most" if self.holds is operator.le else "less than"
-
-    @property
-    def words_back(self) -> str:
-        return "at least" if self.holds is operator.le else "more than"
-
-
-_ORDERS = (
-    _Order(section="thresholds", low="balance_target", high="balance_trigger", holds=operator.lt),
-    _Order(section="thresholds", low="cpu_contention", high="cpu_ceiling", holds=operator.lt),
-    _Order(section="thresholds", low="memory_contention", high="memory_ceiling", holds=operator.lt),
-    _Order(section="thresholds", low="vm_count_target", high="vm_count_trigger", holds=operator.lt),
-    _Order(section="limits", low="moves_per_run_at_least", high="moves_per_run_at_most"),
-    _Order(section="limits", low="migrations_per_host", high="migrations_per_cluster"),
-    _Order(section="limits", low="migrations_per_cluster", high="migrations_per_vcenter"),
-    _Order(section="limits", low="failed_vm_hold_s", high="failed_vm_quarantine_s"),
-)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Contradiction:
-    """Two settings that do not fit each other, told at one of them, which stands in `file`."""
-
-    file: YamlFile
-    mistake: Mistake
-
-
-class _Merged:
-    """The settings of all files as they are written, right or wrong, and the file of each."""
-
-    def __init__(self, files: Sequence[YamlFile]) -> None:
-        self._settings: dict[str, object] = {}
-        self._files: dict[YamlPath, YamlFile] = {}
-        self._levels: dict[YamlPath, YamlFile] = {}
-        for file in files:
-            self._add(file)
-
-    def _add(self, file: YamlFile) -> None:
-        """Lay one file's settings over those before it."""
-        self._add_level(file)
-        for key, value in mapping(file.data).items():
-            section = self._settings.get(key)
-            if isinstance(section, dict):
-                value = {**section, **mapping(value)}  # noqa: PLW2901
-            self._settings[key] = value
-        self._files |= dict.fromkeys(file.values, file)
-        self._levels = {path: at for path, at in self._levels.items() if path not in file.values}
-
-    def _add_level(self, file: YamlFile) -> None:
-        """Lay what a file's migration threshold stands for over the settings of earlier files."""
-        level = mapping(file.data).get(_LEVEL)
-        if not isinstance(level, int) or level not in LEVELS:
-            return
-        for section, values in level_settings(level).items():
-            self._settings[section] = {**mapping(self._settings.get(section)), **values}
-            for name in values:
-                self._files.pop((section, name), None)
-                self._levels[section, name] = file
-
-    def document(self) -> PolicyDocument:
-        """Return the whole as a typed document; each file must have been read as one before."""
-        return PolicyDocument.model_validate_json(json.dumps(self._settings))
-
-    def contradictions(self) -> list[_Contradiction]:
-        """Return the settings that do not fit each other, defaults included."""
-        return [found for order in _ORDERS for found in self._contradiction(order)]
-
-    def _contradiction(self, order: _Order) -> Iterator[_Contradiction]:
-        low, high = self._number(order, order.low), self._number(order, order.high)
-        if low is None or high is None or order.holds(low, high):
-            return
-        sides, words = [(order.low, low), (order.high, high)], order.words
-        if (order.section, order.low) not in self._files:
-            sides, words = sides[::-1], order.words_back
-        (name, value), (other, limit) = sides
-        mistake = Mistake(
-            path=(order.section, name),
-            found=f"{value:g}, while {order.section}.{other} is {limit:g}",
-            allowed=f"{words} {other}",
-            hint=f"see {self._place(order, other)}",
-        )
-        yield _Contradiction(file=self._files[order.section, name], mistake=mistake)
-
-    def _number(self, order: _Order, name: str) -> float | None:
-        default = getattr(_DEFAULTS[order.section], name)
-        value = mapping(self._settings.get(order.section)).get(name, default)
-        return value if isinstance(value, int | float) and not isinstance(value, bool) else None
-
-    def _place(self, order: _Order, name: str) -> str:
-        path = (order.section, name)
-        file, of_level = self._files.get(path), self._levels.get(path)
-        if of_level:
-            return f"{_LEVEL} in {place(of_level, (_LEVEL,))}"
-        return place(file, path) if file else f"the default of {path_text(path)}"
-
-
-_LEVEL = "migration_threshold"
-
-_DEFAULTS = {"thresholds": Thresholds(), "limits": Limits()}

@@ -16,6 +16,11 @@ class Mode(StrEnum):
         """Return the place among the modes, 0 for the most careful."""
         return list(Mode).index(self)
 
+    @property
+    def acts(self) -> bool:
+        """Whether anything is moved in this mode without a person's word."""
+        return self in (Mode.PARTIAL, Mode.AUTOMATIC)
+
 
 def most_careful(*modes: Mode | None) -> Mode:
     """Return the most careful of the modes that are given; automatic where none is."""

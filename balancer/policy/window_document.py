@@ -2,21 +2,26 @@
 
 import re
 from collections.abc import Iterator, Mapping
-from datetime import date, time
-from typing import Annotated
-from zoneinfo import ZoneInfo
+from datetime import UTC, date, datetime, time
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Annotated
+from zoneinfo import ZoneInfo, available_timezones
 
 from cronsim import CronSim, CronSimError
 from pydantic import AfterValidator, Field
 
 from balancer.policy.mode import Mode
-from balancer.policy.problems import Loc, Mistake, shown
+from balancer.policy.problems import Loc, Mistake, nearest, shown
 from balancer.policy.selector_document import DocumentPart, Word
 from balancer.policy.unchecked import entries, text
-from balancer.policy.window_types import Effect, Window
+from balancer.policy.window_types import NO_SETTINGS, Effect, Window
+
+if TYPE_CHECKING:
+    from balancer.policy.document import WindowSettings
 
 WEEKDAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 LONGEST_MIN = 7 * 24 * 60
+CRON_FIELDS = 5
 _FORMS = {
     "cron": ("cron", "duration_min"),
     "weekdays": ("weekdays", "start", "duration_min"),
@@ -28,20 +33,23 @@ _TIMING = frozenset(key for keys in _FORMS.values() for key in keys)
 def _zone(name: str) -> str:
     try:
         ZoneInfo(name)
-    except (ValueError, OSError) as err:  # ZoneInfoNotFoundError is a KeyError
-        raise ValueError("a time zone such as Europe/Zurich or UTC") from err
-    except KeyError as err:
-        raise ValueError("a time zone such as Europe/Zurich or UTC") from err
+    except (ValueError, KeyError, OSError) as err:
+        allowed = "the IANA name of a time zone, such as Europe/Zurich or UTC"
+        hint = nearest(name, available_timezones())
+        raise ValueError(f"{allowed}; {hint}" if hint else allowed) from err
     return name
 
 
 def _cron(expression: str) -> str:
-    from datetime import UTC, datetime  # noqa: PLC0415
-
+    fields = expression.split()
+    if len(fields) != CRON_FIELDS:
+        raise ValueError("five fields of cron: minute hour day month weekday")
     try:
         next(CronSim(expression, datetime(2024, 1, 1, tzinfo=UTC)))
-    except (CronSimError, StopIteration) as err:
-        raise ValueError("five fields of cron (minute hour day month weekday)") from err
+    except CronSimError as err:
+        raise ValueError(f"five fields of cron: minute hour day month weekday; {err}") from err
+    except StopIteration as err:
+        raise ValueError("a time that comes; on no day of the next 50 years is it so") from err
     return expression
 
 
@@ -52,11 +60,11 @@ def _time(text: str) -> str:
 
 
 def _date(text: str) -> str:
-    is_date = re.fullmatch(r"[0-9]{4}-[0-9]{2}-[0-9]{2}", text)
+    is_date = re.fullmatch(r"20[0-9]{2}-[0-9]{2}-[0-9]{2}", text, re.ASCII)
     try:
         date.fromisoformat(text if is_date else "")
     except ValueError as err:
-        raise ValueError("a date such as 2026-12-24") from err
+        raise ValueError("a date such as 2026-12-24, from 2000 to 2099") from err
     return text
 
 
@@ -98,13 +106,14 @@ class WindowDocument(DocumentPart):
     until: Annotated[str, AfterValidator(_date)] | None = Field(
         default=None, description="Last whole day."
     )
-    settings: dict[str, object] = Field(
-        default_factory=dict,
+    settings: "WindowSettings | None" = Field(
+        default=None,
         description="Sections of a policy that are laid over it while the window is open.",
     )
 
     def value(self) -> Window:
-        """Return the values that the program works with."""
+        """Return the values that the program works with; of the settings those that are given."""
+        given = self.settings.model_dump(mode="json", exclude_unset=True) if self.settings else {}
         return Window(
             name=self.name,
             effect=self.effect,
@@ -116,8 +125,14 @@ class WindowDocument(DocumentPart):
             duration_s=60.0 * (self.duration_min or 0),
             first=date.fromisoformat(self.from_) if self.from_ else None,
             last=date.fromisoformat(self.until) if self.until else None,
-            settings=self.settings,
+            settings=_read_only(given) if given else NO_SETTINGS,
         )
+
+
+def _read_only(values: Mapping[str, object]) -> Mapping[str, object]:
+    return MappingProxyType(
+        {key: _read_only(v) if isinstance(v, dict) else v for key, v in values.items()}
+    )
 
 
 def window_mistakes(data: object) -> Iterator[Mistake]:

@@ -130,3 +130,24 @@ def test_switched_off_hints_ask_for_no_updates(tmp_path: Path, server: VCenterPr
         wait_until("two cycles", lambda: len(cycles_of(daemon, "vc1")) >= 2, within_s=40)
         assert daemon.stop() == 0
     assert "WaitForUpdatesEx" not in server.control.calls().calls
+
+
+def test_vcenters_that_share_an_account_send_two_wrong_logins_together(
+    tmp_path: Path, server: VCenterProcess
+) -> None:
+    config = write_stage(tmp_path, server, "prod-a")
+    (tmp_path / "password").write_text("not the password", encoding="utf-8")
+    document = changed(config, interval_s=INTERVAL_S)
+    linked = [document["vcenters"][0] | {"name": f"vc{number}"} for number in (1, 2, 3)]
+    document["vcenters"] = linked
+    document["clusters"] = [document["clusters"][0] | {"vcenter": each["name"]} for each in linked]
+    with running_daemon(tmp_path, written(config, document)) as daemon:
+        told = "vCenter could not be asked"
+        wait_until(
+            "each vCenter's cycles have failed twice",
+            lambda: len({(line["vcenter"], line["cycle_id"]) for line in daemon.events(told)}) >= 6,
+            within_s=40,
+        )
+        assert {line["vcenter"] for line in daemon.events(told)} == {"vc1", "vc2", "vc3"}
+        assert server.control.calls().calls["Login"] == 2
+        assert daemon.stop() == 0

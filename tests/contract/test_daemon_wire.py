@@ -8,6 +8,7 @@ import pytest
 import yaml
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
+from balancer.model.privileges import ADMINISTRATION, Role, needed_ids
 from tests.support.stage import DaemonRun, running_daemon, wait_until, write_inventory, write_stage
 from tests.support.vcenter import VCenterProcess, start_vcenter
 
@@ -115,6 +116,63 @@ def test_what_runs_at_a_stop_goes_on_and_is_settled_at_the_next_start(
     log = server.control.relocations()
     assert {line.state for line in log} == {"success"}
     assert sorted(vm for vm, _ in rows(tmp_path)) == sorted(line.vm for line in log)
+
+
+def acting_withheld(daemon: DaemonRun, reason: str) -> float:
+    return daemon.metric("balancer_cluster_acting_withheld", reason=reason)
+
+
+def test_s1_as_an_administrator_the_daemon_observes_until_the_account_is_mended(
+    tmp_path: Path, server: VCenterProcess
+) -> None:
+    config = write_stage(tmp_path, server, "prod-a")
+    server.control.rights(needed_ids(Role.EXECUTOR) | {"Authorization.ModifyRoles"})
+    with running_daemon(tmp_path, config) as daemon:
+        wait_until("two cycles", lambda: len(daemon.events("cycle ended")) >= 2, within_s=40)
+        assert server.control.relocations() == ()
+        (line,) = daemon.events("observed only")  # told once, not each cycle
+        assert (line["level"], line["configured"]) == ("warning", "automatic")
+        assert "it holds Authorization.ModifyRoles on the root folder" in str(line["detail"])
+        assert daemon.events("cycle ended")[0]["held"] == "excess_privileges"
+        assert daemon.metric("balancer_plan_moves") > 0
+        assert acting_withheld(daemon, "excess_privileges") == 1
+        ready = daemon.get("/readyz")
+        assert ready.status_code == 200
+        (note,) = ready.json()["notes"]
+        assert note["subject"] == "cluster vc1/prod-a"
+        assert "administrator@vsphere.local is an administrator" in note["why"]
+
+        server.control.rights(needed_ids(Role.EXECUTOR))
+        wait_until("a move", lambda: bool(server.control.relocations()), within_s=40)
+        assert daemon.events("acting again")
+        assert daemon.stop() == 0
+
+
+def test_s1_an_administrator_that_is_allowed_in_so_many_words_acts(
+    tmp_path: Path, server: VCenterProcess
+) -> None:
+    config = write_stage(tmp_path, server, "prod-a")
+    server.control.rights(needed_ids(Role.EXECUTOR) | ADMINISTRATION)
+    document = yaml.safe_load(config.read_text(encoding="utf-8"))
+    document["vcenters"][0]["allow_excess_privileges"] = True
+    config.write_text(yaml.safe_dump(document), encoding="utf-8")
+    with running_daemon(tmp_path, config) as daemon:
+        wait_until("a move", lambda: bool(server.control.relocations()), within_s=40)
+        assert acting_withheld(daemon, "excess_privileges") == 0
+        assert daemon.stop() == 0
+
+
+def test_s1_beside_a_drs_that_acts_the_daemon_says_that_it_observes(
+    tmp_path: Path, server: VCenterProcess
+) -> None:
+    config = write_stage(tmp_path, server, "prod-a")
+    server.control.drs(enabled=True, automation="fullyAutomated")
+    with running_daemon(tmp_path, config) as daemon:
+        wait_until("two cycles", lambda: len(daemon.events("cycle ended")) >= 2, within_s=40)
+        assert server.control.relocations() == ()
+        assert acting_withheld(daemon, "drs_automated") == 1
+        assert "drs_automated" in daemon.get("/readyz").json()["notes"][0]["why"]
+        assert daemon.stop() == 0
 
 
 def rows(folder: Path) -> list[tuple[str, str]]:

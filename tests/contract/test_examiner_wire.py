@@ -9,12 +9,14 @@ from typing import Any
 
 import pytest
 
-from balancer.adapters.vsphere import VsphereSettings
+from balancer.adapters.vsphere import VsphereSettings, connect
 from balancer.adapters.vsphere.examiner import Examiner, examiner
 from balancer.model.checkup import Certificate, Checkup, ObjectKind, Rights, Trust, Unread
 from balancer.model.privileges import Role, needed_ids
+from balancer.model.reasons import Reason
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import VmId
+from balancer.model.units import ClusterId, VmId
+from balancer.ports import ClusterRef
 from tests.support.vcenter import VCenterProcess, start_vcenter
 from tests.support.vsphere import SlowProxy, settings_for
 from tests.support.wire import document, host_row, vm_row, write
@@ -202,6 +204,49 @@ def test_an_object_of_which_the_server_does_not_speak_hides_no_other(
 
 
 # -- vMotion set-up
+
+
+# -- whether the daemon may act as this account
+
+PROD = ClusterRef(id=ClusterId("domain-c8"), name="prod")
+ADMIN = "Authorization.ModifyPermissions"
+
+
+def barred(server: VCenterProcess) -> str:
+    """Return why the account must not act, empty where it may."""
+    with connect(settings_for(server)) as vcenter:
+        found = vcenter.barred(PROD)
+    assert found is None or found.reason is Reason.EXCESS_PRIVILEGES
+    return found.detail if found else ""
+
+
+def test_an_account_with_the_executors_role_may_act(server: VCenterProcess) -> None:
+    server.control.rights(EXECUTOR)
+    assert barred(server) == ""
+    assert server.control.calls().calls["HasPrivilegeOnEntities"] == 1
+
+
+@pytest.mark.parametrize(
+    ("everywhere", "on", "where"),
+    [
+        (EXECUTOR | {ADMIN}, {"domain-c8": EXECUTOR}, "on the root folder of the vCenter"),
+        (EXECUTOR, {"domain-c8": EXECUTOR | {ADMIN}}, "on cluster prod"),
+    ],
+    ids=["root", "cluster"],
+)
+def test_an_administrator_must_not_act(
+    server: VCenterProcess, everywhere: set[str], on: dict[str, set[str]], where: str
+) -> None:
+    server.control.rights(everywhere, on)
+    told = barred(server)
+    assert told.startswith(f"the account {server.greeting.username} is an administrator: it holds")
+    assert told.endswith(f"{ADMIN} {where}")
+
+
+def test_an_account_of_which_the_server_does_not_tell_must_not_act(server: VCenterProcess) -> None:
+    server.control.rights(EXECUTOR)
+    server.control.add_fault("NoPermission", at="call", method="HasPrivilegeOnEntities")
+    assert "it cannot be told whether the account" in barred(server)
 
 
 def test_the_set_up_of_hosts_is_read_with_links_and_options(server: VCenterProcess) -> None:

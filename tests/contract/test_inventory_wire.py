@@ -96,7 +96,9 @@ def rich_document() -> Row:
         rich_host(7, cpu_vendor="amd", max_evc_mode="amd-zen", groups=["spares"]),
     ]
     vms = [
-        rich_vm(1, 1, automation="manual", folder="prod/web", groups=["web"]),
+        rich_vm(
+            1, 1, automation="manual", folder="prod/web", groups=["web"], guest_os="rhel9_64Guest"
+        ),
         rich_vm(2, 1, automation="disabled", datastores=["datastore-1", "datastore-2"]),
         rich_vm(3, 1, automation="partiallyAutomated", networks=["network-8"], groups=["web"]),
         rich_vm(4, 2, cpu_reservation_mhz=500, cpu_limit_mhz=3_000, cpu_shares=9_999),
@@ -351,12 +353,14 @@ def test_refresh_sees_what_changed_and_keeps_the_rest(tmp_path: Path) -> None:
         server.control.set_demand("vm4", cpu_mhz=7_000)
         server.control.set_host_state("esx2", "entering_maintenance")
         server.control.add_rule("new", "anti_affinity", vms=["vm1", "vm3"])
+        server.control.drs(enabled=True, automation="fullyAutomated")
         fresh = vcenter.inventory.refresh(base, vms=[VmId("vm-1")], hosts=[HostId("host-2")])
         assert fresh.vm_by_id[VmId("vm-1")].host == "host-2"
         assert fresh.vm_by_id[VmId("vm-3")].cpu_demand_mhz == 5_000
         assert fresh.vm_by_id[VmId("vm-4")].cpu_demand_mhz == 2_000  # not asked for
         assert fresh.host_by_id[HostId("host-2")].state is HostState.ENTERING_MAINTENANCE
         assert [rule.name for rule in fresh.rules] == ["new"]
+        assert (base.cluster.drs.acts_alone, fresh.cluster.drs.acts_alone) == (False, True)
         assert fresh.taken_at >= base.taken_at
         assert fresh.host_by_id[HostId("host-3")] == base.host_by_id[HostId("host-3")]
 

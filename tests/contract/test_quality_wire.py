@@ -11,15 +11,17 @@ from balancer.adapters.store.memory import MemoryStore
 from balancer.adapters.vsphere import VsphereConnection, connect
 from balancer.assess.demand import demand_of
 from balancer.collect import Sighting
-from balancer.cycle import CycleReport, Site, run_cycle
+from balancer.cycle import CycleReport, run_cycle
 from balancer.execute import Tools
 from balancer.expose.metrics import Metrics
 from balancer.model.plan import PlanStatus
 from balancer.model.units import ClusterId
 from balancer.plan import PlanSettings
+from balancer.policy.in_force import InForce
 from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 from balancer.ports import ClusterRef
+from balancer.site import Site
 from tests.support.vcenter import VCenterProcess, start_vcenter
 from tests.support.vsphere import settings_for
 from tests.support.wire import document, host_row, vm_row, write
@@ -54,7 +56,7 @@ class Loop:
         site = Site(
             cluster=CLUSTER,
             policy=Policy(),
-            mode=Mode.OBSERVE,
+            in_force=lambda _: InForce(mode=Mode.OBSERVE),
             settings=PlanSettings(),
             tools=tools,
             last=self.last,

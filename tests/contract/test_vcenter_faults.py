@@ -3,6 +3,7 @@
 import http.client
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -254,6 +255,22 @@ def test_an_outage_breaks_every_connection_and_ends_by_itself(
 
     wait_for(is_back, bool, what="the end of the outage")
     assert time.monotonic() - began >= 0.3
+
+
+def test_a_shorter_outage_takes_the_place_of_a_longer_one(
+    server: VCenterProcess, reader: Reader
+) -> None:
+    server.control.outage(600.0)
+    with pytest.raises(BROKEN):
+        reader.instance.CurrentTime()
+    server.control.outage(0.0)
+
+    def is_back() -> bool:
+        with suppress(*BROKEN):
+            return reader.instance.CurrentTime() is not None
+        return False
+
+    wait_for(is_back, bool, what="the end of the outage")
 
 
 def test_a_move_goes_on_during_an_outage(server: VCenterProcess, reader: Reader) -> None:

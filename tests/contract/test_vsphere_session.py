@@ -1,5 +1,6 @@
 """Logging in at a vCenter: trust, refusals, deadlines, and sessions that die."""
 
+import itertools
 import socket
 import threading
 import time
@@ -9,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from balancer.adapters.vsphere import VsphereConnection, VsphereSettings, connect
+from balancer.adapters.vsphere import Logins, VsphereConnection, VsphereSettings, connect
 from balancer.model.errors import (
     LoginRefused,
     SourceAnswerInvalid,
@@ -86,6 +87,60 @@ def test_no_more_than_two_wrong_passwords_are_sent(server: VCenterProcess) -> No
             with pytest.raises(LoginRefused):
                 vcenter.inventory.clusters()
     assert heard.logins == {"refused": 2}
+
+
+def test_two_vcenters_with_one_account_send_two_wrong_logins_together(
+    server: VCenterProcess, tmp_path: Path
+) -> None:
+    heard, words, logins = HeardRequests(), itertools.count(), Logins()
+
+    def another() -> str:
+        return f"wrong {next(words)}"
+
+    with (
+        start_vcenter(write(tmp_path, document([host_row(1)], []))) as linked,
+        connect(settings_for(server, password=another), observer=heard, logins=logins) as one,
+        connect(settings_for(linked, password=another), observer=heard, logins=logins) as two,
+    ):
+        for _ in range(3):
+            for vcenter in (one, two):
+                with pytest.raises(LoginRefused):
+                    vcenter.inventory.clusters()
+        assert heard.logins["refused"] == 2
+        assert [each.control.calls().calls["Login"] for each in (server, linked)] == [1, 1]
+
+
+def test_what_one_vcenter_refuses_another_with_that_account_still_tries_once(
+    server: VCenterProcess, tmp_path: Path
+) -> None:
+    logins, password = Logins(), server.greeting.password
+    with (
+        start_vcenter(write(tmp_path, document([host_row(1)], [])), password="own") as other,
+        connect(settings_for(other, password=password), logins=logins) as refusing,
+        connect(settings_for(server), logins=logins) as trusting,
+    ):
+        with pytest.raises(LoginRefused):
+            refusing.inventory.clusters()
+        assert trusting.inventory.clusters() == (CLUSTER,)
+
+
+def test_a_vcenter_that_sends_no_login_says_whose_refusals_hold_it_back(
+    server: VCenterProcess, tmp_path: Path
+) -> None:
+    logins, words = Logins(), itertools.count()
+    with (
+        start_vcenter(write(tmp_path, document([host_row(1)], []))) as linked,
+        connect(
+            settings_for(linked, password=lambda: f"wrong {next(words)}"), logins=logins
+        ) as wrong,
+        connect(settings_for(server), logins=logins) as held,
+    ):
+        for _ in range(2):
+            with pytest.raises(LoginRefused):
+                wrong.inventory.clusters()
+        with pytest.raises(LoginRefused, match="refused at other vCenters a short time ago"):
+            held.inventory.clusters()
+    assert "Login" not in server.control.calls().calls
 
 
 def test_a_certificate_of_an_unknown_authority_is_not_trusted_even_on_localhost(

@@ -14,6 +14,7 @@ from balancer.model.plan import Move, MoveReason
 from balancer.model.reasons import Reason
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
+from balancer.policy.in_force import InForce
 from balancer.policy.mode import Mode
 from balancer.policy.types import Limits, Policy
 from balancer.rules.placement import Ground, Placement
@@ -248,7 +249,8 @@ def test_budgets_are_kept_and_what_is_admitted_is_closed_under_its_needs(
 ) -> None:
     base, moves = setting[0].base, setting[1]
     limits = Limits(moves_per_run_at_most=load, mandatory_moves_per_run=mandatory)
-    marked, refusals = admit(moves, base, limits, (), now=NOON, mode=Mode.AUTOMATIC)
+    free = InForce(mode=Mode.AUTOMATIC)
+    marked, refusals = admit(moves, base, limits, (), now=NOON, in_force=free)
     admitted = {m.id for m in marked if m.this_run}
     assert [replace(m, this_run=True) for m in marked] == moves
     assert len(admitted) <= limits.moves_per_run_at_most + limits.mandatory_moves_per_run

@@ -10,13 +10,15 @@ from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.adapters.solver import SolverProcesses
 from balancer.adapters.store.memory import MemoryStore
 from balancer.assess.demand import demand_of
-from balancer.cycle import Site, plan_snapshot, run_cycle
+from balancer.cycle import plan_snapshot, run_cycle
 from balancer.execute import Tools
 from balancer.model.plan import Plan
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
+from balancer.policy.in_force import InForce
 from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
+from balancer.site import Site
 from tests.properties.test_plan_names import generic
 from tests.support.every_placement import drawn
 from tests.support.fakes import FakeClock, RecordingEvents, ScriptedVCenter
@@ -82,7 +84,7 @@ def test_a_dry_run_says_what_a_run_does(name: str) -> None:
     site = Site(
         cluster=vcenter.clusters()[0],
         policy=POLICY,
-        mode=Mode.AUTOMATIC,
+        in_force=lambda _: InForce(mode=Mode.AUTOMATIC),
         settings=SETTINGS,
         tools=tools,
     )

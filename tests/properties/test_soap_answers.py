@@ -1,26 +1,32 @@
 """Whatever bytes a server answers with, a read ends in facts or in an error of ours."""
 
 import io
+from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 from pyVmomi import vim
 
 from balancer.adapters.vsphere import VsphereSettings
+from balancer.adapters.vsphere.csv_answer import read_rows
 from balancer.adapters.vsphere.guard import LoginGuard
+from balancer.adapters.vsphere.leaf_answer import Stream, read_page
 from balancer.adapters.vsphere.migrator import VsphereMigrator
 from balancer.adapters.vsphere.reading import ReadClient
 from balancer.adapters.vsphere.retrieve import Retrieved, Wanted, reference, retrieve_these
 from balancer.adapters.vsphere.session import Opened, Session
-from balancer.adapters.vsphere.stub import WatchedStub
+from balancer.adapters.vsphere.stub import NotServed, WatchedStub
 from balancer.adapters.vsphere.transport import tls_context
 from balancer.adapters.vsphere.versions import NoCommonVersion, newest_common
 from balancer.model.errors import SourceError, SubmitRefused, SubmitUnknown
 from balancer.model.outcome import MigrationOrder
 from balancer.model.plan import Priority
 from balancer.model.units import HostId, VmId
+from tests.support.searching import examples
 from tests.support.vsphere import HeardRequests
 
 WANTED = Wanted(
@@ -160,6 +166,18 @@ def spoilt(draw: st.DrawFn, sound: bytes) -> bytes:
     return body
 
 
+@pytest.mark.parametrize("parse", [partial(read_page, paths=("name",)), read_rows])
+def test_an_answer_to_another_question_is_one_word_whoever_parses_it(
+    parse: Callable[[Stream], object],
+) -> None:
+    heard = HeardRequests()
+    opened = session_with(200, PAGE, heard).opened()
+    clock: Any = vim.ServiceInstance.CurrentTime
+    with pytest.raises(NotServed):
+        opened.stub.parsed(opened.service(), clock.info, (), parse)
+    assert heard.requests == {("CurrentTime", "http_error"): 1}
+
+
 def test_a_sound_answer_is_read() -> None:
     found, heard = read(200, PAGE)
     assert found is not None
@@ -168,7 +186,7 @@ def test_a_sound_answer_is_read() -> None:
     assert heard.requests == {("RetrievePropertiesEx", "ok"): 1}
 
 
-@settings(max_examples=400)
+@examples(400)
 @given(body=spoilt(PAGE), status=st.sampled_from([200, 200, 200, 500, 503]))
 def test_a_spoilt_answer_ends_in_facts_or_in_an_error_of_ours(body: bytes, status: int) -> None:
     found, heard = read(status, body)
@@ -178,7 +196,7 @@ def test_a_spoilt_answer_ends_in_facts_or_in_an_error_of_ours(body: bytes, statu
         assert results & {"fault", "unreadable", "http_error"}
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     body=st.one_of(spoilt(TASK), spoilt(PAGE), st.binary(max_size=200)),
     status=st.sampled_from([200, 500]),
@@ -194,7 +212,7 @@ def test_a_spoilt_answer_to_a_submit_is_never_taken_for_not_sent(body: bytes, st
     assert sum(n for (method, _), n in heard.requests.items() if method == "RelocateVM_Task") == 1
 
 
-@settings(max_examples=300)
+@examples(300)
 @given(
     body=spoilt(
         b'<?xml version="1.0"?><namespaces version="1.0"><namespace><name>urn:vim25</name>'

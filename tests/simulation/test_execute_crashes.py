@@ -17,6 +17,7 @@ from balancer.execute.settle import settle
 from balancer.model.outcome import MoveState
 from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
+from balancer.policy.in_force import InForce
 from balancer.policy.mode import Mode
 from balancer.policy.types import Limits
 from balancer.ports import Store
@@ -223,7 +224,7 @@ def one_cycle(stage: Stage, random: Random, cycle: int) -> None:
         LIMITS,
         stage.rows,
         now=clock.now(),
-        mode=Mode.AUTOMATIC,
+        in_force=InForce(mode=Mode.AUTOMATIC),
     )
     made = plan(*moves, created_at=snap.taken_at)
     execute(made, snap, stage.policy, stage.tools, cycle_id=f"c-{cycle}")

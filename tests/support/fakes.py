@@ -202,9 +202,11 @@ class ScriptedVCenter:
         return replace(
             base,
             taken_at=self.clock.now(),
+            cluster=self.truth.cluster,
             hosts=(*kept_hosts, *new_hosts),
             vms=(*(vm for vm in kept_vms if vm.host in known), *new_vms),
             rules=self.truth.rules,
+            source=self.truth.source,
             in_flight=self._in_flight(),
         )
 

@@ -17,6 +17,7 @@ import yaml
 
 import balancer
 from balancer.adapters.files import write_snapshot
+from balancer.model.privileges import Role, needed_ids
 from balancer.model.snapshot import Snapshot
 from tests.support.vcenter import VCenterProcess
 
@@ -87,7 +88,11 @@ def wait_until(what: str, holds: Callable[[], bool], *, within_s: float) -> None
 def write_stage(
     folder: Path, server: VCenterProcess, cluster: str, limits: Mapping[str, float] | None = None
 ) -> Path:
-    """Write configuration, policy and password file for a daemon on this server; return the first."""
+    """Write configuration, policy and password file for a daemon on this server; return the first.
+
+    The account is given the executor's rights: as an administrator, nothing would act.
+    """
+    server.control.rights(needed_ids(Role.EXECUTOR))
     password = folder / "password"
     password.write_text(server.greeting.password, encoding="utf-8")
     password.chmod(0o600)

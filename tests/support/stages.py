@@ -13,6 +13,8 @@ from balancer.model.snapshot import Snapshot
 from balancer.model.units import VmId
 from balancer.plan import PlanSettings, make_draft
 from balancer.plan.verify import verify
+from balancer.policy.in_force import InForce
+from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 from balancer.sequence import make_schedule
 from tests.support.builders import NOON
@@ -40,5 +42,12 @@ def planned_by_stages(need: Need, policy: Policy, settings: PlanSettings | None 
     draft = make_draft(need, policy, settings)
     schedule = make_schedule(need, policy, draft)
     assert verify(need, policy, schedule.moves) == ()
-    found = Findings(draft=draft, schedule=schedule, moves=schedule.moves, unfit=(), waiting=())
+    found = Findings(
+        draft=draft,
+        schedule=schedule,
+        moves=schedule.moves,
+        unfit=(),
+        waiting=(),
+        in_force=InForce(mode=Mode.AUTOMATIC),
+    )
     return conclude(need, policy, found, plan_id="p", now=NOON, laps={})

@@ -333,7 +333,7 @@ class VCenterControl:
         return _number(self._send("POST", "/faults", ask), "id")
 
     def outage(self, seconds: float) -> None:
-        """Break every SOAP connection now, and each new one for that many seconds."""
+        """Break every SOAP connection now, and each new one for that many seconds; replaces an earlier one."""
         self._send("POST", "/outage", {"seconds": seconds})
 
     def faults(self) -> tuple[InjectedFault, ...]:

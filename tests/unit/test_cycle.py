@@ -8,7 +8,7 @@ import pytest
 from balancer.adapters.store.memory import MemoryStore
 from balancer.assess.demand import demand_of
 from balancer.collect import judge_quality
-from balancer.cycle import CycleReport, Site, plan_snapshot, run_cycle
+from balancer.cycle import CycleReport, plan_snapshot, run_cycle
 from balancer.execute import Tools
 from balancer.model.errors import PlanInvalid
 from balancer.model.events import CycleEnded, MoveEnded, PlanMade, SnapshotTaken
@@ -21,8 +21,11 @@ from balancer.model.snapshot import Drs, Snapshot
 from balancer.model.units import VmId
 from balancer.model.vm import Automation
 from balancer.plan import PlanSettings
+from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.mode import Mode
 from balancer.policy.types import Limits, Policy
+from balancer.policy.window_types import Effect, Window
+from balancer.site import Site
 from balancer.solver import Failure
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.fakes import FakeClock, RecordingEvents, ScriptedVCenter
@@ -43,6 +46,12 @@ class Stage:
     store: MemoryStore = field(default_factory=MemoryStore)
     events: RecordingEvents = field(default_factory=RecordingEvents)
     stop: Refusal | None = None
+    vm_modes: dict[VmId, Mode] = field(default_factory=dict)
+    barred: Refusal | None = None
+
+    def in_force(self, snapshot: Snapshot) -> InForce:
+        now = self.vcenter.clock.now()
+        return mode_in_force(self.policy, self.mode, now, vm_modes=self.vm_modes)
 
     def cycle(self) -> CycleReport:
         tools = Tools(
@@ -58,9 +67,10 @@ class Stage:
         site = Site(
             cluster=self.vcenter.clusters()[0],
             policy=self.policy,
-            mode=self.mode,
+            in_force=self.in_force,
             settings=self.settings,
             tools=tools,
+            barred=self.barred,
         )
         return run_cycle(site, cycle_id="c1")
 
@@ -123,6 +133,68 @@ def test_s1_observing_plans_and_sends_nothing() -> None:
     assert not scene.vcenter.submits
 
 
+def test_manual_plans_and_sends_nothing_that_nobody_approved() -> None:
+    scene = stage(mode=Mode.MANUAL)
+
+    report = scene.cycle()
+
+    assert report.plan.moves
+    assert report.held == Refusal.of(Reason.NOT_APPROVED, "mode manual, by the configuration")
+    assert report.plan.mode == "manual"
+    assert not scene.vcenter.submits
+
+
+def closing(after_s: float) -> Policy:
+    """Return a policy whose only allow window is open at noon and closes so many seconds later."""
+    window = Window(
+        name="noon", effect=Effect.ALLOW, cron="0 11 * * *", duration_s=3600.0 + after_s
+    )
+    return replace(ROOMY, windows=(window,))
+
+
+def test_outside_of_the_windows_a_plan_is_held_and_told_which_one_opens_when() -> None:
+    scene = stage(policy=closing(0.0))
+
+    report = scene.cycle()
+
+    assert report.plan.moves
+    assert report.held is not None
+    assert report.held.reason is Reason.WINDOW_CLOSED
+    assert "window 'noon' opens 2026-11-23 11:00 UTC" in report.held.detail
+    assert report.plan.mode_because == report.held
+    assert not scene.vcenter.submits
+
+
+def test_a_window_that_closes_while_a_plan_is_carried_out_ends_the_sending() -> None:
+    scene = stage(policy=closing(10.0))
+
+    report = scene.cycle()
+
+    sent = [outcome for outcome in report.outcomes if outcome.was_sent]
+    held = [outcome.refusal for outcome in report.outcomes if outcome.refusal]
+    assert sent
+    assert {refusal.reason for refusal in held} >= {Reason.WINDOW_CLOSED}
+    assert len(scene.vcenter.submits) == len(sent) < len(report.plan.admitted)
+
+
+def test_outside_of_windows_that_leave_partial_the_mandatory_moves_are_made() -> None:
+    scene = stage(policy=replace(closing(0.0), outside_windows=Mode.PARTIAL))
+
+    report = scene.cycle()
+
+    sent = {outcome.move.reason for outcome in report.outcomes if outcome.was_sent}
+    assert sent == {MoveReason.EVACUATE, MoveReason.RULE}
+
+
+def test_a_vm_in_a_more_careful_mode_stays_while_the_others_move() -> None:
+    scene = stage(vm_modes={VmId("vm-7"): Mode.OBSERVE})
+
+    report = scene.cycle()
+
+    assert scene.vcenter.truth.vm_by_id[VmId("vm-7")].host == "host-3"
+    assert any(outcome.was_sent for outcome in report.outcomes)
+
+
 @pytest.mark.parametrize("mode", [Mode.AUTOMATIC, Mode.PARTIAL])
 def test_s1_nothing_is_sent_beside_a_fully_automated_drs(mode: Mode) -> None:
     drs = Drs(enabled=True, automation=Automation.FULLY_AUTOMATED)
@@ -133,6 +205,18 @@ def test_s1_nothing_is_sent_beside_a_fully_automated_drs(mode: Mode) -> None:
 
     assert report.held is not None
     assert report.held.reason is Reason.DRS_AUTOMATED
+    assert not scene.vcenter.submits
+
+
+@pytest.mark.parametrize("mode", [Mode.AUTOMATIC, Mode.PARTIAL])
+def test_s1_nothing_is_sent_as_an_account_that_must_not_act(mode: Mode) -> None:
+    scene = stage(mode=mode, barred=Refusal.of(Reason.EXCESS_PRIVILEGES, "an administrator"))
+
+    report = scene.cycle()
+
+    assert report.plan.moves
+    assert report.held == scene.barred
+    assert scene.events.of(CycleEnded)[0].held == scene.barred
     assert not scene.vcenter.submits
 
 

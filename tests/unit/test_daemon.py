@@ -3,23 +3,32 @@
 import logging
 import threading
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
 
 import pytest
 
 from balancer.adapters.clock import SystemClock
 from balancer.adapters.store.memory import MemoryStore
 from balancer.collect.cluster_choice import find_cluster
-from balancer.daemon import ClusterJob, Daemon, Link, Watch
+from balancer.daemon import Daemon
 from balancer.expose.health import Health
 from balancer.expose.metrics import ClusterMetrics, Metrics
+from balancer.jobs import ClusterJob
 from balancer.model.errors import LoginRefused, SourceError, SourceUnreachable
+from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
+from balancer.model.units import VmId
 from balancer.policy.mode import Mode
+from balancer.policy.rule_types import VmMode
+from balancer.policy.selector import Selector
 from balancer.policy.types import Policy
+from balancer.policy.window_types import Effect, Window
 from balancer.ports import ClusterRef
+from balancer.watch import Link, Watch
 from tests.support.builders import host, snapshot, vm
 from tests.support.fakes import FakeClock, ScriptedVCenter
+from tests.support.policies import Always
 
 WITHIN_S = 10.0
 
@@ -54,7 +63,11 @@ class Scene:
             name="vc1", inventory=self.vcenter, migrator=self.vcenter, close=self.closed.set
         )
         self.watch = Watch(
-            name=cluster, link=link, mode=Mode.OBSERVE, policy=Policy(), interval_s=interval_s
+            name=cluster,
+            link=link,
+            mode=Mode.OBSERVE,
+            policies=Always(Policy()),
+            interval_s=interval_s,
         )
         clock = SystemClock()
         self.health = Health(clock, vcenters={"vc1": 60.0}, loops={"vc1/prod": 60.0})
@@ -63,7 +76,7 @@ class Scene:
 
     def metrics_of(self, watch: Watch) -> ClusterMetrics:
         return self.metrics.for_cluster(
-            "vc1", watch.name, policy=watch.policy, mode=watch.mode, interval_s=watch.interval_s
+            "vc1", watch.name, policy=Policy(), mode=watch.mode, interval_s=watch.interval_s
         )
 
     def job(self) -> ClusterJob:
@@ -158,3 +171,151 @@ def test_a_stop_runs_nothing_more_and_logs_out() -> None:
     scene.vcenter.recovered.clear()
     scene.job().run()
     assert not scene.vcenter.recovered.is_set()
+
+
+def other(scene: Scene, **facts: object) -> Watch:
+    return replace(scene.watch, **facts)  # type: ignore[arg-type]
+
+
+def test_a_changed_cluster_has_a_cycle_at_once_with_its_new_settings(started: list[Scene]) -> None:
+    scene = Scene()
+    started.append(scene)
+    scene.daemon.start(scene.metrics_of)
+    assert scene.vcenter.recovered.wait(WITHIN_S)
+    scene.vcenter.recovered.clear()
+
+    scene.daemon.reconfigure([other(scene, mode=Mode.MANUAL)], scene.metrics_of)
+
+    assert scene.vcenter.recovered.wait(WITHIN_S)
+    assert 'balancer_cluster_mode{cluster="prod",mode="manual",vcenter="vc1"} 1.0' in scene.page()
+
+
+def test_a_cluster_that_stays_as_it_is_has_no_cycle_for_a_reload(started: list[Scene]) -> None:
+    scene = Scene()
+    started.append(scene)
+    scene.daemon.start(scene.metrics_of)
+    assert scene.vcenter.recovered.wait(WITHIN_S)
+    scene.vcenter.recovered.clear()
+
+    scene.daemon.reconfigure([other(scene)], scene.metrics_of)
+
+    assert not scene.vcenter.recovered.wait(1.0)
+
+
+def test_a_cluster_that_is_gone_has_no_more_cycles_and_sends_nothing(started: list[Scene]) -> None:
+    scene = Scene()
+    started.append(scene)
+    scene.watch = other(scene, mode=Mode.AUTOMATIC)
+    scene.daemon = Daemon(
+        [scene.watch], store=MemoryStore(), clock=SystemClock(), health=scene.health
+    )
+    scene.daemon.start(scene.metrics_of)
+    assert scene.vcenter.recovered.wait(WITHIN_S)
+    job = scene.daemon.job_of(scene.watch.key)
+    assert job is not None
+
+    scene.daemon.reconfigure([], scene.metrics_of)
+
+    assert scene.daemon.job_of(scene.watch.key) is None
+    held = job.in_force(scene.watch, scene.vcenter.truth).held
+    assert held is not None
+    assert held.reason is Reason.OBSERVE_MODE
+    assert not scene.daemon.is_before_next_turn(scene.watch, 0.0)
+
+
+def test_a_cluster_that_is_new_is_worked_on(started: list[Scene]) -> None:
+    scene = Scene(cluster="other")
+    started.append(scene)
+    scene.daemon.start(scene.metrics_of)
+
+    scene.daemon.reconfigure([scene.watch, other(scene, name="prod")], scene.metrics_of)
+
+    assert scene.vcenter.recovered.wait(WITHIN_S)
+
+
+def test_a_mode_that_was_freed_during_a_cycle_counts_from_the_next_one_on() -> None:
+    scene = Scene()
+    job = scene.job()
+    begun = job.watch
+
+    job.reconfigured(other(scene, mode=Mode.AUTOMATIC))
+
+    snap = scene.vcenter.truth
+    assert job.in_force(begun, snap).mode is Mode.OBSERVE
+    assert job.in_force(job.watch, snap).mode is Mode.AUTOMATIC
+
+
+def test_a_mode_that_became_more_careful_during_a_cycle_counts_at_once() -> None:
+    scene = Scene()
+    scene.watch = other(scene, mode=Mode.AUTOMATIC)
+    job = scene.job()
+    begun = job.watch
+
+    job.reconfigured(other(scene, mode=Mode.PARTIAL))
+
+    assert job.in_force(begun, scene.vcenter.truth).mode is Mode.PARTIAL
+
+
+def test_modes_of_single_vms_are_those_of_the_policy_in_force_now() -> None:
+    scene = Scene()
+    scene.watch = other(scene, mode=Mode.AUTOMATIC)
+    job = scene.job()
+    begun = job.watch
+    careful = Policy(vm_modes=(VmMode(vms=Selector(names=("vm1",)), mode=Mode.PARTIAL),))
+    snap = scene.vcenter.truth
+    assert job.in_force(begun, snap).vm_modes == {}
+
+    job.reconfigured(other(scene, mode=Mode.AUTOMATIC, policies=Always(careful)))
+
+    assert job.in_force(begun, snap).vm_modes == {VmId("vm-1"): Mode.PARTIAL}
+
+
+class Turns:
+    """What a job needs of the daemon, with a clock that is turned by hand; the next turn is an hour away."""
+
+    def __init__(self) -> None:
+        self.store = MemoryStore()
+        self.clock = FakeClock()
+        self.health = Health(self.clock, vcenters={}, loops={})
+        self.asked: list[tuple[float, str]] = []
+
+    def may_submit(self) -> Refusal | None:
+        return None
+
+    def run_later(self, job: ClusterJob, delay_s: float, *, why: str) -> None:
+        del job
+        self.asked.append((delay_s, why))
+
+    def is_before_next_turn(self, watch: Watch, delay_s: float) -> bool:
+        del watch
+        return delay_s < 3600.0
+
+    def next_turn(self, watch: Watch) -> datetime:
+        del watch
+        return self.clock.now() + timedelta(hours=1)
+
+
+@pytest.mark.parametrize(
+    ("cron", "asked"),
+    [("20 12 * * *", [(1200.0, "window")]), ("0 13 * * *", [])],
+    ids=["within the hour", "later"],
+)
+def test_a_window_that_opens_before_the_next_turn_has_a_cycle_of_its_own(
+    cron: str, asked: list[tuple[float, str]]
+) -> None:
+    turns = Turns()
+    vcenter = ScriptedVCenter(snapshot([host(1)], [vm(1, 1)]), turns.clock)
+    link = Link(name="vc1", inventory=vcenter, migrator=vcenter, close=lambda: None)
+    opens = Window(name="w", effect=Effect.ALLOW, cron=cron, duration_s=60.0)
+    watch = Watch(
+        name="prod",
+        link=link,
+        mode=Mode.AUTOMATIC,
+        policies=Always(Policy(windows=(opens,))),
+        interval_s=3600.0,
+    )
+    metrics = Metrics(turns.clock).for_cluster("vc1", "prod", policy=Policy(), mode=Mode.AUTOMATIC)
+
+    ClusterJob(watch, turns, metrics).run()
+
+    assert turns.asked == asked

@@ -20,6 +20,7 @@ type port struct {
 	mu       sync.Mutex
 	listener net.Listener // nil while the port is away
 	until    time.Time
+	opening  *time.Timer // opens the port again; nil before the first outage
 }
 
 // openPort listens and serves.
@@ -42,19 +43,26 @@ func (p *port) open() error {
 	return nil
 }
 
-// outage closes the port and every connection, and opens it again later. A
-// second outage during the first one only moves its end.
+// outage closes the port and every connection, and opens it again later. One
+// that comes during another takes its place, be it shorter or longer.
 func (p *port) outage(d time.Duration) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.until = time.Now().Add(d)
 	p.gate.hangUpAll(p.until)
-	if p.listener == nil {
-		return
+	if p.listener != nil {
+		_ = p.listener.Close()
+		p.listener = nil
 	}
-	_ = p.listener.Close()
-	p.listener = nil
-	time.AfterFunc(d, p.reopen)
+	p.reopenAfter(d)
+}
+
+// reopenAfter forgets the time at which the port was to be opened, and sets another.
+func (p *port) reopenAfter(d time.Duration) {
+	if p.opening != nil {
+		p.opening.Stop()
+	}
+	p.opening = time.AfterFunc(d, p.reopen)
 }
 
 // reopen listens again when the outage is over; while somebody else has the
@@ -62,11 +70,14 @@ func (p *port) outage(d time.Duration) {
 func (p *port) reopen() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
+	if p.listener != nil {
+		return // opened by one that could not be stopped any more
+	}
 	if left := time.Until(p.until); left > 0 {
-		time.AfterFunc(left, p.reopen)
+		p.reopenAfter(left)
 		return
 	}
 	if err := p.open(); err != nil {
-		time.AfterFunc(reopenPause, p.reopen)
+		p.reopenAfter(reopenPause)
 	}
 }

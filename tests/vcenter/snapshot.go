@@ -125,6 +125,7 @@ type VM struct {
 	MemoryShares         *float64          `json:"memory_shares,omitempty"`
 	ResourcePool         string            `json:"resource_pool,omitempty"`
 	Folder               string            `json:"folder,omitempty"`
+	GuestOS              string            `json:"guest_os,omitempty"`
 	MinEvcMode           string            `json:"min_evc_mode,omitempty"`
 	EvcMode              string            `json:"evc_mode,omitempty"`
 	HardwareVersion      int               `json:"hardware_version,omitempty"`

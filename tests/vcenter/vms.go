@@ -66,7 +66,7 @@ func vmConfig(spec *VM) *types.VirtualMachineConfigInfo {
 	memory := allocation(spec.MemoryReservationMiB, spec.MemoryLimitMiB, spec.MemoryShares, int32(10*spec.MemoryMiB))
 	return &types.VirtualMachineConfigInfo{
 		ChangeVersion: "1", Modified: time.Unix(0, 0).UTC(), Name: spec.Name, Version: hardwareVersion(spec),
-		GuestId: "otherGuest64", GuestFullName: "Other (64-bit)",
+		GuestId: spec.GuestOS, GuestFullName: spec.GuestOS,
 		Uuid: spec.UUID, InstanceUuid: spec.UUID,
 		Hardware: types.VirtualHardware{
 			NumCPU: spec.VCPUs, NumCoresPerSocket: types.NewInt32(1), MemoryMB: int32(spec.MemoryMiB),

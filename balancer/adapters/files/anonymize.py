@@ -1,8 +1,8 @@
 """Takes the names out of a snapshot, so that it can be shown to others. Ids and figures stay.
 
 What has an id is called by it; what has only a name (tags, groups, folders, rules) is numbered in the
-order of the names, so that equal things stay equal and the same cluster gives the same result. Tasks and
-managed-object ids say nothing about their owner and are kept.
+order of the names, so that equal things stay equal and the same cluster gives the same result. Tasks,
+managed-object ids and vSphere's own words (guest systems) say nothing about their owner and are kept.
 """
 
 import uuid

@@ -181,6 +181,7 @@ class PlanEntry(TypedDict, total=False):
     conflicts: list[ConflictEntry]
     refusals: Required[list[RefusalEntry]]
     incidents: list[IncidentEntry]
+    notes: list[str]
     elapsed_seconds: Required[dict[str, NotNegative]]
 
 

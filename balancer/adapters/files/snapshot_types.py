@@ -221,6 +221,7 @@ class VmEntry(TypedDict, total=False):
     memory_shares: NotNegative
     resource_pool: str
     folder: str
+    guest_os: str
     min_evc_mode: str
     evc_mode: str
     hardware_version: AtLeastOne

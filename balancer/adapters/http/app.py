@@ -11,7 +11,7 @@ from pydantic import BaseModel
 
 from balancer.adapters.http.limits import LimitBody
 from balancer.expose.escape import visible
-from balancer.expose.health import HealthReport
+from balancer.expose.health import HealthProblem, HealthReport
 from balancer.version import VERSION
 
 
@@ -40,10 +40,11 @@ class ProbeProblem(BaseModel):
 
 
 class ProbeAnswer(BaseModel):
-    """The answer to a probe; with problems the status code is 503."""
+    """The answer to a probe; with problems the status code is 503, with notes alone it is not."""
 
     status: str
     problems: list[ProbeProblem]
+    notes: list[ProbeProblem]
 
 
 def build_app(metrics: MetricsView, health: HealthView) -> FastAPI:
@@ -68,13 +69,18 @@ def build_app(metrics: MetricsView, health: HealthView) -> FastAPI:
 
 
 def _answer(report: HealthReport, *, fine: str, wrong: str) -> Response:
-    problems = [
-        ProbeProblem(subject=visible(p.subject), why=visible(p.why)) for p in report.problems
-    ]
-    answer = ProbeAnswer(status=fine if report.is_fine else wrong, problems=problems)
+    answer = ProbeAnswer(
+        status=fine if report.is_fine else wrong,
+        problems=[_shown(problem) for problem in report.problems],
+        notes=[_shown(note) for note in report.notes],
+    )
     return Response(
         answer.model_dump_json() + "\n",
         status_code=200 if report.is_fine else 503,
         media_type="application/json",
         headers={"cache-control": "no-store"},
     )
+
+
+def _shown(told: HealthProblem) -> ProbeProblem:
+    return ProbeProblem(subject=visible(told.subject), why=visible(told.why))

@@ -23,6 +23,14 @@ _ACTIVE_JITTER = 0.12
 _VCPU_STEPS = (1, 2, 4, 6, 8, 12, 16, 24, 32, 48, 64, 128)
 _VCPU_FILL = 0.7
 _TIERS = ("web", "app", "db", "cache", "batch")
+_GUEST_OS = {
+    "web": "ubuntu64Guest",
+    "app": "rhel9_64Guest",
+    "db": "windows2022srvNext_64Guest",
+    "cache": "debian12_64Guest",
+    "batch": "rhel8_64Guest",
+}
+"""Source of the words: vSphere API, `VirtualMachineGuestOsIdentifier`."""
 _BLOCKERS = (
     Blocker.PASSTHROUGH_DEVICE,
     Blocker.USB_DEVICE,
@@ -168,6 +176,7 @@ def _vm(
             {_reach(fabric.partial_datastore, host, spec, rng) or _any(fabric, rng)}
         ),
         networks=frozenset({_network(fabric, host, spec, rng)}),
+        guest_os=_GUEST_OS[tier],
         tags=frozenset({f"tier:{tier}"}),
         automation=Automation.MANUAL
         if _odd(spec.shares.manual, host, rng)

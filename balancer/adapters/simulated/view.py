@@ -60,6 +60,7 @@ class View:
             taken_at=taken_at,
             hosts=tuple(self.host(h.id) if h.id in named_hosts else h for h in base.hosts),
             vms=(*kept, *(vm for vm in fresh if vm.host in base.host_by_id)),
+            cluster=estate.snapshots[base.cluster.id].cluster,
             rules=estate.snapshots[base.cluster.id].rules,
             in_flight=self.in_flight(base.cluster.id),
         )

@@ -4,6 +4,7 @@ Owns everything between the ports `Inventory` and `Migrator` and the wire. `conn
 vCenter. Nothing foreign leaves it: values of the model, or members of `model.errors`.
 """
 
+from balancer.adapters.vsphere.accounts import Logins
 from balancer.adapters.vsphere.connection import VsphereConnection, connect
 from balancer.adapters.vsphere.inventory import VsphereInventory
 from balancer.adapters.vsphere.migrator import VsphereMigrator
@@ -11,6 +12,7 @@ from balancer.adapters.vsphere.observer import RequestObserver
 from balancer.adapters.vsphere.settings import VsphereSettings
 
 __all__ = [
+    "Logins",
     "RequestObserver",
     "VsphereConnection",
     "VsphereInventory",

@@ -10,16 +10,21 @@ from collections.abc import Callable
 from types import TracebackType
 from typing import Self
 
+from balancer.adapters.vsphere.accounts import Logins
 from balancer.adapters.vsphere.guard import LoginGuard
 from balancer.adapters.vsphere.inventory import VsphereInventory
 from balancer.adapters.vsphere.migrator import VsphereMigrator
 from balancer.adapters.vsphere.observer import ChangeObserver, RequestObserver, Unobserved
+from balancer.adapters.vsphere.reading import ReadClient
 from balancer.adapters.vsphere.rest import RestApi
+from balancer.adapters.vsphere.rights import barred_by
 from balancer.adapters.vsphere.session import Session
 from balancer.adapters.vsphere.settings import VsphereSettings
 from balancer.adapters.vsphere.tags import Tags
 from balancer.adapters.vsphere.watcher import ANSWER_WITHIN_S, ChangeWatcher
+from balancer.model.reasons import Refusal
 from balancer.model.units import Seconds
+from balancer.ports import ClusterRef
 
 IDLE_S: Seconds = 600.0
 """A session that was not used for so long is kept alive."""
@@ -28,15 +33,18 @@ IDLE_S: Seconds = 600.0
 class VsphereConnection:
     """One vCenter. Ends its sessions when closed or left."""
 
-    def __init__(self, settings: VsphereSettings, observer: RequestObserver) -> None:
+    def __init__(
+        self, settings: VsphereSettings, observer: RequestObserver, logins: Logins
+    ) -> None:
         self._settings = settings
         self._observer = observer
-        self._guard = LoginGuard()
+        self._guard = LoginGuard(accounts=logins.soap)
         self._sessions: list[Session] = []
         self._migrator: VsphereMigrator | None = None
         self._watcher: ChangeWatcher | None = None
         self._reading = self._session(settings.read_timeout_s)
-        api = RestApi(settings, observer=observer, guard=self._guard)
+        own = LoginGuard(accounts=logins.rest)
+        api = RestApi(settings, observer=observer, guard=self._guard, own=own)
         tags = Tags(api if settings.read_tags else None, observer=observer)
         self.inventory = VsphereInventory(self._reading, observer=observer, tags=tags)
 
@@ -53,6 +61,17 @@ class VsphereConnection:
             caches = self.inventory.caches
             self._watcher = ChangeWatcher(session, observer=observer, caches=caches)
         return self._watcher
+
+    def barred(self, cluster: ClusterRef) -> Refusal | None:
+        """Return why nothing that acts on this cluster should run as the account, asked anew.
+
+        Raises:
+            SourceError: the vCenter could not be asked.
+        """
+        user = self._settings.username
+        return ReadClient(self._reading).run(
+            "read the account's privileges", lambda opened: barred_by(opened, cluster, user)
+        )
 
     def keep_alive(self) -> None:
         """Use the sessions that were idle for ten minutes; never fails.
@@ -99,7 +118,13 @@ class VsphereConnection:
 
 
 def connect(
-    settings: VsphereSettings, *, observer: RequestObserver | None = None
+    settings: VsphereSettings,
+    *,
+    observer: RequestObserver | None = None,
+    logins: Logins | None = None,
 ) -> VsphereConnection:
-    """Return the door to a vCenter without knocking: errors come with the first read."""
-    return VsphereConnection(settings, observer or Unobserved())
+    """Return the door to a vCenter without knocking: errors come with the first read.
+
+    `logins` is one for all vCenters of a program, so that one account is not locked by several of them.
+    """
+    return VsphereConnection(settings, observer or Unobserved(), logins or Logins())

@@ -8,10 +8,9 @@ The answer, as the vSphere API's WSDL has it:
 `returnval*(entity, sampleInfoCSV, value*(id(counterId, instance), value))`.
 """
 
-from http.client import HTTPException
 from xml.parsers import expat
 
-from balancer.adapters.vsphere.leaf_answer import CHUNK_BYTES, Stream
+from balancer.adapters.vsphere.leaf_answer import CHUNK_BYTES, Refused, Stream
 from balancer.adapters.vsphere.samples import Row
 
 _ANSWER = "QueryPerfResponse"
@@ -25,7 +24,7 @@ def read_rows(stream: Stream) -> tuple[Row, ...]:
     """Parse one answer to the end.
 
     Raises:
-        http.client.HTTPException: it is no answer of QueryPerf, or has a document type.
+        Refused: it is no answer of QueryPerf, or has a document type.
         xml.parsers.expat.ExpatError: it is no XML.
     """
     reader = _Reader()
@@ -52,7 +51,7 @@ class _Reader:
         self._depth += 1
         local = name.rpartition(" ")[2]
         if self._depth == _DEPTH_OF_ANSWER and local != _ANSWER:
-            raise HTTPException(f"{local} came where {_ANSWER} was expected")
+            raise Refused(f"{local} came where {_ANSWER} was expected")
         if self._depth == _DEPTH_OF_ROW:
             self._row = Row()
         elif self._depth == _DEPTH_OF_SERIES:
@@ -84,4 +83,4 @@ class _Reader:
 
 
 def _no_document_type(*_: object) -> None:
-    raise HTTPException("the answer has a document type, which SOAP forbids")
+    raise Refused("the answer has a document type, which SOAP forbids")

@@ -18,6 +18,7 @@ from typing import TypeVar
 from pyVmomi import vim
 from pyVmomi.VmomiSupport import versionIdMap
 
+from balancer.adapters.vsphere.accounts import Accounts
 from balancer.adapters.vsphere.certificate import shown_certificate
 from balancer.adapters.vsphere.evc import Masks, masks_by_mode, masks_of_vm, own_mode
 from balancer.adapters.vsphere.facts import in_utc
@@ -60,9 +61,11 @@ T = TypeVar("T")
 
 
 @contextmanager
-def examiner(settings: VsphereSettings) -> Iterator["Examiner"]:
-    """Give an examiner of one vCenter; leaving the block logs out."""
-    looker = Examiner(settings)
+def examiner(
+    settings: VsphereSettings, *, accounts: Accounts | None = None
+) -> Iterator["Examiner"]:
+    """Give an examiner of one vCenter; leaving the block logs out. `accounts` is one for several."""
+    looker = Examiner(settings, accounts=accounts)
     try:
         yield looker
     finally:
@@ -77,12 +80,13 @@ class Examiner:
         settings: VsphereSettings,
         *,
         now: Callable[[], datetime] = lambda: datetime.now(tz=UTC),
+        accounts: Accounts | None = None,
     ) -> None:
         self._settings = settings
         self._now = now
         self._session = Session(
             settings,
-            guard=LoginGuard(),
+            guard=LoginGuard(accounts=accounts),
             observer=Unobserved(),
             timeout_s=settings.read_timeout_s,
         )

@@ -1,7 +1,8 @@
 """The guard against locked accounts: which credentials may be sent now.
 
-Owns the memory of refused logins at one place, a vCenter or a proxy. Holds digests and no passwords.
-Asked right before each login, by the session and the proxy.
+Owns what is known of logins at one place, a vCenter or a proxy; what was refused it keeps with the account
+(`accounts`), which other places may share. Holds digests and no passwords. Asked right before each login,
+by the session and the proxy.
 """
 
 import hashlib
@@ -10,12 +11,10 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from balancer.adapters.vsphere.accounts import Account, Accounts
 from balancer.adapters.vsphere.deadline import budget
-from balancer.model.errors import LoginRefused
 from balancer.model.units import Seconds
 
-_MOST_REFUSALS = 2
-_WINDOW_S = LoginRefused.retry_after_s or 0.0
 _MOST_UNANSWERED = 2
 _UNANSWERED_WINDOW_S = 180.0
 
@@ -24,21 +23,31 @@ class LoginGuard:
     """Keep wrong passwords from locking an account; shared by all sessions of one vCenter.
 
     After a refusal the same credentials are not sent again for `LoginRefused.retry_after_s`; others
-    are, but no more than two wrong ones within that time. A login without an answer may have been a
-    wrong one: after two of them nothing is sent until the first is three minutes old. vCenter locks an
-    account after five wrong ones in three minutes unless told otherwise. Source: vSphere SSO lockout
-    policy, defaults.
+    are, but no more than two wrong ones within that time, at all places together that were given the same
+    `accounts`. What one place refused another may still try: there it may be the right password, and if
+    not, it was the second. A login without an answer may have been a wrong one: after two of them nothing
+    is sent here until the first is three minutes old; elsewhere it is, since one vCenter that hangs must
+    hold up no other. vCenter locks an account after five wrong ones in three minutes unless told
+    otherwise. Source: vSphere SSO lockout policy, defaults.
+
+    Credentials are user name and password with a NUL between them, or anything that needs no account.
     """
 
-    def __init__(self, monotonic: Callable[[], Seconds] = time.monotonic) -> None:
+    def __init__(
+        self,
+        monotonic: Callable[[], Seconds] = time.monotonic,
+        *,
+        accounts: Accounts | None = None,
+    ) -> None:
         self._monotonic = monotonic
         self._turn = threading.Lock()
-        self._refusals: list[tuple[Seconds, bytes]] = []
+        self._accounts = accounts
+        self._own = Account(monotonic)
         self._unanswered: list[Seconds] = []
 
     @contextmanager
-    def turn(self) -> Iterator[None]:
-        """Hold everybody else's login back for the time of one.
+    def turn(self, credentials: str = "") -> Iterator[None]:
+        """Hold back everybody else's login here, and elsewhere one that would be the third under way.
 
         Raises:
             OSError: the time of the call was over before its turn came, or it was stopped.
@@ -47,16 +56,18 @@ class LoginGuard:
         while not self._turn.acquire(timeout=left.slice_s() if left else -1):
             pass
         try:
-            yield
+            with self._account(credentials).login():
+                yield
         finally:
             self._turn.release()
 
     def allows(self, credentials: str) -> bool:
         """Whether a login with these credentials may be sent now."""
-        now = self._monotonic()
-        self._refusals = [(at, tried) for at, tried in self._refusals if now - at < _WINDOW_S]
-        known = any(tried == _digest(credentials) for _, tried in self._refusals)
-        return not known and len(self._refusals) < _MOST_REFUSALS
+        return self._account(credentials).allows(id(self), _digest(credentials))
+
+    def is_held_by_others(self, credentials: str) -> bool:
+        """Whether it is for other places' refusals alone that an account's logins are not sent here."""
+        return self._account(credentials).is_only_refused_elsewhere(id(self))
 
     def waits_for_s(self) -> Seconds:
         """Return how long nothing may be sent because of logins without an answer; 0 where it may."""
@@ -68,7 +79,7 @@ class LoginGuard:
 
     def note_refusal(self, credentials: str) -> None:
         """Remember that these credentials were refused."""
-        self._refusals.append((self._monotonic(), _digest(credentials)))
+        self._account(credentials).refuse(id(self), _digest(credentials))
 
     def note_no_answer(self) -> None:
         """Remember that a login was sent and nobody knows what became of it."""
@@ -77,6 +88,10 @@ class LoginGuard:
     def note_success(self) -> None:
         """Forget the logins without an answer: the account is not locked."""
         self._unanswered.clear()
+
+    def _account(self, credentials: str) -> Account:
+        username, separator, _ = credentials.partition("\0")
+        return self._accounts.of(username) if self._accounts and separator else self._own
 
 
 def _digest(credentials: str) -> bytes:

@@ -38,7 +38,7 @@ class Stream(Protocol):
 
 
 class Refused(HTTPException):
-    """It is no answer of a property collector."""
+    """It is not the answer that was asked for."""
 
 
 class Malformed(ValueError):

@@ -109,6 +109,7 @@ VM = (
     "summary.quickStats.balloonedMemory",
     "config.changeVersion",
     "config.version",  # the virtual hardware, such as vmx-20
+    "config.guestId",  # what its settings say that it runs, such as rhel9_64Guest
     "config.managedBy.extensionKey",
     "config.managedBy.type",
     "config.migrateEncryption",

@@ -83,8 +83,8 @@ class RestSession:
 class RestApi:
     """Opens sessions at one vCenter.
 
-    What `guard` saw refused is not sent here either. A refusal here is kept apart: what this API refuses
-    must not lock the program out of the other one.
+    What `guard` saw refused is not sent here either. A refusal here is kept apart, by `own`: what this API
+    refuses must not lock the program out of the other one.
     """
 
     def __init__(
@@ -93,11 +93,12 @@ class RestApi:
         *,
         observer: RequestObserver,
         guard: LoginGuard,
+        own: LoginGuard | None = None,
         connect: Connect | None = None,
     ) -> None:
         self._settings = settings
         self._observer = observer
-        self._guards = (guard, LoginGuard())
+        self._guards = (guard, own or LoginGuard())
         self._connect = connect or self._watched
 
     @contextmanager
@@ -172,6 +173,13 @@ class _Asked:
     body: Mapping[str, object] | None = None
 
 
+_RESULTS: Mapping[TagsState, str] = {
+    TagsState.UNREADABLE: "unreadable",
+    TagsState.UNREACHABLE: "http_error",  # answered, by something that is not the API
+}
+"""The words in which SOAP calls are counted, too; every other answer that is none is a `fault`."""
+
+
 def _asked(
     connection: http.client.HTTPConnection,
     asked: _Asked,
@@ -185,7 +193,7 @@ def _asked(
         result = OK if status < http.HTTPStatus.MULTIPLE_CHOICES else "fault"
         return _understood(status, content)
     except RestFailed as err:
-        result = "unreadable" if err.state is TagsState.UNREADABLE else result
+        result = _RESULTS.get(err.state, result)
         raise
     except TimeoutError:
         result = "timeout"

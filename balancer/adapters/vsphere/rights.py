@@ -18,6 +18,9 @@ from pyVmomi import vim, vmodl
 from balancer.adapters.vsphere.faults import fault_line
 from balancer.adapters.vsphere.session import Opened
 from balancer.model.checkup import Holding, ObjectKind, Rights
+from balancer.model.privileges import ADMINISTRATION
+from balancer.model.reasons import Reason, Refusal
+from balancer.ports import ClusterRef
 
 MOST_OBJECTS_IN_ONE_CALL = 250
 
@@ -49,7 +52,7 @@ def rights_on(opened: Opened, places: Sequence[Place], needed: frozenset[str]) -
     session = opened.sessions.currentSession
     if manager is None or session is None:
         return Rights(holdings=(), unread=("the server has no authorization manager",))
-    every = needed | _every_id(manager)
+    every = needed | (_every_id(manager) if any(p.in_full for p in places) else frozenset())
     holdings: list[Holding] = []
     unread: list[str] = []
     for group, ids in ((True, every), (False, needed)):
@@ -60,6 +63,36 @@ def rights_on(opened: Opened, places: Sequence[Place], needed: frozenset[str]) -
             holdings += found
             unread += refused
     return Rights(holdings=tuple(holdings), unread=tuple(unread))
+
+
+def barred_by(opened: Opened, cluster: ClusterRef, user: str) -> Refusal | None:
+    """Return that the account is an administrator, on the root or on this cluster, or may be one.
+
+    Raises:
+        CallFailed: the connection failed.
+        vmodl.MethodFault: the server does not tell who we are.
+    """
+    places = (
+        Place(kind=ObjectKind.ROOT, name="of the vCenter", ref=opened.content.rootFolder),
+        Place(
+            kind=ObjectKind.CLUSTER,
+            name=cluster.name,
+            ref=vim.ClusterComputeResource(cluster.id, opened.stub),
+        ),
+    )
+    rights = rights_on(opened, places, ADMINISTRATION)
+    for holding in rights.holdings:
+        for privilege in sorted(holding.held):
+            where = f"{holding.kind} {holding.name}"
+            return _bar(f"the account {user} is an administrator: it holds {privilege} on {where}")
+    if rights.unread:
+        why = "; ".join(rights.unread)
+        return _bar(f"it cannot be told whether the account {user} is an administrator: {why}")
+    return None
+
+
+def _bar(detail: str) -> Refusal:
+    return Refusal.of(Reason.EXCESS_PRIVILEGES, detail)
 
 
 def _every_id(manager: vim.AuthorizationManager) -> frozenset[str]:

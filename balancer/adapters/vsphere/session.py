@@ -233,7 +233,7 @@ class Session:
                 f"Could not use {self.settings.where}: {about.fullName} answers there, which is no"
                 " vCenter. Give the address of the vCenter that manages the cluster."
             )
-        with self._guard.turn():
+        with self._guard.turn(who.both):
             self._send_login(content.sessionManager, who)
         return Opened(
             stub=stub,
@@ -261,6 +261,8 @@ class Session:
     def _check_guard(self, who: _Credentials) -> None:
         if not self._guard.allows(who.both):
             what = "a login was refused a short time ago"
+            if self._guard.is_held_by_others(who.both):
+                what = "two logins of this account were refused at other vCenters a short time ago"
             raise login_refused(self.settings, who.username, what)
         wait_s = self._guard.waits_for_s()
         if wait_s > 0:

@@ -30,7 +30,7 @@ from balancer.adapters.vsphere.deadline import (
     call_within,
 )
 from balancer.adapters.vsphere.exchange import exchanged
-from balancer.adapters.vsphere.leaf_answer import Stream
+from balancer.adapters.vsphere.leaf_answer import Refused, Stream
 from balancer.adapters.vsphere.observer import OK, RequestObserver
 from balancer.adapters.vsphere.settings import VsphereSettings
 from balancer.adapters.vsphere.transport import ConnectFailed, WatchedConnection
@@ -69,7 +69,7 @@ class NotConnected(CallFailed):
 
 
 class Broken(CallFailed):
-    """The connection broke, or the answer was not SOAP: the call may or may not have been received."""
+    """The connection broke, or the answer ended early: the call may or may not have been received."""
 
     result = "broken"
 
@@ -87,7 +87,10 @@ class TooLarge(Broken):
 
 
 class NotServed(Broken):
-    """Something answered over HTTP that is not the API, such as 503 of a proxy in front of it."""
+    """Something answered over HTTP that is not the API, such as 503 of a proxy in front of it.
+
+    Nothing is wrong with single objects then, so that none is sought by asking for ever fewer.
+    """
 
     result = "http_error"
 
@@ -240,4 +243,5 @@ def _broken(err: Exception) -> type[Broken]:
         return TooLarge
     if isinstance(err, CallStopped):
         return Stopped
-    return NotServed if type(err) is http.client.HTTPException else Broken
+    is_other = isinstance(err, Refused) or type(err) is http.client.HTTPException
+    return NotServed if is_other else Broken

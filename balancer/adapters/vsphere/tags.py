@@ -69,8 +69,7 @@ class Tags:
         """
         ids = [*snapshot.vm_by_id, *snapshot.host_by_id]
         state = self._refreshed(ids)
-        known = state in (TagsState.KNOWN, TagsState.INCOMPLETE)
-        by_id = self._named(ids) if known else {}
+        by_id = self._named(ids) if state.shows_some else {}
         return replace(
             snapshot,
             vms=_tagged(snapshot.vms, by_id),

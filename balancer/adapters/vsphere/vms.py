@@ -85,6 +85,7 @@ def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None
         memory_shares=_shares(facts, "config.memoryAllocation", _MEMORY_SHARES, size),
         resource_pool=facts.ref("resourcePool"),
         folder=context.folders.get(facts.ref("parent") or ""),
+        guest_os=facts.text("config.guestId"),
         min_evc_mode=facts.text("runtime.minRequiredEVCModeKey"),
         hardware_version=hardware_version_from(facts.text("config.version")),
         cpu_features=_features(facts),

@@ -8,6 +8,7 @@ import pytest
 
 from balancer.assess.doctor import Wishes, not_examined
 from balancer.assess.doctor_cluster import ClusterWish
+from balancer.assess.doctor_rights import judge_rights
 from balancer.model.checkup import ClockReading, ObjectKind, Rights, Server, Trust, Unread
 from balancer.model.finding import Check, Finding, Outcome
 from balancer.model.host import HostState
@@ -206,6 +207,13 @@ def test_privileges_in_excess_are_told(
 ) -> None:
     finding = only(Check.PRIVILEGES_EXCESS, mode=mode, rights=checkups.rights(held))
     assert (finding.outcome, finding.blocks) == (outcome, blocks)
+
+
+def test_an_administrator_that_is_meant_is_advice_and_blocks_nothing() -> None:
+    held = checkups.rights(EVERY_ID)
+    found = judge_rights(held, frozenset({"prod"}), allows_excess=True)
+    (finding,) = (each for each in found if each.check is Check.PRIVILEGES_EXCESS)
+    assert (finding.outcome, finding.blocks) == (Outcome.ADVICE, False)
 
 
 def test_excess_names_the_objects_where_it_is_held() -> None:

@@ -189,3 +189,16 @@ def test_a_wrong_configuration_is_an_error_before_anything_is_connected(
     assert captured.out == ""
     assert "vcentres" in captured.err
     assert server.control.calls().calls == {}
+
+
+def test_vcenters_with_one_account_are_sent_two_wrong_logins_together(
+    config: Path, server: VCenterProcess, tmp_path: Path
+) -> None:
+    (tmp_path / "password").write_text("wrong")
+
+    def five(document: dict[str, Any]) -> None:
+        one = document["vcenters"][0]
+        document["vcenters"] = [one | {"name": f"vc{number}"} for number in range(1, 6)]
+
+    assert run("doctor", "--config", changed(config, five)) == 1
+    assert server.control.calls().calls["Login"] == 2

@@ -19,7 +19,7 @@ vcenters:
     password_file: pw
   - {name: vc1, host: other, username: u, username_file: f, password_file: pw}
 clusters:
-  - {vcenter: vc1, name: prod, mode: manual}
+  - {vcenter: vc1, name: prod, mode: manuel}
   - {vcenter: vc2, name: prod}
   - {vcenter: vc1, name: prod, policies: [balancd, 5]}
 htp: {}
@@ -43,7 +43,7 @@ def test_types_names_references_and_policies_are_told_together(tmp_path: Path) -
         "5:5: vcenters[0].usrname: unknown key 'usrname'",
         "7:5: vcenters[1]: both given",
         "7:12: vcenters[1].name: 'vc1' is given twice",
-        "9:38: clusters[0].mode: 'manual'",
+        "9:38: clusters[0].mode: 'manuel'",
         "10:15: clusters[1].vcenter: there is no vCenter 'vc2'",
         "11:26: clusters[2].name: 'prod' is given twice",
         "11:42: clusters[2].policies: policy 'balancd':",

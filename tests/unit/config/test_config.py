@@ -49,7 +49,7 @@ def test_the_least_configuration_takes_every_default(tmp_path: Path) -> None:
     assert config.clusters[0].mode is Mode.OBSERVE
     assert config.clusters[0].policies == ("balanced",)
     assert (config.http, config.log, config.journal) == (Http(), Log(), Journal())
-    assert config.policy_of(config.clusters[0]).name == "balanced"
+    assert config.policies_of(config.clusters[0]).without_windows.name == "balanced"
 
 
 def test_the_example_loads() -> None:
@@ -186,7 +186,7 @@ def test_several_policies_of_a_cluster_are_merged(tmp_path: Path) -> None:
     )
     text = VCENTER + "clusters:\n- {vcenter: main, name: p, policies: [aggressive, ./calm.yaml]}\n"
     config = load(tmp_path, text)
-    policy = config.policy_of(config.clusters[0])
+    policy = config.policies_of(config.clusters[0]).without_windows
     assert (policy.name, policy.limits.moves_per_run_at_most) == ("aggressive", 4)
 
 
@@ -200,16 +200,6 @@ def test_several_policies_of_a_cluster_are_merged(tmp_path: Path) -> None:
                 "2:39: vcenters[0].password: unknown key 'password'; did you mean 'password_file'?",
             ],
             id="password in clear",
-        ),
-        pytest.param(
-            VCENTER + "clusters:\n- {vcenter: main, name: prod, mode: manual}\n",
-            [
-                (
-                    "4:37: clusters[0].mode: 'manual'; allowed: 'observe', 'partial' or 'automatic'; "
-                    "'manual' needs approvals, which this version does not have"
-                )
-            ],
-            id="manual mode",
         ),
         pytest.param(
             VCENTER + "clusters:\n- {vcenter: main, name: prod, mode: automatik}\n",

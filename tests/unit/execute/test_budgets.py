@@ -14,6 +14,7 @@ from balancer.model.reasons import Reason
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import ClusterId, MoveId
+from balancer.policy.in_force import InForce
 from balancer.policy.mode import Mode
 from balancer.policy.types import Limits
 from tests.support.builders import NOON, rule
@@ -50,7 +51,12 @@ def admitted(
 ) -> tuple[list[str], dict[Reason, int]]:
     """Return the ids of the admitted moves and how many wait for each reason."""
     marked, refusals = admit(
-        moves, snap or cluster(vms=100), limits or Limits(), rows, now=NOON, mode=mode
+        moves,
+        snap or cluster(vms=100),
+        limits or Limits(),
+        rows,
+        now=NOON,
+        in_force=InForce(mode=mode),
     )
     assert [m.id for m in marked] == [m.id for m in moves]
     waiting: Counter[Reason] = Counter()
@@ -170,6 +176,11 @@ def test_an_evacuation_goes_on_for_a_vm_that_was_moved_twice_today() -> None:
 def test_observing_admits_nothing() -> None:
     sent, waiting = admitted([*load(3), *evacuations(2)], mode=Mode.OBSERVE)
     assert (sent, waiting) == ([], {Reason.OBSERVE_MODE: 5})
+
+
+def test_manual_admits_nothing_that_nobody_approved() -> None:
+    sent, waiting = admitted([*load(3), *evacuations(2)], mode=Mode.MANUAL)
+    assert (sent, waiting) == ([], {Reason.NOT_APPROVED: 5})
 
 
 def test_partial_admits_evacuations_and_repairs_only() -> None:

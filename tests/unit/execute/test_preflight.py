@@ -1,6 +1,7 @@
 """Just before a move is sent, every fact that the plan relied on is looked at again (S5, S7)."""
 
 from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -9,7 +10,8 @@ from balancer.model.outcome import MoveState
 from balancer.model.plan import MoveReason
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
-from balancer.model.vm import PowerState
+from balancer.model.snapshot import Drs
+from balancer.model.vm import Automation, PowerState
 from balancer.policy.types import Limits
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.fakes import Script
@@ -127,6 +129,22 @@ def test_a_target_that_enters_maintenance_meanwhile_gets_no_further_vm() -> None
     refusal = outcomes["m-002"].refusal
     assert refusal
     assert refusal.reason is Reason.TARGET_HOST_STATE
+
+
+def test_s1_a_drs_that_acts_meanwhile_stops_every_move_that_was_not_sent() -> None:
+    stage = Stage(limits=Limits(migrations_per_host=1))
+    drs = Drs(enabled=True, automation=Automation.FULLY_AUTOMATED)
+
+    def switch() -> None:
+        stage.vcenter._become(cluster=replace(stage.vcenter.truth.cluster, drs=drs))
+
+    stage.vcenter.at(10, switch)
+    outcomes = stage.run(move(1, 1, 2, gain=1.0), move(2, 1, 2))
+    assert outcomes["m-001"].state is MoveState.DONE  # it was under way, and nothing is cancelled
+    refusal = outcomes["m-002"].refusal
+    assert refusal
+    assert refusal.reason is Reason.DRS_AUTOMATED
+    assert stage.vcenter.submits[vm_id(2)] == 0
 
 
 def test_memory_on_its_way_to_a_target_is_counted_there() -> None:

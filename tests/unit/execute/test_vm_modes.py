@@ -9,6 +9,7 @@ from balancer.model.plan import Move, MoveReason
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
+from balancer.policy.in_force import InForce
 from balancer.policy.mode import Mode
 from balancer.policy.types import Limits
 from tests.support.builders import NOON, rule
@@ -24,7 +25,8 @@ def admitted(
 ) -> tuple[list[str], tuple[Refusal, ...]]:
     by_id = {vm_id(number): own for number, own in modes.items()}
     snap = snap or cluster(vms=100)
-    marked, waiting = admit(moves, snap, Limits(), (), now=NOON, mode=mode, vm_modes=by_id)
+    in_force = InForce(mode=mode, vm_modes=by_id)
+    marked, waiting = admit(moves, snap, Limits(), (), now=NOON, in_force=in_force)
     return [m.vm for m in marked if m.this_run], waiting
 
 
@@ -45,14 +47,13 @@ def test_a_vm_is_moved_as_far_as_its_own_mode_allows(
 ) -> None:
     sent, waiting = admitted([move(1, 1, 2, reason=reason), move(2, 1, 2)], {1: own})
     assert sent == ["vm-1", "vm-2"] if is_sent else ["vm-2"]
-    assert [(w.reason, w.vm) for w in waiting] == (
-        [] if is_sent else [(Reason.OBSERVE_MODE, "vm-1")]
-    )
+    why = Reason.NOT_APPROVED if own is Mode.MANUAL else Reason.OBSERVE_MODE
+    assert [(w.reason, w.vm) for w in waiting] == ([] if is_sent else [(why, "vm-1")])
 
 
 def test_the_refusal_names_the_vm_and_its_mode() -> None:
     _, (told,) = admitted([move(1, 1, 2)], {1: Mode.OBSERVE})
-    assert told.detail == "the policy sets vm1 to mode observe: nothing is moved"
+    assert told.detail == "the policy sets vm1 to mode observe"
 
 
 def test_the_mode_of_a_vm_never_frees_it_from_that_of_the_cluster() -> None:

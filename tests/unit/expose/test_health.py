@@ -103,3 +103,12 @@ def test_names_that_are_not_configured_change_nothing(health: Health) -> None:
     health.vcenter_down("other", "x")
     health.progressed("other")
     assert "vCenter other" not in told(health)
+
+
+def test_a_loop_that_only_shows_its_plans_is_noted_until_it_acts(health: Health) -> None:
+    health.acting_withheld("vc1/prod", "excess_privileges: an administrator")
+    (note,) = health.readiness().notes
+    assert note.subject == "cluster vc1/prod"
+    assert note.why == "observed only: excess_privileges: an administrator"
+    health.acting_withheld("vc1/prod", "")
+    assert health.readiness().notes == ()

@@ -84,7 +84,7 @@ def _vms(id_: VmId, hosts: list[HostId]) -> st.SearchStrategy[Vm]:
         *("memory_ballooned_mib", "dirty_rate_mbps", "cpu_shares", "memory_limit_mib"),
         *("memory_shares", "cpu_demand_stddev_mhz", "swap_in_mbps", "network_mbps"),
     ]
-    texts = ["uuid", "resource_pool", "folder", "min_evc_mode", "evc_mode"]
+    texts = ["uuid", "resource_pool", "folder", "guest_os", "min_evc_mode", "evc_mode"]
     disk = st.builds(
         Disk,
         datastore=st.sampled_from(["datastore-1", "datastore-2"]),

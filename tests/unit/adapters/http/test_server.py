@@ -89,7 +89,7 @@ def test_a_strange_accept_header_does_no_harm(client: httpx.Client, accept: str)
 def test_a_live_process_says_so(client: httpx.Client) -> None:
     answer = client.get("/healthz")
     assert answer.status_code == 200
-    assert answer.json() == {"status": "alive", "problems": []}
+    assert answer.json() == {"status": "alive", "problems": [], "notes": []}
 
 
 def test_a_stuck_loop_is_unhealthy_and_named(client: httpx.Client, views: Views) -> None:
@@ -100,6 +100,7 @@ def test_a_stuck_loop_is_unhealthy_and_named(client: httpx.Client, views: Views)
     assert answer.json() == {
         "status": "stuck",
         "problems": [{"subject": "cluster vc1/prod", "why": "no progress for 2 h"}],
+        "notes": [],
     }
     assert client.get("/readyz").status_code == 200
 
@@ -111,6 +112,16 @@ def test_readiness_says_what_is_not_ready_and_why(client: httpx.Client, views: V
     assert answer.status_code == 503
     assert answer.json()["problems"] == [{"subject": "vCenter \\udc80", "why": "\\x1b[31mrefused"}]
     assert answer.headers["cache-control"] == "no-store"
+
+
+def test_a_note_is_told_and_makes_nobody_unready(client: httpx.Client, views: Views) -> None:
+    note = HealthProblem(subject="cluster vc1/prod", why="observed only: \x1b")
+    views.ready = HealthReport(notes=(note,))
+    answer = client.get("/readyz")
+    assert answer.status_code == 200
+    assert answer.json()["notes"] == [
+        {"subject": "cluster vc1/prod", "why": "observed only: \\x1b"}
+    ]
 
 
 def test_readiness_follows_the_vcenters() -> None:

@@ -1,6 +1,5 @@
 """The streaming parser of QueryPerf answers: what is no such answer is refused whole."""
 
-from http.client import HTTPException
 from io import BytesIO
 from xml.parsers.expat import ExpatError
 
@@ -9,6 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.adapters.vsphere.csv_answer import read_rows
+from balancer.adapters.vsphere.leaf_answer import Refused
 from balancer.adapters.vsphere.samples import Row
 
 HEAD = '<e:Envelope xmlns:e="http://schemas.xmlsoap.org/soap/envelope/"><e:Body>'
@@ -54,9 +54,9 @@ def test_unknown_elements_are_passed_over() -> None:
 @pytest.mark.parametrize(
     ("stream", "error"),
     [
-        pytest.param(answer("", name="LoginResponse"), HTTPException, id="another answer"),
+        pytest.param(answer("", name="LoginResponse"), Refused, id="another answer"),
         pytest.param(
-            answer("", before='<!DOCTYPE e [<!ENTITY a "aaaa">]>'), HTTPException, id="entities"
+            answer("", before='<!DOCTYPE e [<!ENTITY a "aaaa">]>'), Refused, id="entities"
         ),
         pytest.param(BytesIO(answer(entity("vm-1")).read()[:-20]), ExpatError, id="cut off"),
         pytest.param(BytesIO(b"<html>busy"), ExpatError, id="no SOAP"),
@@ -72,6 +72,6 @@ def test_what_is_no_answer_is_refused(stream: BytesIO, error: type[Exception]) -
 def test_any_bytes_are_read_or_refused(noise: bytes) -> None:
     try:
         rows = read_rows(BytesIO(HEAD.encode() + noise + TAIL.encode()))
-    except (HTTPException, ExpatError):
+    except (Refused, ExpatError):
         return
     assert rows == ()

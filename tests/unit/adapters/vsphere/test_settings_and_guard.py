@@ -1,10 +1,12 @@
 """Settings that check themselves, and the guard that keeps accounts from being locked."""
 
+import threading
 from typing import Any
 
 import pytest
 
 from balancer.adapters.vsphere import VsphereSettings
+from balancer.adapters.vsphere.accounts import Accounts
 from balancer.adapters.vsphere.guard import LoginGuard
 
 
@@ -103,3 +105,57 @@ def test_a_guard_keeps_no_password() -> None:
     guard = LoginGuard(Hands())
     guard.note_refusal("S3cret \udc80")
     assert "S3cret" not in repr(vars(guard))
+
+
+def test_places_with_one_account_allow_two_wrong_logins_together() -> None:
+    clock = Hands()
+    accounts = Accounts(clock)
+    one, two, three = (LoginGuard(clock, accounts=accounts) for _ in range(3))
+    one.note_refusal("bal@vsphere.local\0old")
+    assert not one.allows("bal@vsphere.local\0old")
+    assert two.allows("bal@vsphere.local\0old")  # it may be the right one there
+    two.note_refusal("VSPHERE\\Bal\0old")
+    for guard in (one, two, three):
+        assert not guard.allows("BAL@vsphere.local\0new")
+    assert three.is_held_by_others("bal@vsphere.local\0new")
+    assert not two.is_held_by_others("bal@vsphere.local\0new")
+    clock.now = 901.0
+    assert all(guard.allows("bal@vsphere.local\0old") for guard in (one, two, three))
+
+
+@pytest.mark.parametrize("other", ["eve@vsphere.local", "bal@corp.example", "bal"])
+def test_other_accounts_go_on(other: str) -> None:
+    accounts = Accounts(Hands())
+    one, two = (LoginGuard(Hands(), accounts=accounts) for _ in range(2))
+    one.note_refusal("bal@vsphere.local\0one")
+    one.note_refusal("bal@vsphere.local\0two")
+    assert two.allows(f"{other}\0one")
+
+
+def test_a_third_login_of_one_account_waits_until_it_is_known_whether_two_were_wrong() -> None:
+    clock = Hands()
+    accounts = Accounts(clock)
+    one, two, three = (LoginGuard(clock, accounts=accounts) for _ in range(3))
+    came = threading.Event()
+
+    def enter() -> None:
+        with three.turn("bal@x\0pw"):
+            came.set()
+
+    late = threading.Thread(target=enter)
+    with one.turn("bal@x\0pw"):
+        with two.turn("bal@x\0pw"):
+            late.start()
+            assert not came.wait(0.3)
+        assert came.wait(5.0)
+    late.join()
+
+
+def test_a_login_that_hangs_elsewhere_holds_nobody_up() -> None:
+    clock = Hands()
+    accounts = Accounts(clock)
+    one, two, three = (LoginGuard(clock, accounts=accounts) for _ in range(3))
+    with one.turn("bal@x\0pw"), two.turn("bal@x\0pw"):
+        clock.now = 5.0
+        with three.turn("bal@x\0pw"):
+            pass

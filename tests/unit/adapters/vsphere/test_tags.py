@@ -231,6 +231,16 @@ def test_after_a_failure_the_server_is_left_alone_for_a_minute() -> None:
     assert desk.read().source.tags is TagsState.KNOWN
 
 
+@pytest.mark.parametrize(
+    ("status", "word"), [(503, "http_error"), (302, "http_error"), (403, "fault")]
+)
+def test_a_no_is_counted_in_the_words_of_every_other_call(status: int, word: str) -> None:
+    desk = Desk(FakeServer())
+    desk.server.changes[LIST] = lambda: (status, b"")
+    desk.read()
+    assert word in {result for called, result in desk.heard.requests if called == f"rest:{LIST}"}
+
+
 def test_a_refused_password_is_not_sent_again() -> None:
     desk = Desk(FakeServer())
     desk.server.changes["login"] = lambda: (401, {})

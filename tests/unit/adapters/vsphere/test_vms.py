@@ -175,3 +175,8 @@ def test_encryption_is_a_known_word_or_none_and_an_unknown_one_the_strictest(
 
 def test_a_suspended_vm_is_not_running() -> None:
     assert translated(runtime__powerState="suspended").power is PowerState.SUSPENDED
+
+
+@pytest.mark.parametrize(("value", "told"), [("rhel9_64Guest", "rhel9_64Guest"), ("", None)])
+def test_the_guest_system_is_the_one_of_the_settings(value: str, told: str | None) -> None:
+    assert translated({"config.guestId": value}).guest_os == told

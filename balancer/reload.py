@@ -1,0 +1,149 @@
+"""A changed configuration, taken up while the daemon runs: all of it or nothing.
+
+Owns when it is looked at the files, and what may change without a restart. Everything is read and checked
+before anything is taken; what is wrong is refused, and the version before it stays in force. It opens no
+connection and starts nothing: what is taken goes to the daemon.
+"""
+
+import hashlib
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+
+from balancer.config import Config, load_config
+from balancer.expose.health import Health
+from balancer.expose.logs import configure_logging
+from balancer.expose.metrics import Metrics
+from balancer.model.errors import InputError, Problem
+from balancer.policy.file_access import files_in, first_bytes
+from balancer.policy.load import SITE_FOLDER
+from balancer.policy.strict_yaml import MOST_BYTES
+from balancer.watch import Link, Watch
+from balancer.wiring import watches_of
+
+log = logging.getLogger(__name__)
+
+NEEDS_RESTART = ("vcenters", "journal", "http")
+"""Sections that are read at the start only: connections, the journal's file, the address."""
+
+
+class Reloading:
+    """The configuration in force, and the files that it came from.
+
+    `take` is given the clusters of a new version, all read and checked. It must not fail.
+    """
+
+    def __init__(
+        self,
+        path: Path,
+        config: Config,
+        *,
+        links: Mapping[str, Link],
+        take: Callable[[Sequence[Watch]], None],
+        metrics: Metrics,
+        health: Health,
+    ) -> None:
+        self._path = path
+        self._config = config
+        self._links = links
+        self._take = take
+        self._metrics = metrics
+        self._health = health
+        self._refused = ""
+        self._in_force = self._seen = digest_of(path, config)
+        metrics.config_loaded(self._in_force)
+
+    def look(self) -> None:
+        """Take up a new version where the files have changed and have then stayed as they are.
+
+        A version that was refused is tried again, as what it names may come later; the log hears of it
+        only if there is something new to say.
+        """
+        seen, before = digest_of(self._path, self._config), self._seen
+        self._seen = seen
+        if seen == before and (seen != self._in_force or self._refused):
+            self._try(seen)
+
+    def reload(self) -> None:
+        """Take up what the files say now; that nothing has changed is told too."""
+        seen = digest_of(self._path, self._config)
+        if seen == self._in_force and not self._refused:
+            log.info("configuration unchanged", extra={"path": str(self._path)})
+            return
+        self._refused = ""  # whoever asks gets an answer
+        self._try(seen)
+
+    def _try(self, digest: str) -> None:
+        try:
+            config = load_config(self._path)
+            problems = tuple(restart_problems(self._path, self._config, config))
+            if problems:
+                raise InputError(f"configuration {self._path}", problems)
+            watches = watches_of(config, self._links)
+        except InputError as err:
+            self._refuse(str(err))
+            return
+        self._config, self._refused = config, ""
+        self._in_force = self._seen = digest_of(self._path, config)
+        configure_logging(config.log.format, config.log.level)
+        self._take(watches)
+        self._metrics.config_loaded(self._in_force)
+        self._health.configuration_refused("")
+        log.info("configuration loaded", extra={"path": str(self._path), "digest": digest})
+
+    def _refuse(self, why: str) -> None:
+        self._metrics.config_rejected()
+        self._health.configuration_refused(why)
+        if why != self._refused:
+            log.error("configuration refused, the old one stays in force", extra={"error": why})
+        self._refused = why
+
+
+def restart_problems(path: Path, old: Config, new: Config) -> Iterator[Problem]:
+    """Yield the settings that differ and cannot be changed while the daemon runs. Values are not told."""
+    before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
+    for section in NEEDS_RESTART:
+        for setting in _differences(before[section], after[section], section):
+            yield Problem(
+                where=f"{path}: {setting}",
+                found="changed",
+                allowed="only at a start",
+                hint="restart the daemon, or undo this change to have the others taken up",
+            )
+
+
+def _differences(old: object, new: object, name: str) -> Iterator[str]:
+    """Yield the names of settings that differ."""
+    if isinstance(old, dict) and isinstance(new, dict):
+        for key in sorted(old.keys() | new.keys()):
+            yield from _differences(old.get(key), new.get(key), f"{name}.{key}")
+    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+        for index, (one, other) in enumerate(zip(old, new, strict=True)):
+            yield from _differences(one, other, f"{name}[{index}]")
+    elif old != new:
+        yield name
+
+
+def digest_of(path: Path, config: Config) -> str:
+    """Return 16 hexadecimal digits over the configuration file and every policy file that may count.
+
+    Contents are read, not times, so that a swapped symbolic link counts and a touched file does not.
+    """
+    digest = hashlib.sha256()
+    for file in (path, *_policy_files(config)):
+        try:
+            content = first_bytes(file, MOST_BYTES + 1)
+        except OSError as err:
+            content = f"cannot be read: {err.errno}".encode()
+        for piece in (str(file).encode("utf-8", "surrogateescape"), content):
+            digest.update(hashlib.sha256(piece).digest())
+    return digest.hexdigest()[:16]
+
+
+def _policy_files(config: Config) -> list[Path]:
+    """Return the policies that are named by path, and all in the folders that are looked into."""
+    every = {name for cluster in config.clusters for name in cluster.policies}
+    named = {Path(name) for name in every if "/" in name or name.endswith((".yaml", ".yml"))}
+    folders = (*config.policy_folders, SITE_FOLDER)
+    listed = {file for folder in folders for file in files_in(folder)}
+    return sorted(named | {file for file in listed if file.suffix in (".yaml", ".yml")})

@@ -1,0 +1,114 @@
+"""From the configuration to what the daemon works on: vCenters, clusters, health and metrics.
+
+The composition root's parts list. Puts together and runs nothing; connects when first asked.
+"""
+
+import logging
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+
+from balancer.adapters.solver import SolverProcesses
+from balancer.adapters.vsphere import Logins, connect
+from balancer.adapters.vsphere.configured import settings_of
+from balancer.config import Cluster, Config, VCenter
+from balancer.expose.health import Health
+from balancer.expose.metrics import ClusterMetrics, Metrics
+from balancer.model.units import Seconds
+from balancer.plan import PlanSettings
+from balancer.policy.compose import PolicySet
+from balancer.ports import Clock
+from balancer.watch import Link, Watch, may_act
+
+log = logging.getLogger(__name__)
+
+SILENT_CYCLES = 3
+"""A loop that misses this many turns is not alive, a vCenter that misses them is not ready."""
+
+LONGEST_SILENCE_S = 180.0
+"""The longest a working cycle may go without telling anything: a slow read and a long plan."""
+
+
+def links_of(config: Config, metrics: Metrics) -> dict[str, Link]:
+    """Return the vCenters of a configuration by name.
+
+    They share what is known of refused logins, so that one account is not locked by several.
+
+    Raises:
+        InputError: a file with a user name is wrong.
+    """
+    logins = Logins()
+    return {vcenter.name: _link(vcenter, metrics, logins) for vcenter in config.vcenters}
+
+
+def watches_of(config: Config, links: Mapping[str, Link]) -> tuple[Watch, ...]:
+    """Return the clusters of a configuration, those of one vCenter on one link.
+
+    Raises:
+        InputError: a policy file is wrong.
+    """
+    return tuple(_watch(config, cluster, links[cluster.vcenter]) for cluster in config.clusters)
+
+
+def health_of(watches: Sequence[Watch], clock: Clock) -> Health:
+    """Return the health of these clusters' loops and of their vCenters."""
+    health = Health(clock, vcenters={}, loops={})
+    watch_health(health, watches)
+    return health
+
+
+def watch_health(health: Health, watches: Sequence[Watch]) -> None:
+    """Let the health be that of these clusters' loops and of their vCenters."""
+    patience_s = {w.key: SILENT_CYCLES * w.interval_s + LONGEST_SILENCE_S for w in watches}
+    by_vcenter: dict[str, Seconds] = {}
+    for watch in watches:
+        longest = max(by_vcenter.get(watch.link.name, 0.0), patience_s[watch.key])
+        by_vcenter[watch.link.name] = longest
+    health.expect(vcenters=by_vcenter, loops=patience_s)
+
+
+def cluster_metrics(metrics: Metrics, watch: Watch) -> ClusterMetrics:
+    """Return the listener of one cluster."""
+    return metrics.for_cluster(
+        watch.link.name,
+        watch.name,
+        policy=watch.policies.at(datetime.now(tz=UTC)),
+        mode=watch.mode,
+        interval_s=watch.interval_s,
+    )
+
+
+def _link(vcenter: VCenter, metrics: Metrics, logins: Logins) -> Link:
+    observer = metrics.for_vcenter(vcenter.name)
+    connection = connect(settings_of(vcenter), observer=observer, logins=logins)
+    return Link(
+        name=vcenter.name,
+        inventory=connection.inventory,
+        migrator=connection.migrator(),
+        close=connection.close,
+        keep_alive=connection.keep_alive,
+        give_up=connection.give_up,
+        barred=may_act if vcenter.allow_excess_privileges else connection.barred,
+        changes=connection.watcher(observer) if vcenter.change_hints else None,
+    )
+
+
+def _watch(config: Config, cluster: Cluster, link: Link) -> Watch:
+    return Watch(
+        name=cluster.name,
+        link=link,
+        mode=cluster.mode,
+        policies=_policies(config, cluster),
+        interval_s=cluster.interval_s,
+        shortest_interval_s=cluster.shortest_interval_s,
+        settings=PlanSettings(open_solver=SolverProcesses),
+    )
+
+
+def _policies(config: Config, cluster: Cluster) -> PolicySet:
+    """Return a cluster's policies, and tell what of them does not count."""
+    policies, name = config.policies_of(cluster), {"cluster": cluster.name}
+    for left_out in policies.left_out:
+        log.info("policy left out", extra={**name, "path": left_out.file, "detail": left_out.why})
+    for conflict in policies.conflicts:
+        log.info("policies differ", extra={**name, "detail": str(conflict)})
+    return policies
