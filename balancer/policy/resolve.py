@@ -167,7 +167,7 @@ class _Work:
                 continue
             for host in sorted(hosts & seen):
                 name = self._snapshot.host_by_id[host].name
-                text = f"rule '{rule.name}': {name} is in several groups of per"
+                text = f"rule '{rule.name}': {name} is in several groups of per, and counts in the first"
                 self._note(NoteKind.SHARED_HOST, text, rule)
             seen |= hosts
             yield hosts
