@@ -24,13 +24,12 @@ from balancer.model.plan import Draft, Incident, Plan, Schedule
 from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.stopwatch import Stopwatch
-from balancer.plan import PlanSettings, make_draft, only_mandatory, without_consolidation
+from balancer.plan import PlanSettings, make_draft, only_mandatory
 from balancer.plan.verify import verify
 from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.mode import Mode
 from balancer.policy.resolve import resolve
 from balancer.policy.types import Policy
-from balancer.rules.consolidation import half_emptied
 from balancer.rules.failover import lost_by_choice
 from balancer.sequence import make_schedule
 from balancer.site import Site
@@ -136,10 +135,7 @@ def plan_snapshot(
 def _find_way(
     need: Need, policy: Policy, settings: PlanSettings, watch: Stopwatch
 ) -> tuple[Draft, Schedule]:
-    """Plan and sequence; forbid pairs that cannot be reached.
-
-    Where drops leave a host emptied in part, none is emptied; where they cost HA its room, plan musts alone.
-    """
+    """Plan and sequence; forbid pairs that cannot be reached; where drops cost HA its room, plan musts alone."""
     incidents: tuple[Incident, ...] = ()
     for _ in range(PLANNING_TRIES):
         draft = make_draft(need, policy, settings)
@@ -151,10 +147,7 @@ def _find_way(
         if not dead:
             break
         need = replace(need, holds=need.holds.without_pairs(dead))
-    if half_emptied(need, policy, schedule.moves):
-        draft, schedule = _find_way(without_consolidation(need), policy, settings, watch)
-        incidents += draft.incidents
-    elif dead and lost_by_choice(need, policy, schedule.moves):
+    if dead and lost_by_choice(need, policy, schedule.moves):
         draft, schedule = _find_way(only_mandatory(need), policy, settings, watch)
         incidents += draft.incidents
     return replace(draft, incidents=incidents), schedule

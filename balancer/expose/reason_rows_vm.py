@@ -286,8 +286,8 @@ VM_AND_PAIR_ROWS: tuple[Row, ...] = (
     (
         Reason.ANTI_AFFINITY,
         "kept apart from a VM on the target",
-        "A must-rule keeps the VM apart from a VM on the target.",
-        "Relax the rule, or add a host.",
+        "A must-rule keeps the VM apart from VMs on the target or in its domain: as many are there as may be.",
+        "Relax the rule, or add a host or a domain.",
     ),
     (
         Reason.VM_HOST_AFFINE,

@@ -2,7 +2,7 @@
 
 from balancer.expose.figures import counted, duration, gibibytes, percent, points
 from balancer.model.host import Host
-from balancer.model.plan import HostLoad, Plan, PlanStatus, State, Violation
+from balancer.model.plan import HostLoad, MoveReason, Plan, PlanStatus, State, Violation
 from balancer.model.snapshot import Snapshot
 from balancer.policy.types import Policy
 
@@ -97,7 +97,15 @@ def _improvement(plan: Plan) -> str:
         f"imbalance {percent(before.imbalance, 1)} -> {percent(after.imbalance, 1)}, "
         f"CPU spread {points(before.cpu.stddev)} -> {points(after.cpu.stddev)} pp, "
         f"memory {points(before.memory.stddev)} -> {points(after.memory.stddev)} pp"
+        f"{_emptied(plan)}"
     )
+
+
+def _emptied(plan: Plan) -> str:
+    """Return how many hosts run no VM any more, where the plan is to empty hosts."""
+    left = {move.source for move in plan.moves if move.reason is MoveReason.CONSOLIDATE}
+    empty = {load.id for load in plan.after.hosts if not load.vms}
+    return f", {counted(len(left & empty), 'host')} emptied" if left else ""
 
 
 def _highest(state: State, snapshot: Snapshot, figure: str) -> tuple[Host, float] | None:

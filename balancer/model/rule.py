@@ -1,5 +1,6 @@
 """The cluster's own DRS rules, read whether or not DRS is switched on."""
 
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -23,12 +24,23 @@ class RuleOrigin(StrEnum):
     TAG = "tag"  # a tag on its VMs
 
 
+def _disjoint(domains: Iterable[frozenset[HostId]]) -> Iterator[frozenset[HostId]]:
+    seen: set[HostId] = set()
+    for domain in domains:
+        yield domain - seen
+        seen |= domain
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Rule:
     """One rule. Mandatory rules are "must"; a "should" costs `weight` times the policy's `soft_rule`.
 
     vSphere's own rules know no weight: theirs is 1. Of VMs that are kept apart, `most` may share a host, or
-    one of `domains` (groups of hosts that count as one each; a host in none counts by itself).
+    one of `domains` (groups of hosts that count as one each; a host in none counts by itself, one in
+    several is left in the first alone).
+
+    Raises:
+        ValueError: `most` is below 1.
     """
 
     name: str
@@ -41,6 +53,19 @@ class Rule:
     most: int = 1
     domains: tuple[frozenset[HostId], ...] = ()
     origin: RuleOrigin = RuleOrigin.DRS
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be counted, and leave each host in one domain."""
+        if self.most < 1:
+            raise ValueError(
+                f"rule '{self.name}' lets {self.most} VMs share a host; 1 is the least"
+            )
+        if sum(map(len, self.domains)) > len(frozenset[HostId]().union(*self.domains)):
+            object.__setattr__(self, "domains", tuple(_disjoint(self.domains)))
+
+    def domain_of(self, host: HostId) -> frozenset[HostId]:
+        """Return the hosts that count as one with `host`, itself included."""
+        return next((one for one in self.domains if host in one), frozenset((host,)))
 
     def allows_host(self, host: HostId) -> bool:
         """Whether a VM of this VM-host rule may run on `host` (True for rules between VMs)."""

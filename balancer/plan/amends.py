@@ -44,7 +44,7 @@ def _mend(desk: Desk, cost: LoadCost, group: Group) -> None:
         case RuleType.AFFINITY:
             _gather(desk, cost, group)
         case RuleType.ANTI_AFFINITY:
-            _send(desk, cost, group, _sharing(desk, group), lambda: _empty_of(desk, group))
+            _send(desk, cost, group, _sharing(desk, group), lambda: _with_place(desk, group))
         case _:
             right = [group.rule.allows_host(host.id) for host in desk.problem.hosts]
             wrong = [vm for vm in group.members if not right[desk.ledger.at[vm]]]
@@ -88,21 +88,23 @@ def _smallest_first(desk: Desk, vm: int) -> tuple[float, float, int]:
 
 
 def _sharing(desk: Desk, group: Group) -> list[int]:
-    """Return all but one member on each host; what may not move stays, else the one that is dearest to move."""
-    found, seen = [], set[int]()
+    """Return the members that are too many on their hosts: those stay that may not move, or are dearest to move."""
+    found, stays = [], np.zeros(len(desk.problem.hosts), dtype=np.int64)
     dearest = sorted(group.members, key=lambda vm: _smallest_first(desk, vm), reverse=True)
     for vm in sorted(dearest, key=lambda vm: _may_move(desk, vm)):
         host = int(desk.ledger.at[vm])
-        if host in seen:
+        if stays[host] >= group.rule.most:
             found.append(vm)
-        seen.add(host)
+        else:
+            stays[group.beside(host)] += 1
     return found
 
 
-def _empty_of(desk: Desk, group: Group) -> Bools:
-    empty = np.ones(len(desk.problem.hosts), dtype=bool)
-    empty[desk.ledger.at[list(group.members)]] = False
-    return empty
+def _with_place(desk: Desk, group: Group) -> Bools:
+    """Return the hosts on which one more member is not too many, (H,)."""
+    counts = group.spread(desk.ledger.at[list(group.members)], len(desk.problem.hosts))
+    result: Bools = counts < group.rule.most
+    return result
 
 
 def _note(group: Group) -> Note:

@@ -55,6 +55,10 @@ class Bounds:
     seconds: Seconds | None
 
 
+NOTHING = Bounds(cost=None, imbalance=None, price=None, seconds=None)
+"""No bound at all."""
+
+
 def bounds(
     need: Need, policy: Policy, aim: Aim | None = None, *, limit_s: Seconds = LIMIT_S
 ) -> Bounds:

@@ -10,7 +10,7 @@ from balancer.model.certificate import Certificate
 from balancer.model.need import Need
 from balancer.model.plan import MoveReason, Plan
 from balancer.model.units import Seconds, percent
-from balancer.plan.bound import LIMIT_S, Bounds, bounds
+from balancer.plan.bound import LIMIT_S, NOTHING, Bounds, bounds
 from balancer.plan.fluid import Aim
 from balancer.plan.ledger import Ledger
 from balancer.plan.loadcost import LoadCost, load_cost
@@ -35,7 +35,8 @@ def certify(need: Need, policy: Policy, plan: Plan, *, limit_s: Seconds = LIMIT_
     ledger = _final(problem, plan)
     cost = load_cost(ledger)
     aim = _aim(ledger, cost, plan)
-    found = bounds(need, policy, aim, limit_s=limit_s)
+    empties = policy.goals.consolidation
+    found = NOTHING if empties else bounds(need, policy, aim, limit_s=limit_s)
     moved = ledger.moved()
     way = (problem, moved, problem.at[moved], ledger.at[moved])
     return Certificate(
@@ -86,6 +87,10 @@ def _notes(policy: Policy, plan: Plan, aim: Aim, found: Bounds) -> list[str]:
     target = policy.thresholds.balance_target
     if not any(host.vms for host in plan.before.hosts):
         return ["nothing is bounded: no VM runs on these hosts"]
+    if policy.goals.consolidation:
+        return [
+            "nothing is bounded: the policy empties hosts, and level loads are not what it seeks"
+        ]
     if found.cost is None or found.price is None or found.seconds is None:
         notes.append("a bound is left out: it could not be computed within its limits")
     if np.isfinite(aim.level) and aim.level > target * _NEARLY:

@@ -5,7 +5,7 @@ too small for all that may be nowhere else. They only ever say "no" where there 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -39,14 +39,14 @@ def joined_rows(question: Question, active: Sequence[Member]) -> dict[int, tuple
     """Return, for each row that a strict active rule keeps with others, all rows of its unit."""
     chosen, joined = set(active), dict[int, tuple[int, ...]]()
     for member, team in question.together.items():
-        if member in chosen and team.is_strict:
+        if member in chosen and team.is_whole:
             whole = tuple(sorted({row for r in team.rows for row in joined.get(r, (r,))}))
             joined.update((row, whole) for row in whole)
     return joined
 
 
 def set_up(question: Question, active: Sequence[Member], each: Bools) -> Board | None:
-    """Return the board; None where two VMs of one unit are kept apart."""
+    """Return the board; None where one unit has more VMs of a kept-apart group than may share a host."""
     chosen, joined = set(active), joined_rows(question, active)
     root = np.arange(len(question.vms))
     for row, whole in joined.items():
@@ -56,9 +56,9 @@ def set_up(question: Question, active: Sequence[Member], each: Bools) -> Board |
     for member, team in question.apart.items():
         if member in chosen:
             inside = tuple(unit_of[list(team.rows)].tolist())
-            if len(set(inside)) < len(inside) and team.is_strict:
+            if max(map(inside.count, set(inside))) > max(team.most):
                 return None
-            teams.append(Team(rows=inside, most=team.most))
+            teams.append(replace(team, rows=inside))
     size, allowed, bounded = question.size[first], each[first], bounded_rooms(question, active)
     units = {int(unit_of[whole[0]]): whole for whole in joined.values()}
     for unit, whole in units.items():
@@ -109,10 +109,10 @@ def _fits_alone(board: Board) -> Bools:
 
 
 def could_be(board: Board) -> bool:
-    """Whether each unit has a host, each strict group one for every member, and no set of hosts overflows."""
+    """Whether each unit has a host, each kept-apart group places for all, and no set of hosts overflows."""
     if not board.allowed.any(axis=1).all() or _overflows(board):
         return False
-    return all(_matches(board.allowed[list(t.rows)]) for t in board.teams if t.is_strict)
+    return all(_matches(board.allowed[list(team.rows)], team) for team in board.teams)
 
 
 def _overflows(board: Board) -> bool:
@@ -135,20 +135,27 @@ def _overflows(board: Board) -> bool:
     return False
 
 
-def _matches(allowed: Bools) -> bool:
-    """Whether every row can have a column of its own (augmenting paths)."""
-    if len(allowed) > int(allowed.any(axis=0).sum()):
+def _matches(allowed: Bools, team: Team) -> bool:
+    """Whether every row can have a place in a domain that it may go to (augmenting paths)."""
+    reach = np.zeros((len(allowed), len(team.most)), dtype=bool)
+    rows, hosts = np.nonzero(allowed)
+    reach[rows, np.array(team.domain)[hosts]] = True
+    if len(reach) > np.array(team.most)[reach.any(axis=0)].sum():
         return False
-    owner: dict[int, int] = {}
+    owners: list[list[int]] = [[] for _ in team.most]
 
     def seat(row: int, tried: set[int]) -> bool:
-        for column in np.flatnonzero(allowed[row]).tolist():
-            if column in tried:
+        for domain in np.flatnonzero(reach[row]).tolist():
+            if domain in tried:
                 continue
-            tried.add(column)
-            if column not in owner or seat(owner[column], tried):
-                owner[column] = row
+            tried.add(domain)
+            if len(owners[domain]) < team.most[domain]:
+                owners[domain].append(row)
                 return True
+            for place, owner in enumerate(owners[domain]):
+                if seat(owner, tried):
+                    owners[domain][place] = row
+                    return True
         return False
 
     return all(seat(row, set()) for row in range(len(allowed)))

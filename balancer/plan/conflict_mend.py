@@ -15,6 +15,7 @@ from balancer.model.host import Host
 from balancer.model.rule import Rule, RuleType
 from balancer.model.units import Mib, Ratio, percent
 from balancer.plan.codes import Ints
+from balancer.plan.conflict_apart import loosened
 from balancer.plan.conflict_cost import Change, change_of
 from balancer.plan.conflict_member import REACH_LAWS, ROOMS, Member
 from balancer.plan.conflict_question import Facts
@@ -92,12 +93,17 @@ def _loosen(case: _Case) -> str:
 
 
 def _loosen_apart(case: _Case) -> str:
-    facts, surplus = case.facts, 1
-    if case.tasks[0].rule is RuleType.ANTI_AFFINITY:
-        vms = [facts.problem.vm_at[vm] for vm in case.rule.vms if vm in facts.problem.vm_at]
-        surplus = len(vms) - len(set(facts.draft[vms].tolist()))
-    more = "one more host" if surplus < 2 else f"{surplus} more hosts"
-    return f"{_loosen(case)}, or bring in {more} that may take its VMs"
+    """Return what lets the VMs stand as the draft has them where the rule is the task's own, else as found.
+
+    What was found is about the first task; the VMs of the others are taken to go where its VM goes.
+    """
+    problem, at = case.facts.problem, case.facts.draft
+    group = next(group for group in problem.apart if group.rule is case.rule)
+    if case.tasks[0].rule is not RuleType.ANTI_AFFINITY and case.then is not None:
+        at = case.then
+        for task in case.tasks[1:]:
+            at[list(task.movers)] = at[case.tasks[0].movers[0]]
+    return loosened(problem, group, at)
 
 
 def _extend(case: _Case) -> str:

@@ -129,15 +129,18 @@ class QuestionModel:
                     self.model.add_implication(literal, ~self.seats[row][host])
 
     def _keep_apart(self, member: Member, team: Team) -> None:
-        for host, most in enumerate(team.most):
+        hosts: dict[int, list[int]] = {}
+        for host, domain in enumerate(team.domain):
+            hosts.setdefault(domain, []).append(host)
+        for domain, most in enumerate(team.most):
             if most < len(team.rows):
-                total = sum(self.seats[row][host] for row in team.rows)
+                total = sum(self.seats[row][host] for row in team.rows for host in hosts[domain])
                 slack = len(team.rows) - most
                 self.model.add(total + slack * self.literal[member] <= len(team.rows))
 
     def _keep_together(self, member: Member, team: Team) -> None:
         literal, hosts = self.literal[member], range(len(self.question.room))
-        if team.is_strict:
+        if team.is_whole:
             first = self.seats[team.rows[0]]
             for row in team.rows[1:]:
                 for host in hosts:

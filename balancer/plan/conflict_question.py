@@ -39,15 +39,26 @@ NO_BAN = Ban(rows=np.zeros(0, dtype=np.int64), hosts=np.zeros(0, dtype=np.int64)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Team:
-    """Rows of a group. Kept apart: at most `most[host]` on a host; kept together: on at most `most[0]` hosts."""
+    """Rows of a group. Kept together: on at most `most[0]` hosts. Kept apart: at most `most[domain]` in a domain.
+
+    `domain` is the number of each host's domain; where each host counts by itself, that of the host.
+    """
 
     rows: tuple[int, ...]
     most: tuple[int, ...]
+    domain: tuple[int, ...] = ()
 
     @property
-    def is_strict(self) -> bool:
-        """Whether the rule must hold in full, and not merely be broken no worse than now."""
+    def is_whole(self) -> bool:
+        """Whether VMs that are kept together must all be on one host, and not merely on no more than now."""
         return max(self.most) <= 1
+
+    def counts(self, at: Ints) -> Ints:
+        """Return how many members of a kept-apart group are in each domain of a placement (V,)."""
+        result: Ints = np.bincount(
+            np.array(self.domain)[at[list(self.rows)]], minlength=len(self.most)
+        )
+        return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -180,8 +191,8 @@ def _rooms(problem: Problem) -> Ints:
 def close_to(facts: Facts, task: Task) -> Ints:
     """Return the stuck VMs and the other members of their rules, of large groups only as many as tell.
 
-    One member more than there are hosts suffices to show that a group is too large to be kept apart;
-    those that may go to the fewest hosts come first.
+    One member more than all hosts or domains may have suffices to show that a group is too large to be
+    kept apart; those that may go to the fewest hosts come first.
     """
     problem = facts.problem
     chosen = set(task.movers)
@@ -190,8 +201,10 @@ def close_to(facts: Facts, task: Task) -> Ints:
     )
     for vm in task.movers:
         for number in problem.apart_of.get(vm, ()):
-            others = sorted(problem.apart[number].members, key=lambda v: (int(reach[v]), v))
-            chosen.update(others[: len(problem.hosts) + 1])
+            group = problem.apart[number]
+            others = sorted(group.members, key=lambda v: (int(reach[v]), v))
+            domains = len(np.unique(group.numbers(len(problem.hosts))))
+            chosen.update(others[: group.rule.most * domains + 1])
         for number in problem.together_of.get(vm, ()):
             chosen.update(problem.together[number].members)
     return np.array(sorted(chosen), dtype=np.int64)
@@ -359,15 +372,18 @@ def _teams(
         inside = tuple(rows[vm] for vm in group.members if vm in rows)
         if len(inside) > 1:
             member = Member(kind=Kind.RULE, at=facts.number[id(group.rule)])
-            found[member] = Team(rows=inside, most=_most(facts, group, task))
+            domain = group.numbers(len(facts.room))
+            most = _most(facts, group, domain, task)
+            found[member] = Team(rows=inside, most=most, domain=tuple(domain.tolist()))
     return found
 
 
-def _most(facts: Facts, group: Group, task: Task) -> tuple[int, ...]:
+def _most(facts: Facts, group: Group, domain: Ints, task: Task) -> tuple[int, ...]:
     """Return how far a rule must hold: in full for the task's own and for one that holds in the draft."""
-    count = np.bincount(facts.draft[list(group.members)], minlength=len(facts.room))
+    count = np.bincount(domain[facts.draft[list(group.members)]], minlength=int(domain.max()) + 1)
     is_about = task.rule is group.rule.type and bool(set(task.movers) & set(group.members))
     if group.rule.type is RuleType.AFFINITY:
         return (1,) if is_about else (int((count > 0).sum()),)
     is_own = is_about and group.rule.name == task.note.cause
-    return tuple(np.where(is_own, 1, np.maximum(count, 1)).tolist())
+    most = group.rule.most
+    return tuple(np.where(is_own, most, np.maximum(count, most)).tolist())

@@ -54,8 +54,7 @@ def obeys(question: Question, active: Sequence[Member], at: Ints) -> bool:
 def _groups_and_rooms(question: Question, active: Sequence[Member], at: Ints) -> bool:
     chosen = set(active)
     for member, team in question.apart.items():
-        count = np.bincount(at[list(team.rows)], minlength=len(question.room))
-        if member in chosen and (count > np.array(team.most)).any():
+        if member in chosen and (team.counts(at) > np.array(team.most)).any():
             return False
     for member, team in question.together.items():
         if member in chosen and len(set(at[list(team.rows)].tolist())) > team.most[0]:
@@ -116,7 +115,7 @@ class _Search:
         self.load: list[list[int]] = self.question.fixed.tolist()
         self.room: list[list[int]] = np.where(board.bounded, self.question.room, UNBOUNDED).tolist()
         self.at = [-1] * len(board.first)
-        self.counts = [[0] * len(self.load) for _ in board.teams]
+        self.counts = [[0] * len(team.most) for team in board.teams]
         self.teams_of: dict[int, list[int]] = {}
         for number, team in enumerate(board.teams):
             for unit in team.rows:
@@ -164,12 +163,14 @@ class _Search:
             held + sign * size for held, size in zip(self.load[host], self.size[unit], strict=True)
         ]
         for team in self.teams_of.get(unit, ()):
-            self.counts[team][host] += sign
+            self.counts[team][self.board.teams[team].domain[host]] += sign
 
     def _holds(self, unit: int, host: int) -> bool:
         """Whether what has been placed so far breaks nothing on a host."""
-        for team in self.teams_of.get(unit, ()):
-            if self.counts[team][host] > self.board.teams[team].most[host]:
+        for number in self.teams_of.get(unit, ()):
+            team = self.board.teams[number]
+            domain = team.domain[host]
+            if self.counts[number][domain] > team.most[domain]:
                 return False
         held = zip(self.load[host], self.room[host], strict=True)
         over = [room for room, (load, most) in enumerate(held) if load > most]

@@ -11,10 +11,17 @@ from balancer.model.blocker_words import blocker_words
 from balancer.model.host import Host
 from balancer.model.rule import Rule, RuleType
 from balancer.model.vm import Automation, Vm
+from balancer.plan.conflict_apart import (
+    cannot_be_spread,
+    crowds,
+    keeps_apart,
+    place_of,
+    too_few_places,
+)
 from balancer.plan.conflict_member import REACH_LAWS, ROOMS, Kind, Member
 from balancer.plan.conflict_question import Facts, Question
 from balancer.plan.conflict_set import ConflictSet, Finding
-from balancer.plan.problem import COUNT, CPU_RESERVED, FOOTPRINT, MEMORY_RESERVED, Problem
+from balancer.plan.problem import COUNT, CPU_RESERVED, FOOTPRINT, MEMORY_RESERVED, Group, Problem
 from balancer.plan.tasks import Task
 from balancer.rules.exclusion import MANDATORY_GOALS
 
@@ -92,51 +99,47 @@ def wish(facts: Facts, tasks: Sequence[Task]) -> str:
             verb = "is" if len(hosts) == 1 else "are"
             return f"{names} cannot leave {where}, which {verb} to be empty"
         case RuleType.ANTI_AFFINITY:
-            names = listed(_group_names(facts, task))
-            return f"{names} cannot all be kept apart (rule '{task.note.cause}')"
+            group = _group(facts, task)
+            return cannot_be_spread(
+                group.rule, listed([problem.vms[vm].name for vm in group.members])
+            )
         case RuleType.AFFINITY:
             return f"{names} cannot be brought together (rule '{task.note.cause}')"
         case _:
             return f"{names} cannot be where rule '{task.note.cause}' wants {_them(rows)}"
 
 
-def _group(facts: Facts, task: Task) -> tuple[int, ...]:
-    for number in facts.problem.apart_of.get(task.movers[0], ()):
-        group = facts.problem.apart[number]
-        if group.rule.name == task.note.cause:
-            return group.members
-    return task.movers
-
-
-def _group_names(facts: Facts, task: Task) -> list[str]:
-    return [facts.problem.vms[vm].name for vm in _group(facts, task)]
+def _group(facts: Facts, task: Task) -> Group:
+    """Return the group that a task is to spread; one of its VMs is in it."""
+    numbers = sorted({n for vm in task.movers for n in facts.problem.apart_of.get(vm, ())})
+    groups = [facts.problem.apart[number] for number in numbers]
+    return next(group for group in groups if group.rule.name == task.note.cause)
 
 
 def _numbers(facts: Facts, task: Task, found: ConflictSet) -> list[str]:
-    """Return how many VMs of a kept-apart group there are for how many hosts, where these are too few."""
+    """Return how many VMs of a kept-apart group there are for how many places, where these are too few."""
     if task.rule is not RuleType.ANTI_AFFINITY or found.question is None:
         return []
-    group = _group(facts, task)
-    rows = np.isin(found.question.vms, group)
-    hosts = int(found.question.allowed(found.members)[rows].any(axis=0).sum())
-    return [f"{len(group)} VMs for {_count(hosts, 'host')}"] if hosts < len(group) else []
+    group, count = _group(facts, task), len(facts.problem.hosts)
+    rows = np.isin(found.question.vms, group.members)
+    hosts = np.flatnonzero(found.question.allowed(found.members)[rows].any(axis=0)).tolist()
+    text = too_few_places(group, hosts, count)
+    return [text] if text else []
 
 
 def _standing(facts: Facts, task: Task) -> str:
     """Return which members of a kept-apart group share hosts after the plan."""
     if task.rule is not RuleType.ANTI_AFFINITY:
         return ""
-    shared: dict[int, list[str]] = {}
-    for vm in _group(facts, task):
-        shared.setdefault(int(facts.draft[vm]), []).append(facts.problem.vms[vm].name)
+    problem, group = facts.problem, _group(facts, task)
     pairs = [
-        f"{_few(names)} share {facts.problem.hosts[host].name}"
-        for host, names in sorted(shared.items())
-        if len(names) > 1
+        f"{_few([problem.vms[vm].name for vm in vms])} share "
+        f"{'the domain of ' if group.domain is not None else ''}"
+        f"{listed([problem.hosts[host].name for host in hosts])}"
+        for hosts, vms in crowds(group, facts.draft, len(problem.hosts))
     ]
-    more = (
-        f" and so on for {_count(len(pairs) - SHARED, 'more host')}" if len(pairs) > SHARED else ""
-    )
+    left = _count(len(pairs) - SHARED, f"more {place_of(group.rule)}")
+    more = f" and so on for {left}" if len(pairs) > SHARED else ""
     return f"; {', '.join(pairs[:SHARED])}{more}" if pairs else ""
 
 
@@ -189,7 +192,7 @@ def _rule_words(
         case RuleType.AFFINITY:
             return f"rule '{rule.name}' keeps {names} together"
         case RuleType.ANTI_AFFINITY:
-            return f"rule '{rule.name}' keeps {names} apart"
+            return keeps_apart(rule, names)
         case RuleType.VM_HOST_AFFINE:
             return f"{_only(problem, rule)} may take {names} (rule '{rule.name}')"
         case RuleType.VM_HOST_ANTI_AFFINE:

@@ -2,7 +2,8 @@
 
 Arrays over U units (VMs, or families that stand as one) and H hosts, compiled once per search; only the
 placement changes. Harsher than the judges: a ceiling holds for every host that is entered, and no
-member of a kept-apart group joins another. Never touches the desk.
+member of a kept-apart group joins as many others as may share a host. Only where each host counts by
+itself and holds one such is that one pushed aside. Never touches the desk.
 """
 
 from collections.abc import Mapping
@@ -15,7 +16,7 @@ from balancer.model.plan import MoveReason
 from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.desk import Desk
 from balancer.plan.price import instant_price, price
-from balancer.plan.problem import FOOTPRINT, LIMITED, RESERVED
+from balancer.plan.problem import FOOTPRINT, LIMITED, RESERVED, Group
 from balancer.plan.units import flattened
 
 HELD_PRICE = 10
@@ -43,6 +44,7 @@ class Pieces:
     price: Floats  # (U, H)
     groups: tuple[tuple[int, ...], ...]  # kept-apart groups of each unit's members
     mates: tuple[tuple[int, ...], ...]  # units that have members in each group
+    rules: tuple[Group, ...]  # the groups
 
 
 @dataclass(slots=True)
@@ -52,7 +54,7 @@ class Board:
     pieces: Pieces
     at: Ints  # (U,)
     spare: Floats  # (H, columns of LIMITED)
-    crowd: Ints  # (groups, H)
+    crowd: Ints  # (groups, H) as in the ledger
 
     def copy(self) -> "Board":
         """Return a board of its own."""
@@ -63,9 +65,10 @@ class Board:
         source, size = int(self.at[unit]), self.pieces.size[unit]
         self.spare[source] += size
         self.spare[host] -= size
-        for group in self.pieces.groups[unit]:
-            self.crowd[group, source] -= 1
-            self.crowd[group, host] += 1
+        for number in self.pieces.groups[unit]:
+            group = self.pieces.rules[number]
+            self.crowd[number, group.beside(source)] -= 1
+            self.crowd[number, group.beside(host)] += 1
         self.at[unit] = host
 
     def has_room(self, unit: int) -> bool:
@@ -81,28 +84,45 @@ class Board:
         lacks[:, _RESERVED] &= pieces.size[unit, _RESERVED] > 0
         result: Bools = pieces.reach[unit] & ~lacks.any(axis=1)
         result[self.at[unit]] = False
-        for group in pieces.groups[unit]:
-            result &= self.crowd[group] == 0
+        for number in pieces.groups[unit]:
+            result &= self._takes_more(unit, number)
         return result
 
+    def _takes_more(self, unit: int, number: int) -> Bools:
+        """Return the hosts on which a unit would not be too many of a group, (H,)."""
+        group = self.pieces.rules[number]
+        coming = self.pieces.groups[unit].count(number)
+        open_to: Bools = self.crowd[number] + coming <= group.rule.most
+        if group.domain is not None:
+            open_to[group.beside(int(self.at[unit]))] = True
+        return open_to
+
     def mates(self, unit: int) -> tuple[Ints, Bools]:
-        """Return the units kept apart from one, and the hosts that others such stand on for good, (H,)."""
+        """Return the units kept apart from one, and the hosts on which others such are in the way for good, (H,).
+
+        Where several may share a host, or hosts count as one, that is wherever there are as many as may be.
+        """
         pieces, found = self.pieces, set[int]()
-        for group in pieces.groups[unit]:
-            found.update(pieces.mates[group])
-        mates = np.array(sorted(found - {unit}), dtype=np.int64)
         fixed = np.zeros(len(self.spare), dtype=bool)
-        for group in pieces.groups[unit]:
-            inside = self.at[list(pieces.mates[group])]
-            fixed |= self.crowd[group] > np.bincount(inside, minlength=len(fixed))
-        return mates, fixed
+        for number in pieces.groups[unit]:
+            group = pieces.rules[number]
+            if group.rule.most > 1 or group.domain is not None:
+                fixed |= ~self._takes_more(unit, number)
+                continue
+            found.update(pieces.mates[number])
+            inside = self.at[list(pieces.mates[number])]
+            fixed |= self.crowd[number] > np.bincount(inside, minlength=len(fixed))
+        return np.array(sorted(found - {unit}), dtype=np.int64), fixed
 
     def is_within(self, unit: int) -> bool:
-        """Whether the host of a unit keeps its ceilings and the unit has no group mate there."""
+        """Whether the host of a unit keeps its ceilings and the unit has not too many group mates there."""
         host, pieces = int(self.at[unit]), self.pieces
         lacks = self.spare[host] < 0
         lacks[_RESERVED] &= pieces.size[unit, _RESERVED] > 0
-        return not lacks.any() and all(self.crowd[g, host] <= 1 for g in pieces.groups[unit])
+        return not lacks.any() and all(
+            self.crowd[number, host] <= pieces.rules[number].rule.most
+            for number in pieces.groups[unit]
+        )
 
     def extra(self, unit: int) -> Floats:
         """Return what moving a unit on to each host costs, (H,); negative where it goes home."""
@@ -132,6 +152,7 @@ def set_up(desk: Desk) -> Board:
         price=np.add.reduceat(_prices(desk, flat), starts, axis=0),
         groups=tuple(apart),
         mates=tuple(map(tuple, mates)),
+        rules=problem.apart,
     )
     spare = problem.limits[:, LIMITED] - desk.ledger.held[:, LIMITED]
     return Board(pieces, desk.ledger.at[flat[starts]], spare, desk.ledger.crowd.copy())

@@ -60,7 +60,9 @@ class _Board:
     base: Ints  # (U,)
     reach: Bools  # (U, H)
     price: Floats  # (U, H)
-    mates: tuple[tuple[int, ...], ...]  # the units before each that it must be kept apart from
+    mates: tuple[
+        tuple["_Mates", ...], ...
+    ]  # by unit, for each of the rules that keep it apart from others
     rest: Floats  # (H, columns)
     gained: Bools  # (H,) where others than the units arrived in this round
     limits: Floats  # (H, columns)
@@ -70,6 +72,25 @@ class _Board:
         """Return the price of where the units stand."""
         host = at[[unit[0] for unit in self.units]]
         return float(self.price[np.arange(len(self.units)), host].sum())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Mates:
+    """The units before one that a rule keeps apart from it, each once for each of its members."""
+
+    units: tuple[int, ...]
+    domain: Ints  # (H,) the number of each host's domain
+    room: Ints  # (H,) how many of them may be there beside it
+
+    def are_too_many(self, where: Ints, host: int, moved: Bools) -> Bools:
+        """Return where too many are in the domain of a host, (S,), and one of them or the unit has moved.
+
+        `where` is (S, units placed), `moved` is (S, units placed) and says who moved.
+        """
+        units = list(self.units)
+        here = self.domain[where[:, units]] == self.domain[host]
+        result: Bools = (here.sum(axis=1) > self.room[host]) & (here & moved[:, units]).any(axis=1)
+        return result
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -158,7 +179,7 @@ def _board(desk: Desk) -> _Board | None:
         base=desk.base[[unit[0] for unit in units]],
         reach=np.array([_reach(desk, unit, part) for unit in units], dtype=bool),
         price=np.array([desk.price(unit) for unit in units]),
-        mates=_mates(desk, units),
+        mates=_mates(desk, units, part),
         rest=rest,
         gained=gained,
         limits=np.where(gained[:, None], np.maximum(limits, ledger.load), limits),
@@ -208,23 +229,47 @@ def _reach(desk: Desk, unit: tuple[int, ...], part: set[int]) -> Bools:
     """Return the serving hosts on which a unit may be as far as all that takes no part allows; its base always."""
     problem = desk.problem
     reach: Bools = np.all(desk.allowed(unit, is_mandatory=False), axis=0) & desk.ledger.serving
-    for vm in unit:
-        for group in desk.problem.apart_of.get(vm, ()):
-            fixed = [mate for mate in problem.apart[group].members if mate not in part]
-            reach[desk.ledger.at[fixed]] = False
-            reach[
-                problem.end[[mate for mate in fixed if problem.at[mate] != problem.end[mate]]]
-            ] = False
+    for number in _groups(desk, unit):
+        group = problem.apart[number]
+        own = sum(vm in group.members for vm in unit)
+        open_to = _room(desk, number, part) >= own
+        if group.domain is not None:
+            open_to[group.beside(int(desk.base[unit[0]]))] = True
+        reach &= open_to
     reach[desk.base[unit[0]]] = True
     return reach
 
 
-def _mates(desk: Desk, units: tuple[tuple[int, ...], ...]) -> tuple[tuple[int, ...], ...]:
-    groups = [{g for vm in unit for g in desk.problem.apart_of.get(vm, ())} for unit in units]
-    return tuple(
-        tuple(other for other in range(row) if groups[other] & groups[row])
-        for row in range(len(units))
-    )
+def _groups(desk: Desk, unit: tuple[int, ...]) -> list[int]:
+    return sorted({number for vm in unit for number in desk.problem.apart_of.get(vm, ())})
+
+
+def _room(desk: Desk, number: int, part: set[int]) -> Ints:
+    """Return how many members of a group each host or its domain may take beside those that take no part, (H,)."""
+    group, ledger = desk.problem.apart[number], desk.ledger
+    inside = [vm for vm in group.members if vm in part]
+    fixed = ledger.crowd[number] - group.spread(ledger.at[inside], len(ledger.load))
+    result: Ints = group.rule.most - fixed
+    return result
+
+
+def _mates(
+    desk: Desk, units: tuple[tuple[int, ...], ...], part: set[int]
+) -> tuple[tuple[_Mates, ...], ...]:
+    found: list[tuple[_Mates, ...]] = []
+    before: dict[int, list[int]] = {}
+    for row, unit in enumerate(units):
+        mates = []
+        for number in _groups(desk, unit):
+            group = desk.problem.apart[number]
+            own = sum(vm in group.members for vm in unit)
+            if number in before:
+                domain = group.numbers(len(desk.problem.hosts))
+                room = _room(desk, number, part) - own
+                mates.append(_Mates(units=tuple(before[number]), domain=domain, room=room))
+            before.setdefault(number, []).extend([row] * own)
+        found.append(tuple(mates))
+    return tuple(found)
 
 
 def _search(board: _Board, aim: _Aim) -> Ints | None:
@@ -271,9 +316,9 @@ def _put(board: _Board, aim: _Aim, states: _States, unit: int, host: int) -> _St
     keep &= (board.cost.stress_of(host, row) <= aim.stress[host]).all(axis=1)
     keep &= (above <= aim.level) & (above + paid <= aim.most)
     keep &= paid + above * aim.is_even <= aim.most_merit
-    for mate in board.mates[unit]:
-        mate_moves = states.where[:, mate] != board.base[mate]
-        keep &= (states.where[:, mate] != host) | ~(mate_moves | moves)
+    for mates in board.mates[unit]:
+        moved = moves | (states.where != board.base[:unit])
+        keep &= ~mates.are_too_many(states.where, host, moved)
     child = states.of(keep)
     child.load[:, host] = row[keep]
     child.gained[:, host] |= moves

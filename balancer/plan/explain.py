@@ -3,6 +3,7 @@
 from balancer.model.goal import Goal
 from balancer.model.host import HostState
 from balancer.model.plan import MoveReason
+from balancer.model.rule import RuleType
 from balancer.model.units import percent
 from balancer.plan import counts
 from balancer.plan.desk import Note
@@ -44,10 +45,13 @@ def _rule(ledger: Ledger, cost: LoadCost, vm: int, target: int, note: Note) -> s
     problem, source = ledger.problem, _name(ledger, vm)
     for group in (*problem.apart, *problem.should):
         if group.rule.name == note.cause and vm in group.members:
-            mates = [m for m in group.members if m != vm and ledger.at[m] == ledger.at[vm]]
-            if mates and "anti" in group.rule.type:
+            domain = group.numbers(len(problem.hosts))
+            here = domain[ledger.at[vm]]
+            mates = [m for m in group.members if m != vm and domain[ledger.at[m]] == here]
+            if mates and group.rule.type is RuleType.ANTI_AFFINITY:
                 names = ", ".join(problem.vms[mate].name for mate in mates[:3])
-                return f"shares {source} with {names} against rule '{note.cause}'"
+                where = source if group.domain is None else f"the domain of {source}"
+                return f"shares {where} with {names} against rule '{note.cause}'"
     for group in (*problem.together, *problem.should):
         if group.rule.name == note.cause and group.rule.type == "affinity":
             return f"rule '{note.cause}' keeps its VMs together; {problem.hosts[target].name} takes all"

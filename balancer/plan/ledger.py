@@ -10,16 +10,16 @@ from typing import Self
 import numpy as np
 
 from balancer.plan.codes import Bools, Floats, Ints
-from balancer.plan.problem import Problem
+from balancer.plan.problem import Group, Problem
 
 
 class Ledger:
     """The running state.
 
     `load` (H, columns) counts each VM where it stands; `held` adds what running migrations hold on their
-    targets, and is what limits are compared with. `crowd` (apart groups, H) counts members, those on
-    their way on both hosts. `serving` (H,) are the hosts over which load is measured now: those of the
-    problem, or fewer of them.
+    targets, and is what limits are compared with. `crowd` (apart groups, H) counts members on each host,
+    or in its domain where the rule has domains; those on their way at both ends. `serving` (H,) are the
+    hosts over which load is measured now: those of the problem, or fewer of them.
     """
 
     def __init__(
@@ -35,6 +35,8 @@ class Ledger:
         flies = problem.at[vm] != problem.end[vm]
         goes = flies & (problem.end[vm] != self.at[vm])
         np.add.at(self.crowd, (group[goes], problem.end[vm][goes]), 1)
+        for number, domain in problem.apart_wide:
+            self.crowd[number] = _by_domain(problem, problem.apart[number], domain, self.at)
 
     @property
     def held(self) -> Floats:
@@ -59,9 +61,10 @@ class Ledger:
                 continue
             self.load[source] -= self.problem.size[vm]
             self.load[target] += self.problem.size[vm]
-            for group in self.apart_of(vm):
-                self.crowd[group, source] -= 1
-                self.crowd[group, target] += 1
+            for number in self.apart_of(vm):
+                group = self.problem.apart[number]
+                self.crowd[number, group.beside(source)] -= 1
+                self.crowd[number, group.beside(target)] += 1
             self.at[vm] = target
 
     def copy(self) -> Self:
@@ -77,6 +80,14 @@ class Ledger:
         fresh = self.copy()
         assert np.allclose(self.load, fresh.load), "load has drifted from the placement"
         assert (self.crowd == fresh.crowd).all(), "crowd has drifted from the placement"
+
+
+def _by_domain(problem: Problem, group: Group, domain: Ints, at: Ints) -> Ints:
+    """Return how many members are in the domain of each host, those on their way at both ends, (H,)."""
+    members = list(group.members)
+    here, end = at[members], problem.end[members]
+    goes = (problem.at[members] != end) & (domain[end] != domain[here])
+    return group.spread(np.concatenate((here, end[goes])), len(problem.hosts))
 
 
 def _summed(at: Ints, size: Floats, hosts: int) -> Floats:

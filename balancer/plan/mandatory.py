@@ -9,6 +9,7 @@ import numpy as np
 from balancer.model.goal import Goal
 from balancer.model.plan import MoveReason
 from balancer.model.rule import RuleType
+from balancer.plan.codes import Bools
 from balancer.plan.desk import Desk, Note
 from balancer.plan.loadcost import LoadCost, load_cost
 from balancer.plan.problem import FOOTPRINT, Group
@@ -52,8 +53,8 @@ def _footprint(desk: Desk, movers: tuple[int, ...]) -> float:
     return float(desk.problem.size[list(movers), FOOTPRINT].sum())
 
 
-def _place(desk: Desk, cost: LoadCost, task: Task) -> bool:
-    target = best_target(desk, cost, task.movers, is_mandatory=True)
+def _place(desk: Desk, cost: LoadCost, task: Task, barred: int | Bools | None = None) -> bool:
+    target = best_target(desk, cost, task.movers, is_mandatory=True, barred=barred)
     if target is None:
         return False
     desk.move(task.movers, target, task.note)
@@ -137,16 +138,25 @@ def _spread(desk: Desk, cost: LoadCost, number: int, group: Group) -> list[Task]
     tasks: list[Task] = []
     for _ in range(len(group.members) ** 2):
         tasks = _crowded(desk, group, note)
-        if not any(_place(desk, cost, task) for task in tasks):
+        if not any(_part(desk, cost, group, task) for task in tasks):
             break
     return tasks
 
 
+def _part(desk: Desk, cost: LoadCost, group: Group, task: Task) -> bool:
+    """Move out of the domain; where each host counts by itself the laws close the own one anyway."""
+    barred = None
+    if group.domain is not None:
+        barred = group.beside(int(desk.ledger.at[task.movers[0]]))
+    return _place(desk, cost, task, barred)
+
+
 def _crowded(desk: Desk, group: Group, note: Note) -> list[Task]:
-    """Return a task for each member that shares its host with another: fullest host first, cheapest first."""
+    """Return a task for each member on a host that has too many: fullest host first, cheapest first."""
     ends = np.where(desk.problem.at == desk.problem.end, desk.ledger.at, desk.problem.end)
-    count = np.bincount(ends[list(group.members)], minlength=len(desk.problem.hosts))
-    members = [vm for vm in group.members if count[ends[vm]] > 1 and ends[vm] == desk.ledger.at[vm]]
+    count = group.spread(ends[list(group.members)], len(desk.problem.hosts))
+    stays = ends == desk.ledger.at
+    members = [vm for vm in group.members if count[ends[vm]] > group.rule.most and stays[vm]]
     movers = {vm: desk.together(vm) for vm in members}
     members = [vm for vm in members if not desk.leaves_alone(movers[vm])]
     members.sort(key=lambda vm: (-count[ends[vm]], _footprint(desk, movers[vm]), vm))

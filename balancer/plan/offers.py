@@ -4,6 +4,7 @@ Plain arrays over the units that take part in a search. Owns the arithmetic of s
 which moves are taken back, and what is kept, is the business of `plan.refine`.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -18,7 +19,10 @@ SAME_PRICE = 1e-12
 
 @dataclass(slots=True, kw_only=True)
 class State:
-    """Where the units are, what every host holds, what each unit's move has cost, and members of groups by host."""
+    """Where the units are, what every host holds, what each unit's move has cost, and members of groups by host.
+
+    `crowd` counts as `plan.ledger` does: by domain where a rule has domains.
+    """
 
     host: Ints  # (U,)
     load: Floats  # (H, columns)
@@ -50,6 +54,8 @@ class Shop:
     held: Floats  # (bounded, U) the size in these
     limits: Floats  # (H, bounded)
     apart: Ints  # (U,) the kept-apart group, -1 for none
+    most: Ints  # (groups + 1,) how many members may share a host; the last is for units in no group
+    domains: Mapping[int, Ints]  # of the groups that have some: the number of each host's, (H,)
 
     def put(self, state: State, unit: int, target: int) -> None:
         """Move a unit."""
@@ -59,8 +65,13 @@ class Shop:
         state.host[unit] = target
         state.paid[unit] = self.price[target, unit]
         if group >= 0:
-            state.crowd[group, source] -= 1
-            state.crowd[group, target] += 1
+            state.crowd[group, self.beside(group, source)] -= 1
+            state.crowd[group, self.beside(group, target)] += 1
+
+    def beside(self, group: int, host: int) -> int | Bools:
+        """Return the hosts that count as one with a host, as an index into arrays over hosts."""
+        domain = self.domains.get(group)
+        return host if domain is None else domain == domain[host]
 
 
 class Offer(NamedTuple):
@@ -99,7 +110,15 @@ class Offers:
         source = int(self._place[column])
         self._shop.put(self._state, int(self._units[column]), int(self._hosts[place]))
         self._place[column], self._here[column] = place, self._spread[place, column]
-        self._look_at(np.array((source, place)))
+        self._look_at(self._changed(int(self._units[column]), source, place))
+
+    def _changed(self, unit: int, source: int, place: int) -> Ints:
+        """Return the places of the hosts to look at anew after a move: its ends, with their domains."""
+        domain = self._shop.domains.get(int(self._shop.apart[unit]))
+        if domain is None:
+            return np.array((source, place))
+        inside = domain[self._hosts]
+        return np.flatnonzero((inside == inside[source]) | (inside == inside[place]))
 
     def best(self, over: Ints, weight: Floats, excess: float) -> Offer | None:
         """Return the next move: the cheapest that is enough, else the best for its price; None where none pays.
@@ -140,12 +159,22 @@ class Offers:
         shut = self._shut[rows] | (self._place == rows[:, None])
         shut |= (self._held > room[:, :, None]).any(axis=1)
         if self._groups is not None:
-            shut |= state.crowd[self._groups, hosts[:, None]] > 0
+            crowded = state.crowd[self._groups, hosts[:, None]] >= shop.most[self._groups]
+            shut |= self._open_inside(crowded, hosts) if shop.domains else crowded
         if shop.cost.slots or shop.cost.varies:
             grown = load[:, None, :] + shop.size[self._units]
             shut |= (shop.cost.stress_of(hosts[:, None], grown) > shop.cost.limit).any(axis=-1)
         entry[shut] = np.inf
         self._entry[rows] = entry
+
+    def _open_inside(self, shut: Bools, hosts: Ints) -> Bools:
+        """Open the hosts in the domain of where each unit is: a move within it changes nothing."""
+        assert self._groups is not None
+        for group, domain in self._shop.domains.items():
+            own = np.flatnonzero(self._groups == group)
+            here = domain[self._hosts[self._place[own]]]
+            shut[:, own] &= domain[hosts][:, None] != here
+        return shut
 
     def _relieving(self, over: Ints) -> tuple[Floats, Bools]:
         """Return what leaving a contended host relieves, minus infinity for others, and whether that calms it."""

@@ -14,6 +14,7 @@ import numpy as np
 
 from balancer.model.plan import MoveReason
 from balancer.plan.codes import Bools, Ints
+from balancer.plan.crowding import has_filled_a_domain
 from balancer.plan.desk import Desk, Note
 from balancer.plan.field import movable
 from balancer.plan.loadcost import LEAST_GAIN, LoadCost, load_cost
@@ -294,7 +295,12 @@ def _figures(desk: Desk, cost: LoadCost) -> tuple[float, float, float]:
 
 
 def _is_overfilled(desk: Desk, before: Ints) -> bool:
-    """Whether a host that got a unit is above a ceiling by exact sums."""
+    """Whether a host that got a unit is above a ceiling by exact sums, or a domain got too many of a group.
+
+    Windows side by side share no host, but may share a domain.
+    """
     problem, held = desk.problem, desk.ledger.held
     entered = np.unique(desk.ledger.at[desk.ledger.at != before])
-    return bool((held[entered] > problem.load_limits[entered]).any())
+    if (held[entered] > problem.load_limits[entered]).any():
+        return True
+    return has_filled_a_domain(desk.ledger, before)

@@ -43,10 +43,29 @@ RESERVED = (CPU_RESERVED, MEMORY_RESERVED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """The running members of one rule, as indexes of VMs in ascending order."""
+    """The running members of one rule, as indexes of VMs in ascending order.
+
+    `domain` numbers the domains of a rule that has some, by host (H,); None where each host counts by itself.
+    """
 
     rule: Rule
     members: tuple[int, ...]
+    domain: Ints | None = None
+
+    def numbers(self, count: int) -> Ints:
+        """Return the number of the domain of each of `count` hosts, from 0 on without gaps, (H,)."""
+        return np.arange(count) if self.domain is None else self.domain
+
+    def beside(self, host: int) -> int | Bools:
+        """Return the hosts that count as one with a host, as an index into arrays over hosts."""
+        return host if self.domain is None else self.domain == self.domain[host]
+
+    def spread(self, hosts: Ints, count: int) -> Ints:
+        """Return how many VMs that stand on `hosts` are on each of `count` hosts or in its domain, (H,)."""
+        if self.domain is None:
+            return np.bincount(hosts, minlength=count)
+        whole: Ints = np.bincount(self.domain[hosts], minlength=count)[self.domain]
+        return whole
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,6 +104,8 @@ class Problem:
     apart: tuple[Group, ...]  # must-rules that keep VMs apart
     together: tuple[Group, ...]  # must-rules that keep VMs together
     should: tuple[Group, ...]  # should-rules of every type
+    apart_most: Ints  # (apart groups,) how many members may share a host, or a domain
+    apart_wide: tuple[tuple[int, Ints], ...]  # the groups that have domains, with these
     apart_pairs: Ints  # (2, pairs) groups that keep apart, and their members
     apart_of: Mapping[int, tuple[int, ...]]  # VM to its groups, likewise below
     together_of: Mapping[int, tuple[int, ...]]
@@ -106,8 +127,9 @@ def compile_problem(need: Need, policy: Policy) -> Problem:
     size = _sizes(need, vms, ground.slots)
     limits = _limits(hosts, policy, size.shape[1])
     serving = {host.id for host in snapshot.serving_hosts}
-    apart = _groups(_rules(need, RuleType.ANTI_AFFINITY), vm_at)
-    together = _groups(_rules(need, RuleType.AFFINITY), vm_at)
+    apart = _groups(_rules(need, RuleType.ANTI_AFFINITY), vm_at, host_at)
+    together = _groups(_rules(need, RuleType.AFFINITY), vm_at, host_at)
+    softer = [rule for rule in snapshot.active_rules() if not rule.mandatory]
     return Problem(
         need=need,
         policy=policy,
@@ -135,7 +157,9 @@ def compile_problem(need: Need, policy: Policy) -> Problem:
         excluded={goal: _excluded(need, vms, goal) for goal in Goal},
         apart=apart,
         together=together,
-        should=_groups([r for r in snapshot.active_rules() if not r.mandatory], vm_at, least=1),
+        should=_groups(softer, vm_at, host_at, least=1),
+        apart_most=np.array([group.rule.most for group in apart], dtype=np.int64),
+        apart_wide=tuple((n, one.domain) for n, one in enumerate(apart) if one.domain is not None),
         apart_pairs=_pairs(apart),
         apart_of=groups_of(apart),
         together_of=groups_of(together),
@@ -143,7 +167,9 @@ def compile_problem(need: Need, policy: Policy) -> Problem:
 
 
 def _excluded(need: Need, vms: Sequence[Vm], goal: Goal) -> Bools:
-    left = need.holds.excluded.get(goal, ())
+    left = need.holds.excluded.get(goal)
+    if not left:
+        return np.zeros(len(vms), dtype=bool)
     return np.array([vm.id in left for vm in vms], dtype=bool)
 
 
@@ -166,14 +192,29 @@ def _rules(need: Need, kind: RuleType) -> list[Rule]:
 
 
 def _groups(
-    rules: Sequence[Rule], vm_at: Mapping[VmId, int], *, least: int = 2
+    rules: Sequence[Rule],
+    vm_at: Mapping[VmId, int],
+    host_at: Mapping[HostId, int],
+    *,
+    least: int = 2,
 ) -> tuple[Group, ...]:
     found = []
     for rule in rules:
         members = tuple(sorted({vm_at[vm] for vm in rule.vms if vm in vm_at}))
         if len(members) >= least:
-            found.append(Group(rule=rule, members=members))
+            found.append(Group(rule=rule, members=members, domain=_domains(rule, host_at)))
     return tuple(found)
+
+
+def _domains(rule: Rule, host_at: Mapping[HostId, int]) -> Ints | None:
+    """Return the number of each host's domain, from 0 on without gaps, (H,); None where the rule has none."""
+    if not rule.domains or rule.type is not RuleType.ANTI_AFFINITY:
+        return None
+    domain = np.arange(len(host_at)) + len(rule.domains)
+    for number, hosts in enumerate(rule.domains):
+        domain[[host_at[host] for host in hosts if host in host_at]] = number
+    result: Ints = np.unique(domain, return_inverse=True)[1].reshape(-1).astype(np.int64)
+    return result
 
 
 def _ends(need: Need, at: Ints, host_at: Mapping[HostId, int], vm_at: Mapping[VmId, int]) -> Ints:

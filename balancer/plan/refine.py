@@ -99,7 +99,8 @@ class _Search:
         """Take some of the moves back, find the way anew, go on from the better state; True for the best so far."""
         before = self._now.copy()
         hosts = self._ruin(moved)
-        if not self._recreate(hosts, self._least * (1.0 + slack)):
+        is_there = self._recreate(hosts, self._least * (1.0 + slack))
+        if not is_there or self._is_more_crowded(before):
             self._now = before
             return False
         paid = float(self._now.paid.sum())
@@ -107,6 +108,13 @@ class _Search:
         if is_best:
             self._least, self._best = paid, self._now.copy()
         return is_best
+
+    def _is_more_crowded(self, before: State) -> bool:
+        """Whether moves taken back have brought too many of a kept-apart group together."""
+        crowd = self._now.crowd
+        if len(crowd) == 1:
+            return False
+        return bool(((crowd > self._shop.most[:, None]) & (crowd > before.crowd)).any())
 
     def _ruin(self, moved: Ints) -> Ints:
         """Take back moves that share a host with one drawn by lot; return the hosts to look at."""
@@ -212,6 +220,8 @@ def _shop(field: Field, rows: Ints) -> Shop:
         held=np.ascontiguousarray(size[:, bounded].T),
         limits=limits[:, bounded],
         apart=_groups(field, rows),
+        most=np.append(field.problem.apart_most, len(field.problem.vms) + 1),
+        domains=dict(field.problem.apart_wide),
     )
 
 

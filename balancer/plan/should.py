@@ -33,7 +33,7 @@ class ShouldRules:
     def is_broken(self, ledger: Ledger, number: int) -> bool:
         """Whether one rule is broken."""
         members = list(self.groups[number].members)
-        return bool(self._breach(number, self._counts(ledger, members)) > 0)
+        return bool(self._breach(number, self._counts(ledger, number, members)) > 0)
 
     def rules_of(self, members: Iterable[int]) -> tuple[int, ...]:
         """Return the rules that name any of the VMs, ascending."""
@@ -45,8 +45,8 @@ class ShouldRules:
         for number in self.rules_of(members):
             inside = self.groups[number].members
             moving = [vm for vm in members if vm in inside]
-            now = self._counts(ledger, list(inside))
-            rest = now - self._counts(ledger, moving)
+            now = self._counts(ledger, number, list(inside))
+            rest = now - self._counts(ledger, number, moving)
             broken = self._broken_by(number, rest, len(moving))
             change += self._weight[number] * (broken - float(self._breach(number, now) > 0))
         return change
@@ -55,7 +55,8 @@ class ShouldRules:
         """Return on which hosts `moving` members would break a rule, the others being at `rest`, (H,)."""
         kind = self.groups[number].rule.type
         if kind is RuleType.ANTI_AFFINITY:
-            result: Bools = (rest + moving > 1) | (rest > 1).any()
+            most = self.groups[number].rule.most
+            result: Bools = (rest + moving > most) | (rest > most).any()
         elif kind is RuleType.AFFINITY:
             used = int((rest > 0).sum())
             result = used + (rest == 0) > 1
@@ -64,14 +65,18 @@ class ShouldRules:
             result = ~right | (rest[~right] > 0).any()
         return result
 
-    def _counts(self, ledger: Ledger, members: list[int]) -> Ints:
-        return np.bincount(ledger.at[members], minlength=self._hosts)
+    def _counts(self, ledger: Ledger, number: int, members: list[int]) -> Ints:
+        """Return the members on each host, or in its domain where the rule has domains, (H,)."""
+        return self.groups[number].spread(ledger.at[members], self._hosts)
 
     def _breach(self, number: int, counts: Ints) -> Ints:
-        """Return how badly a rule is broken by members per host, (..., H) gives (...); 0 where it holds."""
+        """Return how badly a rule is broken by members per host, (..., H) gives (...); 0 where it holds.
+
+        Hosts of one domain each have its members, so that only whether this is 0 can be told by them.
+        """
         kind = self.groups[number].rule.type
         if kind is RuleType.ANTI_AFFINITY:
-            result: Ints = np.maximum(counts - 1, 0).sum(axis=-1)
+            result: Ints = np.maximum(counts - self.groups[number].rule.most, 0).sum(axis=-1)
         elif kind is RuleType.AFFINITY:
             result = np.maximum((counts > 0).sum(axis=-1) - 1, 0)
         else:

@@ -3,7 +3,7 @@
 import numpy as np
 
 from balancer.model.host import HostState
-from balancer.plan.codes import Floats
+from balancer.plan.codes import Bools, Floats
 from balancer.plan.desk import Desk
 from balancer.plan.loadcost import LoadCost
 from balancer.plan.problem import COUNT, Problem
@@ -16,14 +16,24 @@ OPENING_COST = 0.02
 """Where the policy empties hosts, one that runs no VM is a target where the others would come too high."""
 
 CROWDING_COST = 1e6
-"""Standing with another member of a kept-apart group is worse still."""
+"""Each member of a kept-apart group that is too many on a host is worse still."""
 
 
 def best_target(
-    desk: Desk, cost: LoadCost, movers: tuple[int, ...], *, is_mandatory: bool
+    desk: Desk,
+    cost: LoadCost,
+    movers: tuple[int, ...],
+    *,
+    is_mandatory: bool,
+    barred: int | Bools | None = None,
 ) -> int | None:
-    """Return the legal host with the least cost for all the VMs at once, ties by id; None where none is."""
+    """Return the legal host with the least cost for all the VMs at once, ties by id; None where none is.
+
+    `barred` are hosts that would not help, as an index into arrays over hosts.
+    """
     takes = desk.takes(movers, is_mandatory=is_mandatory)
+    if barred is not None:
+        takes[barred] = False
     if not takes.any():
         return None
     score = np.where(takes, placing_cost(desk, cost, movers), np.inf)
@@ -82,9 +92,13 @@ def _unused(desk: Desk) -> Floats:
 
 
 def _crowd(desk: Desk, movers: tuple[int, ...]) -> Floats:
-    """Return how many members of the movers' kept-apart groups stand on each host."""
+    """Return how many members too many of the movers' kept-apart groups would be on each host."""
+    ledger = desk.ledger
     crowd = np.zeros(len(desk.problem.hosts))
     for vm in movers:
-        for group in desk.problem.apart_of.get(vm, ()):
-            crowd += desk.ledger.crowd[group]
+        for number in ledger.apart_of(vm):
+            group = desk.problem.apart[number]
+            then = ledger.crowd[number] + 1 - group.rule.most
+            then[group.beside(int(ledger.at[vm]))] -= 1
+            crowd += np.maximum(then, 0)
     return crowd

@@ -27,18 +27,21 @@ def is_open(desk: Desk, task: Task) -> bool:
         case RuleType.AFFINITY:
             return len(set(hosts.tolist())) > 1
         case RuleType.ANTI_AFFINITY:
-            return any(shares_host(desk, vm, task.note.cause) for vm in task.movers)
+            return any(is_crowded(desk, vm, task.note.cause) for vm in task.movers)
         case _:
             return any(not stands_well(desk, vm, int(at[vm])) for vm in task.movers)
 
 
-def shares_host(desk: Desk, vm: int, rule: str) -> bool:
-    """Whether a VM stands, or will stand, with another member of the named group."""
+def is_crowded(desk: Desk, vm: int, rule: str) -> bool:
+    """Whether a VM stands, or will stand, with more members of the named group than it allows."""
     problem = desk.problem
     ends = np.where(problem.at == problem.end, desk.ledger.at, problem.end)
     for number in problem.apart_of.get(vm, ()):
         group = problem.apart[number]
-        if group.rule.name == rule and (ends[list(group.members)] == ends[vm]).sum() > 1:
+        if group.rule.name != rule:
+            continue
+        count = group.spread(ends[list(group.members)], len(problem.hosts))
+        if count[ends[vm]] > group.rule.most:
             return True
     return False
 

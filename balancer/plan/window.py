@@ -7,13 +7,13 @@ overfilled. What is not in the window stays where it is.
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
 from balancer.plan.codes import Bools, Floats
 from balancer.plan.desk import Desk
-from balancer.plan.problem import LIMITED, LIMITED_FOR_LOAD
+from balancer.plan.problem import LIMITED, LIMITED_FOR_LOAD, Group
 
 if TYPE_CHECKING:
     from balancer.solver.model import Model, Var
@@ -99,28 +99,54 @@ def _add_room(model: "Model", desk: Desk, window: Window, seats: Seats, place: i
 
 
 def _add_groups(model: "Model", desk: Desk, window: Window, seats: Seats, host: int) -> None:
-    """Let at most one member of each kept-apart group be on a host; a crowded host gets no other."""
-    place = window.hosts.index(host)
+    """Limit the members of each kept-apart group on a host, or in its domain if it is the first one of that."""
     inside: dict[int, list[int]] = {}
     for unit, members in enumerate(window.units):
         for vm in members:
             for group in desk.problem.apart_of.get(vm, ()):
                 inside.setdefault(group, []).append(unit)
-    for group, units in sorted(inside.items()):
-        here = [u for u in units if sits(desk, window.units[u], host)]
-        scattered = sum(
-            1
-            for u in units
-            if u not in here
-            for vm in window.units[u]
-            if desk.ledger.at[vm] == host and group in desk.problem.apart_of.get(vm, ())
-        )
-        fixed = int(desk.ledger.crowd[group, host]) - len(here) - scattered
-        newcomers = [u for u in units if u not in here]
-        if fixed + len(here) > 1 or fixed > 0:
+    for number, units in sorted(inside.items()):
+        places = _places(window, desk.problem.apart[number], host)
+        if window.hosts[places[0]] == host:
+            _add_group(model, desk, window, seats, _Crowd(number, tuple(units), places))
+
+
+class _Crowd(NamedTuple):
+    """A group, the units that have members of it (once for each), and the places that count as one."""
+
+    number: int
+    units: tuple[int, ...]
+    places: tuple[int, ...]
+
+
+def _places(window: Window, group: Group, host: int) -> tuple[int, ...]:
+    """Return the places of the window's hosts that count as one with a host, ascending."""
+    domain = group.domain
+    if domain is None:
+        return (window.hosts.index(host),)
+    return tuple(row for row, other in enumerate(window.hosts) if domain[other] == domain[host])
+
+
+def _add_group(model: "Model", desk: Desk, window: Window, seats: Seats, crowd: _Crowd) -> None:
+    """Let only so many members be there as the rule says; a crowded host or domain gets no other."""
+    group, at = desk.problem.apart[crowd.number], desk.ledger.at
+    first = window.hosts[crowd.places[0]]
+    inside = np.zeros(len(desk.problem.hosts), dtype=bool)
+    inside[group.beside(first)] = True
+    here = [unit for unit in crowd.units if inside[at[list(window.units[unit])]].all()]
+    movable = {vm for u in crowd.units for vm in window.units[u]} & set(group.members)
+    fixed = int(desk.ledger.crowd[crowd.number, first]) - int(inside[at[sorted(movable)]].sum())
+    room = group.rule.most - fixed
+    if len(here) > room or room < 1:
+        newcomers = [unit for unit in crowd.units if unit not in here]
+        for place in crowd.places:
             _keep_out(model, seats, newcomers, place)
-        else:
-            model.add_at_most_one(seats[u, place] for u in units if (u, place) in seats)
+        return
+    taken = [seats[u, p] for u in crowd.units for p in crowd.places if (u, p) in seats]
+    if room == 1:
+        model.add_at_most_one(taken)
+    elif len(taken) > room:
+        model.add(sum(taken) <= room)
 
 
 def _keep_out(model: "Model", seats: Seats, units: Sequence[int], place: int) -> None:

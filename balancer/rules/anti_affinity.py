@@ -2,24 +2,45 @@
 
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import Rule, RuleType
-from balancer.model.units import HostId
+from balancer.model.units import HostId, VmId
 from balancer.rules.placement import Candidate, Placement
 
 
 def judge(placement: Placement, move: Candidate) -> Refusal | None:
-    """Refuse a target that holds another member, unless fewer members share it than share the source.
+    """Refuse a target that holds as many others as the rule lets share it, unless the source holds more.
 
-    The exception lets a group that has more members than hosts be spread: no pair that was apart comes
-    together without more pairs coming apart.
+    Hosts of one domain count as one: a move within it changes nothing. The exception lets a group that
+    is too large be spread: no target gets more members than are allowed without the source having more.
     """
     for rule in placement.ground.musts(move.vm, RuleType.ANTI_AFFINITY):
-        there = _others(placement, rule, move, move.target)
-        if there and there >= _others(placement, rule, move, placement.host_of[move.vm]):
-            detail = f"rule '{rule.name}' keeps it apart from a VM on the target"
+        there = len(members_on(placement, rule, move.target) - {move.vm})
+        if there < rule.most:
+            continue
+        source = placement.host_of[move.vm]
+        if stays_inside(rule, source, move.target):
+            continue
+        if there >= len(members_on(placement, rule, source) - {move.vm}):
+            detail = _detail(rule, move.target, there)
             return Refusal.of(Reason.ANTI_AFFINITY, detail, vm=move.vm, host=move.target)
     return None
 
 
-def _others(placement: Placement, rule: Rule, move: Candidate, host: HostId) -> int:
-    present = placement.present[host]
-    return sum(1 for vm in rule.vms if vm != move.vm and vm in present)
+def stays_inside(rule: Rule, source: HostId, target: HostId) -> bool:
+    """Whether a move between two hosts is one within a domain, and so no business of the rule."""
+    return bool(rule.domains) and source != target and source in rule.domain_of(target)
+
+
+def members_on(placement: Placement, rule: Rule, host: HostId) -> set[VmId]:
+    """Return the VMs of a rule that are on a host or in its domain, those on their way at both ends."""
+    inside = placement.present[host]
+    if rule.domains:
+        inside = set().union(*(placement.present.get(h, ()) for h in rule.domain_of(host)))
+    return inside.intersection(rule.vms)
+
+
+def _detail(rule: Rule, target: HostId, there: int) -> str:
+    if rule.most == 1:
+        place = "in the domain of" if len(rule.domain_of(target)) > 1 else "on"
+        return f"rule '{rule.name}' keeps it apart from a VM {place} the target"
+    place = "one domain" if len(rule.domain_of(target)) > 1 else "one host"
+    return f"rule '{rule.name}' lets {rule.most} of its VMs share {place}, {there} others are there"

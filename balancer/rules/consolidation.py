@@ -1,7 +1,7 @@
 """Law of the end of a plan: a host that is left so that it runs no VM does run none after it.
 
 Judges the moves of a plan together: half an emptied host is moves for nothing. Used by the independent
-check and by the cycle; the planner keeps to it by emptying hosts wholly or not at all.
+check; planner and sequencing keep to it by emptying hosts wholly or not at all.
 """
 
 from collections.abc import Sequence
@@ -14,11 +14,16 @@ from balancer.rules.placement import Ground, Placement
 
 
 def half_emptied(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[HostId, ...]:
-    """Return the hosts that moves are to empty and that run VMs after all moves, by id."""
-    left = {move.source for move in moves if move.reason is MoveReason.CONSOLIDATE}
-    if not left:
+    """Return the hosts that moves are to empty and that run VMs after all moves, by id.
+
+    A VM that is on its way since before counts on both of its hosts.
+    """
+    moved = {move.vm for move in moves if move.reason is MoveReason.CONSOLIDATE}
+    if not moved:
         return ()
+    left = {need.snapshot.vm_by_id[vm].host for vm in moved}
     after = _after(need, policy, moves)
+    after.begin_flights()
     return tuple(sorted(host for host in left if after.present[host]))
 
 

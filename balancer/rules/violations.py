@@ -1,5 +1,7 @@
 """Which rules a placement breaks: the same laws read over a whole placement instead of one move."""
 
+from collections.abc import Iterator
+
 from balancer.model.plan import Violation
 from balancer.model.rule import Rule, RuleType
 from balancer.model.units import HostId, VmId
@@ -28,7 +30,7 @@ def offenders(placement: Placement, rule: Rule) -> tuple[VmId, ...]:
     if rule.type is RuleType.AFFINITY:
         return _scattered(placement, members)
     if rule.type is RuleType.ANTI_AFFINITY:
-        return _crowded(placement, members)
+        return _crowded(placement, rule, members)
     wrong = [vm for vm in members if not rule.allows_host(_end(placement, vm))]
     return tuple(sorted(wrong))
 
@@ -37,14 +39,14 @@ def breaches(placement: Placement, rule: Rule) -> int:
     """Return how badly a rule is broken, 0 where it holds: pairs that stand together, else offenders.
 
     Pairs, because a move that the law of kept-apart VMs allows always leaves fewer of them, while the
-    VMs that share a host with another may become more when a crowd is spread evenly.
+    VMs that share a host with another may become more when a crowd is spread evenly. Where `most` may
+    share a host: 1 for the first that is too many there, 2 for the second and so on, which is the same.
     """
-    wrong = offenders(placement, rule)
-    if rule.type is not RuleType.ANTI_AFFINITY or not wrong:
-        return len(wrong)
-    group = set(wrong)
-    counts = [len(group & placement.present[host]) for host in _hosts(placement, list(wrong))]
-    return sum(count * (count - 1) // 2 for count in counts)
+    if rule.type is not RuleType.ANTI_AFFINITY:
+        return len(offenders(placement, rule))
+    members = [vm for vm in rule.vms if vm in placement.host_of]
+    over = [len(crowd) - rule.most for crowd in _crowds(placement, rule, members)]
+    return sum(count * (count + 1) // 2 for count in over if count > 0)
 
 
 def _scattered(placement: Placement, members: list[VmId]) -> tuple[VmId, ...]:
@@ -52,14 +54,23 @@ def _scattered(placement: Placement, members: list[VmId]) -> tuple[VmId, ...]:
     return tuple(sorted(members)) if len(hosts) > 1 else ()
 
 
-def _crowded(placement: Placement, members: list[VmId]) -> tuple[VmId, ...]:
-    group = set(members)
+def _crowded(placement: Placement, rule: Rule, members: list[VmId]) -> tuple[VmId, ...]:
     crowded: set[VmId] = set()
-    for host in sorted(_hosts(placement, members)):
-        together = group & placement.present[host]
-        if len(together) > 1:
+    for together in _crowds(placement, rule, members):
+        if len(together) > rule.most:
             crowded |= together
     return tuple(sorted(crowded))
+
+
+def _crowds(placement: Placement, rule: Rule, members: list[VmId]) -> Iterator[set[VmId]]:
+    """Yield the members on each host or in each domain that has any."""
+    group, hosts = set(members), _hosts(placement, members)
+    if not rule.domains:
+        for host in hosts:
+            yield group & placement.present[host]
+        return
+    for domain in {rule.domain_of(host) for host in hosts}:
+        yield group & set[VmId]().union(*(placement.present.get(one, ()) for one in domain))
 
 
 def _hosts(placement: Placement, members: list[VmId]) -> set[HostId]:

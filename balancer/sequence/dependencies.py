@@ -1,7 +1,7 @@
 """Which moves truly must have ended before which: the `after` of a plan.
 
-Read off the finished waves. A move waits for the departures whose room it uses, for mates that it must
-be kept apart from, for its own parking hop, and for all that the rest of its affinity group waits for.
+Read off the finished waves. A move waits for the departures whose room it uses, for those of mates that
+it must be kept apart from, for its own parking hop, and for all that the rest of its affinity group waits for.
 Whatever else runs, a move whose `after` has ended then finds every law fulfilled, so an executor need
 not wait for whole waves. Every edge points to an earlier wave: no cycles.
 """
@@ -11,12 +11,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import groupby
 
-from balancer.model.rule import RuleType
+from balancer.model.rule import Rule, RuleType
 from balancer.model.units import HostId, VmId
+from balancer.rules.anti_affinity import members_on, stays_inside
 from balancer.sequence.origin import Origin
-from balancer.sequence.tokens import HostLedgers
+from balancer.sequence.tokens import HostLedgers, Ledger
 from balancer.sequence.units import Step, Unit
-from balancer.sequence.yard import shares_target
+from balancer.sequence.yard import is_one_too_many
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,8 +60,9 @@ class _Reader:
         touched = {host for e in entries for host in (e.step.source, e.step.target)}
         self._ledgers = {host: HostLedgers(self._placement, host) for host in sorted(touched)}
         self._ancestors: list[int] = []
+        self._start = origin.start
         self._last_of_vm: dict[VmId, int] = {}
-        self._left: defaultdict[tuple[str, HostId], list[int]] = defaultdict(list)
+        self._places: dict[tuple[int, frozenset[HostId]], Ledger] = {}
         self._moved: defaultdict[str, list[int]] = defaultdict(list)
         self._spread_one_by_one: set[str] = set()
 
@@ -87,19 +89,29 @@ class _Reader:
             self._ancestors.append(self._closure(needed))
 
     def _for_vm_and_rules(self, step: Step) -> set[int]:
-        """Return the VM's own hop, and the departures of mates from the target."""
+        """Return the VM's own hop, and the departures of mates whose places it takes at the target."""
         needed = {self._last_of_vm[step.vm]} if step.vm in self._last_of_vm else set()
         for rule in self._ground.musts(step.vm, RuleType.ANTI_AFFINITY):
-            needed |= set(self._left[rule.name, step.target])
+            if not stays_inside(rule, step.source, step.target):
+                places = self._places_of(rule, step.target)
+                needed |= places.arrive(1.0, self._closure(needed))
             if rule.name in self._spread_one_by_one:
                 needed |= set(self._moved[rule.name])
         return needed
 
+    def _places_of(self, rule: Rule, host: HostId) -> Ledger:
+        """Return the places that a rule's VMs have on a host or in its domain."""
+        key = id(rule), rule.domain_of(host)
+        if key not in self._places:
+            free = rule.most - len(members_on(self._start, rule, host))
+            self._places[key] = Ledger.opened_with(float(free))
+        return self._places[key]
+
     def _note_spreading(self, entries: Iterable[Entry]) -> None:
-        """Note rules whose VMs may share a host for a while: their moves keep the order of the waves."""
+        """Note rules of which too many may share a host for a while: their moves keep the order of the waves."""
         for entry in entries:
             for rule in self._ground.musts(entry.step.vm, RuleType.ANTI_AFFINITY):
-                if shares_target(self._placement, rule, entry.step):
+                if is_one_too_many(self._placement, rule, entry.step):
                     self._spread_one_by_one.add(rule.name)
 
     def _depart(self, entry: Entry) -> None:
@@ -108,7 +120,8 @@ class _Reader:
         self._ledgers[step.source].depart(entry.number, step.vm)
         self._last_of_vm[step.vm] = entry.number
         for rule in self._ground.musts(step.vm, RuleType.ANTI_AFFINITY):
-            self._left[rule.name, step.source].append(entry.number)
+            if not stays_inside(rule, step.source, step.target):
+                self._places_of(rule, step.source).depart(entry.number, 1.0)
             self._moved[rule.name].append(entry.number)
 
     def _closure(self, needed: Iterable[int]) -> int:

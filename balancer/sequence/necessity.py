@@ -2,15 +2,17 @@
 
 `after` tells who waits for whom in the waves as they are; another order might wait for others. Here stands
 only what holds in every order: a parked VM goes there before it goes on, VMs that are kept apart meet
-nowhere, and an arrival that lacks room waits until enough has left. The ground of bounds and proof.
+nowhere, and an arrival that lacks room waits until enough has left. Where several of a group may share a
+host or a domain, their places are room like any other. The ground of bounds and proof.
 """
 
 from collections import defaultdict
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 
-from balancer.model.rule import RuleType
+from balancer.model.rule import Rule, RuleType
 from balancer.model.units import HostId
+from balancer.rules.anti_affinity import members_on, stays_inside
 from balancer.rules.capacity import SLACK
 from balancer.rules.placement import Placement
 from balancer.rules.violations import offenders
@@ -26,7 +28,7 @@ MOST_ROUNDS = 50
 
 @dataclass(slots=True, kw_only=True)
 class Store:
-    """One resource of one host that arrivals take at their start and departures give back at their end.
+    """One resource of one host or domain that arrivals take at their start and departures give back at their end.
 
     `free` is what no VM holds at the start; below zero where the host is above its limit.
     """
@@ -53,7 +55,8 @@ def necessity(origin: Origin, entries: Sequence[Entry]) -> Necessity:
     """Return what every legal order of the entries has in common."""
     start = origin.start
     pairs = sorted({*_hops(entries), *_kept_apart(start, entries)})
-    return Necessity(pairs=tuple(pairs), stores=tuple(_stores(start, entries)))
+    stores = (*_stores(start, entries), *_counted(start, entries))
+    return Necessity(pairs=tuple(pairs), stores=stores)
 
 
 def earliest_starts(shop: Shop, needs: Necessity, lengths: Sequence[int]) -> list[int]:
@@ -134,7 +137,7 @@ def _hops(entries: Sequence[Entry]) -> Iterator[tuple[int, int]]:
 
 
 def _kept_apart(start: Placement, entries: Sequence[Entry]) -> Iterator[tuple[int, int]]:
-    """Yield (departure, arrival) of VMs that a rule keeps apart, where the rule holds at the start."""
+    """Yield (departure, arrival) of VMs that may never share a host, where their rule holds at the start."""
     ground = start.ground
     held: dict[str, bool] = {}
     first_leave = {}
@@ -143,11 +146,38 @@ def _kept_apart(start: Placement, entries: Sequence[Entry]) -> Iterator[tuple[in
     for entry in entries:
         for rule in ground.musts(entry.step.vm, RuleType.ANTI_AFFINITY):
             if rule.name not in held:
-                held[rule.name] = not offenders(start, rule)
+                held[rule.name] = not _is_counted(rule) and not offenders(start, rule)
             for mate in rule.vms if held[rule.name] else ():
                 leave = first_leave.get(mate)
                 if mate != entry.step.vm and leave and leave.step.source == entry.step.target:
                     yield leave.number, entry.number
+
+
+def _is_counted(rule: Rule) -> bool:
+    """Whether more than pairs must be looked at: several may share a host, or hosts count as one."""
+    return rule.most > 1 or bool(rule.domains)
+
+
+def _counted(start: Placement, entries: Sequence[Entry]) -> list[Store]:
+    """Return the places that rules give their VMs on hosts and in domains, where the rule holds at the start."""
+    stores: dict[tuple[int, frozenset[HostId]], Store] = {}
+
+    def places(rule: Rule, host: HostId) -> Store:
+        key = id(rule), rule.domain_of(host)
+        if key not in stores:
+            stores[key] = Store(free=float(rule.most - len(members_on(start, rule, host))))
+        return stores[key]
+
+    holds: dict[int, bool] = {}
+    for entry in entries:
+        source, target = entry.step.source, entry.step.target
+        for rule in start.ground.musts(entry.step.vm, RuleType.ANTI_AFFINITY):
+            if not _is_counted(rule) or stays_inside(rule, source, target):
+                continue
+            if holds.setdefault(id(rule), not offenders(start, rule)):
+                places(rule, source).departures.append((entry.number, 1.0))
+                places(rule, target).arrivals.append((entry.number, 1.0))
+    return [store for store in stores.values() if _is_scarce(store)]
 
 
 def _stores(start: Placement, entries: Sequence[Entry]) -> Iterator[Store]:

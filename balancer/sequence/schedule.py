@@ -15,6 +15,7 @@ from balancer.model.units import VmId
 from balancer.policy.types import Policy
 from balancer.sequence.dependencies import dependencies, entries_of
 from balancer.sequence.dropping import refusals_of
+from balancer.sequence.emptying import half_emptied
 from balancer.sequence.origin import Origin
 from balancer.sequence.prospect import Prospect
 from balancer.sequence.timetable import make_timetable
@@ -97,6 +98,7 @@ def make_schedule(
             best = _better(origin, best, _settle(origin, units, manner))
     if best.loss[0]:
         best = _without_idle_helpers(origin, units, best)
+    best = _without_half_emptied(origin, units, best)
     timetable = make_timetable(origin, best.waves, certify=certify)
     return Schedule(
         moves=timetable.moves,
@@ -166,6 +168,17 @@ def _without_idle_helpers(origin: Origin, units: Sequence[Unit], best: _Attempt)
     given_up = {**other.given_up, **idle}
     leaner = replace(other, given_up=given_up)
     return _without_idle_helpers(origin, rest, leaner)
+
+
+def _without_half_emptied(origin: Origin, units: Sequence[Unit], best: _Attempt) -> _Attempt:
+    """Give up moves that were to empty a host and do not, until there is none."""
+    removed: dict[VmId, Stuck] = {}
+    while halves := half_emptied(origin, units, best.waves):
+        removed |= halves
+        units = [unit for unit in units if unit.key not in removed]
+        again = _settle(origin, units, best.manner)
+        best = replace(again, given_up={**again.given_up, **removed})
+    return best
 
 
 def _idle_helpers(origin: Origin, waves: Sequence[Sequence[Unit]]) -> dict[VmId, Stuck]:

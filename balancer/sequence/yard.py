@@ -7,6 +7,7 @@ counts before any departure. Mutable and of one attempt; never leaves this packa
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import Rule, RuleType
 from balancer.model.units import HostId, VmId
+from balancer.rules.anti_affinity import members_on, stays_inside
 from balancer.rules.judge import ALL_LAWS
 from balancer.rules.law import Law
 from balancer.rules.placement import Candidate, Placement
@@ -134,14 +135,14 @@ class Yard:
         return self._judge_spreading(unit)
 
     def _judge_spreading(self, unit: Unit) -> Refusal | None:
-        """Refuse company to a move that may share its target only because its source is fuller.
+        """Refuse company to a move that its target has no place for, and that may go because its source is fuller.
 
         Such a permission depends on who else has left already, so the group moves one by one.
         """
         for step in unit.steps:
             for rule in self.ground.musts(step.vm, RuleType.ANTI_AFFINITY):
                 movers = self._movers(rule, unit)
-                if len(movers) > 1 and any(shares_target(self.now, rule, s) for s in movers):
+                if len(movers) > 1 and any(is_one_too_many(self.now, rule, s) for s in movers):
                     return CROWDED
         return None
 
@@ -154,10 +155,11 @@ class Yard:
             self.now.cancel(step.vm)
 
 
-def shares_target(placement: Placement, rule: Rule, step: Step) -> bool:
-    """Whether another VM of the rule is on the step's target, or on its way there or away."""
-    present = placement.present[step.target]
-    return any(vm in present for vm in rule.vms if vm != step.vm)
+def is_one_too_many(placement: Placement, rule: Rule, step: Step) -> bool:
+    """Whether as many other VMs of the rule as may be are at the step's target, or on their way there or away."""
+    if stays_inside(rule, step.source, step.target):
+        return False
+    return len(members_on(placement, rule, step.target) - {step.vm}) >= rule.most
 
 
 def _first(laws: tuple[Law, ...], placement: Placement, move: Candidate) -> Refusal | None:

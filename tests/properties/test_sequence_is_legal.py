@@ -108,7 +108,15 @@ def rules_over(draw: st.DrawFn, numbers: list[int], hosts: int, index: int) -> A
     kind = draw(st.sampled_from((RuleType.ANTI_AFFINITY, RuleType.AFFINITY, *VM_HOST)))
     members = draw(st.lists(st.sampled_from(numbers), min_size=2, max_size=4, unique=True))
     on = draw(st.lists(st.integers(0, hosts - 1), min_size=1, max_size=hosts - 1, unique=True))
-    return rule(f"rule{index}", kind, members, on=on if kind in VM_HOST else ())
+    racks = [[row for row in range(hosts) if row % 3 == rack] for rack in (1, 2)]
+    return rule(
+        f"rule{index}",
+        kind,
+        members,
+        on=on if kind in VM_HOST else (),
+        most=draw(st.sampled_from((1, 1, 2))),
+        domains=draw(st.sampled_from(((), (), racks))),
+    )
 
 
 VM_HOST = (RuleType.VM_HOST_AFFINE, RuleType.VM_HOST_ANTI_AFFINE)

@@ -6,6 +6,7 @@ from datetime import timedelta
 import pytest
 
 from balancer.cycle import plan_snapshot
+from balancer.expose.verdict import verdict
 from balancer.model.goal import Goal
 from balancer.model.host import HostState
 from balancer.model.plan import MoveReason, Plan, PlanStatus
@@ -13,6 +14,8 @@ from balancer.model.rule import RuleType
 from balancer.model.snapshot import Ha, Snapshot
 from balancer.model.vm import Blocker
 from balancer.plan import PlanSettings
+from balancer.plan.certify import certify
+from balancer.plan.insight import explain_vm
 from balancer.policy.types import Goals, Policy, Thresholds
 from tests.support.builders import NOON, host, rule, snapshot, vm
 from tests.support.replay import replayed
@@ -170,3 +173,26 @@ def test_an_evacuation_goes_to_hosts_in_use() -> None:
 
 def test_a_cluster_of_one_host_in_use_is_left_alone() -> None:
     assert planned(snapshot([host(1), host(2)], [vm(1, on=1)])).moves == ()
+
+
+def test_the_report_says_how_many_hosts_are_emptied() -> None:
+    assert "4 hosts emptied" in verdict(planned(cluster()))
+    assert "emptied" not in verdict(planned(cluster(), SPREAD_OUT))
+
+
+def test_no_bound_of_level_loads_is_claimed_where_hosts_are_emptied() -> None:
+    plan = planned(cluster())
+    found = certify(need_with(cluster(), POLICY, {}), POLICY, plan)
+    assert (found.cost, found.imbalance, found.gap) == (None, None, None)
+    assert "the policy empties hosts" in found.notes[0]
+
+
+def test_an_explanation_of_an_empty_host_says_that_it_is_kept_so() -> None:
+    first = planned(cluster())
+    snap = replayed(cluster(), first.moves)
+    target = min(empty(first))
+    kept = next(one for one in snap.vms)
+    insight = explain_vm(need_with(snap, POLICY, {}), POLICY, planned(snap), kept.id)
+    told = next(one for one in insight.targets if one.host == target)
+    assert told.refusal is not None
+    assert "runs no VM and is kept so" in told.refusal.detail

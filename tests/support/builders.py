@@ -51,10 +51,16 @@ def vm(number: int, on: int, **facts: Any) -> Vm:
 
 
 def rule(name: str, kind: RuleType, vms: Iterable[int], **facts: Any) -> Rule:
-    """Return a must-rule over vm-N of the given numbers; `on` names host numbers."""
-    hosts = frozenset(HostId(f"host-{number}") for number in facts.pop("on", ()))
+    """Return a must-rule over vm-N of the given numbers; `on` and each of `domains` name host numbers."""
+    hosts = host_ids(facts.pop("on", ()))
+    domains = tuple(host_ids(domain) for domain in facts.pop("domains", ()))
     members = tuple(VmId(f"vm-{number}") for number in vms)
-    return Rule(name=name, type=kind, vms=members, hosts=hosts, **facts)
+    return Rule(name=name, type=kind, vms=members, hosts=hosts, domains=domains, **facts)
+
+
+def host_ids(numbers: Iterable[int]) -> frozenset[HostId]:
+    """Return the ids of hosts of the given numbers."""
+    return frozenset(HostId(f"host-{number}") for number in numbers)
 
 
 def snapshot(

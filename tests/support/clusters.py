@@ -114,12 +114,32 @@ def _pools(name: str) -> st.SearchStrategy[ResourcePool]:
 def _rules(vms: int, hosts: int) -> st.SearchStrategy[Rule]:
     members = st.lists(st.integers(1, vms), min_size=1, max_size=4, unique=True)
     return st.builds(
-        lambda kind, of, on, mandatory, weight: rule(
-            f"{kind} {of}", kind, of, on=on, mandatory=mandatory, enabled=True, weight=weight
+        lambda kind, of, on, mandatory, weight, most, domains: rule(
+            f"{kind} {of}",
+            kind,
+            of,
+            on=on,
+            mandatory=mandatory,
+            weight=weight,
+            most=most,
+            domains=domains,
         ),
         st.sampled_from(RuleType),
         members,
         st.lists(st.integers(1, hosts), max_size=hosts, unique=True),
         usually(True, False),
         usually(1.0, 0.5, 3.0),
+        st.sampled_from([1, 1, 2, 3]),
+        domains(hosts),
     )
+
+
+def domains(hosts: int) -> st.SearchStrategy[list[list[int]]]:
+    """Draw groups of hosts that share none; often no group at all, and hosts in none beside some."""
+    racks = st.lists(st.integers(0, 2), min_size=hosts, max_size=hosts)
+    return st.one_of(st.just([]), racks.map(_grouped))
+
+
+def _grouped(rack_of: list[int]) -> list[list[int]]:
+    numbered = list(enumerate(rack_of, start=1))
+    return [[host for host, rack in numbered if rack == wanted] for wanted in (1, 2)]

@@ -4,7 +4,7 @@
     policy: {thresholds: {balance_trigger: 0.1}}     # what differs from the defaults
     hosts: [{count: 3, cpu_capacity_mhz: 40000}, {state: entering_maintenance}]
     vms: [{count: 30, at: [1, 2]}, {at: 4, blockers: [vgpu]}]
-    rules: [{name: apart, type: anti_affinity, vms: [1, 2-5]}]
+    rules: [{name: apart, type: anti_affinity, vms: [1, 2-5], most: 2, domains: [[1, 2], [3, 4]]}]
     expect: {status: degraded, empty: [4], conflicts: [{kind: rule, rules: [apart]}]}
 
 Hosts and VMs are numbered from 1 in their order; fields not given have the defaults of `builders`. `count`
@@ -20,7 +20,7 @@ from typing import Any
 import yaml
 
 from balancer.model.host import Host, HostState, VmotionLink
-from balancer.model.rule import Rule, RuleType
+from balancer.model.rule import Rule, RuleOrigin, RuleType
 from balancer.model.snapshot import Ha, Snapshot
 from balancer.model.vm import Automation, Blocker, PowerState, Vm
 from balancer.policy.types import Goals, Limits, Policy, Prices, Thresholds
@@ -46,7 +46,8 @@ class Expectation:
     status: the plan's. moves: how many. at_most, at_least: bounds of that. movers: only these move.
     stay: these do not move. after: the host of a VM in the end, or several of which it may be any.
     empty: hosts without a running VM in the end. apart, together: groups that share no host, or all one.
-    most_per_host: VMs on any host in the end. spread: most members of a group on one host.
+    most_per_host: VMs on any host in the end. spread: most members of a group on one host, or in one of the
+    groups of hosts `per`.
     conflicts: each of these and no other, by kind and, where given, rules and VMs.
     refusals: these reasons are told. fairer: both resources are no less level.
     cycles: how often the result is planned again. file: what the reader of files says, where it refuses.
@@ -136,7 +137,8 @@ def _rule(facts: dict[str, Any], vms: int) -> Rule:
     rest = dict(facts)
     members = list(_numbers(rest.pop("vms"), vms))
     kind, on = RuleType(rest.pop("type")), rest.pop("hosts", ())
-    return rule(rest.pop("name"), kind, members, on=on, **rest)
+    origin = RuleOrigin(rest.pop("origin", RuleOrigin.DRS))
+    return rule(rest.pop("name"), kind, members, on=on, origin=origin, **rest)
 
 
 def _numbers(given: str | Sequence[int | str], most: int) -> Iterator[int]:

@@ -94,8 +94,10 @@ def _places(after: Snapshot, wanted: Expectation) -> Iterator[str]:
         if len({host_of[vm] for vm in _vms(group)}) > 1:
             yield f"{group} are not together"
     for one in wanted.spread:
-        if max(Counter(host_of[vm] for vm in _vms(one["vms"])).values()) > one["most"]:
-            yield f"{one['vms']} are not spread to at most {one['most']} per host"
+        counts = Counter(host_of[vm] for vm in _vms(one["vms"]))
+        per = [_hosts(group) for group in one.get("per", ())] or [{host} for host in counts]
+        if max(sum(counts[host] for host in group) for group in per) > one["most"]:
+            yield f"{one['vms']} are not spread to at most {one['most']} per {per}"
 
 
 def _conflicts(plan: Plan, wanted: Sequence[Mapping[str, Any]]) -> Iterator[str]:

@@ -76,10 +76,35 @@ def _rule_mistakes(
     name, over = text(rule, "name"), texts(rule, "vms")
     yield from _lost((*place, "vms"), over, vms, "VM", of=name)
     yield from _lost((*place, "hosts"), sorted(set(texts(rule, "hosts"))), hosts, "host", of=name)
+    yield from _domain_mistakes(place, rule, hosts)
     for vm, count in sorted(Counter(over).items()):
         if count > 1:
             found = f"{shown(vm)} is given twice (of {shown(name)})"
             yield Mistake(path=(*place, "vms"), found=found, allowed="each VM once")
+
+
+def _domain_mistakes(place: Loc, rule: Mapping[str, object], hosts: _Ids) -> Iterator[Mistake]:
+    """Yield numbers and domains where they mean nothing, and hosts of these that are unknown or in two."""
+    name, seen = text(rule, "name"), set[str]()
+    for key in ("most", "domains"):
+        if key in rule and text(rule, "type") != RuleType.ANTI_AFFINITY:
+            allowed = f"only in a rule of type '{RuleType.ANTI_AFFINITY}'"
+            yield Mistake(
+                path=(*place, key), found=f"{key} (of {shown(name)})", allowed=allowed, at_key=True
+            )
+    domains = rule.get("domains")
+    for index, domain in enumerate(domains if isinstance(domains, list) else ()):
+        named = (
+            {host for host in domain if isinstance(host, str)}
+            if isinstance(domain, list)
+            else set[str]()
+        )
+        path: Loc = (*place, "domains", index)
+        yield from _lost(path, sorted(named), hosts, "host", of=name)
+        for host in sorted(named & seen):
+            found = f"{shown(host)} is in two domains (of {shown(name)})"
+            yield Mistake(path=path, found=found, allowed="each host in one")
+        seen |= named
 
 
 def snapshot_warnings(snapshot: Snapshot) -> tuple[Problem, ...]:
@@ -151,9 +176,12 @@ def _too_many_apart(musts: Sequence[tuple[int, Rule]], snapshot: Snapshot) -> It
         if rule.type is not RuleType.ANTI_AFFINITY:
             continue
         count = sum(1 for vm in rule.vms if vm in running)
-        if count > len(snapshot.serving_hosts):
+        places = rule.most * len({rule.domain_of(host.id) for host in snapshot.serving_hosts})
+        if count > places:
             found = f"{shown(rule.name)} keeps {count} running VMs apart"
             hosts = f"only {len(snapshot.serving_hosts)} hosts may run VMs"
+            if rule.most > 1 or rule.domains:
+                hosts += f", which have {places} places for them"
             yield Problem(where=f"rules[{index}].vms", found=f"{found}, but {hosts}")
 
 

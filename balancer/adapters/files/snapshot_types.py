@@ -23,7 +23,7 @@ from typing_extensions import TypedDict
 
 from balancer.model.evc import EvcMode
 from balancer.model.host import Host, HostState, VmotionLink
-from balancer.model.rule import Rule, RuleType
+from balancer.model.rule import Rule, RuleOrigin, RuleType
 from balancer.model.snapshot import (
     Cluster,
     Datastore,
@@ -255,6 +255,9 @@ class RuleEntry(TypedDict, total=False):
     enabled: bool
     mandatory: bool
     weight: NotNegative
+    most: AtLeastOne
+    domains: tuple[frozenset[HostId], ...]
+    origin: RuleOrigin
     vms: Required[tuple[VmId, ...]]
     hosts: frozenset[HostId]
 

@@ -1,12 +1,13 @@
 """Snapshots of every shape, for properties of the file format."""
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from hypothesis import strategies as st
 
 from balancer.model.host import Host, HostState, VmotionLink
-from balancer.model.rule import Rule, RuleType
+from balancer.model.rule import Rule, RuleOrigin, RuleType
 from balancer.model.snapshot import (
     Cluster,
     Datastore,
@@ -175,6 +176,18 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         enabled=st.booleans(),
         mandatory=st.booleans(),
         weight=_amounts,
+        origin=st.sampled_from(RuleOrigin),
+    )
+    counts = st.builds(
+        lambda rule, most, first: replace(
+            rule,
+            type=RuleType.ANTI_AFFINITY,
+            most=most,
+            domains=(first, frozenset(hosts) - first),
+        ),
+        rules,
+        st.integers(1, 5),
+        st.frozensets(st.sampled_from(hosts)),
     )
     flights = st.builds(
         InFlight,
@@ -191,7 +204,7 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         cluster=draw(_clusters(hosts)),
         hosts=tuple(draw(_hosts(id_)) for id_ in hosts),
         vms=tuple(draw(_vms(id_, hosts)) for id_ in vms),
-        rules=tuple(draw(st.lists(rules, max_size=3))),
+        rules=tuple(draw(st.lists(rules | counts, max_size=3))),
         source=draw(
             st.builds(
                 Source,

@@ -28,6 +28,21 @@ def cluster(*rules: Rule, **facts: object) -> Snapshot:
             id="together and apart",
         ),
         pytest.param(
+            [builders.rule("a", APART, [1, 2, 3], most=2)],
+            [],
+            id="three VMs for two hosts of two",
+        ),
+        pytest.param(
+            [builders.rule("a", APART, [1, 2, 3], most=2, domains=[[1, 2]])],
+            [
+                (
+                    "rules[0].vms: 'a' keeps 3 running VMs apart, but only 2 hosts may run VMs, "
+                    "which have 2 places for them"
+                )
+            ],
+            id="three VMs for one domain of two",
+        ),
+        pytest.param(
             [builders.rule("a", TOGETHER, [1, 2]), builders.rule("b", APART, [2, 3])],
             [],
             id="together and apart over one shared VM",

@@ -172,6 +172,27 @@ def broken(change: str) -> bytes:
             id="rule over a missing host",
         ),
         pytest.param(
+            "d['rules'][0]['domains'] = [['host-1'], ['host-7']]",
+            "rules[0].domains[1]: there is no host 'host-7' in the file (of 'apart'); "
+            "allowed: the id of a host of the file",
+            id="domain with a missing host",
+        ),
+        pytest.param(
+            "d['rules'][0]['domains'] = [['host-1'], ['host-1']]",
+            "rules[0].domains[1]: 'host-1' is in two domains (of 'apart'); allowed: each host in one",
+            id="host in two domains",
+        ),
+        pytest.param(
+            "d['rules'][0] |= {'type': 'affinity', 'most': 2}",
+            "rules[0].most: most (of 'apart'); allowed: only in a rule of type 'anti_affinity'",
+            id="number in a rule that keeps together",
+        ),
+        pytest.param(
+            "d['rules'][0]['most'] = 0",
+            "rules[0].most: 0; allowed: at least 1",
+            id="number of none",
+        ),
+        pytest.param(
             "d['rules'][0]['vms'] = ['vm-1', 'vm-1']",
             "rules[0].vms: 'vm-1' is given twice (of 'apart'); allowed: each VM once",
             id="VM twice in a rule",
