@@ -14,6 +14,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from balancer.model.errors import InputError, Problem
 from balancer.policy.compose import PolicySet, load_policy_set
+from balancer.policy.document import PositiveSeconds
 from balancer.policy.file_access import first_bytes, is_file, is_folder
 from balancer.policy.load import DEFAULT_POLICY
 from balancer.policy.mode import Mode
@@ -72,7 +73,6 @@ Text = Annotated[str, Field(min_length=1)]
 HostName = Annotated[str, Field(min_length=1), AfterValidator(_host_name)]
 Port = Annotated[int, Field(ge=1, le=65_535)]
 ListenPort = Annotated[int, Field(ge=0, le=65_535)]
-PositiveSeconds = Annotated[float, Field(gt=0)]
 
 
 class _Part(BaseModel):
