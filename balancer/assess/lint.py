@@ -14,10 +14,11 @@ from balancer.policy.lint_types import Level, LintFinding, LintKind
 from balancer.policy.resolved import Note, NoteKind, Resolved
 
 _ORDER = list(Level)
-_NOTES: Mapping[NoteKind, tuple[Level, LintKind, str]] = MappingProxyType(
+NOTES: Mapping[NoteKind, tuple[Level, LintKind, str]] = MappingProxyType(
     {
         NoteKind.NO_VMS: (Level.WARNING, LintKind.NO_VMS, "mend its selector, or remove it"),
         NoteKind.ONE_VM: (Level.WARNING, LintKind.ONE_VM, "select two VMs or more, or remove it"),
+        NoteKind.ONE_RUNNING: (Level.INFO, LintKind.ONE_VM, "nothing, if its VMs will run again"),
         NoteKind.NO_HOSTS: (Level.ERROR, LintKind.NO_HOSTS, "mend its selector of hosts"),
         NoteKind.SHARED_HOST: (
             Level.WARNING,
@@ -45,6 +46,7 @@ _NOTES: Mapping[NoteKind, tuple[Level, LintKind, str]] = MappingProxyType(
         ),
     }
 )
+"""Level, kind and mend of each note that a resolution makes."""
 
 
 def lint(policies: PolicySet, resolved: Resolved | None, now: datetime) -> tuple[LintFinding, ...]:
@@ -72,7 +74,7 @@ def _once(found: Iterable[LintFinding]) -> Iterator[LintFinding]:
 
 
 def _of_note(note: Note, resolved: Resolved) -> LintFinding:
-    level, kind, mend = _NOTES[note.kind]
+    level, kind, mend = NOTES[note.kind]
     if note.kind is NoteKind.NO_HOSTS and not _binds(note, resolved):
         level = Level.WARNING
     return LintFinding(

@@ -8,7 +8,7 @@ import pytest
 
 from balancer.adapters.files import write_snapshot
 from balancer.adapters.simulated.inventory import generate
-from balancer.assess.lint import lint
+from balancer.assess.lint import NOTES, lint
 from balancer.cli.app import Session, run_command_line
 from balancer.cli.demo_scene import SPECS
 from balancer.model.host import HostState
@@ -17,6 +17,7 @@ from balancer.model.snapshot import Snapshot
 from balancer.policy.compose import PolicySet, load_policy_set
 from balancer.policy.load import policy_names
 from balancer.policy.resolve import resolve
+from balancer.policy.resolved import NoteKind
 from balancer.policy.strict_yaml import parse_yaml
 from tests.support.builders import NOON, host, rule, snapshot, vm
 
@@ -159,6 +160,10 @@ def test_rules_are_held_against_the_cluster(
     text: str, expected: list[tuple[str, str, str]]
 ) -> None:
     assert found(text) == expected
+
+
+def test_every_note_of_a_resolution_is_a_finding() -> None:
+    assert set(NOTES) == set(NoteKind)
 
 
 def test_rules_on_hosts_out_of_service_are_told() -> None:
