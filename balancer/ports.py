@@ -10,6 +10,7 @@ from datetime import datetime
 from typing import Protocol
 
 from balancer.model.events import Event
+from balancer.model.insight import ServerAnswer
 from balancer.model.outcome import (
     JournalEntry,
     JournalRow,
@@ -17,7 +18,6 @@ from balancer.model.outcome import (
     MigrationOrder,
     TaskView,
 )
-from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import ClusterId, HostId, Seconds, VmId
 
@@ -47,8 +47,8 @@ class Inventory(Protocol):
         VMs that were not named and not found keep what `base` says. `taken_at` becomes now.
         """
 
-    def check(self, vm: VmId, target: HostId) -> tuple[Refusal, ...]:
-        """Ask the server whether the vMotion would work; an empty tuple means that it would."""
+    def check(self, vm: VmId, target: HostId) -> ServerAnswer:
+        """Ask the server whether the vMotion would work; an answer without refusals means that it would."""
 
     def tasks(self, tasks: Sequence[str]) -> Mapping[str, TaskView]:
         """Look at tasks by id. One that the server does not know is MISSING."""

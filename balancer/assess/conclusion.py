@@ -84,7 +84,7 @@ def _status(
 ) -> tuple[PlanStatus, str]:
     refusing = [refusal for refusal in found.unfit if refusal.reason in UNFIT]
     if refusing:
-        facts = "; ".join(str(refusal) for refusal in refusing)
+        facts = "; ".join(refusal.told for refusal in refusing)
         return PlanStatus.REFUSED, f"the snapshot is not fit to act on: {facts}"
     if conflicts:
         count = f"{len(conflicts)} thing{'s' if len(conflicts) != 1 else ''}"

@@ -78,6 +78,7 @@ def _inventory(snapshot: Snapshot) -> Iterator[Finding]:
         )
     else:
         yield Finding(check=Check.INVENTORY, outcome=Outcome.OK, found=f"{found}, read whole")
+    yield from _unknown_words(snapshot)
     yield from _hidden(snapshot)
     lost = [host.name for host in snapshot.hosts if host.state in _LOST]
     if lost:
@@ -88,6 +89,19 @@ def _inventory(snapshot: Snapshot) -> Iterator[Finding]:
             mend="Connect them again or take them out of the cluster: their VMs cannot move, and too"
             " many of them end all balancing.",
             objects=tuple(lost),
+        )
+
+
+def _unknown_words(snapshot: Snapshot) -> Iterator[Finding]:
+    words = snapshot.source.unknown_words
+    if words:
+        yield Finding(
+            check=Check.INVENTORY,
+            outcome=Outcome.ADVICE,
+            found=f"{_counted(len(words), 'word')} that this version does not know, taken for the stricter"
+            f" side: {'; '.join(words)}",
+            mend="See whether a newer version of the balancer knows them: until then some VMs may stay"
+            " that could move.",
         )
 
 

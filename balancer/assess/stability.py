@@ -28,6 +28,9 @@ TARGET_WINDOW = timedelta(hours=1)
 
 _NOT_THE_VMS_FAULT = frozenset({FailureKind.SKIP_TARGET, FailureKind.STOP})
 
+_NOT_THERE = frozenset({FailureKind.SKIP_TARGET, FailureKind.CAPACITY})
+"""Failures after which another target may do: not even an evacuation tries the same one again at once."""
+
 _PINNING = frozenset(
     {
         FailureKind.SKIP_VM,
@@ -69,7 +72,7 @@ def holds_from(
         vms=_vm_refusals(holds, now),
         pinned=MappingProxyType({**failing, **_pinned(snapshot, known)}),
         targets=_targets(snapshot, unique, limits, now),
-        pairs=_pairs(snapshot, known, now),
+        pairs=_pairs(snapshot, known, limits, now),
     )
 
 
@@ -177,13 +180,19 @@ def _pinned(snapshot: Snapshot, rows: Sequence[JournalRow]) -> Mapping[VmId, Ref
     pinned = {}
     for row in rows:
         if row.state.is_open:
-            detail = f"its move to {row.entry.target} is {row.state}"
+            where = _host_name(snapshot, row.entry.target)
+            detail = f"its move to {where} has not ended, as far as is known"
             pinned[row.entry.vm] = Refusal.of(Reason.IN_FLIGHT, detail, vm=row.entry.vm)
     for flight in snapshot.in_flight:
         if flight.vm in snapshot.vm_by_id:
-            detail = f"a migration to {flight.target} is running"
+            detail = f"a migration to {_host_name(snapshot, flight.target)} is running"
             pinned[flight.vm] = Refusal.of(Reason.IN_FLIGHT, detail, vm=flight.vm)
     return MappingProxyType(dict(sorted(pinned.items())))
+
+
+def _host_name(snapshot: Snapshot, host: HostId) -> str:
+    known = snapshot.host_by_id.get(host)
+    return known.name if known else host
 
 
 def _targets(
@@ -205,16 +214,26 @@ def _targets(
 
 
 def _pairs(
-    snapshot: Snapshot, rows: Sequence[JournalRow], now: datetime
+    snapshot: Snapshot, rows: Sequence[JournalRow], limits: Limits, now: datetime
 ) -> Mapping[tuple[VmId, HostId], Refusal]:
-    """Forbid pairs of VM and host that the server found impossible in the last 24 hours."""
+    """Forbid pairs that the server found impossible in the last 24 hours, or that failed just now.
+
+    A host that failed as a target for one VM, or had no room for it, is none for it as long as the VM is
+    held for other moves; an evacuation, which no hold stops, goes elsewhere meanwhile.
+    """
+    brief = timedelta(seconds=limits.failed_vm_hold_s)
     refusals = {}
-    for row in rows:
+    for row in sorted(rows, key=lambda row: (row.kind is FailureKind.PAIR, _ended(row), row.id)):
         vm, host = row.entry.vm, row.entry.target
-        is_refused = row.state is MoveState.FAILED and row.kind is FailureKind.PAIR
-        if is_refused and _ended(row) + DAY > now and host in snapshot.host_by_id:
-            detail = f"refused at {_clock(_ended(row))}: {row.fault or row.detail}"
-            refusals[vm, host] = Refusal.of(Reason.SERVER_CHECK, detail, vm=vm, host=host)
+        if row.state is not MoveState.FAILED or host not in snapshot.host_by_id:
+            continue
+        detail = f"at {_clock(_ended(row))}: {row.fault or row.detail}"
+        if row.kind is FailureKind.PAIR and _ended(row) + DAY > now:
+            why = Refusal.of(Reason.SERVER_CHECK, f"refused {detail}", vm=vm, host=host)
+            refusals[vm, host] = why
+        elif row.kind in _NOT_THERE and _ended(row) + brief > now:
+            reason = Reason.TARGET_FAILED_RECENTLY
+            refusals[vm, host] = Refusal.of(reason, f"failed {detail}", vm=vm, host=host)
     return MappingProxyType(refusals)
 
 

@@ -19,7 +19,9 @@ from balancer.cli.evc import evc
 from balancer.cli.exit_codes import ExitCode
 from balancer.cli.explain import explain
 from balancer.cli.plan import plan
+from balancer.cli.policy import policy_app
 from balancer.cli.run import run
+from balancer.cli.schema import schema
 from balancer.cli.snapshot import snapshot
 from balancer.cli.validate import validate
 from balancer.model.errors import BalancerError
@@ -40,8 +42,9 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, doctor, evc, explain, plan, run, snapshot, validate):
+for command in (demo, doctor, evc, explain, plan, run, schema, snapshot, validate):
     app.command()(command)
+app.add_typer(policy_app)
 
 
 def _show_version(wanted: bool) -> None:

@@ -26,7 +26,7 @@ from balancer.model.errors import BalancerError
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from balancer.expose.explain_view import Explanation
+    from balancer.expose.explanation import Explanation
     from balancer.model.insight import ServerAnswer
     from balancer.model.need import Need
     from balancer.model.plan import Plan
@@ -140,7 +140,8 @@ def _answer(scope: _Scope, report_format: ExplainFormat) -> bytes:
     insight = explain_vm(scope.need, scope.policy, scope.plan, scope.vm, host=scope.host)
     if scope.server is not None:
         targets = tuple(replace(target, server=scope.server) for target in insight.targets)
-        insight = replace(insight, targets=targets)
+        resting = tuple(replace(target, server=scope.server) for target in insight.resting)
+        insight = replace(insight, targets=targets, resting=resting)
     if report_format is ExplainFormat.JSON:
         return document_text(vm_document(insight, scope.plan, scope.snapshot)).encode()
     return _written(vm_view(insight, scope.snapshot, of_pair=scope.host is not None), report_format)

@@ -19,7 +19,7 @@ def read_facts(
     """Return the snapshot and the policy that the options `--config`, `--snapshot` and so on name.
 
     The policy is the one in force when the snapshot was taken, and the snapshot has its rules. Policies
-    that do not apply to the cluster are left out, which is told on standard error.
+    that do not apply to the cluster are left out; that, and where policies differ, is told on standard error.
 
     Raises:
         BadParameter: the options do not fit together.
@@ -30,6 +30,8 @@ def read_facts(
     facts, composed = read_policy_facts(config, cluster, snapshot, policies)
     for left_out in composed.left_out:
         typer.echo(f"policy {left_out}", err=True)
+    for conflict in composed.conflicts:
+        typer.echo(f"policies differ: {conflict}", err=True)
     policy = composed.at(facts.taken_at)
     return resolve(facts, policy).snapshot, policy
 
@@ -38,10 +40,7 @@ def read_policy_facts(
     config: Path | None, cluster: str | None, snapshot: Path | None, policies: list[str]
 ) -> "tuple[Snapshot, PolicySet]":
     """Return the snapshot as it was read, and all that the policies say; raises as `read_facts`."""
-    if (config is None) == (snapshot is None):
-        raise typer.BadParameter("give either --config or --snapshot")
-    if cluster is not None and config is None:
-        raise typer.BadParameter("--cluster chooses among the clusters of --config")
+    _check_options(config, cluster, snapshot)
     from balancer.policy.compose import load_policy_set
 
     if snapshot is not None:
@@ -77,3 +76,26 @@ def _vcenter_of(snapshot: Snapshot) -> str | None:
     """Return the name of the vCenter that a snapshot was read from, None where none is known."""
     is_read = snapshot.source.kind is SourceKind.VCENTER
     return snapshot.source.name or None if is_read else None
+
+
+def read_snapshot_of(config: Path | None, cluster: str | None, snapshot: Path | None) -> Snapshot:
+    """Return the snapshot that the options name, without a policy. Raises as `read_facts`."""
+    _check_options(config, cluster, snapshot)
+    if snapshot is not None:
+        from balancer.adapters.files import read_snapshot
+
+        return read_snapshot(snapshot)
+    from balancer.cli.source import chosen_cluster, read_cluster, require_files
+    from balancer.config import load_config
+
+    settings = load_config(config or Path())
+    chosen = chosen_cluster(settings, cluster)
+    require_files(settings, chosen)
+    return read_cluster(settings, chosen)
+
+
+def _check_options(config: Path | None, cluster: str | None, snapshot: Path | None) -> None:
+    if (config is None) == (snapshot is None):
+        raise typer.BadParameter("give either --config or --snapshot")
+    if cluster is not None and config is None:
+        raise typer.BadParameter("--cluster chooses among the clusters of --config")

@@ -64,7 +64,7 @@ def server_check(config: Path, cluster: str | None, vm: VmId, target: HostId) ->
     chosen = chosen_cluster(settings, cluster)
     try:
         with inventory_of(settings.vcenter_of(chosen)) as inventory:
-            return ServerAnswer(refusals=inventory.check(vm, target))
+            return inventory.check(vm, target)
     except SourceError as err:
         return ServerAnswer(unanswered=str(err))
 

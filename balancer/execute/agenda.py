@@ -40,6 +40,7 @@ class Track:
     lost_s: Seconds | None = None  # since when no task can be asked
     progress_percent: int = -1
     looks: int = 0  # at the target after a success, without seeing the VM
+    warnings: tuple[Refusal, ...] = ()  # of vCenter's check, which hold nothing up
 
     @property
     def ended_well(self) -> bool:

@@ -5,7 +5,7 @@ as the planner, then the server itself (S5, S7). Answers with a refusal; never s
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from balancer.execute.slots import Journeys, all_journeys
 from balancer.execute.tools import Tools
@@ -23,10 +23,14 @@ from balancer.rules.placement import Ground
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Verdict:
-    """What the look found: the fresh snapshot, and the first move that may not start, if any."""
+    """What the look found: the fresh snapshot, and the first move that may not start, if any.
+
+    `warnings` are those of vCenter's check, by VM; they hold nothing up.
+    """
 
     snapshot: Snapshot
     refused: tuple[Move, Refusal] | None = None
+    warnings: Mapping[VmId, tuple[Refusal, ...]] = field(default_factory=dict)
 
 
 def refreshed(view: Snapshot, moves: Sequence[Move], tools: Tools) -> Snapshot:
@@ -64,8 +68,8 @@ def examine(
         if refusal:
             return Verdict(snapshot=fresh, refused=(move, refusal))
     ground = Ground(fresh, policy, tools.demand_of(fresh, policy))
-    refused = _judged(_under_way(ground, ours), moves) or _checked(fresh, moves, tools)
-    return Verdict(snapshot=fresh, refused=refused)
+    refused = _judged(_under_way(ground, ours), moves)
+    return Verdict(snapshot=fresh, refused=refused) if refused else _checked(fresh, moves, tools)
 
 
 def _facts_changed(fresh: Snapshot, move: Move, uuid: str) -> Refusal | None:
@@ -84,11 +88,13 @@ def _facts_changed(fresh: Snapshot, move: Move, uuid: str) -> Refusal | None:
 
 def _cannot_leave(fresh: Snapshot, move: Move, vm: Vm) -> Refusal | None:
     if not vm.is_running:
-        return _no(Reason.NOT_RUNNING, f"{vm.name} is {vm.power}", move)
+        return _no(Reason.NOT_RUNNING, f"{vm.name} is {vm.power.phrase}", move)
     if any(flight.vm == move.vm for flight in fresh.in_flight):
         return _no(Reason.IN_FLIGHT, f"a migration of {vm.name} is running already", move)
     if vm.host != move.source:
-        return _no(Reason.SOURCE_CHANGED, f"{vm.name} is on {vm.host} now", move)
+        return _no(
+            Reason.SOURCE_CHANGED, f"{vm.name} is on {fresh.host_by_id[vm.host].name} now", move
+        )
     return None
 
 
@@ -119,19 +125,23 @@ def _judged(placement: Placement, moves: Sequence[Move]) -> tuple[Move, Refusal]
     return None
 
 
-def _checked(fresh: Snapshot, moves: Sequence[Move], tools: Tools) -> tuple[Move, Refusal] | None:
+def _checked(fresh: Snapshot, moves: Sequence[Move], tools: Tools) -> Verdict:
     """Ask the server's own check for each move, unless it said so of the same things a short time ago."""
     now_s = tools.clock.monotonic()
+    warnings: dict[VmId, tuple[Refusal, ...]] = {}
     for move in moves:
         try:
-            refusals = tools.checks.ask(
+            said = tools.checks.ask(
                 move.vm, move.target, fresh=fresh, inventory=tools.inventory, now_s=now_s
             )
         except SourceAnswerInvalid as err:
-            return move, _no(Reason.SERVER_CHECK, f"the check gave no answer: {err}", move)
-        if refusals:
-            return move, refusals[0]
-    return None
+            no = _no(Reason.SERVER_CHECK, f"the check gave no answer: {err}", move)
+            return Verdict(snapshot=fresh, refused=(move, no))
+        if said.refusals:
+            return Verdict(snapshot=fresh, refused=(move, said.refusals[0]))
+        if said.warnings:
+            warnings[move.vm] = said.warnings
+    return Verdict(snapshot=fresh, warnings=warnings)
 
 
 def _no(reason: Reason, detail: str, move: Move) -> Refusal:

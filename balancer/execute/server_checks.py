@@ -7,9 +7,10 @@ own laws on fresh facts each time. Nothing is kept over a change of the VM or of
 """
 
 from collections.abc import Hashable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from balancer.model.host import Host
+from balancer.model.insight import ServerAnswer
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Seconds, VmId
@@ -32,11 +33,11 @@ class _Answer:
     at_s: Seconds
     target: HostId
     classes: frozenset[Hashable]
-    refusals: tuple[Refusal, ...]
+    said: ServerAnswer
 
     def holds_for(self, target: HostId) -> bool:
         """Whether the answer counts for another host of the same class."""
-        return target == self.target or all(r.reason in _OF_THE_CLASS for r in self.refusals)
+        return target == self.target or all(r.reason in _OF_THE_CLASS for r in self.said.refusals)
 
 
 class ServerChecks:
@@ -49,8 +50,8 @@ class ServerChecks:
 
     def ask(
         self, vm: VmId, target: HostId, *, fresh: Snapshot, inventory: Inventory, now_s: Seconds
-    ) -> tuple[Refusal, ...]:
-        """Return the server's refusals of a migration; `fresh` must have been read for it.
+    ) -> ServerAnswer:
+        """Return the server's refusals and warnings of a migration; `fresh` must have been read for it.
 
         Raises:
             SourceError: vCenter could not be asked.
@@ -60,11 +61,16 @@ class ServerChecks:
         book = self._book_of(facts, now_s)
         known = [a for a in book.get(ends, ()) if a.holds_for(target)]
         if known:
-            return tuple(_about(refusal, target) for refusal in known[-1].refusals)
-        refusals = inventory.check(vm, target)
-        answer = _Answer(at_s=now_s, target=target, classes=frozenset(ends), refusals=refusals)
+            said = known[-1].said
+            return replace(
+                said,
+                refusals=tuple(_about(no, target, fresh) for no in said.refusals),
+                warnings=tuple(_about(warning, target, fresh) for warning in said.warnings),
+            )
+        said = inventory.check(vm, target)
+        answer = _Answer(at_s=now_s, target=target, classes=frozenset(ends), said=said)
         book.setdefault(ends, []).append(answer)
-        return refusals
+        return said
 
     def _book_of(self, vm: Vm, now_s: Seconds) -> dict[Hashable, list[_Answer]]:
         """Return the VM's answers that still count; none where the VM is not what it was."""
@@ -92,10 +98,11 @@ class ServerChecks:
                 book[ends] = [a for a in answers if not a.classes & classes]
 
 
-def _about(refusal: Refusal, target: HostId) -> Refusal:
-    if refusal.host in (None, target):
+def _about(refusal: Refusal, target: HostId, fresh: Snapshot) -> Refusal:
+    if refusal.host is None or refusal.host == target:
         return refusal
-    detail = f"{refusal.detail} (said of {refusal.host}, which is like it)"
+    other = fresh.host_by_id.get(refusal.host)
+    detail = f"{refusal.detail} (said of {other.name if other else refusal.host}, which is like it)"
     return Refusal.of(refusal.reason, detail, vm=refusal.vm or "", host=target)
 
 
@@ -110,6 +117,8 @@ def _class_of(host: Host) -> Hashable:
         host.datastores,
         host.networks,
         host.groups,
+        host.swap_datastore,
+        host.unshared_swap_supported,
     )
 
 
@@ -133,4 +142,5 @@ def _state_of(vm: Vm) -> Hashable:
         vm.groups,
         vm.blockers,
         vm.encryption,
+        vm.swap_placement,
     )

@@ -83,6 +83,8 @@ def _try_unit(run: Execution, unit: Unit, rows: Sequence[JournalRow]) -> bool:
         move, refusal = verdict.refused
         run.refuse(run.agenda.tracks[move.id], refusal)
     elif _has_room(run, unit, rows, foreign=verdict.snapshot):
+        for track in unit.waiting:
+            track.warnings = verdict.warnings.get(track.move.vm, ())
         _start_members(run, unit, rows, verdict.snapshot)
     else:
         unit.not_before_s = run.now_s + RETRY_S
@@ -245,7 +247,13 @@ def _send(run: Execution, track: Track) -> None:
     except SubmitUnknown as err:
         _note_sent(run, track, MoveState.UNKNOWN, detail=str(err))
     else:
-        _note_sent(run, track, MoveState.SUBMITTED, task=task)
+        _note_sent(run, track, MoveState.SUBMITTED, task=task, detail=_warned(track))
+
+
+def _warned(track: Track) -> str:
+    """Return what vCenter's check warned of, empty where it did not."""
+    told = "; ".join(warning.detail for warning in track.warnings)
+    return f"vCenter's check warned: {told}" if told else ""
 
 
 def _note_sent(
@@ -258,8 +266,10 @@ def _note_sent(
     run.tools.events.tell(MoveStarted(move=track.move, task=task, at=at, waited_seconds=waited_s))
     if state is MoveState.UNKNOWN:
         log.warning("no answer to a request", extra=facts_of(track) | {"error": detail})
-    else:
-        log.info("migration started", extra=facts_of(track))
+        return
+    log.info("migration started", extra=facts_of(track))
+    if track.warnings:
+        log.warning("vCenter warned of a migration", extra=facts_of(track) | {"warning": detail})
 
 
 def _entry(run: Execution, move: Move) -> JournalEntry:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 
-from balancer.expose.explain_view import Explanation, Table
+from balancer.expose.explanation import Explanation, Table
 from balancer.model.evc_report import EvcReport, ModeAnswer, ModeState
 from balancer.model.snapshot import Snapshot
 from balancer.model.vm import Vm

@@ -4,11 +4,18 @@ Format `balancer/explain/v1` (`balancer/schemas/explain.v1.schema.json`); keys a
 meaning. Costs are in the unit of `State.cost`, ratios of usable capacity.
 """
 
-from balancer.expose.check_rows import CheckRow, check_rows
+from balancer.expose.check_rows import CheckRow, check_rows, resting_rows
 from balancer.expose.document import Json, host_name, move_entry, number
 from balancer.expose.figures import timestamp
 from balancer.expose.refusal_groups import group_by_reason
-from balancer.model.insight import Gate, HostFigures, HostInsight, TargetInsight, VmInsight
+from balancer.model.insight import (
+    Gate,
+    HostFigures,
+    HostInsight,
+    RestingTarget,
+    TargetInsight,
+    VmInsight,
+)
 from balancer.model.plan import Plan
 from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
@@ -38,6 +45,8 @@ def vm_document(insight: VmInsight, plan: Plan, snapshot: Snapshot) -> Json:
     if insight.source is not None:
         vm["source"] = {"with": _figures(insight.source[0]), "without": _figures(insight.source[1])}
     vm["targets"] = [_target(target, snapshot) for target in insight.targets]
+    if insight.resting:
+        vm["resting_targets"] = [_resting(target, snapshot) for target in insight.resting]
     return _head(plan, snapshot) | {"vm": vm}
 
 
@@ -107,6 +116,14 @@ def _target(target: TargetInsight, snapshot: Snapshot) -> Json:
         document["refusal_now"] = _refusal(target.refusal_now)
     document["gates"] = [_gate(gate) for gate in target.gates]
     return document | {"checks": [_check(row) for row in check_rows(target)]}
+
+
+def _resting(target: RestingTarget, snapshot: Snapshot) -> Json:
+    return {
+        "host": target.host,
+        "host_name": host_name(snapshot, target.host),
+        "checks": [_check(row) for row in resting_rows(target)],
+    }
 
 
 def _check(row: CheckRow) -> Json:

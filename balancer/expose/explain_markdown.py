@@ -1,7 +1,7 @@
 """An explanation for a ticket: verdict and facts in the open, long tables folded away."""
 
 from balancer.expose.escape import markdown_text
-from balancer.expose.explain_view import Explanation, Table
+from balancer.expose.explanation import Explanation, Table
 
 ROWS_IN_THE_OPEN = 12
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from balancer.expose.escape import cells
-from balancer.expose.explain_view import Explanation, Table
+from balancer.expose.explanation import Explanation, Table
 from balancer.expose.text_layout import Paper, Tone, fit, fit_right, widest
 
 LEAST_WIDTH = 80

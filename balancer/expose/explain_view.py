@@ -6,18 +6,33 @@ own sink. Costs are in millionths of `State.cost`.
 
 from collections import defaultdict
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 
-from balancer.expose.check_rows import CheckRow, Outcome, check_rows
+from balancer.expose.check_cells import (
+    CHECK_HEADINGS,
+    CHECK_NOTE,
+    CHECK_TITLE,
+    check_cells,
+    mends,
+    server_facts,
+    told,
+)
+from balancer.expose.check_rows import check_rows
+from balancer.expose.explain_resting import resting_view
+from balancer.expose.explanation import Explanation, Names, Table
 from balancer.expose.figures import counted, duration, gibibytes, listed, percent
 from balancer.expose.reason_texts import reason_text
 from balancer.expose.refusal_groups import RefusalGroup, group_by_reason
-from balancer.expose.report_view import natural, shared_domain
-from balancer.model.insight import PRICE, HostFigures, HostInsight, TargetInsight, VmInsight
+from balancer.expose.report_view import natural
+from balancer.model.insight import (
+    PRICE,
+    HostFigures,
+    HostInsight,
+    TargetInsight,
+    VmInsight,
+)
 from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import HostId, VmId
 
 COST_NOTE = "Gain, price, net and cost are in millionths of the plan's cost."
 OTHERS_DONE = "All other moves of the plan are taken as done."
@@ -27,54 +42,11 @@ MANY_ALIKE = 4
 """So many hosts with the same answer share a row."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Table:
-    """Rows under headings; the last column is words and may be long. `figures` counts those before it."""
-
-    title: str
-    headings: tuple[str, ...]
-    rows: tuple[tuple[str, ...], ...]
-    figures: int
-    note: str = ""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Explanation:
-    """A verdict in a sentence, facts by label, and tables. Tables without rows are left out."""
-
-    verdict: str
-    facts: tuple[tuple[str, str], ...]
-    tables: tuple[Table, ...]
-
-
-class _Names:
-    """Names of VMs and hosts of one snapshot."""
-
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
-        self._domain = shared_domain([host.name for host in snapshot.hosts])
-
-    def host(self, host: HostId) -> str:
-        known = self._snapshot.host_by_id.get(host)
-        name = known.name.strip().removesuffix(self._domain) if known else ""
-        return name or host
-
-    def full_host(self, host: HostId) -> str:
-        known = self._snapshot.host_by_id.get(host)
-        return known.name if known else host
-
-    def vm(self, vm: VmId) -> str:
-        known = self._snapshot.vm_by_id.get(vm)
-        return (known.name.strip() if known else "") or vm
-
-    def vms(self, vms: Sequence[VmId]) -> list[str]:
-        named = {vm: self.vm(vm) for vm in vms}
-        return [named[vm] for vm in sorted(vms, key=lambda vm: (natural(named[vm]), vm))]
-
-
 def vm_view(insight: VmInsight, snapshot: Snapshot, *, of_pair: bool = False) -> Explanation:
     """Put the explanation of a VM into words; `of_pair` where one target was asked for."""
-    names = _Names(snapshot)
+    names = Names(snapshot)
+    if insight.resting:
+        return resting_view(insight, names, _vm_verdict(insight, names), of_pair=of_pair)
     if of_pair and insight.targets:
         return _pair_view(insight, names)
     tables = (_change_table(insight, names), _target_table(insight, names))
@@ -87,7 +59,7 @@ def vm_view(insight: VmInsight, snapshot: Snapshot, *, of_pair: bool = False) ->
 
 def host_view(insight: HostInsight, snapshot: Snapshot) -> Explanation:
     """Put the explanation of a host into words."""
-    names = _Names(snapshot)
+    names = Names(snapshot)
     facts = snapshot.host_by_id[insight.host]
     state = "" if facts.state.value == "connected" else f" ({facts.state.value.replace('_', ' ')})"
     leaves, comes = len(insight.leaving), len(insight.arriving)
@@ -115,7 +87,7 @@ def host_view(insight: HostInsight, snapshot: Snapshot) -> Explanation:
     )
 
 
-def _vm_verdict(insight: VmInsight, names: _Names) -> str:
+def _vm_verdict(insight: VmInsight, names: Names) -> str:
     name, host = names.vm(insight.vm), names.host(insight.host)
     if not insight.moves:
         reason = insight.stays.reason if insight.stays else None
@@ -125,10 +97,10 @@ def _vm_verdict(insight: VmInsight, names: _Names) -> str:
     return f"{name} moves {way} in wave {first.wave} ({first.reason.word})"
 
 
-def _vm_facts(insight: VmInsight, names: _Names) -> list[tuple[str, str]]:
+def _vm_facts(insight: VmInsight, names: Names) -> list[tuple[str, str]]:
     facts = [("why", move.why) for move in insight.moves if move.why]
     if insight.stays:
-        facts.append(("why", _told(insight.stays)))
+        facts.append(("why", told(insight.stays)))
     if insight.relax:
         facts.append(("to mend it", insight.relax))
     if insight.moves:
@@ -146,7 +118,7 @@ def _vm_facts(insight: VmInsight, names: _Names) -> list[tuple[str, str]]:
     return [*facts, *_choice_facts(insight, names)]
 
 
-def _choice_facts(insight: VmInsight, names: _Names) -> list[tuple[str, str]]:
+def _choice_facts(insight: VmInsight, names: Names) -> list[tuple[str, str]]:
     chosen, second = insight.chosen, insight.runner_up
     facts = [("worth", _worth(chosen))] if chosen else []
     if second:
@@ -162,13 +134,13 @@ def _worth(target: TargetInsight) -> str:
     )
 
 
-def _change_table(insight: VmInsight, names: _Names) -> Table:
+def _change_table(insight: VmInsight, names: Names) -> Table:
     """Return source and target with and without the VM; of a VM that stays, its best target."""
     title = "The move" if insight.chosen else "What a move to the best target would change"
     return _changes(title, insight, insight.chosen or insight.runner_up, names)
 
 
-def _changes(title: str, insight: VmInsight, other: TargetInsight | None, names: _Names) -> Table:
+def _changes(title: str, insight: VmInsight, other: TargetInsight | None, names: Names) -> Table:
     rows: tuple[tuple[str, ...], ...] = ()
     if insight.source is not None and other is not None:
         rows = (
@@ -194,7 +166,7 @@ def _change_row(name: str, before: HostFigures, after: HostFigures) -> tuple[str
     return (name, *loads, f"{millionths(before.cost)} -> {millionths(after.cost)}", "")
 
 
-def _target_table(insight: VmInsight, names: _Names) -> Table:
+def _target_table(insight: VmInsight, names: Names) -> Table:
     barred = [t for t in insight.targets if not t.is_chosen and _is_barred(t)]
     shown = [t for t in insight.targets if t.is_chosen or not _is_barred(t)]
     rows = tuple(_target_row(target, names) for target in shown)
@@ -213,7 +185,7 @@ def _is_barred(target: TargetInsight) -> bool:
     return any(gate.after for gate in target.gates if gate.name != PRICE)
 
 
-def _target_row(target: TargetInsight, names: _Names) -> tuple[str, ...]:
+def _target_row(target: TargetInsight, names: Names) -> tuple[str, ...]:
     figures = (
         millionths(target.gain),
         millionths(target.price),
@@ -223,7 +195,7 @@ def _target_row(target: TargetInsight, names: _Names) -> tuple[str, ...]:
     return (names.host(target.host), *figures, _answer(target, names))
 
 
-def _barred_rows(targets: Sequence[TargetInsight], names: _Names) -> list[tuple[str, ...]]:
+def _barred_rows(targets: Sequence[TargetInsight], names: Names) -> list[tuple[str, ...]]:
     """Return a row for each host, or for many hosts with one and the same answer."""
     alike: defaultdict[str, list[str]] = defaultdict(list)
     for target in targets:
@@ -239,7 +211,7 @@ def _barred_rows(targets: Sequence[TargetInsight], names: _Names) -> list[tuple[
     return rows
 
 
-def _answer(target: TargetInsight, names: _Names) -> str:
+def _answer(target: TargetInsight, names: Names) -> str:
     refusal, now = target.refusal, target.refusal_now
     if target.is_chosen:
         return "chosen"
@@ -249,16 +221,16 @@ def _answer(target: TargetInsight, names: _Names) -> str:
     return f"{told}; open as things stand" if now is None else told
 
 
-def _short(refusal: Refusal, target: TargetInsight, names: _Names) -> str:
+def _short(refusal: Refusal, target: TargetInsight, names: Names) -> str:
     """Return a refusal without the host and the figures that its row has already."""
     if refusal.reason is Reason.NO_GAIN:
         return f"{reason_text(refusal.reason).phrase} [{refusal.reason}]"
-    text = _told(refusal)
+    text = told(refusal)
     full = names.full_host(target.host)
     return text.removeprefix(f"{full}: ")
 
 
-def _pair_view(insight: VmInsight, names: _Names) -> Explanation:
+def _pair_view(insight: VmInsight, names: Names) -> Explanation:
     target = insight.targets[0]
     name, host = names.vm(insight.vm), names.host(target.host)
     refusal, now = target.refusal, target.refusal_now
@@ -267,49 +239,22 @@ def _pair_view(insight: VmInsight, names: _Names) -> Explanation:
     elif refusal is None:
         verdict = f"{name} may go to {host}, and it would pay; the plan does not need it"
     else:
-        verdict = f"{name} does not go to {host}: {_told(refusal)}"
+        verdict = f"{name} does not go to {host}: {told(refusal)}"
     rows = check_rows(target)
-    facts = [("worth", _worth(target)), *_check_facts(target, rows)]
+    facts = [("worth", _worth(target)), *server_facts(target.server), *mends(rows)]
     if refusal is not None and now is None:
         facts.append(("now", "as things stand nothing speaks against it"))
     if refusal is None and now is not None:
-        facts.append(("now", f"as things stand: {_told(now)}"))
+        facts.append(("now", f"as things stand: {told(now)}"))
     gates = Table(
-        title="In the order in which it is asked",
-        headings=("check", "now", "then", "answer"),
-        rows=tuple(map(_check_row, rows)),
+        title=CHECK_TITLE,
+        headings=CHECK_HEADINGS,
+        rows=tuple(map(check_cells, rows)),
         figures=3,
-        note=_CHECK_NOTE,
+        note=CHECK_NOTE,
     )
     change = _changes("What the move changes", insight, target, names)
     return Explanation(verdict=verdict, facts=tuple(facts), tables=(gates, change))
-
-
-_CHECK_NOTE = (
-    "Then: with all other moves of the plan done. Care: forbids nothing. The server check is vCenter's own;"
-    " it is asked for a VM with a host of --config."
-)
-_OUTCOMES = {
-    Outcome.PASSED: "yes",
-    Outcome.CAUTION: "care",
-    Outcome.REFUSED: "no",
-    Outcome.UNANSWERED: "?",
-    None: "",
-}
-
-
-def _check_row(row: CheckRow) -> tuple[str, ...]:
-    answer = _told(row.told) if row.told else row.unanswered
-    return (row.name.replace("_", " "), _OUTCOMES[row.now], _OUTCOMES[row.then], answer)
-
-
-def _check_facts(target: TargetInsight, rows: Sequence[CheckRow]) -> list[tuple[str, str]]:
-    """Return what vCenter's check said in short, and the mend of everything that is wrong."""
-    facts = []
-    if target.server is not None and target.server.refusals:
-        facts.append(("vCenter", f"would refuse it: {_told(target.server.refusals[0])}"))
-    wrong = {row.told.reason: row.mend for row in rows if row.told and row.mend}
-    return [*facts, *(("to mend it", f"{mend} [{reason}]") for reason, mend in wrong.items())]
 
 
 def _load_table(insight: HostInsight) -> Table:
@@ -354,20 +299,14 @@ def _move_table(
     return Table(title=f"{title} ({len(rows)})", headings=headings, rows=rows, figures=5)
 
 
-def _barred_table(title: str, refusals: Sequence[Refusal], names: _Names) -> Table:
+def _barred_table(title: str, refusals: Sequence[Refusal], names: Names) -> Table:
     rows = tuple(_barred_row(group, names) for group in group_by_reason(refusals))
     return Table(title=f"{title} ({len(refusals)})", headings=("VMs", "why"), rows=rows, figures=1)
 
 
-def _barred_row(group: RefusalGroup, names: _Names) -> tuple[str, ...]:
+def _barred_row(group: RefusalGroup, names: Names) -> tuple[str, ...]:
     shown = listed(names.vms(group.vms), MOST_NAMES)
     return f"{group.count:,}", f"{reason_text(group.reason).phrase}: {shown} [{group.reason}]"
-
-
-def _told(refusal: Refusal) -> str:
-    """Return a refusal in words, with its stable word: `processors too old: ... [evc]`."""
-    phrase = refusal.detail or reason_text(refusal.reason).phrase
-    return f"{phrase} [{refusal.reason.value}]"
 
 
 def millionths(cost: float) -> str:

@@ -142,7 +142,8 @@ _SNAPSHOT_SPECS = (
     _gauge(
         "snapshot_rejected_objects",
         (*CLUSTER, "kind", "cause"),
-        "Objects that are not, or not whole, in the snapshot in use; kind tags: their tags are not known.",
+        "Objects that are not, or not whole, in the snapshot in use; kind tags: their tags are not known;"
+        " cause unknown_word: a word that is not known was taken for the stricter side.",
     ),
     _gauge(
         "snapshot_denied_objects",

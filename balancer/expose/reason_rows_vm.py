@@ -1,6 +1,8 @@
 """Words for the reasons that lie in a VM or in a pair of VM and host. Rows of `reason_texts`, nothing else."""
 
+from balancer.model.blocker_words import BLOCKER_WORDS
 from balancer.model.reasons import Reason
+from balancer.model.vm import Blocker
 
 Row = tuple[Reason, str, str, str]
 """Reason, phrase, sentence, mend."""
@@ -36,97 +38,97 @@ VM_AND_PAIR_ROWS: tuple[Row, ...] = (
     ),
     (
         Reason.PASSTHROUGH_DEVICE,
-        "holds a pass-through device of its host",
+        BLOCKER_WORDS[Blocker.PASSTHROUGH_DEVICE],
         "A PCI device of the host is passed through to the VM.",
         _PIN,
     ),
     (
         Reason.VGPU,
-        "holds a virtual GPU",
+        BLOCKER_WORDS[Blocker.VGPU],
         "The VM has a virtual GPU, which ties it to hosts with the same card and profile.",
         _PIN,
     ),
     (
         Reason.SRIOV,
-        "holds an SR-IOV network device",
+        BLOCKER_WORDS[Blocker.SRIOV],
         "A virtual function of the host's network card is assigned to the VM.",
         _PIN,
     ),
     (
         Reason.USB_DEVICE,
-        "connected USB device",
+        BLOCKER_WORDS[Blocker.USB_DEVICE],
         "A USB device of the host is connected to the VM.",
         "Disconnect the USB device or power the VM off.",
     ),
     (
         Reason.CPU_AFFINITY,
-        "pinned to processors of its host",
+        BLOCKER_WORDS[Blocker.CPU_AFFINITY],
         "The VM's scheduling affinity names processors of its host.",
         "Clear the scheduling affinity of the VM.",
     ),
     (
         Reason.HOST_LOCAL_CDROM,
-        "uses the CD drive of its host",
+        BLOCKER_WORDS[Blocker.HOST_LOCAL_CDROM],
         "The VM's CD drive is connected to a physical drive of its host.",
         "Disconnect the CD drive.",
     ),
     (
         Reason.LOCAL_CDROM_BACKING,
-        "CD image on local storage",
+        BLOCKER_WORDS[Blocker.LOCAL_CDROM_BACKING],
         "The VM's CD drive is connected to an image that only its host can read.",
         "Disconnect the image or put it on shared storage.",
     ),
     (
         Reason.TOOLS_INSTALLING,
-        "VMware Tools are being installed",
+        BLOCKER_WORDS[Blocker.TOOLS_INSTALLING],
         "The installer of VMware Tools is mounted in the VM.",
         "End the installation, or unmount the installer.",
     ),
     (
         Reason.SHARED_SCSI_BUS,
-        "shares a SCSI bus",
+        BLOCKER_WORDS[Blocker.SHARED_SCSI_BUS],
         "The VM shares a SCSI bus with another VM.",
         "None while the bus is shared.",
     ),
     (
         Reason.FAULT_TOLERANCE,
-        "protected by Fault Tolerance",
+        BLOCKER_WORDS[Blocker.FAULT_TOLERANCE],
         "The VM is one half of a Fault Tolerance pair.",
         "Suspend Fault Tolerance for the time of the move.",
     ),
     (
         Reason.PENDING_QUESTION,
-        "waits for an answer to a question",
+        BLOCKER_WORDS[Blocker.PENDING_QUESTION],
         "vCenter waits for a person to answer a question about the VM.",
         "Answer the question in the vSphere client.",
     ),
     (
         Reason.INACCESSIBLE,
-        "not accessible to vCenter",
+        BLOCKER_WORDS[Blocker.INACCESSIBLE],
         "vCenter cannot reach the VM's files, or the VM is orphaned or invalid.",
         "Restore the VM's storage or its registration.",
     ),
     (
         Reason.METHOD_DISABLED,
-        "vMotion disabled by another program",
+        BLOCKER_WORDS[Blocker.METHOD_DISABLED],
         "Another program, often a backup, has disabled migration of the VM.",
         "Wait for that program, or enable the method again if it was left behind.",
     ),
     (
         Reason.AGENT_VM,
-        "agent VM of its host",
+        BLOCKER_WORDS[Blocker.AGENT_VM],
         "The VM belongs to its host, such as a storage or security appliance.",
         "",
     ),
     (
         Reason.CONSOLIDATING,
-        "disks are being consolidated",
+        BLOCKER_WORDS[Blocker.CONSOLIDATING],
         "The VM's snapshots are being consolidated.",
         "Nothing: it passes by itself.",
     ),
     (
         Reason.LATENCY_SENSITIVE_PINNED,
-        "pinned by high latency sensitivity",
+        BLOCKER_WORDS[Blocker.LATENCY_SENSITIVE_PINNED],
         "The VM has high latency sensitivity and holds its processors exclusively.",
         "Lower the latency sensitivity if the VM may be moved.",
     ),
@@ -226,6 +228,12 @@ VM_AND_PAIR_ROWS: tuple[Row, ...] = (
         "writes memory faster than it can be copied",
         "The copy can hardly catch up: the VM is slowed down meanwhile, or the time runs out. Forbids nothing.",
         "Move it in a quieter hour, or give vMotion a faster link.",
+    ),
+    (
+        Reason.SWAP_FILE,
+        "swap file does not move along",
+        "A host keeps swap files apart: the VM's is made anew, and what is in it is copied. Forbids nothing.",
+        "Let the cluster keep swap files with the VMs, or give the hosts one swap datastore.",
     ),
     (
         Reason.MEMORY_CEILING,

@@ -27,7 +27,7 @@ from balancer.model.plan import (
     Violation,
 )
 from balancer.model.reasons import UNFIT, Reason
-from balancer.model.rule import RuleType
+from balancer.model.rule import RuleOrigin, RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Mib, Ratio, Seconds, VmId
 from balancer.policy.types import Policy
@@ -58,6 +58,7 @@ _OF_THE_CLUSTER = frozenset(
         Reason.EXCESS_PRIVILEGES,
         *UNFIT,
         Reason.HOSTS_LOST,
+        Reason.FACTS_UNKNOWN,
         Reason.STOPPING,
         Reason.CONNECTION_LOST,
         Reason.JOURNAL_UNAVAILABLE,
@@ -105,6 +106,9 @@ class WaveRows:
     number: int
     starts_s: Seconds
     moves: tuple[MoveRow, ...]
+
+
+_ORIGIN_WORDS = {RuleOrigin.DRS: "", RuleOrigin.POLICY: ", by policy", RuleOrigin.TAG: ", by tag"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -319,10 +323,16 @@ def _rule_row(change: str, violation: Violation, snapshot: Snapshot) -> RuleRow:
     return RuleRow(
         change=change,
         rule=violation.rule,
-        meaning=RULE_WORDS[violation.type],
+        meaning=RULE_WORDS[violation.type] + _origin(violation, snapshot),
         is_must=violation.mandatory,
         vms=_vm_names(violation.vms, snapshot),
     )
+
+
+def _origin(violation: Violation, snapshot: Snapshot) -> str:
+    """Say who made a rule that does not stand in the cluster."""
+    origin = next((r.origin for r in snapshot.rules if r.name == violation.rule), RuleOrigin.DRS)
+    return _ORIGIN_WORDS[origin]
 
 
 def _left_out(group: RefusalGroup, snapshot: Snapshot) -> LeftOutRow:

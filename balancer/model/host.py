@@ -71,6 +71,10 @@ class Host:
     """One ESXi host. `datastores` and `networks` of None mean that every one is reachable.
 
     `sampled_at` is the time of the newest sample behind its usage, None where the source gives none.
+    `swap_datastore` is where it keeps the swap files of VMs placed so, None for the VMs' own directories.
+    What a host can do with storage decides no move between hosts yet; None: not known.
+    Source: vSphere API, `HostConfigInfo.localSwapDatastore`, `HostCapability.unsharedSwapVMotionSupported`
+    and `vmotionWithStorageVMotionSupported`.
 
     Raises:
         ValueError: a figure is negative, infinite or not a number. A capacity of 0 is one: see `usable_cpu_mhz`.
@@ -97,6 +101,9 @@ class Host:
     groups: frozenset[str] = frozenset()
     tags: frozenset[str] = frozenset()
     sampled_at: datetime | None = None
+    swap_datastore: str | None = None
+    unshared_swap_supported: bool | None = None
+    storage_vmotion_supported: bool | None = None
 
     def __post_init__(self) -> None:
         """Refuse figures that are none."""

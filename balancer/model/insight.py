@@ -6,7 +6,7 @@ Made by `plan.insight` and `plan.host_insight` from the same functions as the pl
 from dataclasses import dataclass
 
 from balancer.model.plan import Move
-from balancer.model.reasons import Refusal
+from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import HostId, Mhz, Mib, Ratio, Seconds, VmId
 
 
@@ -30,22 +30,26 @@ class Gate:
     """One thing that a VM must pass to go to a host: holds, a law, the threshold, the price.
 
     `now` answers for the cluster as it stands, `after` for the cluster once all other moves of the plan
-    are done. None is a yes.
+    are done. None is a yes, unless the gate does not apply to a VM that does not run.
     """
 
     name: str
     now: Refusal | None
     after: Refusal | None
+    applies: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ServerAnswer:
     """What vCenter's own check of a migration said; no refusal and no `unanswered` is a yes.
 
-    `unanswered` says why there is no answer.
+    `warnings` forbid nothing; their reasons are as those of refusals. `unanswered` says why there is no
+    answer. Source: vSphere API, `CheckResult.error` ("would fail") and `CheckResult.warning` ("may fail or
+    yield an undesirable state").
     """
 
     refusals: tuple[Refusal, ...] = ()
+    warnings: tuple[Refusal, ...] = ()
     unanswered: str = ""
 
 
@@ -86,12 +90,28 @@ class TargetInsight:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RestingTarget:
+    """One other host for a VM that does not run. `gates` say which apply; there are no figures of load."""
+
+    host: HostId
+    gates: tuple[Gate, ...]
+    server: ServerAnswer | None = None
+
+    @property
+    def refusals(self) -> tuple[Refusal, ...]:
+        """Return what would speak against it besides that the VM does not run."""
+        found = (gate.now for gate in self.gates if gate.now)
+        return tuple(no for no in found if no.reason is not Reason.NOT_RUNNING)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VmInsight:
     """One VM. Either `moves` tells where the plan takes it, or `stays` why it does not.
 
     `movers` are the VMs that go together with it, itself included. `source` is its host with it and
     without it, all other moves of the plan done. `targets` are the other hosts, the best first, those
-    that are ruled out last. `relax` is the cheapest change where something stays unmet.
+    that are ruled out last. `relax` is the cheapest change where something stays unmet. A VM that does not
+    run has `resting` instead of `targets`.
     """
 
     vm: VmId
@@ -105,6 +125,7 @@ class VmInsight:
     relax: str = ""
     source: tuple[HostFigures, HostFigures] | None = None
     targets: tuple[TargetInsight, ...] = ()
+    resting: tuple[RestingTarget, ...] = ()
 
     @property
     def chosen(self) -> TargetInsight | None:

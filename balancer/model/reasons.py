@@ -48,6 +48,7 @@ class Reason(StrEnum):
     VMOTION_LINK_SLOW = "vmotion_link_slow"
     VMOTION_NETWORK = "vmotion_network"
     HIGH_DIRTY_RATE = "high_dirty_rate"
+    SWAP_FILE = "swap_file"
     MEMORY_CEILING = "memory_ceiling"
     CPU_CEILING = "cpu_ceiling"
     VCPU_CEILING = "vcpu_ceiling"
@@ -133,6 +134,11 @@ class Refusal:
             vm=VmId(vm) if vm else None,
             host=HostId(host) if host else None,
         )
+
+    @property
+    def told(self) -> str:
+        """Return it for people: the facts in words, the stable word behind them in brackets."""
+        return f"{self.detail or self.reason.replace('_', ' ')} [{self.reason}]"
 
     def __str__(self) -> str:
         """Return the stable word and the facts."""

@@ -56,7 +56,9 @@ class Source:
     """Which system was read.
 
     `rejected_objects` are hosts and VMs that could not be read whole, `denied_objects` those of which the
-    account may not see every property. `statistics` of None: the source does not say.
+    account may not see every property. `statistics` of None: the source does not say. `unknown_words` are
+    words of the source that this program does not know, with kind and path; each was taken for the stricter
+    side.
     """
 
     kind: SourceKind = SourceKind.FILE
@@ -67,6 +69,7 @@ class Source:
     denied_objects: int = 0
     statistics: Statistics | None = None
     tags: TagsState = TagsState.KNOWN
+    unknown_words: tuple[str, ...] = ()
 
 
 MANDATORY_MOVES_ONLY = 5

@@ -200,7 +200,7 @@ def _reach(case: _Case) -> str:
     where = host.name if host else "another host"
     if law in ("storage", "network"):
         noun = "datastore" if law == "storage" else "network"
-        lost = missing(vm, host, law) if host else []
+        lost = problem.ground.names_of(missing(vm, host, law)) if host else []
         what = f"{noun} {lost[0]}" if len(lost) == 1 else f"{noun}s {listed(lost)}".strip()
         return f"connect {what} of {vm.name} to {where}"
     if law == "evc":

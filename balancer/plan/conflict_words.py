@@ -7,6 +7,7 @@ from collections.abc import Iterable, Sequence
 
 import numpy as np
 
+from balancer.model.blocker_words import blocker_words
 from balancer.model.host import Host
 from balancer.model.rule import Rule, RuleType
 from balancer.model.vm import Automation, Vm
@@ -265,7 +266,7 @@ def tie_words(problem: Problem, vm: int) -> str:
     for refusal in filter(None, excluded):
         return refusal.detail or "excluded"
     if facts.blockers:
-        return ", ".join(sorted(blocker.value for blocker in facts.blockers))
+        return blocker_words(facts.blockers)
     return f"DRS override {Automation(facts.automation).value}"
 
 
@@ -309,7 +310,7 @@ def _count(number: int, noun: str) -> str:
 
 
 def missing(vm: Vm, host: Host, law: str) -> list[str]:
-    """Return the datastores or networks of a VM that a host lacks, by id."""
+    """Return the ids of the datastores or networks of a VM that a host lacks."""
     wanted, there = (
         (vm.datastores, host.datastores) if law == "storage" else (vm.networks, host.networks)
     )

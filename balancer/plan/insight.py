@@ -9,18 +9,15 @@ from balancer.model.need import Need
 from balancer.model.plan import Plan
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import HostId, VmId
-from balancer.model.vm import Vm
+from balancer.plan.gate_names import FAILOVER, HOLD, THRESHOLD
 from balancer.plan.problem import COUNT
+from balancer.plan.resting import explain_resting
 from balancer.plan.scene import Outlook, Scene, outlook
 from balancer.plan.stay import Staying, why_it_stays
 from balancer.policy.types import Policy
 from balancer.rules.cautions import cautions
 from balancer.rules.exclusion import LOAD_GOALS, MANDATORY_GOALS, excluded_from_all
 from balancer.rules.judge import ALL_LAWS
-
-HOLD = "hold"
-FAILOVER = "failover"
-THRESHOLD = "threshold"
 
 
 def explain_vm(
@@ -32,7 +29,7 @@ def explain_vm(
     """
     facts = need.snapshot.vm_by_id[vm]
     if not facts.is_running:
-        return _not_running(facts)
+        return explain_resting(need, policy, facts, host=host)
     scene = Scene(need, policy, plan)
     row = scene.problem.vm_at[vm]
     movers = scene.movers(row)
@@ -55,19 +52,6 @@ def explain_vm(
         relax=relax,
         source=(after.figures(after.source), after.figures(after.source, change=-1)),
         targets=tuple(t for t in targets if host is None or t.host == host),
-    )
-
-
-def _not_running(vm: Vm) -> VmInsight:
-    stays = Refusal.of(Reason.NOT_RUNNING, f"{vm.name} is {vm.power}", vm=vm.id)
-    return VmInsight(
-        vm=vm.id,
-        host=vm.host,
-        movers=(vm.id,),
-        cpu_mhz=0.0,
-        memory_mib=0.0,
-        footprint_mib=0.0,
-        stays=stays,
     )
 
 

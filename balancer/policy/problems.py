@@ -30,6 +30,10 @@ MOST_SHOWN = 60
 MOST_LISTED = 200
 """Problems listed of one file; the rest is counted."""
 
+NAMES_TAG, SELECTOR_TAG = "[names]", "[selector]"
+"""Forms that a value may have, as pydantic tells them apart in its places; no keys of the document."""
+
+_NO_KEYS = frozenset({"[key]", NAMES_TAG, SELECTOR_TAG})
 _SECRET = re.compile("password|secret|token", re.IGNORECASE)
 _NOT_SHOWN = "a wrong value (not shown)"
 _LIST = "a list"
@@ -156,7 +160,7 @@ def nearest(word: str, known: Iterable[str]) -> str:
 
 
 def _mistake(detail: ErrorDetails, known: KnownKeys) -> Mistake:
-    loc = tuple(part for part in detail["loc"] if part != "[key]")
+    loc = tuple(part for part in detail["loc"] if part not in _NO_KEYS)
     kind = detail["type"]
     if kind == "extra_forbidden":
         return _unknown_key(loc, tuple(known(loc[:-1])))

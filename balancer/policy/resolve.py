@@ -20,6 +20,7 @@ from balancer.model.units import HostId, VmId
 from balancer.model.vm import Vm
 from balancer.policy.drs_rules import taken_in
 from balancer.policy.mode import Mode, most_careful
+from balancer.policy.problems import nearest
 from balancer.policy.resolved import Note, NoteKind, Resolved
 from balancer.policy.rule_types import Enforce, PolicyRule, RuleKind, VmMode
 from balancer.policy.selection import Selection
@@ -41,7 +42,7 @@ def resolve(snapshot: Snapshot, policy: Policy) -> Resolved:
     10,000 VMs and 200 rules take a few tenths of a second: see tests/bench/policy_bench.py.
     """
     taken = taken_in(snapshot, policy.drs)
-    work = _Work(snapshot, names=[rule.name for rule in taken.rules])
+    work = _Work(snapshot, names=[rule.name for rule in taken.rules if rule.enabled])
     for rule in policy.rules:
         work.add_rule(rule)
     for entry in policy.vm_modes:
@@ -128,6 +129,7 @@ class _Work:
             name=found.tag,
             kind=found.kind,
             vms=Selector(tags=(found.tag,)),
+            hosts=Selector(groups=(found.host_group,)) if found.host_group else None,
             keeps_off=found.keeps_off,
             enforce=Enforce.SHOULD if found.kind is RuleKind.PREFER else Enforce.MUST,
             origin=f"tag {found.tag}",
@@ -135,8 +137,8 @@ class _Work:
         if found.kind in _BETWEEN_VMS:
             self._add_between(rule, found.vms, RuleOrigin.TAG)
             return
-        hosts = self._selection.hosts(Selector(groups=(found.host_group,)))
-        self._add_of_hosts(rule, found.vms, hosts, RuleOrigin.TAG)
+        assert rule.hosts is not None, "a tag of hosts names a host group"
+        self._add_of_hosts(rule, found.vms, self._selection.hosts(rule.hosts), RuleOrigin.TAG)
 
     def _add_between(
         self, rule: PolicyRule, vms: frozenset[VmId], origin: RuleOrigin = RuleOrigin.POLICY
@@ -146,6 +148,10 @@ class _Work:
             text = f"rule '{rule.name}' selects one VM alone ({one}): it has no effect"
             self._note(NoteKind.ONE_VM, text, rule)
             return
+        running = sum(1 for vm in vms if self._snapshot.vm_by_id[vm].is_running)
+        if running < 2:
+            text = f"rule '{rule.name}': {running} of its {len(vms)} VMs run, so that it has no effect now"
+            self._note(NoteKind.ONE_RUNNING, text, rule)
         made = self._made(rule, _BETWEEN_VMS[rule.kind], vms, origin)
         domains = tuple(self._domains(rule))
         self.rules.append(replace(made, most=rule.most, domains=domains))
@@ -182,10 +188,17 @@ class _Work:
         self.rules.append(replace(self._made(rule, kind, vms, origin), hosts=hosts))
 
     def _no_hosts_text(self, rule: PolicyRule) -> str:
-        text = f"rule '{rule.name}' selects no host"
+        text = f"rule '{rule.name}' selects no host{self._near_group(rule)}"
         if rule.keeps_off or rule.enforce is not Enforce.MUST:
             return f"{text}: it has no effect"
         return f"{text}: its VMs may run nowhere, and stay where they are"
+
+    def _near_group(self, rule: PolicyRule) -> str:
+        """Return the nearest names of host groups for those that the rule names in vain."""
+        groups = rule.hosts.groups if rule.hosts else ()
+        lost = [group for group in groups if group not in self._selection.host_groups]
+        hints = [hint for group in lost if (hint := nearest(group, self._selection.host_groups))]
+        return f" ({', '.join(hints)})" if hints else ""
 
     def _made(
         self, rule: PolicyRule, kind: RuleType, vms: frozenset[VmId], origin: RuleOrigin

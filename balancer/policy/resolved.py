@@ -17,6 +17,7 @@ class NoteKind(StrEnum):
 
     NO_VMS = "no_vms"  # a rule that selects no VM
     ONE_VM = "one_vm"  # a rule between VMs that selects one
+    ONE_RUNNING = "one_running"  # a rule between VMs of which fewer than two run
     NO_HOSTS = "no_hosts"  # a rule, or a group of hosts in it, that selects no host
     SHARED_HOST = "shared_host"  # a host in two of a rule's groups of hosts
     NO_SUCH_RULE = "no_such_rule"  # a name in `drs` that no rule of the cluster has

@@ -21,6 +21,12 @@ def _listed(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _is_silent(part: DocumentPart) -> bool:
+    """Whether nothing is given, or something as null: what says nothing must never mean everything."""
+    given = part.model_fields_set
+    return not given or any(getattr(part, key) is None for key in given)
+
+
 def _regex(text: str) -> str:
     compiled(text)
     return text
@@ -28,12 +34,20 @@ def _regex(text: str) -> str:
 
 Word = Annotated[str, Field(min_length=1, max_length=LONGEST_PATTERN)]
 Words = Annotated[
-    tuple[Word, ...], BeforeValidator(_listed), Field(min_length=1, max_length=10_000)
+    Annotated[tuple[Word, ...], Field(min_length=1, max_length=10_000)],
+    BeforeValidator(
+        _listed,
+        json_schema_input_type=Word | Annotated[list[Word], Field(min_length=1, max_length=10_000)],
+    ),
 ]
 Regexes = Annotated[
-    tuple[Annotated[Word, AfterValidator(_regex)], ...],
-    BeforeValidator(_listed),
-    Field(min_length=1, max_length=100),
+    Annotated[
+        tuple[Annotated[Word, AfterValidator(_regex)], ...], Field(min_length=1, max_length=100)
+    ],
+    BeforeValidator(
+        _listed,
+        json_schema_input_type=Word | Annotated[list[Word], Field(min_length=1, max_length=100)],
+    ),
 ]
 AtLeastOne = Annotated[int, Field(ge=1, le=1_000_000_000)]
 
@@ -48,8 +62,10 @@ class SizeDocument(DocumentPart):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError(f"at least one of {', '.join(type(self).model_fields)}")
+        if _is_silent(self):
+            raise ValueError(
+                f"at least one of {', '.join(type(self).model_fields)}, none of them null"
+            )
         return self
 
     def value(self) -> Size:
@@ -95,8 +111,8 @@ class SelectorDocument(DocumentPart):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError('a selector that says something; glob: "*" for all')
+        if _is_silent(self):
+            raise ValueError('a selector that says something, without null; glob: "*" for all')
         return self
 
     def value(self) -> Selector:

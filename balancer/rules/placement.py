@@ -52,6 +52,15 @@ class Ground:
                     found[vm].append(rule)
         return {vm: tuple(rules) for vm, rules in found.items()}
 
+    @cached_property
+    def _name_of(self) -> Mapping[str, str]:
+        stores = {store.id: store.name for store in self.snapshot.datastores}
+        return stores | {network.id: network.name for network in self.snapshot.networks}
+
+    def names_of(self, places: Iterable[str]) -> list[str]:
+        """Return the names of datastores or networks in order; an id where no name is known."""
+        return sorted(self._name_of.get(place) or place for place in places)
+
     def musts(self, vm: VmId, kind: RuleType) -> tuple[Rule, ...]:
         """Return the must-rules of one type that name `vm`."""
         return tuple(rule for rule in self.must_rules_of.get(vm, ()) if rule.type is kind)

@@ -9,7 +9,7 @@ def judge(placement: Placement, move: Candidate) -> Refusal | None:
     reach = placement.ground.snapshot.host_by_id[move.target].datastores
     if reach is None:
         return None
-    lost = sorted(placement.vm(move.vm).datastores - reach)
+    lost = placement.ground.names_of(placement.vm(move.vm).datastores - reach)
     if not lost:
         return None
     detail = f"not on the target: {', '.join(lost)}"

@@ -33,7 +33,7 @@ def _refusal(snapshot: Snapshot, stuck: Stuck, step: Step, blockers: Sequence[St
 
 
 def _cause(refusal: Refusal) -> str:
-    return str(refusal) if refusal.reason is not Reason.UNREACHABLE else refusal.detail
+    return refusal.told if refusal.reason is not Reason.UNREACHABLE else refusal.detail
 
 
 def _waiting_for(step: Step, units: Iterable[Unit]) -> list[Step]:

@@ -40,9 +40,12 @@ def test_only_balancer_is_a_top_level_name(names: set[str]) -> None:
 @pytest.mark.slow
 def test_policies_and_schemas_travel_with_the_program(names: set[str]) -> None:
     assert "balancer/_policies/balanced.yaml" in names
-    assert {
-        "balancer/schemas/snapshot.v1.schema.json",
-        "balancer/schemas/plan.v1.schema.json",
-        "balancer/schemas/explain.v1.schema.json",
-    } <= names
+    schemas = {path.name for path in (ROOT / "balancer/schemas").glob("*.json")}
+    assert {f"balancer/schemas/{name}" for name in schemas} <= names
+    assert {"config.v1.schema.json", "policy.v1.schema.json", "snapshot.v1.schema.json"} <= schemas
+
+
+@pytest.mark.slow
+def test_the_schema_lies_where_the_packaged_policies_look_for_it(names: set[str]) -> None:
+    assert "balancer/_policies/policy.v1.schema.json" in names
     assert "balancer/py.typed" in names

@@ -13,11 +13,12 @@ from balancer.adapters.files import read_snapshot
 from balancer.adapters.vsphere import VsphereConnection, connect
 from balancer.model.errors import SourceAnswerInvalid
 from balancer.model.host import Host, HostState
+from balancer.model.insight import ServerAnswer
 from balancer.model.outcome import TaskState
 from balancer.model.reasons import Reason
 from balancer.model.snapshot import Snapshot, SourceKind
 from balancer.model.units import ClusterId, HostId, VmId
-from balancer.model.vm import Blocker, PowerState, SwapPlacement, Vm
+from balancer.model.vm import Blocker, PowerState, Vm
 from balancer.ports import ClusterRef
 from tests.support.vcenter import VCenterProcess, start_vcenter
 from tests.support.vcenter_control import wait_for
@@ -51,6 +52,9 @@ def rich_host(number: int, **facts: Any) -> Row:
             "networks": ["192.0.2.0/24"],
         },
         "numa_nodes": 2,
+        "swap_datastore": "datastore-2",
+        "unshared_swap_supported": True,
+        "storage_vmotion_supported": number != 3,
     }
     return host_row(number, **common | facts)
 
@@ -68,6 +72,9 @@ def rich_vm(number: int, on: int, **facts: Any) -> Row:
         "resource_pool": "resgroup-8",
         "encryption": "opportunistic",
         "hardware_version": 13 + number,
+        "swap_placement": "hostLocal" if number == 2 else "vmDirectory",
+        "storage_committed_mib": 40_960,
+        "storage_uncommitted_mib": 1_024,
     }
     return vm_row(number, on, **common | facts)
 
@@ -192,10 +199,7 @@ def test_every_host_is_read_back_as_it_was_given(rich: tuple[Snapshot, Snapshot]
 def test_every_vm_is_read_back_as_it_was_given(rich: tuple[Snapshot, Snapshot]) -> None:
     given, read = rich
     assert all(vm.config_version for vm in read.vms)
-    assert {vm.swap_placement for vm in read.vms} == {SwapPlacement.VM_DIRECTORY}
-    told = [
-        replace(without_samples(vm), config_version=None, swap_placement=None) for vm in read.vms
-    ]
+    told = [replace(without_samples(vm), config_version=None) for vm in read.vms]
     assert told == list(given.vms)
 
 
@@ -326,8 +330,8 @@ def test_devices_are_read_once_while_a_vm_stays_as_it_is(tmp_path: Path) -> None
         first = server.control.calls().calls["RetrievePropertiesEx"]
         server.control.forget_calls()
         vcenter.inventory.snapshot(CLUSTER)
-        # Devices, EVC modes, the hypervisor's own share and the counters are known the second time.
-        assert server.control.calls().calls["RetrievePropertiesEx"] == first - 9
+        # Fixed facts, EVC modes, the hypervisor's own share and the counters are known the second time.
+        assert server.control.calls().calls["RetrievePropertiesEx"] == first - 6
 
 
 def test_clusters_are_listed_by_name(tmp_path: Path) -> None:
@@ -388,14 +392,14 @@ def test_refresh_leaves_out_what_is_gone(tmp_path: Path) -> None:
 def test_the_server_checks_a_move_that_would_work(tmp_path: Path) -> None:
     doc = document([host_row(1), host_row(2)], [vm_row(1, 1)])
     with served(tmp_path, doc) as (_, vcenter):
-        assert vcenter.inventory.check(VmId("vm-1"), HostId("host-2")) == ()
+        assert vcenter.inventory.check(VmId("vm-1"), HostId("host-2")) == ServerAnswer()
 
 
 def test_the_server_check_names_the_reason(tmp_path: Path) -> None:
     vm = vm_row(1, 1, min_evc_mode="intel-icelake")
     doc = document([host_row(1), host_row(2, max_evc_mode="intel-haswell")], [vm])
     with served(tmp_path, doc) as (_, vcenter):
-        (refusal,) = vcenter.inventory.check(VmId("vm-1"), HostId("host-2"))
+        (refusal,) = vcenter.inventory.check(VmId("vm-1"), HostId("host-2")).refusals
         assert refusal.reason is Reason.CPU_FEATURES
         assert (refusal.vm, refusal.host) == ("vm-1", "host-2")
         assert refusal.detail.startswith("CpuIncompatible")

@@ -44,6 +44,18 @@ def test_scripts_hold_no_privileges_of_their_own(script: Path) -> None:
     assert {str(role) for role in Role} <= set(re.findall(r"balancer-\w+", "\n".join(code)))
 
 
+def test_both_scripts_read_the_lists_as_the_doctor_does() -> None:
+    """Nobody here can run PowerShell: what it reads of a list is worked out from its own expression."""
+    code = POWERSHELL.read_text("utf-8")
+    (name,) = re.findall(r'Get-Content \(Join-Path \$PSScriptRoot "([^"]+)"\)', code)
+    (cut,) = re.findall(r"\(\$_ -replace '([^']+)', ''\)\.Trim\(\)", code)
+    for role in Role:
+        lines = (FOLDER / name.replace("$Role", role)).read_text("utf-8").splitlines()
+        kept = [re.sub(cut, "", line).strip() for line in lines]
+        assert {line for line in kept if line} == needed_ids(role)
+    assert re.findall(r"Set-BalancerRole '([^']+)'", code) == [str(role) for role in Role]
+
+
 def test_the_executor_holds_all_of_the_reader() -> None:
     """A permission on a cluster takes the place of the one on the root: it must not take reading away."""
     assert needed_ids(Role.READER) < needed_ids(Role.EXECUTOR)

@@ -7,6 +7,7 @@ import pytest
 from balancer.model.host import VmotionLink
 from balancer.model.reasons import Reason
 from balancer.model.units import HostId, VmId
+from balancer.model.vm import SwapPlacement
 from balancer.rules.cautions import cautions
 from tests.support.builders import host, snapshot, vm
 
@@ -70,3 +71,51 @@ def test_cautions(
     source: VmotionLink, target: VmotionLink, facts: dict[str, Any], expected: dict[Reason, str]
 ) -> None:
     assert told(source, target, **facts) == expected
+
+
+LOCAL = {"swap_placement": SwapPlacement.HOST_LOCAL, "memory_mib": 8_192.0}
+
+
+@pytest.mark.parametrize(
+    ("stores", "facts", "expected"),
+    [
+        ((None, None), LOCAL, None),
+        (("ds-9", "ds-9"), LOCAL, None),
+        (("ds-1", "ds-2"), {"swap_placement": SwapPlacement.VM_DIRECTORY}, None),
+        (("ds-1", "ds-2"), {}, None),
+        (
+            ("ds-1", "ds-2"),
+            LOCAL | {"memory_reservation_mib": 2_048.0, "memory_swapped_mib": 512.0},
+            "esx1 keeps the swap file of vm1 (6.0 GiB at most) apart from esx2's; 512 MiB in it are copied",
+        ),
+        (
+            (None, "ds-2"),
+            LOCAL,
+            "esx2 keeps the swap file of vm1 (8.0 GiB at most) apart from esx1's; 0 MiB in it are copied",
+        ),
+    ],
+    ids=[
+        "both with the VM",
+        "one datastore for both",
+        "placed with the VM",
+        "not known where",
+        "each on its own",
+        "only the target keeps it apart",
+    ],
+)
+def test_a_swap_file_that_does_not_move_along_is_told(
+    stores: tuple[str | None, str | None], facts: dict[str, Any], expected: str | None
+) -> None:
+    hosts = [host(number, swap_datastore=store) for number, store in enumerate(stores, start=1)]
+    found = cautions(snapshot(hosts, [vm(1, on=1, **facts)]), VmId("vm-1"), HostId("host-2"))
+    assert {caution.reason: caution.detail for caution in found} == (
+        {Reason.SWAP_FILE: expected} if expected else {}
+    )
+
+
+def test_a_host_that_cannot_move_without_a_shared_swap_file_is_named() -> None:
+    hosts = [host(1, swap_datastore="ds-1", unshared_swap_supported=False), host(2)]
+    found = cautions(snapshot(hosts, [vm(1, on=1, **LOCAL)]), VmId("vm-1"), HostId("host-2"))
+    assert [c.detail.partition("; esx1 ")[2] for c in found] == [
+        "cannot do that, so vCenter will refuse it"
+    ]

@@ -44,7 +44,7 @@ def play(steps: list[tuple[VmId, HostId] | float]) -> tuple[SimulatedVCenter, li
 
 def _ask(vcenter: SimulatedVCenter, vm: VmId, host: HostId) -> None:
     order = MigrationOrder(vm=vm, vm_name=vm, target=host, priority=Priority.DEFAULT)
-    expected = vcenter.check(vm, host)
+    expected = vcenter.check(vm, host).refusals
     try:
         vcenter.submit(order)
     except SubmitRefused:

@@ -19,6 +19,7 @@ from balancer.model.errors import (
 )
 from balancer.model.events import Event
 from balancer.model.host import HostState
+from balancer.model.insight import ServerAnswer
 from balancer.model.outcome import MigrationOrder, TaskState, TaskView
 from balancer.model.reasons import Refusal
 from balancer.model.snapshot import InFlight, Snapshot
@@ -136,6 +137,7 @@ class ScriptedVCenter:
     outages: list[tuple[Seconds, Seconds]] = field(default_factory=list)
     default: Script = field(default_factory=Script)
     check_refusals: dict[VmId, tuple[Refusal, ...]] = field(default_factory=dict)
+    check_warnings: dict[VmId, tuple[Refusal, ...]] = field(default_factory=dict)
     submits: Counter[VmId] = field(default_factory=Counter)
     orders: list[MigrationOrder] = field(default_factory=list)
     sent_at_s: dict[VmId, Seconds] = field(default_factory=dict)
@@ -210,10 +212,12 @@ class ScriptedVCenter:
             in_flight=self._in_flight(),
         )
 
-    def check(self, vm: VmId, target: HostId) -> tuple[Refusal, ...]:
+    def check(self, vm: VmId, target: HostId) -> ServerAnswer:
         """Return what was scripted for the VM."""
         self._answer()
-        return self.check_refusals.get(vm, ())
+        return ServerAnswer(
+            refusals=self.check_refusals.get(vm, ()), warnings=self.check_warnings.get(vm, ())
+        )
 
     def tasks(self, tasks: Sequence[str]) -> Mapping[str, TaskView]:
         """Look at tasks."""

@@ -39,6 +39,7 @@ class Spoil(StrEnum):
     STATUS = "status"
     TRUNCATE = "truncate"
     ANSWER = "answer"
+    REPLACE = "replace"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -46,7 +47,8 @@ class Rule:
     """Spoil the next `times` calls of a method, after `skip` that pass; an empty method is any.
 
     `seconds` is the delay, or the pause between two dripped bytes. `status` is what STATUS answers after
-    the call was passed on, and ANSWER instead of passing it on, there with `body`.
+    the call was passed on, and ANSWER instead of passing it on, there with `body`. REPLACE puts `body` in
+    place of `old` wherever an answer has it, which may change its length.
     """
 
     what: Spoil
@@ -56,6 +58,7 @@ class Rule:
     seconds: float = 0.0
     status: int = 503
     body: bytes = b""
+    old: bytes = b""
 
     def takes(self, method: str) -> bool:
         """Whether this call is spoiled; counts down."""
@@ -187,6 +190,8 @@ class FaultProxy(Listener):
             return self._send(client, answer)
         if rule.what is Spoil.DRIP:
             return self._drip(client, answer, rule.seconds)
+        if rule.what is Spoil.REPLACE:
+            return self._send(client, _replaced(answer, rule.old, rule.body))
         if rule.what is Spoil.STATUS:
             return self._send(client, _packed(rule.status, b"not now"))
         if rule.what is Spoil.TRUNCATE:
@@ -232,6 +237,13 @@ def _packed(status: int, body: bytes, *, cookie: str | None = None) -> bytes:
     if cookie:
         head.append(f"Set-Cookie: {cookie}")
     return "\r\n".join(head).encode("latin-1") + b"\r\n\r\n" + body
+
+
+def _replaced(answer: bytes, old: bytes, new: bytes) -> bytes:
+    head, _, body = answer.partition(b"\r\n\r\n")
+    body = body.replace(old, new)
+    head = re.sub(rb"Content-Length: \d+", b"Content-Length: %d" % len(body), head)
+    return head + b"\r\n\r\n" + body
 
 
 def soap_fault(name: str, *, detail: str = "") -> bytes:

@@ -13,7 +13,7 @@ from typing import Literal, Self, TypeVar
 import httpx
 from pydantic import BaseModel, ConfigDict
 
-FaultMoment = Literal["call", "task"]
+FaultMoment = Literal["call", "task", "warning"]
 HostRole = Literal["target", "source", "either"]
 HostWord = Literal[
     "connected",
@@ -298,7 +298,8 @@ class VCenterControl:
 
         Args:
             fault: Wire name of a vim or vmodl fault, such as ``CpuIncompatible``.
-            at: ``call`` answers the call with it, ``task`` ends the task with it.
+            at: ``call`` answers the call with it, ``task`` ends the task with it, ``warning`` is told by
+                the server's check and refuses nothing (``method`` is CheckRelocate_Task then).
             vm: Only this VM; empty is any.
             host: Only this host, in the given role; empty is any.
             role: What the host is in the move.

@@ -13,7 +13,7 @@ from balancer.execute import Tools
 from balancer.model.errors import PlanInvalid
 from balancer.model.events import CycleEnded, MoveEnded, PlanMade, SnapshotTaken
 from balancer.model.host import HostState
-from balancer.model.outcome import MoveState
+from balancer.model.outcome import FailureKind, MoveState
 from balancer.model.plan import IncidentKind, MoveReason, PlanStatus
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
@@ -28,7 +28,7 @@ from balancer.policy.window_types import Effect, Window
 from balancer.site import Site
 from balancer.solver import Failure
 from tests.support.builders import host, rule, snapshot, vm
-from tests.support.fakes import FakeClock, RecordingEvents, ScriptedVCenter
+from tests.support.fakes import FakeClock, RecordingEvents, Script, ScriptedVCenter
 from tests.support.solvers import Scripted
 from tests.support.stairs import stairs
 
@@ -218,6 +218,35 @@ def test_s1_nothing_is_sent_as_an_account_that_must_not_act(mode: Mode) -> None:
     assert report.held == scene.barred
     assert scene.events.of(CycleEnded)[0].held == scene.barred
     assert not scene.vcenter.submits
+
+
+def test_an_evacuation_goes_elsewhere_after_its_target_failed() -> None:
+    hosts = [host(1, state=HostState.ENTERING_MAINTENANCE), host(2), host(3)]
+    scene = stage(snapshot(hosts, [vm(1, 1)]))
+    scene.vcenter.scripts[VmId("vm-1")] = Script(task_fault="VMotionLinkDown")
+    (first,) = scene.cycle().outcomes
+    assert first.kind is FailureKind.SKIP_TARGET
+
+    del scene.vcenter.scripts[VmId("vm-1")]
+    (second,) = scene.cycle().outcomes
+
+    assert second.state is MoveState.DONE
+    assert second.move.target != first.move.target
+
+
+def test_s6_a_move_of_unknown_end_holds_its_memory_on_its_target() -> None:
+    big = {"memory_mib": 50_000.0, "memory_consumed_mib": 50_000.0}
+    hosts = [host(1, state=HostState.ENTERING_MAINTENANCE), host(2)]
+    scene = stage(snapshot(hosts, [vm(1, 1, **big), vm(2, 1, **big)]))
+    scene.vcenter.default = Script(reply_lost=True, arrives=False)
+    (sent,) = (each for each in scene.cycle().outcomes if each.was_sent)
+    assert sent.state is MoveState.UNKNOWN
+
+    scene.vcenter.default = Script()
+    plan = scene.cycle().plan
+
+    assert plan.moves == ()
+    assert scene.vcenter.submits.total() == 1
 
 
 def test_partial_mode_empties_and_repairs_but_does_not_level() -> None:

@@ -20,7 +20,7 @@ from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import VmId
 from balancer.policy.mode import Mode
-from balancer.policy.rule_types import VmMode
+from balancer.policy.rule_types import PolicyRule, RuleKind, VmMode
 from balancer.policy.selector import Selector
 from balancer.policy.types import Policy
 from balancer.policy.window_types import Effect, Window
@@ -319,3 +319,15 @@ def test_a_window_that_opens_before_the_next_turn_has_a_cycle_of_its_own(
     ClusterJob(watch, turns, metrics).run()
 
     assert turns.asked == asked
+
+
+def test_what_a_policy_says_in_vain_is_told_once(caplog: pytest.LogCaptureFixture) -> None:
+    scene = Scene()
+    nobody = PolicyRule(name="r", kind=RuleKind.AFFINITY, vms=Selector(names=("nobody",)))
+    scene.watch = replace(scene.watch, policies=Always(Policy(rules=(nobody,))))
+    job = scene.job()
+    with caplog.at_level(logging.WARNING, "balancer.jobs"):
+        job.run()
+        job.run()
+    told = [r for r in caplog.records if r.message == "policy has no such effect"]
+    assert [record.detail for record in told] == ["rule 'r' selects no VM"]

@@ -39,7 +39,8 @@ func (c *provisioningChecker) CheckRelocateTask(ctx *simulator.Context, req *typ
 	if no := w.atCall(v); no != nil {
 		errors = append(errors, no)
 	}
-	t := w.answer(v, to, errors, checkTask("CheckRelocate_Task", "checkRelocate", userOf(ctx)))
+	found := findings{errors: errors, warnings: w.faults.takeWarning(v, to)}
+	t := w.answer(v, to, found, checkTask("CheckRelocate_Task", "checkRelocate", userOf(ctx)))
 	body.Res = &types.CheckRelocate_TaskResponse{Returnval: t.Self}
 	return body
 }
@@ -60,7 +61,7 @@ func (c *compatibilityChecker) CheckCompatibilityTask(ctx *simulator.Context, re
 			return body
 		}
 	}
-	t := w.answer(v, to, w.check(v, to), checkTask("CheckCompatibility_Task", "checkCompatibility", userOf(ctx)))
+	t := w.answer(v, to, findings{errors: w.check(v, to)}, checkTask("CheckCompatibility_Task", "checkCompatibility", userOf(ctx)))
 	body.Res = &types.CheckCompatibility_TaskResponse{Returnval: t.Self}
 	return body
 }
@@ -69,13 +70,22 @@ func checkTask(method, verb, user string) taskSpec {
 	return taskSpec{name: method, description: "vm.check." + verb, user: user}
 }
 
+// findings are what a check has to say: what forbids the move, and what does not.
+type findings struct {
+	errors   []*refusal
+	warnings []*refusal
+}
+
 // answer makes the finished task that carries the check's result. Its entity is
 // the VM: the checkers themselves are no inventory objects.
-func (w *world) answer(v *vmState, to *hostState, errors []*refusal, spec taskSpec) *task {
+func (w *world) answer(v *vmState, to *hostState, found findings, spec taskSpec) *task {
 	host := to.obj.Self
 	result := types.CheckResult{Vm: &v.obj.Self, Host: &host}
-	for _, no := range errors {
+	for _, no := range found.errors {
 		result.Error = append(result.Error, no.localized())
+	}
+	for _, no := range found.warnings {
+		result.Warning = append(result.Warning, no.localized())
 	}
 	spec.entity = v.obj
 	t := w.newTask(spec)

@@ -13,7 +13,7 @@ import (
 // faultRule is one fault that somebody asked for, as the control takes it.
 type faultRule struct {
 	ID         int      `json:"id"`
-	At         string   `json:"at"`          // call, task, drop_request, drop_reply
+	At         string   `json:"at"`          // call, task, warning, drop_request, drop_reply
 	Method     string   `json:"method"`      // SOAP method; RelocateVM_Task where none is given
 	VM         string   `json:"vm"`          // name or id; empty: any
 	Host       string   `json:"host"`        // name or id; empty: any
@@ -64,8 +64,8 @@ func (b *faultBook) add(rule faultRule) (int, error) {
 }
 
 func (r *faultRule) check() error {
-	if !slices.Contains([]string{"call", "task", "drop_request", "drop_reply"}, r.At) {
-		return fmt.Errorf("at is %q; allowed are call, task, drop_request, drop_reply", r.At)
+	if !slices.Contains([]string{"call", "task", "warning", "drop_request", "drop_reply"}, r.At) {
+		return fmt.Errorf("at is %q; allowed are call, task, warning, drop_request, drop_reply", r.At)
 	}
 	if !slices.Contains([]string{"target", "source", "either"}, r.Role) {
 		return fmt.Errorf("role is %q; allowed are target, source, either", r.Role)
@@ -79,6 +79,9 @@ func (r *faultRule) check() error {
 	}
 	if r.At == "task" && r.Method != "RelocateVM_Task" && r.Method != "EnterMaintenanceMode_Task" {
 		return fmt.Errorf("no task of %s can be made to fail", r.Method)
+	}
+	if r.At == "warning" && r.Method != "CheckRelocate_Task" {
+		return fmt.Errorf("%s has no warnings", r.Method)
 	}
 	if isDrop {
 		return nil
@@ -147,6 +150,15 @@ func (b *faultBook) takeForCall(method string, v *vmState, from, to *hostState) 
 		return nil
 	}
 	return rule.refusal()
+}
+
+// takeWarning finds what a check tells without refusing.
+func (b *faultBook) takeWarning(v *vmState, to *hostState) []*refusal {
+	rule := b.take("warning", "CheckRelocate_Task", func(r *faultRule) bool { return r.fits(v, v.host, to) })
+	if rule == nil {
+		return nil
+	}
+	return []*refusal{rule.refusal()}
 }
 
 // fits compares a rule with a VM and the hosts of a move.

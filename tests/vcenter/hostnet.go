@@ -24,6 +24,10 @@ func (b *builder) hostConfig(spec *Host) *types.HostConfigInfo {
 		VirtualNicManagerInfo: new(types.HostVirtualNicManagerInfo),
 		LockdownMode:          types.HostLockdownModeLockdownDisabled,
 	}
+	if spec.SwapDatastore != "" {
+		store := ref("Datastore", spec.SwapDatastore)
+		config.LocalSwapDatastore = &store
+	}
 	for i, speed := range links(linkMbps(spec)) {
 		config.Network.Pnic = append(config.Network.Pnic, physicalNic(fmt.Sprintf("vmnic%d", i+1), speed))
 	}

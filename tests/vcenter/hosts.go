@@ -98,10 +98,11 @@ func hardware(spec *Host) *types.HostHardwareInfo {
 func hostCapability(spec *Host) *types.HostCapability {
 	capability := *esx.HostCapability
 	capability.VmotionSupported = true
-	capability.VmotionWithStorageVMotionSupported = true
+	capability.VmotionWithStorageVMotionSupported = yes(spec.StorageVMotion)
 	capability.MaxHostRunningVms = spec.MaxRunningVMs
 	capability.FeatureCapabilitiesSupported = true
 	capability.EncryptedVMotionSupported = types.NewBool(spec.VMotion == nil || yes(spec.VMotion.EncryptedSupported))
+	capability.UnsharedSwapVMotionSupported = yes(spec.UnsharedSwap)
 	return &capability
 }
 

@@ -89,6 +89,9 @@ type Host struct {
 	Networks          []string          `json:"networks,omitempty"`
 	Groups            []string          `json:"groups,omitempty"`
 	Tags              []string          `json:"tags,omitempty"`
+	SwapDatastore     string            `json:"swap_datastore,omitempty"`
+	UnsharedSwap      *bool             `json:"unshared_swap_supported,omitempty"`
+	StorageVMotion    *bool             `json:"storage_vmotion_supported,omitempty"`
 }
 
 // VMotion is a host's ability to migrate running VMs.
@@ -139,6 +142,10 @@ type VM struct {
 	Blockers             []string          `json:"blockers,omitempty"`
 	Encryption           string            `json:"encryption,omitempty"`
 	LastMovedAt          string            `json:"last_moved_at,omitempty"`
+	SwapPlacement        string            `json:"swap_placement,omitempty"`
+	StorageCommittedMiB  *float64          `json:"storage_committed_mib,omitempty"`
+	StorageFreshMiB      *float64          `json:"storage_uncommitted_mib,omitempty"`
+	ExtraConfig          map[string]string `json:"extra_config,omitempty"` // no part of the format: for tests alone
 }
 
 // Rule is one DRS rule of the cluster.

@@ -74,6 +74,8 @@ func vmConfig(spec *VM) *types.VirtualMachineConfigInfo {
 		CpuAllocation: &cpu, MemoryAllocation: &memory,
 		LatencySensitivity: &types.LatencySensitivity{Level: types.LatencySensitivitySensitivityLevelNormal},
 		MigrateEncryption:  encryption(spec),
+		SwapPlacement:      swapPlacement(spec),
+		ExtraConfig:        extraConfig(spec.ExtraConfig),
 	}
 }
 
@@ -89,6 +91,32 @@ func encryption(spec *VM) string {
 		return "opportunistic"
 	}
 	return spec.Encryption
+}
+
+func swapPlacement(spec *VM) string {
+	if spec.SwapPlacement == "" {
+		return string(types.VirtualMachineConfigInfoSwapPlacementTypeInherit)
+	}
+	return spec.SwapPlacement
+}
+
+func extraConfig(keys map[string]string) []types.BaseOptionValue {
+	var options []types.BaseOptionValue
+	for _, key := range slices.Sorted(maps.Keys(keys)) {
+		options = append(options, &types.OptionValue{Key: key, Value: keys[key]})
+	}
+	return options
+}
+
+// storageSummary is what the VM's files take and may still take; nil where
+// the file does not say.
+func storageSummary(spec *VM) *types.VirtualMachineStorageSummary {
+	if spec.StorageCommittedMiB == nil {
+		return nil
+	}
+	return &types.VirtualMachineStorageSummary{
+		Committed: int64(*spec.StorageCommittedMiB * mib), Uncommitted: int64(value(spec.StorageFreshMiB) * mib),
+	}
 }
 
 func vmRuntime(spec *VM, h *hostState) types.VirtualMachineRuntimeInfo {
@@ -145,6 +173,7 @@ func vmSummary(obj *vmObject, spec *VM) types.VirtualMachineSummary {
 			CpuReservation: int32(spec.CPUReservationMHz), MemoryReservation: int32(spec.MemoryReservationMiB),
 		},
 	}
+	summary.Storage = storageSummary(spec)
 	summary.QuickStats.GuestHeartbeatStatus = types.ManagedEntityStatusGray
 	summary.QuickStats.FtLatencyStatus = types.ManagedEntityStatusGray
 	if config := obj.Config; config != nil {

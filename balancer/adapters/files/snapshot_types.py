@@ -86,6 +86,7 @@ class SourceEntry(TypedDict, total=False):
     denied_objects: Count
     statistics: Statistics
     tags: TagsState
+    unknown_words: tuple[str, ...]
 
 
 @_strict
@@ -168,6 +169,9 @@ class HostEntry(TypedDict, total=False):
     groups: frozenset[str]
     tags: frozenset[str]
     sampled_at: Instant
+    swap_datastore: str
+    unshared_swap_supported: bool
+    storage_vmotion_supported: bool
 
 
 @_strict
@@ -238,6 +242,8 @@ class VmEntry(TypedDict, total=False):
     config_version: str
     disks: tuple[Annotated[Disk, _built(DiskEntry, Disk)], ...]
     swap_placement: SwapPlacement
+    storage_committed_mib: NotNegative
+    storage_uncommitted_mib: NotNegative
 
 
 @_strict

@@ -25,6 +25,7 @@ from balancer.adapters.simulated.script import (
 from balancer.adapters.simulated.view import View
 from balancer.model.errors import SourceUnreachable, SubmitNotSent, SubmitRefused, SubmitUnknown
 from balancer.model.host import HostState
+from balancer.model.insight import ServerAnswer
 from balancer.model.outcome import MigrationOrder, TaskState, TaskView
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
@@ -90,15 +91,16 @@ class SimulatedVCenter:
             self._connect()
             return self._view().refreshed(base, self.clock.now(), vms=vms, hosts=hosts)
 
-    def check(self, vm: VmId, target: HostId) -> tuple[Refusal, ...]:
+    def check(self, vm: VmId, target: HostId) -> ServerAnswer:
         """Return what the call would be refused for."""
         with self._lock:
             self._connect()
             fault = self._refusal(vm, target)
             if fault is None:
-                return ()
+                return ServerAnswer()
             detail = f"{fault.name}: {fault.message}"
-            return (Refusal.of(Reason.SERVER_CHECK, detail, vm=vm, host=target),)
+            no = Refusal.of(Reason.SERVER_CHECK, detail, vm=vm, host=target)
+            return ServerAnswer(refusals=(no,))
 
     def tasks(self, tasks: Sequence[str]) -> Mapping[str, TaskView]:
         """Look at tasks by id."""

@@ -14,6 +14,7 @@ from typing import TypeVar
 from balancer.adapters.vsphere.caches import OverheadCache
 from balancer.adapters.vsphere.cluster import ClusterFacts
 from balancer.adapters.vsphere.devices import DEVICES, DeviceFacts
+from balancer.adapters.vsphere.evc import OwnModes
 from balancer.adapters.vsphere.facts import Facts
 from balancer.adapters.vsphere.hosts import HostContext, host_from
 from balancer.adapters.vsphere.observer import RequestObserver
@@ -27,6 +28,11 @@ from balancer.adapters.vsphere.places import (
 from balancer.adapters.vsphere.reader import Reader
 from balancer.adapters.vsphere.retrieve import Retrieved
 from balancer.adapters.vsphere.vms import VmContext, bare_vm_from, is_template, vm_from
+from balancer.adapters.vsphere.words import (
+    unknown_of_datastore,
+    unknown_of_host,
+    unknown_of_vm,
+)
 from balancer.model.host import Host
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import Blocker, Vm
@@ -37,20 +43,49 @@ Item = TypeVar("Item", Host, Vm)
 UNREADABLE = "unreadable"
 INCOMPLETE = "incomplete"
 UNKNOWN_HOST = "unknown_host"
-_KNOWN = tuple(
-    (kind, cause) for kind in ("host", "vm") for cause in (UNREADABLE, INCOMPLETE, UNKNOWN_HOST)
+VANISHED = "vanished"
+UNKNOWN_WORD = "unknown_word"
+_NO_FAULT = frozenset({VANISHED, UNKNOWN_WORD})
+_CAUSES = (UNREADABLE, INCOMPLETE, UNKNOWN_HOST, VANISHED)
+_KNOWN = (
+    *((kind, cause) for kind in ("host", "vm") for cause in _CAUSES),
+    *((kind, UNKNOWN_WORD) for kind in ("host", "vm", "datastore", "cluster")),
 )
+MOST_WORDS = 20
+"""So many different unknown words are named in a snapshot; all are counted."""
 
 
 @dataclass(slots=True)
 class Tally:
-    """What of one read is not, or not whole, in the snapshot: counts by kind and cause."""
+    """What of one read is not, or not whole, in the snapshot: counts by kind and cause.
+
+    Objects that vanished while they were read are rightly not in it. Objects with a word that is not known
+    are in it, with that word taken for the stricter side.
+    """
 
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    words: set[str] = field(default_factory=set)
 
     def add(self, kind: str, cause: str, count: int = 1) -> None:
         """Count objects."""
         self.counts[kind, cause] += count
+
+    def note_words(self, kind: str, words: Iterable[str]) -> None:
+        """Count an object where it has words that are not known."""
+        found = {f"{kind} {word}" for word in words}
+        if found:
+            self.add(kind, UNKNOWN_WORD)
+            self.words |= found
+
+    @property
+    def rejected(self) -> int:
+        """Return how many objects that are there are not, or not whole, in the snapshot."""
+        return sum(n for (_, cause), n in self.counts.items() if cause not in _NO_FAULT)
+
+    @property
+    def unknown_words(self) -> tuple[str, ...]:
+        """Return the words that are not known, each once with kind and path; at most `MOST_WORDS`."""
+        return tuple(sorted(self.words)[:MOST_WORDS])
 
     def tell(self, observer: RequestObserver) -> None:
         """Tell every known kind and cause, the zeros too."""
@@ -92,6 +127,7 @@ class Ground:
             managed_pools=managed_pools(self.pools),
             consolidating=self.consolidating,
             swap_placement=self.cluster.swap_placement,
+            own_modes=OwnModes(self.cluster.evc_masks, self.cluster.cluster.evc_modes),
         )
 
 
@@ -100,9 +136,12 @@ def hosts_of(
 ) -> tuple[Host, ...]:
     """Translate the hosts that were read. One without hardware facts (never connected) is counted."""
     tally.add("host", UNREADABLE, len(found.unreadable))
+    tally.add("host", VANISHED, len(found.gone))
     known = overheads.of(HostId(facts.id) for facts in found.objects)
     context = replace(ground.of_hosts, overheads=known)
     hosts = [facts.translated(lambda f: host_from(f, context)) for facts in found.objects]
+    for facts in found.objects:
+        tally.note_words("host", facts.translated(unknown_of_host) or ())
     tally.add("host", INCOMPLETE, hosts.count(None))
     return tuple(host for host in hosts if host is not None)
 
@@ -114,8 +153,11 @@ def vms_of(found: Retrieved, ground: Ground, *, reader: Reader, tally: Tally) ->
     """
     readable = [facts for facts in found.objects if not is_template(facts)]
     vms = [_placed(facts, ground.of_vms, tally) for facts in readable]
+    for facts in readable:
+        tally.note_words("vm", unknown_of_vm(facts))
     tally.add("vm", INCOMPLETE, vms.count(None))
     tally.add("vm", UNREADABLE, len(found.unreadable))
+    tally.add("vm", VANISHED, len(found.gone))
     rest = reader.minimum_of(map(VmId, found.unreadable)).objects
     bare = [bare_vm_from(facts) for facts in rest if not is_template(facts)]
     return tuple(vm for vm in (*vms, *bare) if vm is not None)
@@ -138,6 +180,13 @@ def _vm(facts: Facts, context: VmContext, tally: Tally) -> Vm | None:
         return vm
     tally.add("vm", UNREADABLE)
     return replace(vm, blockers=tuple(sorted({*vm.blockers, Blocker.INACCESSIBLE})))
+
+
+def note_surroundings(ground: Ground, tally: Tally) -> None:
+    """Count what datastores and the cluster say in words that are not known."""
+    for facts in ground.datastores:
+        tally.note_words("datastore", unknown_of_datastore(facts))
+    tally.note_words("cluster", ground.cluster.unknown_words)
 
 
 def on_known_hosts(vms: Iterable[Vm], hosts: Iterable[HostId], tally: Tally) -> tuple[Vm, ...]:

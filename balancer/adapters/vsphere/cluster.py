@@ -6,13 +6,16 @@ out by the inventory, which counts what it could not read.
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
 from typing import TypeVar
 
 from pyVmomi import vim
 from pyVmomi.VmomiSupport import ManagedObject
 
+from balancer.adapters.vsphere.evc import Masks
 from balancer.adapters.vsphere.facts import Facts, object_id
+from balancer.adapters.vsphere.words import unknown_of_cluster
 from balancer.model.evc import EvcMode
 from balancer.model.rule import Rule, RuleType
 from balancer.model.snapshot import MANDATORY_MOVES_ONLY, Cluster, Drs, Ha
@@ -33,10 +36,19 @@ class ClusterFacts:
     vm_groups: Mapping[VmId, frozenset[str]]
     host_groups: Mapping[HostId, frozenset[str]]
     swap_placement: str | None = None
+    evc_masks: Mapping[str, Masks] = field(default_factory=dict)
+    unknown_words: tuple[str, ...] = ()
 
 
-def cluster_from(facts: Facts, evc_modes: Iterable[EvcMode]) -> ClusterFacts | None:
-    """Translate a cluster, None where its configuration or its EVC state was not given."""
+def cluster_from(
+    facts: Facts,
+    evc_modes: Iterable[EvcMode],
+    evc_masks: Mapping[str, Masks] = MappingProxyType({}),
+) -> ClusterFacts | None:
+    """Translate a cluster, None where its configuration or its EVC state was not given.
+
+    `evc_modes` and their feature masks, `evc_masks`, are the server's.
+    """
     info = facts.one("configurationEx", _Info)
     summary = facts.one("summary", vim.ClusterComputeResource.Summary)
     if info is None or summary is None:
@@ -58,6 +70,8 @@ def cluster_from(facts: Facts, evc_modes: Iterable[EvcMode]) -> ClusterFacts | N
         vm_groups=_memberships((name, _vm_ids(vms)) for name, vms in vm_groups.items()),
         host_groups=_memberships((name, _host_ids(hosts)) for name, hosts in host_groups.items()),
         swap_placement=info.vmSwapPlacement,
+        evc_masks=evc_masks,
+        unknown_words=unknown_of_cluster(info),
     )
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 from pyVmomi import vim
 
+from balancer.adapters.vsphere.agents import AGENT, EXTRA_CONFIG, told
 from balancer.adapters.vsphere.devices import DEVICES, devices_from
 from balancer.adapters.vsphere.facts import Facts
 from balancer.adapters.vsphere.places import MOUNTS, mounts_from
@@ -21,6 +22,7 @@ _FEATURES = (
     "config.maskedFeatureCapability",
     "config.featureCapability",
     "runtime.featureRequirement",
+    "runtime.featureMask",
 )
 
 
@@ -54,6 +56,11 @@ def devices(facts: Facts) -> Facts:
         return facts
     found = facts.many(_DEVICE_LIST, vim.vm.device.VirtualDevice)
     return _instead(facts, (_DEVICE_LIST,), {DEVICES: devices_from(found)})
+
+
+def agent(facts: Facts) -> Facts:
+    """Return a VM's facts with whether it is an agent instead of its extra configuration."""
+    return _instead(facts, (EXTRA_CONFIG,), {AGENT: told(facts)})
 
 
 def mounts(facts: Facts) -> Facts:

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping
 from pyVmomi import vim
 
 from balancer.adapters.vsphere.facts import Facts
-from balancer.model.evc import EvcOrder
+from balancer.model.evc import EvcMode, EvcOrder
 
 _HARDWARE = re.compile(r"vmx-0*([1-9]\d{0,5})")
 
@@ -38,6 +38,28 @@ def masks_of_vm(facts: Facts) -> Masks:
     return _masks(facts.many("runtime.featureMask", vim.host.FeatureMask))
 
 
+class OwnModes:
+    """Finds the EVC modes that are set on VMs themselves. Equal lists of masks are compared once.
+
+    `known` are the masks of the server's modes. For one snapshot: it remembers every list it was given.
+    """
+
+    def __init__(self, known: Mapping[str, Masks], modes: Iterable[EvcMode] = ()) -> None:
+        self._known = known
+        self._order = EvcOrder(tuple(modes))
+        self._found: dict[tuple[tuple[str, str], ...], str | None] = {}
+
+    def of(self, facts: Facts) -> str | None:
+        """Return the mode of a VM's own, None where it has none or one that is no mode's."""
+        masks = masks_of_vm(facts)
+        if not masks:
+            return None
+        key = tuple(sorted(masks.items()))
+        if key not in self._found:
+            self._found[key] = own_mode(masks, self._known, self._order)
+        return self._found[key]
+
+
 def own_mode(masks: Masks, known: Mapping[str, Masks], order: EvcOrder) -> str | None:
     """Return the mode whose masks the VM carries, None where it carries no mode's.
 
@@ -51,4 +73,4 @@ def own_mode(masks: Masks, known: Mapping[str, Masks], order: EvcOrder) -> str |
 
 def _masks(masks: Iterable[vim.host.FeatureMask]) -> Masks:
     """Return the masks by feature in lower case, as releases differ in case."""
-    return {mask.key.lower(): mask.value for mask in masks}
+    return {m.key.lower(): m.value for m in masks if m.key and m.value is not None}

@@ -20,13 +20,11 @@ from pyVmomi.VmomiSupport import versionIdMap
 
 from balancer.adapters.vsphere.accounts import Accounts
 from balancer.adapters.vsphere.certificate import shown_certificate
-from balancer.adapters.vsphere.evc import Masks, masks_by_mode, masks_of_vm, own_mode
 from balancer.adapters.vsphere.facts import in_utc
 from balancer.adapters.vsphere.guard import LoginGuard
 from balancer.adapters.vsphere.inventory import VsphereInventory
 from balancer.adapters.vsphere.observer import Unobserved
 from balancer.adapters.vsphere.reading import ReadClient
-from balancer.adapters.vsphere.retrieve import Wanted, reference, retrieve_these
 from balancer.adapters.vsphere.rights import Place, rights_on
 from balancer.adapters.vsphere.session import Opened, Session
 from balancer.adapters.vsphere.settings import VsphereSettings
@@ -45,7 +43,6 @@ from balancer.model.checkup import (
     VmotionSetup,
 )
 from balancer.model.errors import BalancerError, SourceError
-from balancer.model.evc import EvcOrder
 from balancer.model.privileges import Role, needed_ids
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import ClusterId
@@ -123,20 +120,12 @@ class Examiner:
         )
 
     def snapshot(self, cluster: str) -> Snapshot:
-        """Read a cluster, with the EVC modes that VMs have of their own.
+        """Read a cluster.
 
         Raises:
             SourceError: the vCenter cannot be asked, or does not show the cluster.
         """
-        read = self._inventory.snapshot(find_cluster(self._inventory, cluster))
-        known = self._client.run("read the EVC modes", _modes_known)
-        masks = self._masks(read)
-        order = EvcOrder(read.cluster.evc_modes)
-        vms = (
-            replace(vm, evc_mode=own_mode(masks[vm.id], known, order)) if vm.id in masks else vm
-            for vm in read.vms
-        )
-        return replace(read, vms=tuple(vms))
+        return self._inventory.snapshot(find_cluster(self._inventory, cluster))
 
     def close(self) -> None:
         """Log out; never fails."""
@@ -207,20 +196,6 @@ class Examiner:
             lambda opened: rights_on(opened, _places(opened, clusters), needed_ids(Role.EXECUTOR)),
         )
 
-    def _masks(self, read: Snapshot) -> dict[str, Masks]:
-        wanted = Wanted(kind=vim.VirtualMachine, paths=("runtime.featureMask",))
-        size = self._settings.page_size
-        found = self._client.run(
-            "read the EVC modes of the VMs",
-            lambda opened: retrieve_these(
-                opened,
-                [reference(opened, vim.VirtualMachine, vm.id) for vm in read.vms],
-                wanted,
-                page_size=size,
-            ),
-        )
-        return {facts.id: masks_of_vm(facts) for facts in found.objects}
-
 
 def unread(err: BalancerError, settings: VsphereSettings) -> Unread:
     """Return what a failed read leaves: why, and what to do, taken from the error's paragraph."""
@@ -230,12 +205,6 @@ def unread(err: BalancerError, settings: VsphereSettings) -> Unread:
     said = told.removeprefix(who) if told.startswith(who) else told.partition(": ")[2]
     found = _SENTENCES.fullmatch(said)
     return Unread(found["why"], found["mend"]) if found else Unread(text)
-
-
-def _modes_known(opened: Opened) -> dict[str, Masks]:
-    wanted = Wanted(kind=vim.ServiceInstance, paths=("capability.supportedEVCMode",))
-    found = retrieve_these(opened, [opened.service()], wanted, page_size=1)
-    return {key: masks for facts in found.objects for key, masks in masks_by_mode(facts).items()}
 
 
 def _places(opened: Opened, clusters: Sequence[ClusterFacts]) -> list[Place]:

@@ -11,6 +11,7 @@ from pyVmomi import vim
 
 from balancer.adapters.vsphere.facts import Facts
 from balancer.adapters.vsphere.vmotion import vmotion_from
+from balancer.adapters.vsphere.words import STANDBY_MODES
 from balancer.model.evc import EvcMode
 from balancer.model.host import NO_FEATURES, Host, HostState
 from balancer.model.units import HostId, Mhz, Mib
@@ -91,12 +92,16 @@ def host_from(facts: Facts, context: HostContext) -> Host | None:
         datastores=context.datastores.get(key, frozenset()),
         networks=facts.refs("network"),
         groups=context.groups.get(key, frozenset()),
+        swap_datastore=facts.ref("config.localSwapDatastore"),
+        unshared_swap_supported=facts.flag("capability.unsharedSwapVMotionSupported"),
+        storage_vmotion_supported=facts.flag("capability.vmotionWithStorageVMotionSupported"),
     )
 
 
 def _state(facts: Facts, entering: frozenset[HostId]) -> HostState:
     """Return the state. The entering phase shows only as a running task on the host.
 
+    A host with a standby mode that is not known takes nothing that can go elsewhere.
     Source: vSphere API, `HostRuntimeInfo.inMaintenanceMode` ("not set while entering").
     """
     is_standby = facts.text("runtime.standbyMode") in ("in", "entering")
@@ -110,7 +115,8 @@ def _state(facts: Facts, entering: frozenset[HostId]) -> HostState:
         return HostState.MAINTENANCE
     if facts.id in entering:
         return HostState.ENTERING_MAINTENANCE
-    is_held = facts.flag("runtime.inQuarantineMode") or _is_partly_down(facts)
+    is_odd = (facts.text("runtime.standbyMode") or "none") not in STANDBY_MODES
+    is_held = is_odd or facts.flag("runtime.inQuarantineMode") or _is_partly_down(facts)
     return HostState.QUARANTINE if is_held else HostState.CONNECTED
 
 

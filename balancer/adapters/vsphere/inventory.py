@@ -10,15 +10,18 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
 
+from balancer.adapters.vsphere.agents import suspects
 from balancer.adapters.vsphere.assembly import (
     Ground,
     Tally,
     hosts_of,
+    note_surroundings,
     on_known_hosts,
     vms_of,
 )
 from balancer.adapters.vsphere.caches import Caches
 from balancer.adapters.vsphere.cluster import ClusterFacts, cluster_from, evc_modes_from, within
+from balancer.adapters.vsphere.evc import Masks, masks_by_mode
 from balancer.adapters.vsphere.faults import refusals_of
 from balancer.adapters.vsphere.observer import RequestObserver
 from balancer.adapters.vsphere.permissions import denied_objects, held_where_denied
@@ -38,8 +41,8 @@ from balancer.adapters.vsphere.tasks import (
 from balancer.model.errors import SourceAnswerInvalid
 from balancer.model.evc import EvcMode
 from balancer.model.host import Host
+from balancer.model.insight import ServerAnswer
 from balancer.model.outcome import TaskState, TaskView
-from balancer.model.reasons import Refusal
 from balancer.model.snapshot import InFlight, Snapshot, Source, SourceKind
 from balancer.model.units import ClusterId, HostId, Seconds, VmId
 from balancer.model.vm import Vm
@@ -95,7 +98,7 @@ class VsphereInventory:
         found_hosts, any_changed = self._hosts(reader.hosts_in(cluster.id), facts)
         ground = self._ground(facts, tasks, mounts_anew=any_changed)
         hosts = hosts_of(found_hosts, ground, self.caches.overheads, tally=tally)
-        found_vms = self._vms(reader.vms_in(cluster.id), hosts, cluster=cluster.id)
+        found_vms = self._vms(reader.vms_in(cluster.id), hosts, ground, cluster=cluster.id)
         vms = vms_of(found_vms, ground, reader=reader, tally=tally)
         vms = held_where_denied(vms, found_vms)
         sampled = self._statistics.applied(hosts, vms, now=taken_at, all_hosts=hosts)
@@ -111,8 +114,9 @@ class VsphereInventory:
             networks=tuple(map(network_from, reader.networks_of(cluster.id).objects)),
             resource_pools=tuple(map(pool_from, ground.pools)),
         )
+        note_surroundings(ground, tally)
         tally.tell(self._observer)
-        return self._tags.told(self._completed(read, facts, tasks, rejected=tally.counts.total()))
+        return self._tags.told(self._completed(read, facts, tasks, tally))
 
     def refresh(self, base: Snapshot, *, vms: Iterable[VmId], hosts: Iterable[HostId]) -> Snapshot:
         """Return `base` with the named VMs and hosts read anew; see `ports.Inventory`.
@@ -133,7 +137,7 @@ class VsphereInventory:
         new_hosts = hosts_of(found_hosts, ground, self.caches.overheads, tally=tally)
         there = {vm.id for vm in base.vms if vm.host in named}
         asked = frozenset(vms) | reader.vms_on(named) | there
-        found_vms = self._vms(reader.vms(asked), (*base.hosts, *new_hosts), anew=True)
+        found_vms = self._vms(reader.vms(asked), (*base.hosts, *new_hosts), ground, anew=True)
         new_vms = vms_of(found_vms, ground, reader=reader, tally=tally)
         new_vms = held_where_denied(new_vms, found_vms)
         sampled = self._statistics.applied(
@@ -149,15 +153,18 @@ class VsphereInventory:
                 _merged(base.vms, sampled.vms, asked), (host.id for host in all_hosts), tally
             ),
         )
-        rejected = max(base.source.rejected_objects, tally.counts.total())
-        return self._completed(read, facts, tasks, rejected=rejected)
+        return self._completed(read, facts, tasks, tally)
 
-    def check(self, vm: VmId, target: HostId) -> tuple[Refusal, ...]:
-        """Ask the server whether the vMotion would work; an empty tuple means that it would.
+    def check(self, vm: VmId, target: HostId) -> ServerAnswer:
+        """Ask the server whether the vMotion would work; an answer without refusals means that it would.
 
         Privileges: `System.View`. Source: vSphere API, `CheckRelocate_Task`.
         """
-        return refusals_of(check_faults_from(self._reader.check(vm, target)), vm, target)
+        found = check_faults_from(self._reader.check(vm, target))
+        return ServerAnswer(
+            refusals=refusals_of(found.errors, vm, target),
+            warnings=refusals_of(found.warnings, vm, target),
+        )
 
     def tasks(self, tasks: Sequence[str]) -> Mapping[str, TaskView]:
         """Look at tasks by id. One that the server does not know is MISSING.
@@ -195,14 +202,19 @@ class VsphereInventory:
         self,
         found: Retrieved,
         hosts: Iterable[Host],
+        ground: Ground,
         *,
         cluster: ClusterId | None = None,
         anew: bool = False,
     ) -> Retrieved:
-        """Return VMs with their fixed facts and what their devices say."""
+        """Return VMs with their fixed facts, what their devices say, and which of them are agents."""
         features = _features_differ(hosts)
-        whole = self.caches.vms.completed(found, cluster=cluster, with_features=features, anew=anew)
-        return self.caches.devices.completed(whole, cluster=cluster, anew=anew)
+        kept = self.caches.vms
+        whole = kept.completed(found, cluster=cluster, with_features=features, anew=anew)
+        asked = suspects(whole, ground.of_vms.folders)
+        if not asked.objects:
+            return whole
+        return whole.but(asked).joined(self.caches.extras.completed(asked, anew=anew))
 
     def _ground(
         self, facts: ClusterFacts, tasks: OpenTasks, *, mounts_anew: bool = False
@@ -222,7 +234,8 @@ class VsphereInventory:
         return ground
 
     def _cluster(self, key: ClusterId) -> ClusterFacts:
-        found = cluster_from(self._reader.cluster(key), self._evc_modes())
+        known = self._evc_modes()
+        found = cluster_from(self._reader.cluster(key), known.modes, known.masks)
         if found is None:
             settings = self._session.settings
             raise SourceAnswerInvalid(
@@ -232,17 +245,21 @@ class VsphereInventory:
             )
         return found
 
-    def _evc_modes(self) -> tuple[EvcMode, ...]:
+    def _evc_modes(self) -> "_Modes":
         about = self._reader.about()
-        if self._modes is None or self._modes.server != (about.instance_uuid, about.version):
-            modes = evc_modes_from(self._reader.evc_modes())
-            self._modes = _Modes(server=(about.instance_uuid, about.version), modes=modes)
-        return self._modes.modes
+        server = (about.instance_uuid, about.version)
+        if self._modes is None or self._modes.server != server:
+            facts = self._reader.evc_modes()
+            self._modes = _Modes(
+                server=server, modes=evc_modes_from(facts), masks=masks_by_mode(facts)
+            )
+        return self._modes
 
     def _completed(
-        self, read: Snapshot, facts: ClusterFacts, tasks: OpenTasks, *, rejected: int
+        self, read: Snapshot, facts: ClusterFacts, tasks: OpenTasks, tally: Tally
     ) -> Snapshot:
-        about = self._reader.about()
+        """Return the snapshot with the rest; what an earlier read could not tell stays told."""
+        about, before = self._reader.about(), read.source
         vms, hosts = frozenset(read.vm_by_id), frozenset(read.host_by_id)
         whole = replace(
             read,
@@ -254,7 +271,8 @@ class VsphereInventory:
                 name=self._session.settings.name,
                 instance_uuid=about.instance_uuid,
                 api_version=about.api_version,
-                rejected_objects=rejected,
+                rejected_objects=max(before.rejected_objects, tally.rejected),
+                unknown_words=tuple(sorted({*before.unknown_words, *tally.unknown_words})),
             ),
         )
         return self._tags.put_on(whole)
@@ -274,6 +292,7 @@ class VsphereInventory:
 class _Modes:
     server: tuple[str, str]
     modes: tuple[EvcMode, ...]
+    masks: Mapping[str, Masks]
 
 
 def _features_differ(hosts: Iterable[Host]) -> bool:

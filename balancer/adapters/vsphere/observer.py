@@ -28,8 +28,10 @@ class RequestObserver(Protocol):
     def rejected(self, kind: str, cause: str, count: int) -> None:
         """Take the objects of one read that are not in the snapshot.
 
-        `kind` is `host` or `vm`; `cause` is `unreadable`, `incomplete` or `unknown_host`. With the kind
-        `tags` they are in it without their tags, and `cause` is a word of `TagsState`.
+        `kind` is `host` or `vm`; `cause` is `unreadable`, `incomplete`, `unknown_host` or `vanished`. With the kind
+        `tags` they are in it without their tags, and `cause` is a word of `TagsState`. With the cause
+        `unknown_word`, also of the kinds `datastore` and `cluster`, they are in it, with that word taken
+        for the stricter side.
         """
 
     def sampled(self, kind: str, outcome: str, count: int) -> None:

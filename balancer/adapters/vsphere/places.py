@@ -19,6 +19,7 @@ _BYTES_PER_MIB = 2**20
 _CPU_SHARES = {"low": 2000.0, "normal": 4000.0, "high": 8000.0}
 _MEMORY_SHARES = {"low": 81_920.0, "normal": 163_840.0, "high": 327_680.0}
 _MODES = {
+    "normal": DatastoreState.NORMAL,
     "inMaintenance": DatastoreState.MAINTENANCE,
     "enteringMaintenance": DatastoreState.ENTERING_MAINTENANCE,
 }
@@ -40,7 +41,8 @@ def datastore_from(facts: Facts) -> Datastore:
 def _datastore_state(facts: Facts) -> DatastoreState:
     if facts.flag("summary.accessible") is False:
         return DatastoreState.INACCESSIBLE
-    return _MODES.get(facts.text("summary.maintenanceMode") or "", DatastoreState.NORMAL)
+    word = facts.text("summary.maintenanceMode") or "normal"
+    return _MODES.get(word, DatastoreState.MAINTENANCE)  # also where the word is not known
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

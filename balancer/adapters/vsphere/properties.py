@@ -13,7 +13,7 @@ Source for every path, unit and trap: vSphere API 9.1 reference, data objects `H
 """
 
 _ALWAYS_CHANGING = ("runtime.", "summary.quickStats.")
-_NESTED = frozenset({"runtime.partialMaintenanceMode"})
+_NESTED = frozenset({"runtime.partialMaintenanceMode", "runtime.featureMask"})
 """State that seldom changes and is no leaf value."""
 
 _VERSIONS = frozenset({"config.changeVersion", "summary.config.product.version"})
@@ -64,8 +64,11 @@ HOST = (
     "summary.config.vmotionEnabled",
     "capability.vmotionSupported",
     "capability.encryptedVMotionSupported",
+    "capability.unsharedSwapVMotionSupported",
+    "capability.vmotionWithStorageVMotionSupported",
     "capability.maxHostRunningVms",
     "hardware.numaInfo.numNodes",
+    "config.localSwapDatastore",
     "config.virtualNicManagerInfo.netConfig",
     "config.network.pnic",
     "config.network.vswitch",
@@ -90,6 +93,7 @@ VM = (
     "runtime.connectionState",
     "runtime.bootTime",
     "runtime.minRequiredEVCModeKey",
+    "runtime.featureMask",  # the VM's own, such as those of an EVC mode of its own; mostly none
     "runtime.toolsInstallerMounted",
     "runtime.question.id",
     "runtime.faultToleranceState",
@@ -99,6 +103,8 @@ VM = (
     "summary.config.instanceUuid",
     "summary.config.numCpu",
     "summary.config.memorySizeMB",
+    "summary.storage.committed",  # bytes
+    "summary.storage.uncommitted",
     "summary.quickStats.overallCpuUsage",  # MHz
     "summary.quickStats.overallCpuDemand",  # MHz, not bounded by contention
     "summary.quickStats.overallCpuReadiness",  # percent
@@ -139,6 +145,7 @@ VM_MINIMUM = (
 )
 VM_FEATURES = ("runtime.featureRequirement",)
 VM_DEVICES = ("config.hardware.device",)
+VM_EXTRA = ("config.extraConfig",)  # long: of few VMs alone, see `agents`
 
 DATASTORE_MOUNTS = ("host",)  # one structure for each host
 DATASTORE = (

@@ -101,7 +101,18 @@ def _state(facts: Facts) -> TaskState:
     return TaskState(word) if word in _OPEN | {"success", "error"} else TaskState.RUNNING
 
 
-def check_faults_from(facts: Facts) -> tuple[vmodl.MethodFault, ...]:
-    """Return the errors (not the warnings) of a finished server check."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CheckFaults:
+    """What a server check found: what forbids the migration, and what only calls for care."""
+
+    errors: tuple[vmodl.MethodFault, ...] = ()
+    warnings: tuple[vmodl.MethodFault, ...] = ()
+
+
+def check_faults_from(facts: Facts) -> CheckFaults:
+    """Return what a finished server check found, in its order."""
     results = facts.many("info.result", vim.vm.check.Result)
-    return tuple(fault for result in results for fault in result.error)
+    return CheckFaults(
+        errors=tuple(fault for result in results for fault in result.error),
+        warnings=tuple(fault for result in results for fault in result.warning),
+    )

@@ -6,13 +6,16 @@ Must never lose a blocker: what cannot be read counts against moving the VM.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pyVmomi import vim
 
+from balancer.adapters.vsphere.agents import is_agent
+from balancer.adapters.vsphere.changed import changed
 from balancer.adapters.vsphere.devices import DeviceFacts
-from balancer.adapters.vsphere.evc import hardware_version_from
+from balancer.adapters.vsphere.evc import OwnModes, hardware_version_from
 from balancer.adapters.vsphere.facts import Facts
+from balancer.adapters.vsphere.words import INHERITED_SWAP
 from balancer.model.host import NO_FEATURES
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import (
@@ -31,6 +34,7 @@ _POWER = {
 }
 _LOST = frozenset({"inaccessible", "orphaned", "invalid"})
 _MOVING_METHODS = frozenset({"RelocateVM_Task", "MigrateVM_Task"})
+_BYTES_PER_MIB = 2**20
 _QUICK = "summary.quickStats."
 # Looked up once: pyVmomi finds a class anew at each mention.
 _STRING_VALUE = vim.CustomFieldsManager.StringValue
@@ -40,11 +44,6 @@ _ENCRYPTIONS = frozenset(Encryption)
 # Shares behind the levels, per vCPU and per MiB. Source: vSphere API, `SharesLevel`.
 _CPU_SHARES = {"low": 500.0, "normal": 1000.0, "high": 2000.0}
 _MEMORY_SHARES = {"low": 5.0, "normal": 10.0, "high": 20.0}
-
-# Agents stay where their manager puts them: EAM's, embedded vCLS, and the pods of a Supervisor.
-# Source: Broadcom KB 370219 for vCLS before and after 8.0 U3.
-_AGENT_EXTENSIONS = frozenset({"com.vmware.vim.eam"})
-_AGENT_TYPES = frozenset({("VirtualCenter", "vcls-entity")})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +58,7 @@ class VmContext:
     managed_pools: frozenset[str] = frozenset()
     consolidating: frozenset[VmId] = frozenset()
     swap_placement: str | None = None
+    own_modes: OwnModes = field(default_factory=lambda: OwnModes({}))
 
 
 def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None:
@@ -87,6 +87,7 @@ def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None
         folder=context.folders.get(facts.ref("parent") or ""),
         guest_os=facts.text("config.guestId"),
         min_evc_mode=facts.text("runtime.minRequiredEVCModeKey"),
+        evc_mode=context.own_modes.of(facts),
         hardware_version=hardware_version_from(facts.text("config.version")),
         cpu_features=_features(facts),
         datastores=facts.refs("datastore") | shared_images,
@@ -99,6 +100,8 @@ def vm_from(facts: Facts, devices: DeviceFacts, context: VmContext) -> Vm | None
         config_version=facts.text("config.changeVersion"),
         disks=devices.disks,
         swap_placement=_swap_placement(facts, context),
+        storage_committed_mib=_in_mib(facts.number("summary.storage.committed")),
+        storage_uncommitted_mib=_in_mib(facts.number("summary.storage.uncommitted")),
     )
     is_measured = vm.is_running and facts.text("runtime.connectionState") == "connected"
     return _measured(vm, facts) if is_measured else vm
@@ -127,7 +130,7 @@ def is_template(facts: Facts) -> bool:
 
 
 def _measured(vm: Vm, facts: Facts) -> Vm:
-    return replace(
+    return changed(
         vm,
         cpu_demand_mhz=facts.number(_QUICK + "overallCpuDemand"),
         cpu_usage_mhz=facts.number(_QUICK + "overallCpuUsage"),
@@ -145,10 +148,7 @@ def _blockers(facts: Facts, devices: DeviceFacts, context: VmContext) -> set[Blo
     found.update(word for word, holds in _signs(facts) if holds)
     if devices.image_datastores & context.local_datastores:
         found.add(Blocker.LOCAL_CDROM_BACKING)
-    manager = facts.text("config.managedBy.extensionKey") or ""
-    kind = facts.text("config.managedBy.type") or ""
-    is_agent = manager in _AGENT_EXTENSIONS or (manager, kind) in _AGENT_TYPES
-    if is_agent or facts.ref("resourcePool") in context.managed_pools:
+    if is_agent(facts) or facts.ref("resourcePool") in context.managed_pools:
         found.add(Blocker.AGENT_VM)
     if facts.id in context.consolidating:
         found.add(Blocker.CONSOLIDATING)
@@ -197,8 +197,12 @@ def _swap_placement(facts: Facts, context: VmContext) -> SwapPlacement | None:
     Source: vSphere API, `VirtualMachineConfigInfo.swapPlacement`, `ClusterConfigInfoEx.vmSwapPlacement`.
     """
     own = facts.text("config.swapPlacement")
-    word = context.swap_placement if own in (None, "inherit") else own
+    word = context.swap_placement if own in (None, INHERITED_SWAP) else own
     return SwapPlacement(word) if word in set(SwapPlacement) else None
+
+
+def _in_mib(size_bytes: float | None) -> float | None:
+    return None if size_bytes is None else size_bytes / _BYTES_PER_MIB
 
 
 def _features(facts: Facts) -> Mapping[str, str]:

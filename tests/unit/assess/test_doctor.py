@@ -309,6 +309,15 @@ def test_what_could_not_be_read_of_a_cluster_is_told() -> None:
     assert second.objects == ("esx2",)
 
 
+def test_words_that_are_not_known_are_told_and_block_nothing() -> None:
+    words = ("vm config.migrateEncryption: quantum",)
+    snapshot = checkups.small_cluster(source=Source(unknown_words=words))
+    _, finding = of(Check.INVENTORY, diagnosis(snapshot=snapshot))
+    assert (finding.outcome, finding.blocks) == (Outcome.ADVICE, False)
+    assert "1 word that this version does not know" in finding.found
+    assert finding.found.endswith("vm config.migrateEncryption: quantum")
+
+
 def test_datastores_and_networks_that_are_not_shown_are_told() -> None:
     vms = [builders.vm(1, 1, datastores=frozenset({"ds-1", "ds-2"}), networks=frozenset({"net-1"}))]
     stores = (Datastore(id="ds-1", name="vmfs"),)

@@ -193,6 +193,22 @@ def test_a_pair_that_the_server_refused_is_forbidden_for_a_day(
     assert (VM, A) not in holds.pairs
 
 
+@pytest.mark.parametrize("kind", [FailureKind.SKIP_TARGET, FailureKind.CAPACITY])
+@pytest.mark.parametrize(("ago", "is_forbidden"), [(0.2, True), (0.25, False)])
+def test_one_failure_of_a_target_rules_it_out_for_that_vm_as_long_as_the_vm_is_held(
+    kind: FailureKind, ago: float, is_forbidden: bool
+) -> None:
+    holds = held(failed(1, ago=ago, kind=kind))
+    assert ((VM, B) in holds.pairs) is is_forbidden
+    assert not holds.pinned  # an evacuation may go elsewhere
+    assert not holds.targets  # another VM may go there
+
+
+def test_a_pair_that_is_refused_for_a_day_stays_so_after_a_brief_failure() -> None:
+    rows = [failed(1, ago=5, kind=FailureKind.PAIR), failed(2, ago=0.1, kind=FailureKind.CAPACITY)]
+    assert held(*rows).pairs[VM, B].reason is Reason.SERVER_CHECK
+
+
 @pytest.mark.parametrize("state", [MoveState.INTENT, MoveState.SUBMITTED, MoveState.UNKNOWN])
 def test_a_vm_with_an_open_row_is_pinned(state: MoveState) -> None:
     assert held(row(1, ago=30, state=state)).pinned[VM].reason is Reason.IN_FLIGHT

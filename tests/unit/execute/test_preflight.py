@@ -1,5 +1,6 @@
 """Just before a move is sent, every fact that the plan relied on is looked at again (S5, S7)."""
 
+import logging
 from collections.abc import Callable
 from dataclasses import replace
 
@@ -241,3 +242,18 @@ def test_moves_that_come_late_are_left_to_the_next_plan() -> None:
     reasons = [o.refusal.reason for o in outcomes.values() if o.refusal]
     assert reasons == [Reason.PLAN_TOO_OLD] * 3
     assert max(stage.vcenter.sent_at_s.values()) <= 120
+
+
+def test_what_the_servers_check_warns_of_is_kept_in_journal_and_log_and_holds_nothing_up(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    stage = Stage()
+    warning = Refusal.of(Reason.SERVER_CHECK, "NoGuestHeartbeat: no heartbeat")
+    stage.vcenter.check_warnings[vm_id(1)] = (warning,)
+    with caplog.at_level(logging.WARNING):
+        outcome = stage.run(move(1, 1, 2))["m-001"]
+    assert outcome.state is MoveState.DONE
+    told = "vCenter's check warned: NoGuestHeartbeat: no heartbeat"
+    assert [row.detail for row in stage.rows] == [told]
+    (line,) = [r for r in caplog.records if r.msg == "vCenter warned of a migration"]
+    assert (line.__dict__["vm"], line.__dict__["warning"]) == ("vm-1", told)

@@ -8,6 +8,7 @@ import pytest
 
 from balancer.execute.server_checks import KEPT_S, ServerChecks
 from balancer.model.host import HostState
+from balancer.model.insight import ServerAnswer
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
@@ -26,7 +27,7 @@ class Counted(ScriptedVCenter):
         super().__init__(BASE, FakeClock())
         self.asked: list[str] = []
 
-    def check(self, vm: VmId, target: HostId) -> tuple[Refusal, ...]:
+    def check(self, vm: VmId, target: HostId) -> ServerAnswer:
         self.asked.append(f"{vm} to {target}")
         return super().check(vm, target)
 
@@ -40,6 +41,9 @@ class Desk:
             self.vcenter.check_refusals[VM] = (Refusal.of(no, "no", vm=VM, host="host-2"),)
 
     def ask(self, target: int, fresh: Snapshot = BASE, *, of: VmId = VM) -> tuple[Refusal, ...]:
+        return self.answer(target, fresh, of=of).refusals
+
+    def answer(self, target: int, fresh: Snapshot = BASE, *, of: VmId = VM) -> ServerAnswer:
         return self.checks.ask(
             of, HostId(f"host-{target}"), fresh=fresh, inventory=self.vcenter, now_s=self.now_s
         )
@@ -74,7 +78,18 @@ def test_a_no_that_lies_in_the_class_or_the_vm_counts_for_the_class(reason: Reas
     desk.ask(2)
     (refusal,) = desk.ask(3)
     assert (refusal.reason, refusal.host) == (reason, "host-3")
-    assert "host-2" in refusal.detail
+    assert "esx2" in refusal.detail
+    assert len(desk.vcenter.asked) == 1
+
+
+def test_warnings_are_kept_with_the_answer_and_tell_of_whom_they_were_said() -> None:
+    desk = Desk()
+    warning = Refusal.of(Reason.SERVER_CHECK, "NoGuestHeartbeat", vm=VM, host="host-2")
+    desk.vcenter.check_warnings[VM] = (warning,)
+    assert desk.answer(2) == desk.answer(2) == ServerAnswer(warnings=(warning,))
+    (kept,) = desk.answer(3).warnings
+    assert (kept.reason, kept.host) == (Reason.SERVER_CHECK, "host-3")
+    assert "esx2" in kept.detail
     assert len(desk.vcenter.asked) == 1
 
 

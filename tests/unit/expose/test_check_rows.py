@@ -28,6 +28,7 @@ def test_every_check_has_its_outcome_ours_first_and_the_servers_last() -> None:
         ("vmotion_link", Outcome.CAUTION, Reason.VMOTION_LINK_SLOW),
         ("vmotion_network", Outcome.PASSED, None),
         ("dirty_rate", Outcome.PASSED, None),
+        ("swap_file", Outcome.PASSED, None),
         (SERVER, Outcome.REFUSED, Reason.DATASTORE),
         (SERVER, Outcome.REFUSED, Reason.SERVER_CHECK),
     ]
@@ -42,8 +43,12 @@ def test_every_check_has_its_outcome_ours_first_and_the_servers_last() -> None:
             ServerAnswer(unanswered="no connection"),
             [CheckRow(name=SERVER, now=Outcome.UNANSWERED, unanswered="no connection")],
         ),
+        (
+            ServerAnswer(warnings=(BUSY,)),
+            [CheckRow(name=SERVER, now=Outcome.CAUTION, told=BUSY)],
+        ),
     ],
-    ids=["not asked", "a yes", "no answer"],
+    ids=["not asked", "a yes", "no answer", "a warning"],
 )
 def test_the_server_is_told_as_it_answered(
     answer: ServerAnswer | None, expected: list[CheckRow]
@@ -60,6 +65,15 @@ def test_the_text_shows_all_of_it_in_one_table_with_the_mends() -> None:
     assert "server check no CannotAccessVmDisk: not mounted [datastore]" in lines
     assert "to mend it Mount the datastore on the target. [datastore]" in lines
     assert "vCenter would refuse it: CannotAccessVmDisk: not mounted [datastore]" in lines
+
+
+def test_a_warning_of_the_server_calls_for_care_and_forbids_nothing() -> None:
+    asked = replace(target(3), server=ServerAnswer(warnings=(BUSY,)))
+    text = " ".join(
+        explain_text(vm_view(staying(asked), cluster(), of_pair=True), width=120).split()
+    )
+    assert "server check care HAErrorsAtDest: agent down [server_check]" in text
+    assert "vCenter would do it, and warns: HAErrorsAtDest: agent down [server_check]" in text
 
 
 def test_an_answer_that_never_came_is_told_with_its_reason() -> None:

@@ -76,8 +76,8 @@ CASES = [
             [leaving(), host(2)],
             [vm(1, on=1, blockers=(Blocker.VGPU,)), vm(2, on=1), vm(3, on=1)],
         ),
-        message="vm1 cannot leave esx1, which is to be empty: vm1: vgpu",
-        relax="remove what ties vm1 to its host (vgpu), or power it off",
+        message="vm1 cannot leave esx1, which is to be empty: vm1: holds a virtual GPU",
+        relax="remove what ties vm1 to its host (holds a virtual GPU), or power it off",
     ),
     Case(
         says="three VMs with the same blocker are told as one",

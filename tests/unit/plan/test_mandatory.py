@@ -43,7 +43,9 @@ def test_a_vm_that_cannot_leave_is_a_conflict_that_names_it_and_the_mend() -> No
     draft = draft_of(snapshot([host(1, state=ENTERING), host(2)], vms))
     assert moves_of(draft) == {"vm-2": "host-2"}
     (conflict,) = draft.conflicts
-    assert conflict.message.startswith("vm1 cannot leave esx1, which is to be empty: vm1: vgpu")
+    assert conflict.message.startswith(
+        "vm1 cannot leave esx1, which is to be empty: vm1: holds a virtual GPU"
+    )
     assert conflict.relax.startswith("remove what ties vm1 to its host")
     assert (conflict.vms, conflict.hosts) == (("vm-1",), ("host-1",))
     assert [r.reason for r in draft.refusals if r.vm == "vm-1"] == [Reason.VGPU]

@@ -7,7 +7,7 @@ from balancer.model.goal import Goal
 from balancer.model.reasons import Reason
 from balancer.model.rule import RuleOrigin, RuleType
 from balancer.model.snapshot import Snapshot, Source, TagsState
-from balancer.model.vm import Automation
+from balancer.model.vm import Automation, PowerState
 from balancer.policy.mode import Mode
 from balancer.policy.resolve import resolve
 from balancer.policy.resolved import NoteKind, Resolved
@@ -73,7 +73,7 @@ def kinds(found: Resolved) -> list[NoteKind]:
                 "r",
                 RuleType.ANTI_AFFINITY,
                 (1, 2),
-                domains=(frozenset({"host-1", "host-2"}), frozenset({"host-1"})),
+                domains=((1, 2), (1,)),
             ),
             id="anti-affinity per group of hosts",
         ),
@@ -166,6 +166,29 @@ def test_a_rule_named_as_one_of_the_cluster_is_kept_beside_it() -> None:
     ]
     assert kinds(found) == [NoteKind.SAME_NAME]
     assert found.places == {"r (policy)": "p.yaml:3:1"}
+
+
+def test_a_rule_of_which_fewer_than_two_vms_run_stays_and_is_told() -> None:
+    snap = snapshot(
+        [host(1)], [vm(1, on=1, name="web-1"), vm(2, on=1, name="web-2", power=PowerState.OFF)]
+    )
+    found = resolved(of(RuleKind.ANTI_AFFINITY), snap=snap)
+    assert kinds(found) == [NoteKind.ONE_RUNNING]
+    assert "1 of its 2 VMs run" in found.notes[0].text
+    assert len(found.snapshot.rules) == 1
+
+
+@pytest.mark.parametrize(
+    "found",
+    [
+        resolved(of(RuleKind.VM_HOST, hosts=Selector(groups=("rack-aa",)))),
+        resolved(snap=site("balancer:run-on:rack-aa")),
+    ],
+    ids=["policy", "tag"],
+)
+def test_a_misspelt_host_group_is_answered_with_the_nearest(found: Resolved) -> None:
+    assert kinds(found) == [NoteKind.NO_HOSTS]
+    assert "selects no host (did you mean 'rack-a'?)" in found.notes[0].text
 
 
 CLUSTER_RULES = (

@@ -269,7 +269,7 @@ def test_an_affinity_group_is_dropped_as_a_whole() -> None:
     schedule = scheduled(snap, [go(snap, 1, 2), go(snap, 2, 2)])
     assert schedule.moves == ()
     assert "moves together with vm2" in schedule.dropped[0].detail
-    assert "datastore: not on the target: local" in schedule.dropped[0].detail
+    assert "not on the target: local [datastore]" in schedule.dropped[0].detail
 
 
 def test_mandatory_moves_come_before_relief_and_relief_before_levelling() -> None:

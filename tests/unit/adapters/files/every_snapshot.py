@@ -75,6 +75,9 @@ def _hosts(id_: HostId) -> st.SearchStrategy[Host]:
         networks=st.none() | _words,
         groups=_words,
         tags=_words,
+        swap_datastore=_maybe_name,
+        unshared_swap_supported=st.none() | st.booleans(),
+        storage_vmotion_supported=st.none() | st.booleans(),
     )
 
 
@@ -84,6 +87,7 @@ def _vms(id_: VmId, hosts: list[HostId]) -> st.SearchStrategy[Vm]:
         *("memory_consumed_mib", "memory_granted_mib", "memory_swapped_mib", "cpu_limit_mhz"),
         *("memory_ballooned_mib", "dirty_rate_mbps", "cpu_shares", "memory_limit_mib"),
         *("memory_shares", "cpu_demand_stddev_mhz", "swap_in_mbps", "network_mbps"),
+        *("storage_committed_mib", "storage_uncommitted_mib"),
     ]
     texts = ["uuid", "resource_pool", "folder", "guest_os", "min_evc_mode", "evc_mode"]
     disk = st.builds(

@@ -241,7 +241,7 @@ def test_the_server_refuses_at_the_call(
     with pytest.raises(SubmitRefused) as caught:
         vcenter.submit(order(1, to=2))
     assert caught.value.fault == fault
-    (refusal,) = vcenter.check(VmId("vm-1"), HostId("host-2"))
+    (refusal,) = vcenter.check(VmId("vm-1"), HostId("host-2")).refusals
     assert refusal.reason is Reason.SERVER_CHECK
     assert fault in refusal.detail
     assert vcenter.migrations == ()
@@ -287,7 +287,7 @@ def test_a_vm_or_host_that_is_gone_is_refused() -> None:
 
 
 def test_a_free_way_passes_the_check() -> None:
-    assert server(two_hosts()).check(VmId("vm-1"), HostId("host-2")) == ()
+    assert server(two_hosts()).check(VmId("vm-1"), HostId("host-2")).refusals == ()
 
 
 def test_a_failing_vm_stays_on_its_source_with_the_fault_in_its_task() -> None:

@@ -116,7 +116,16 @@ def test_the_observer_hears_of_every_cause_the_zeros_too() -> None:
     tally.add("vm", "unreadable", 2)
     tally.tell(heard)
     assert heard.rejections["vm", "unreadable"] == 2
-    assert len(heard.rejections) == 6
+    assert len(heard.rejections) == 12
+
+
+def test_objects_that_vanish_while_they_are_read_are_counted_and_no_fault() -> None:
+    tally = Tally()
+    gone = frozenset({"x-8", "x-9"})
+    vms_of(Retrieved(objects=(VM,), gone=gone), GROUND, reader=FakeReader(), tally=tally)
+    hosts_of(Retrieved(gone=gone), GROUND, OverheadCache(FakeReader()), tally=tally)
+    assert (tally.counts["vm", "vanished"], tally.counts["host", "vanished"]) == (2, 2)
+    assert tally.rejected == 0
 
 
 def test_a_value_that_no_translation_expects_costs_no_other_object_and_is_counted() -> None:

@@ -4,11 +4,13 @@ import pytest
 from pyVmomi import vim
 
 from balancer.adapters.vsphere.evc import (
+    OwnModes,
     hardware_version_from,
     masks_by_mode,
     masks_of_vm,
     own_mode,
 )
+from balancer.adapters.vsphere.facts import Facts
 from balancer.model.evc import EvcMode, EvcOrder
 from tests.support import builders
 from tests.unit.adapters.vsphere.build import facts, vm_facts
@@ -81,3 +83,12 @@ def test_modes_that_cannot_be_compared_give_none() -> None:
     amd = EvcMode(key="amd-zen", vendor="amd", tier=9, track=frozenset({"amd-zen"}))
     order = EvcOrder([*builders.INTEL_MODES, amd])
     assert own_mode(SSE3, {"intel-haswell": SSE3, "amd-zen": SSE3}, order) is None
+
+
+def test_the_mode_of_a_vm_comes_from_its_facts_each_by_its_own_masks() -> None:
+    def showing(masks: dict[str, str]) -> Facts:
+        return vm_facts(runtime__featureMask=[mask(key, value) for key, value in masks.items()])
+
+    modes = OwnModes(KNOWN, builders.INTEL_MODES)
+    asked = [showing(HASWELL), showing(SKYLAKE), showing(HASWELL), vm_facts()]
+    assert list(map(modes.of, asked)) == ["intel-haswell", "intel-skylake", "intel-haswell", None]

@@ -92,12 +92,13 @@ def test_a_task_without_a_state_has_not_ended() -> None:
     assert not task_view_from(facts("task-1"), error_is_readable=True).state.has_ended
 
 
-def test_warnings_of_a_check_are_no_refusals() -> None:
+def test_warnings_of_a_check_are_told_apart_from_its_errors() -> None:
     result = vim.vm.check.Result(
         warning=[vim.fault.NoGuestHeartbeat()], error=[vim.fault.CpuIncompatible()]
     )
-    (fault,) = check_faults_from(facts("task-1", info__result=[result]))
-    assert fault_name(fault) == "CpuIncompatible"
+    found = check_faults_from(facts("task-1", info__result=[result]))
+    assert [fault_name(fault) for fault in found.errors] == ["CpuIncompatible"]
+    assert [fault_name(fault) for fault in found.warnings] == ["NoGuestHeartbeat"]
 
 
 @pytest.mark.parametrize(

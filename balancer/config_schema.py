@@ -1,0 +1,72 @@
+"""The JSON Schema of the configuration file, for editors: shape from the typed settings, words from here.
+
+It owns what an editor shows beside a key. The settings themselves, their defaults and the checks that span
+them are `config`; a test compares the two.
+"""
+
+from collections.abc import Mapping
+from types import MappingProxyType
+
+from balancer.config import Config
+
+DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "Config.apiVersion": "Version of this form.",
+        "Config.kind": "What the file is.",
+        "Config.vcenters": "The vCenters and the accounts used there.",
+        "Config.clusters": "The clusters that are watched.",
+        "Config.policy_folder": "Looked into for policies before /etc/balancer/policies.",
+        "Config.journal": "Where moves are written down before they are made.",
+        "Config.http": "Where metrics and probes are served.",
+        "Config.log": "Form and loudness of the log.",
+        "VCenter.name": "How journal, metrics and log call it.",
+        "VCenter.host": "Name or address, without https:// and without a path.",
+        "VCenter.port": "TCP port.",
+        "VCenter.username": "The account; either this or username_file.",
+        "VCenter.username_file": "File with the account's name in one line; either this or username.",
+        "VCenter.password_file": "File with the password in one line, read anew at every login.",
+        "VCenter.tls": "How the certificate is verified.",
+        "VCenter.timeouts": "Total time of one request.",
+        "VCenter.proxy": "HTTP proxy; not given: none, the environment is not looked at.",
+        "VCenter.page_size": "Objects in one answer.",
+        "VCenter.full_read_every_s": "Longest age in seconds of what seldom changes.",
+        "VCenter.pool_size": "Most connections of one session at a time.",
+        "VCenter.change_hints": "Let the vCenter tell of changes between cycles.",
+        "VCenter.allow_excess_privileges": "Move VMs even with an account that may do much more.",
+        "VCenter.read_tags": "Read vSphere tags through the REST API.",
+        "Tls.ca_file": "PEM file; trust the authorities in it instead of the system's.",
+        "Tls.thumbprint_sha256": "Trust this one certificate: 64 hexadecimal digits, colons allowed.",
+        "Timeouts.connect_s": "Seconds to connect.",
+        "Timeouts.read_s": "Seconds of a request that reads.",
+        "Timeouts.submit_s": "Seconds of a request that starts a migration.",
+        "Proxy.host": "Name or address of a proxy that opens ways with CONNECT.",
+        "Proxy.port": "TCP port of the proxy.",
+        "Proxy.credentials_file": "File with user:password in one line, read anew.",
+        "Proxy.from_environment": "https_proxy and no_proxy of the environment count.",
+        "Cluster.vcenter": "The name of one of the vCenters of this file.",
+        "Cluster.name": "Name or managed-object id of the cluster.",
+        "Cluster.mode": "The freest mode here; the policies may be more careful.",
+        "Cluster.policies": "Policies by name or path, merged in order.",
+        "Cluster.interval_s": "Seconds between two cycles.",
+        "Cluster.shortest_interval_s": "Least seconds between two cycles when changes call for one early.",
+        "Journal.path": "An SQLite database.",
+        "Http.listen": "Address of /metrics, /healthz and /readyz.",
+        "Http.port": "TCP port; 0 takes a free one.",
+        "Log.format": "auto: text on a terminal, JSON elsewhere.",
+        "Log.level": "The least level that is written.",
+    }
+)
+"""What each setting means, by model and key as the file has it."""
+
+
+def config_schema() -> dict[str, object]:
+    """Return the JSON Schema of the configuration, as published in `balancer/schemas`."""
+    schema = Config.model_json_schema(by_alias=True)
+    for name, part in [("Config", schema), *schema["$defs"].items()]:
+        for key, setting in part.get("properties", {}).items():
+            setting |= {"description": DESCRIPTIONS.get(f"{name}.{key}", "")}
+    head = {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "$id": "balancer/config.v1.schema.json",
+    }
+    return head | schema | {"title": "Configuration of the balancer, version 1"}
