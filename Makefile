@@ -7,8 +7,7 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench-plan bench-collect soak-collect docs clean
-.PHONY: help install demo test check format bench-plan prove-once docs clean
+.PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once fuzz docs clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +60,9 @@ bench-plan: $(DEV) ## Measure the planner against rivals (BENCH=quick: under 3 m
 prove-once: $(DEV) ## Lose the answers of 1,000 vMotion requests: none may be sent twice
 	$(BIN)/python -m tests.support.vcenter build
 	BALANCER_ONCE_CASES=1000 $(BIN)/python -m pytest tests/contract/test_once_on_the_wire.py
+
+fuzz: $(DEV) ## Read 100,000 spoilt policies: each is read or refused with its places (half an hour)
+	BALANCER_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/properties/test_policy_fuzz.py
 
 docs: $(DEV) ## Write the generated reference pages anew
 	$(BIN)/python -m balancer.expose.reference_pages docs/reference

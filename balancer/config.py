@@ -131,6 +131,7 @@ class VCenter(_Part):
     page_size: Annotated[int, Field(ge=1, le=10_000)] = 500
     full_read_every_s: PositiveSeconds = 600.0
     pool_size: Annotated[int, Field(ge=1, le=64)] = 8
+    concurrency: Annotated[int, Field(ge=1, le=64)] = 4
     change_hints: bool = True
     read_tags: bool = True
     allow_excess_privileges: bool = False

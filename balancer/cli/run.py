@@ -13,6 +13,7 @@ def run(
 ) -> None:
     """Run the daemon: watch clusters and act as their mode allows.
 
+    Takes up a changed configuration or policy by itself, at once on SIGHUP, all of it or nothing.
     Serves /metrics, /healthz and /readyz. Ends with 0 within ten seconds of SIGTERM or Ctrl-C: nothing
     more is submitted, and migrations that run are left to run and settled at the next start.
     """

@@ -134,8 +134,7 @@ class _ClusterGauges(Collector):
 
     def collect(self) -> Iterable[GaugeMetricFamily]:
         found: defaultdict[str, list[tuple[tuple[str, str], Sample]]] = defaultdict(list)
-        for key in sorted(self._clusters):
-            cluster = self._clusters[key]
+        for _, cluster in sorted(self._clusters.items(), key=lambda pair: pair[0]):
             for sample in cluster.samples():
                 found[sample.name].append((cluster.labels, sample))
         for name, spec in self._specs.items():

@@ -37,11 +37,16 @@ KIND = "Policy"
 
 Share = Annotated[float, Field(ge=0, le=1)]
 PositiveShare = Annotated[float, Field(gt=0, le=1)]
-Price = Annotated[float, Field(ge=0)]
-Seconds = Annotated[float, Field(ge=0)]
-PositiveSeconds = Annotated[float, Field(gt=0)]
-Count = Annotated[int, Field(ge=0)]
-AtLeastOne = Annotated[int, Field(ge=1)]
+MOST_SECONDS = 315_360_000.0
+"""Ten years: longer times mean nothing here, and calendars end."""
+
+MOST_COUNT = 1_000_000_000
+
+Price = Annotated[float, Field(ge=0, le=1e6)]
+Seconds = Annotated[float, Field(ge=0, le=MOST_SECONDS)]
+PositiveSeconds = Annotated[float, Field(gt=0, le=MOST_SECONDS)]
+Count = Annotated[int, Field(ge=0, le=MOST_COUNT)]
+AtLeastOne = Annotated[int, Field(ge=1, le=MOST_COUNT)]
 MOST_WINDOWS = 100
 MigrationThreshold = Annotated[int, Field(ge=1, le=5)]
 HostSlots = Annotated[int, Field(ge=1, le=8)]
@@ -102,7 +107,7 @@ class ThresholdsDocument(DocumentPart):
         default=0.2,
         description="Of forecast demand the load counts that is reached in this share of the time.",
     )
-    vcpus_per_core: Annotated[float, Field(gt=0)] | None = Field(
+    vcpus_per_core: Annotated[float, Field(gt=0, le=1e6)] | None = Field(
         default=None,
         description="No move brings a host above so many vCPUs per core. Null: no limit.",
     )
@@ -217,7 +222,7 @@ class LimitsDocument(DocumentPart):
     migration_timeout_s: PositiveSeconds = Field(
         default=900.0, description="Least seconds after which a migration's end counts as unknown."
     )
-    migration_timeout_factor: Annotated[float, Field(ge=1)] = Field(
+    migration_timeout_factor: Annotated[float, Field(ge=1, le=1e4)] = Field(
         default=4.0,
         description="The same as a multiple of the predicted seconds; the longer one counts.",
     )
@@ -285,8 +290,10 @@ class PolicyDocument(DocumentPart):
 
     model_config = ConfigDict(title="Balancing policy, version 1")
 
-    api_version: Literal["balancer/v1"] = Field(alias="apiVersion")
-    kind: Literal["Policy"]
+    api_version: Literal["balancer/v1"] = Field(
+        alias="apiVersion", description="Version of the format."
+    )
+    kind: Literal["Policy"] = Field(description="What the file is.")
     name: Word = Field(default="balanced", description="Shown in reports.")
     description: str = Field(default="", description="For people.")
     applies_to: ScopeDocument = Field(default_factory=ScopeDocument)

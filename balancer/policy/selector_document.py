@@ -21,6 +21,12 @@ def _listed(value: object) -> object:
     return tuple(value) if isinstance(value, list) else value
 
 
+def _is_silent(part: DocumentPart) -> bool:
+    """Whether nothing is given, or something as null: what says nothing must never mean everything."""
+    given = part.model_fields_set
+    return not given or any(getattr(part, key) is None for key in given)
+
+
 def _regex(text: str) -> str:
     compiled(text)
     return text
@@ -56,8 +62,10 @@ class SizeDocument(DocumentPart):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError(f"at least one of {', '.join(type(self).model_fields)}")
+        if _is_silent(self):
+            raise ValueError(
+                f"at least one of {', '.join(type(self).model_fields)}, none of them null"
+            )
         return self
 
     def value(self) -> Size:
@@ -103,8 +111,8 @@ class SelectorDocument(DocumentPart):
 
     @model_validator(mode="after")
     def _says_something(self) -> Self:
-        if not self.model_fields_set:
-            raise ValueError('a selector that says something; glob: "*" for all')
+        if _is_silent(self):
+            raise ValueError('a selector that says something, without null; glob: "*" for all')
         return self
 
     def value(self) -> Selector:

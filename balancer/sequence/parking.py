@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from balancer.model.host import Host
+from balancer.model.rule import RuleType
 from balancer.model.units import HostId, Seconds
 from balancer.rules.exclusion import GOALS_OF
 from balancer.sequence.units import Unit, with_hop
@@ -41,7 +42,8 @@ def choose_hops(yard: Yard, stuck: Sequence[Unit]) -> tuple[Unit, ...]:
     for rank, unit in enumerate(stuck[:LOOK_AT]):
         if yard.judge(unit) is None:
             continue
-        leavers = [one for one in _leavers(unit, stuck) if not _is_left_alone(yard, one, unit)]
+        near = _leavers(yard, unit, stuck)
+        leavers = [one for one in near if not _is_left_alone(yard, one, unit)]
         found = _single(yard, unit, leavers, stuck) or _several(yard, unit, leavers, stuck)
         if found:
             options.append((not unit.is_mandatory, _Option(hops=found, rank=rank)))
@@ -50,16 +52,15 @@ def choose_hops(yard: Yard, stuck: Sequence[Unit]) -> tuple[Unit, ...]:
     return min(options, key=lambda pair: (pair[0], pair[1].price))[1].hops
 
 
-def _leavers(unit: Unit, stuck: Sequence[Unit]) -> list[Unit]:
+def _leavers(yard: Yard, unit: Unit, stuck: Sequence[Unit]) -> list[Unit]:
     """Return the stuck units that are to leave a target of `unit` and may be parked, shortest first."""
-    targets = {step.target for step in unit.steps}
     found = [
         other
         for other in stuck
         if other is not unit
         and not other.is_parked
         and other.then is None
-        and any(step.source in targets for step in other.steps)
+        and any(step.source in _in_the_way(yard, unit, other) for step in other.steps)
     ]
     return sorted(found, key=lambda other: (other.seconds, other.key))
 
@@ -69,6 +70,17 @@ def _is_left_alone(yard: Yard, leaver: Unit, blocked: Unit) -> bool:
     goals = {goal for step in blocked.steps for goal in GOALS_OF[step.reason]}
     holds = yard.need.holds
     return any(holds.excludes(step.vm, goal) for step in leaver.steps for goal in goals)
+
+
+def _in_the_way(yard: Yard, unit: Unit, other: Unit) -> set[HostId]:
+    """Return the hosts on which another takes room or places that a unit needs: targets, and their domains."""
+    hosts = {step.target for step in unit.steps}
+    movers = {step.vm for step in other.steps}
+    for step in unit.steps:
+        for rule in yard.ground.musts(step.vm, RuleType.ANTI_AFFINITY):
+            if rule.domains and not movers.isdisjoint(rule.vms):
+                hosts |= rule.domain_of(step.target)
+    return hosts
 
 
 def _single(
@@ -112,7 +124,7 @@ def _free_by(
 
 def _hop(yard: Yard, leaver: Unit, blocked: Unit, stuck: Sequence[Unit]) -> Unit | None:
     """Return the hop of `leaver` to the parking host with most room, away from where others are going."""
-    avoided = {step.target for step in (*leaver.steps, *blocked.steps)}
+    avoided = {step.target for step in leaver.steps} | _in_the_way(yard, blocked, leaver)
     avoided |= {step.source for step in leaver.steps}
     busy = {step.target for unit in stuck for step in unit.steps}
     size_mib = sum(yard.ground.demand[step.vm].footprint_mib for step in leaver.steps)

@@ -110,8 +110,8 @@ def test_a_quiet_cycle_reads_no_fixed_facts_and_a_changed_one_only_those_that_ch
             calls.append(server.control.calls().calls["RetrievePropertiesEx"])
         full, quiet, changed = calls
         assert quiet < full
-        # The VM's values, structures and devices, each by its name.
-        assert changed == quiet + 3
+        # The VM's values and devices in one read, by its name.
+        assert changed == quiet + 1
 
 
 def test_forgetting_reads_everything_again(tmp_path: Path) -> None:
@@ -123,8 +123,8 @@ def test_forgetting_reads_everything_again(tmp_path: Path) -> None:
         vcenter.inventory.caches.forget_all()
         server.control.forget_calls()
         vcenter.inventory.snapshot(CLUSTER)
-        # Of hosts and VMs values and structures, devices, mounts.
-        assert server.control.calls().calls["RetrievePropertiesEx"] == quiet + 6
+        # Hosts, VMs with their devices, mounts.
+        assert server.control.calls().calls["RetrievePropertiesEx"] == quiet + 3
 
 
 def test_a_snapshot_from_the_caches_is_the_one_that_was_read_whole(tmp_path: Path) -> None:

@@ -180,6 +180,23 @@ def test_a_policy_that_comes_later_than_the_configuration_that_names_it_is_found
     assert watch.policies.at(NOON).limits.moves_per_run_at_most == 3
 
 
+def test_a_policy_that_is_put_before_a_shipped_one_of_its_name_counts(
+    scene: Scene, tmp_path: Path
+) -> None:
+    folder = tmp_path / "policies"
+    folder.mkdir()
+    text = scene.config.read_text().replace("./own.yaml", "balanced")
+    scene.config.write_text(f"{text}policy_folder: policies\n")
+    scene.look()
+    (folder / "balanced.yaml").write_text(POLICY.replace("7", "5"))
+
+    scene.look()
+
+    ((first,), (second,)) = scene.taken
+    assert first.policies.at(NOON).limits.moves_per_run_at_most == 20
+    assert second.policies.at(NOON).limits.moves_per_run_at_most == 5
+
+
 @pytest.mark.parametrize(
     ("more", "setting"),
     [

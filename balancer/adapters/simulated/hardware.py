@@ -3,6 +3,7 @@
 Used by `inventory.generate` before any VM is placed. It must know nothing of VMs.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 
@@ -18,6 +19,12 @@ MEMORY_OVERHEAD_RATIO = 0.015
 
 _DATASTORE_MIB = 64 * 1024 * 1024.0
 _LACKING_EVERY = 4
+
+
+LICENSED = "licence:database"
+"""The tag of hosts that are licensed for a database, and of VMs that need such a host."""
+
+_HOSTS_PER_RACK = 4
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -102,4 +109,13 @@ def _host(spec: InventorySpec, fabric: Fabric, row: int, *, is_leaving: bool) ->
         vmotion=VmotionLink(link_mbps=kind.link_mbps),
         datastores=frozenset(datastores - ({fabric.partial_datastore} if lacks_storage else set())),
         networks=frozenset(networks - ({fabric.partial_network} if lacks_network else set())),
+        tags=frozenset(_tags(spec, row)),
     )
+
+
+def _tags(spec: InventorySpec, row: int) -> Iterator[str]:
+    """Yield where a host stands, and whether it is licensed: the first quarter is, two hosts at least."""
+    yield "site:a" if 2 * row < spec.hosts else "site:b"
+    yield f"rack:{row // _HOSTS_PER_RACK + 1}"
+    if row < max(spec.hosts // 4, 2):
+        yield LICENSED

@@ -4,11 +4,12 @@ Used by `inventory.generate` between hosts and rules. Sizes are placed host by h
 CPU demand is dealt out inside each host, so that start load is what the spec asks for, not an accident.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from random import Random
 from uuid import UUID
 
-from balancer.adapters.simulated.hardware import Fabric, oldest_mode
+from balancer.adapters.simulated.hardware import LICENSED, Fabric, oldest_mode
 from balancer.adapters.simulated.spec import EVC_CHAIN, InventorySpec, LoadRange
 from balancer.model.host import Host, HostState
 from balancer.model.units import Mhz, Mib, Ratio, VmId
@@ -177,13 +178,20 @@ def _vm(
         ),
         networks=frozenset({_network(fabric, host, spec, rng)}),
         guest_os=_GUEST_OS[tier],
-        tags=frozenset({f"tier:{tier}"}),
+        tags=frozenset({f"tier:{tier}", *_tags_from(host, tier)}),
         automation=Automation.MANUAL
         if _odd(spec.shares.manual, host, rng)
         else Automation.FULLY_AUTOMATED,
         blockers=(rng.choice(_BLOCKERS),) if _odd(spec.shares.blocked, host, rng) else (),
         encryption=Encryption.OPPORTUNISTIC,
     )
+
+
+def _tags_from(host: Host, tier: str) -> Iterator[str]:
+    """Yield the home site, which is where the VM stands, and the need of a licence."""
+    yield from (tag for tag in host.tags if tag.startswith("site:"))
+    if tier == "db" and LICENSED in host.tags:
+        yield LICENSED
 
 
 def _odd(share: Ratio, host: Host, rng: Random) -> bool:

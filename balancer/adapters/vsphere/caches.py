@@ -12,7 +12,6 @@ from functools import partial
 from threading import Lock
 from typing import Any, Protocol
 
-from balancer.adapters.vsphere import condense
 from balancer.adapters.vsphere.facts import Facts
 from balancer.adapters.vsphere.hosts import Overhead, overhead_from
 from balancer.adapters.vsphere.reader import Reader
@@ -67,7 +66,6 @@ class FixedFacts:
         read: ReadFixed,
         *,
         version: tuple[str, ...],
-        condensed: Callable[[Facts], Facts],
         kept_s: Seconds,
         monotonic: Callable[[], Seconds],
         needed: bool = True,
@@ -75,7 +73,6 @@ class FixedFacts:
         self._read = read
         self._needed = needed
         self._version = version
-        self._condensed = condensed
         self._kept_s = kept_s
         self._monotonic = monotonic
         self._lock = Lock()
@@ -105,16 +102,15 @@ class FixedFacts:
         # Few are asked for by name, nearly all of a cluster through its view: the request is shorter.
         below = cluster if 2 * len(lacking) > len(versions) else None
         fixed = self._read(lacking, cluster=below, with_features=with_features)
-        odd: set[str] = set()
+        read_at = self._monotonic()
         for facts in fixed.objects:
             if facts.id in versions:
-                entry = self._entry(facts, versions[facts.id])
-                odd |= {facts.id} if entry is None else set()
-                known |= {} if entry is None else {facts.id: entry}
-        self._keep({key: known.get(key) for key in lacking}, begun)
+                known[facts.id] = _Entry(versions[facts.id], read_at, facts.values, facts.denied)
+        whole = known.keys() - fixed.incomplete
+        self._keep({key: known[key] if key in whole else None for key in lacking}, begun)
         if not self._needed:
             return replace(found, objects=tuple(_both(f, known.get(f.id)) for f in found.objects))
-        unreadable = (fixed.unreadable | odd) & versions.keys()
+        unreadable = fixed.unreadable & versions.keys()
         return Retrieved(
             objects=tuple(_both(f, known[f.id]) for f in found.objects if f.id in known),
             unreadable=found.unreadable | unreadable,
@@ -148,13 +144,6 @@ class FixedFacts:
             facts.id: (with_features, *(facts.values.get(path) for path in paths))
             for facts in found.objects
         }
-
-    def _entry(self, facts: Facts, version: Version) -> _Entry | None:
-        """Return what is kept of an object; None, and it is told, where no translation expects a value."""
-        short = facts.translated(self._condensed)
-        if short is None:
-            return None
-        return _Entry(version, self._monotonic(), short.values, short.denied)
 
     def _known(self, versions: Mapping[str, Version]) -> dict[str, _Entry]:
         """Return what is kept of these versions. One whose first part is unset has no version."""
@@ -220,23 +209,11 @@ class Caches:
         kept_s: Seconds,
         monotonic: Callable[[], Seconds] = time.monotonic,
     ) -> None:
-        shared = condense.Shared()
         fixed = partial(FixedFacts, kept_s=kept_s, monotonic=monotonic)
-        self.hosts = fixed(reader.fixed_of_hosts, version=_HOST_VERSION, condensed=shared.host)
-        self.vms = fixed(reader.fixed_of_vms, version=_VM_VERSION, condensed=shared.features)
-        self.devices = fixed(
-            reader.devices_of,
-            version=_VM_VERSION,
-            condensed=condense.devices,
-            needed=False,
-        )
-        self.extras = fixed(reader.extra_config_of, version=_VM_VERSION, condensed=condense.agent)
-        self.mounts = fixed(
-            reader.mounts_of,
-            version=_DATASTORE_VERSION,
-            condensed=condense.mounts,
-            needed=False,
-        )
+        self.hosts = fixed(reader.fixed_of_hosts, version=_HOST_VERSION)
+        self.vms = fixed(reader.fixed_of_vms, version=_VM_VERSION)
+        self.extras = fixed(reader.extra_config_of, version=_VM_VERSION)
+        self.mounts = fixed(reader.mounts_of, version=_DATASTORE_VERSION, needed=False)
         self.overheads = OverheadCache(reader, monotonic)
 
     def forget(self, *, hosts: Iterable[HostId] = (), vms: Iterable[VmId] = ()) -> None:
@@ -244,12 +221,11 @@ class Caches:
         hosts, vms = tuple(hosts), tuple(vms)
         self.hosts.forget(hosts)
         self.vms.forget(vms)
-        self.devices.forget(vms)
         self.extras.forget(vms)
         if hosts:
             self.mounts.forget_all()
 
     def forget_all(self) -> None:
         """Read everything anew in the next cycle."""
-        for facts in (self.hosts, self.vms, self.devices, self.extras, self.mounts):
+        for facts in (self.hosts, self.vms, self.extras, self.mounts):
             facts.forget_all()

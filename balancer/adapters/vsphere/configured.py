@@ -36,6 +36,7 @@ def settings_of(vcenter: VCenter) -> VsphereSettings:
         page_size=vcenter.page_size,
         full_read_every_s=vcenter.full_read_every_s,
         pool_size=vcenter.pool_size,
+        concurrency=vcenter.concurrency,
         proxy=_proxy(vcenter.proxy, vcenter),
         read_tags=vcenter.read_tags,
     )

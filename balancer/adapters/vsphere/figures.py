@@ -5,14 +5,14 @@ quickStats said. Samples that are too old, or ahead of the server's clock, chang
 `statistics`.
 """
 
-from dataclasses import replace
 from datetime import datetime
 from enum import StrEnum
 from math import sqrt
 from statistics import fmean
 
+from balancer.adapters.vsphere.changed import changed
 from balancer.adapters.vsphere.counters import Counter
-from balancer.adapters.vsphere.samples import Samples, Values
+from balancer.adapters.vsphere.samples import Samples
 from balancer.model.host import Host
 from balancer.model.units import Seconds
 from balancer.model.vm import Vm
@@ -58,8 +58,8 @@ def vm_with(vm: Vm, samples: Samples, now: datetime) -> Vm:
     if found in (Freshness.NONE, Freshness.AHEAD):
         return vm
     if found is Freshness.STALE:
-        return replace(vm, sampled_at=samples.newest_at)
-    return replace(
+        return changed(vm, sampled_at=samples.newest_at)
+    return changed(
         vm,
         sampled_at=samples.newest_at,
         cpu_demand_mhz=_mean(samples, Counter.CPU_DEMAND, vm.cpu_demand_mhz),
@@ -80,8 +80,8 @@ def host_with(host: Host, samples: Samples, now: datetime) -> Host:
     if found in (Freshness.NONE, Freshness.AHEAD):
         return host
     if found is Freshness.STALE:
-        return replace(host, sampled_at=samples.newest_at)
-    return replace(
+        return changed(host, sampled_at=samples.newest_at)
+    return changed(
         host,
         sampled_at=samples.newest_at,
         cpu_usage_mhz=_mean(samples, Counter.CPU_USAGE, host.cpu_usage_mhz),
@@ -99,11 +99,8 @@ def dirty_rate_mbps(samples: Samples) -> float | None:
     small set at a high speed dirties more than this in a short round of copying; and the host guesses it
     from a few pages. Source: vSphere API, counter `mem.activewrite`.
     """
-    written = [
-        value * _BITS_PER_MIB / 1e6 / interval_s
-        for value, interval_s in _timed(samples, Counter.MEM_ACTIVE_WRITE)
-    ]
-    return fmean(written) if written else None
+    mib_per_s = _mean_per_second(samples, Counter.MEM_ACTIVE_WRITE)
+    return None if mib_per_s is None else mib_per_s * _BITS_PER_MIB / 1e6
 
 
 def _ready_percent(samples: Samples, vm: Vm) -> float | None:
@@ -112,11 +109,8 @@ def _ready_percent(samples: Samples, vm: Vm) -> float | None:
     The counter is the sum of milliseconds of all vCPUs in one interval.
     Source: VMware KB 2002181, "Converting between CPU summation and CPU % ready values".
     """
-    shares = [
-        100.0 * value / (interval_s * 1000.0) / max(vm.vcpus, 1)
-        for value, interval_s in _timed(samples, Counter.CPU_READY)
-    ]
-    return fmean(shares) if shares else vm.cpu_ready_percent
+    ms_per_s = _mean_per_second(samples, Counter.CPU_READY)
+    return vm.cpu_ready_percent if ms_per_s is None else ms_per_s / 10.0 / max(vm.vcpus, 1)
 
 
 def _held_mib(samples: Samples, vm: Vm) -> float | None:
@@ -126,22 +120,20 @@ def _held_mib(samples: Samples, vm: Vm) -> float | None:
     Source: vSphere API, `VirtualMachineQuickStats.hostMemoryUsage`; vSphere Monitoring and Performance,
     "Memory counters".
     """
-    nothing: Values = (None,) * len(samples.times)
-    pairs = zip(
-        samples.series.get(Counter.MEM_CONSUMED, nothing),
-        samples.series.get(Counter.MEM_OVERHEAD, nothing),
-        strict=True,
-    )
-    both = [a + b for a, b in pairs if a is not None and b is not None]
-    return both[-1] if both else vm.memory_consumed_mib
+    consumed = samples.series.get(Counter.MEM_CONSUMED, ())
+    overhead = samples.series.get(Counter.MEM_OVERHEAD, ())
+    for held, added in zip(reversed(consumed), reversed(overhead), strict=False):
+        if held is not None and added is not None:
+            return held + added
+    return vm.memory_consumed_mib
 
 
-def _timed(samples: Samples, counter: Counter) -> list[tuple[float, float]]:
-    """Return the measured values of a counter with the length of their interval in seconds."""
-    values = samples.series.get(counter)
-    if values is None:
-        return []
-    return [(v, s) for v, s in zip(values, samples.intervals_s, strict=True) if v is not None]
+def _mean_per_second(samples: Samples, counter: Counter) -> float | None:
+    """Return the mean of the measured values, each by the length of its own interval in seconds."""
+    values = samples.series.get(counter, ())
+    pairs = zip(values, samples.intervals_s, strict=bool(values))
+    known = [value / interval_s for value, interval_s in pairs if value is not None]
+    return fmean(known) if known else None
 
 
 def _mean(samples: Samples, counter: Counter, otherwise: float | None) -> float | None:
@@ -159,4 +151,4 @@ def _deviation(samples: Samples, counter: Counter) -> float | None:
     if len(known) < FEWEST_FOR_DEVIATION:
         return None
     mean = fmean(known)  # the library's own deviation is exact, and ten times as long
-    return sqrt(sum((value - mean) ** 2 for value in known) / (len(known) - 1))
+    return sqrt(sum([(value - mean) ** 2 for value in known]) / (len(known) - 1))

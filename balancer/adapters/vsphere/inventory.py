@@ -209,8 +209,8 @@ class VsphereInventory:
     ) -> Retrieved:
         """Return VMs with their fixed facts, what their devices say, and which of them are agents."""
         features = _features_differ(hosts)
-        whole = self.caches.vms.completed(found, cluster=cluster, with_features=features, anew=anew)
-        whole = self.caches.devices.completed(whole, cluster=cluster, anew=anew)
+        kept = self.caches.vms
+        whole = kept.completed(found, cluster=cluster, with_features=features, anew=anew)
         asked = suspects(whole, ground.of_vms.folders)
         if not asked.objects:
             return whole

@@ -1,9 +1,9 @@
-"""Answers of the property collector that hold leaf values only, parsed as they arrive.
+"""Answers of the property collector, parsed as they arrive.
 
-Owns the streaming parser on expat. Memory is bounded by one object and the values kept. An object with a
-value that cannot be read is named and left out, its page goes on; what is no answer of the property
-collector, or carries a document type (the only place where entities can be defined), is refused whole.
-Sits between the stub and `retrieve`.
+Owns the streaming parser on expat; structures among the values are built by `structures`. Memory is bounded
+by one object and the values kept. An object with a value that cannot be read is named and left out, its page
+goes on; what is no answer of the property collector, or carries a document type (the only place where entities
+can be defined), is refused whole. Sits between the stub and `retrieve`.
 
 The answer, as the vSphere API's WSDL has it:
 `returnval(token?, objects*(obj, propSet*(name, val), missingSet*(path, fault(fault))))`.
@@ -12,7 +12,7 @@ The answer, as the vSphere API's WSDL has it:
 # mypy: disable-error-code="no-untyped-call"
 # pyVmomi marks itself as typed, its run-time part is not.
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from http.client import HTTPException
 from typing import Any, Protocol
@@ -21,11 +21,11 @@ from xml.parsers import expat
 from pyVmomi import vim
 
 from balancer.adapters.vsphere.facts import Facts, Link
-from balancer.adapters.vsphere.leaves import Convert, shape_of
+from balancer.adapters.vsphere.leaves import Convert, shape_of, types_of
+from balancer.adapters.vsphere.structures import Structure
 
 CHUNK_BYTES = 64 * 1024
 _SEPARATOR = " "
-_TYPE = f"http://www.w3.org/2001/XMLSchema-instance{_SEPARATOR}type"
 _ANSWERS = ("RetrievePropertiesExResponse", "ContinueRetrievePropertiesExResponse")
 _CONTAINERS = ("propSet", "name", "returnval")
 
@@ -54,8 +54,10 @@ class LeafPage:
     token: str
 
 
-def read_page(stream: Stream, paths: Iterable[str]) -> LeafPage:
-    """Parse one answer to the end. `paths` are the ones asked for.
+def read_page(
+    stream: Stream, paths: Iterable[str], structures: Container[str] = frozenset()
+) -> LeafPage:
+    """Parse one answer to the end. `paths` are the ones asked for, `structures` those that end in one.
 
     Raises:
         Refused: it is no answer of a property collector, or has a document type.
@@ -63,7 +65,7 @@ def read_page(stream: Stream, paths: Iterable[str]) -> LeafPage:
         xml.parsers.expat.ExpatError: it is not well-formed XML.
         vim.fault.NotAuthenticated: the session ended while the answer was made.
     """
-    answer = _Answer(paths)
+    answer = _Answer(paths, structures)
     while chunk := stream.read(CHUNK_BYTES):
         answer.feed(chunk)
     return answer.page()
@@ -72,7 +74,8 @@ def read_page(stream: Stream, paths: Iterable[str]) -> LeafPage:
 class _Answer:
     """The parser's state. Handlers are exchanged where another part of the answer begins."""
 
-    def __init__(self, paths: Iterable[str]) -> None:
+    def __init__(self, paths: Iterable[str], structures: Container[str]) -> None:
+        self._structures = structures
         self._paths: Mapping[str, str] = {path: path for path in paths}
         self._links: dict[str, _Links] = {}
         self._scalars: dict[str, Convert] = {}
@@ -171,7 +174,7 @@ class _Answer:
             self._begin_object()
             self._is_in_object = True
         elif tag == self._obj:
-            self._kind = _types_of(attributes)[1]
+            self._kind = types_of(attributes)[1]
             self._parser.EndElementHandler = self._end_text
         elif tag == self._token_tag:
             self._parser.EndElementHandler = self._end_text
@@ -202,7 +205,10 @@ class _Answer:
 
     def _start_another(self, attributes: list[str]) -> None:
         self._name = self._paths.get(self._text.strip(), "")
-        word, kind = _types_of(attributes)
+        word, kind = types_of(attributes)
+        if self._name in self._structures:
+            self._begin_structure(word)
+            return
         try:
             shape = shape_of(word)
         except ValueError:
@@ -222,6 +228,26 @@ class _Answer:
         self._convert = convert
         self._parser.EndElementHandler = self._end_value_now
 
+    # A structure: its elements are collected without a call into Python for their starts and texts.
+
+    def _begin_structure(self, word: str) -> None:
+        structure = Structure(word, linking=self._linking, done=self._end_structure)
+        self._structure = structure
+        parser = self._parser
+        parser.ordered_attributes = False
+        parser.StartElementHandler = structure.start
+        parser.CharacterDataHandler = structure.data
+        parser.EndElementHandler = structure.end
+
+    def _end_structure(self) -> None:
+        try:
+            self._values[self._name] = self._structure.value()
+        except (ValueError, LookupError):
+            self._is_good = False
+        self._parser.ordered_attributes = True
+        self._parser.CharacterDataHandler = self._characters
+        self._back_to_objects()
+
     def _linking(self, kind: str) -> Convert:
         """Return the conversion of an id to a link of a class."""
         if kind not in self._links:
@@ -231,7 +257,7 @@ class _Answer:
     def _start_item(self, tag: str, attributes: list[str]) -> None:
         self._text = ""
         if self._by_reference:
-            self._item = self._linking(_types_of(attributes)[1])
+            self._item = self._linking(types_of(attributes)[1])
 
     def _end_item(self, tag: str) -> None:
         if tag == self._val:
@@ -253,7 +279,7 @@ class _Answer:
         self._text = ""
         if tag == self._fault:
             self._fault_depth += 1
-            word = _types_of(attributes)[0].rsplit(":", 1)[-1]
+            word = types_of(attributes)[0].rsplit(":", 1)[-1]
             if word == "NotAuthenticated":
                 raise vim.fault.NotAuthenticated(msg="the session ended while properties were read")
 
@@ -278,17 +304,6 @@ class _Links(dict[str, Link]):
             raise ValueError("a reference has no id or no class")
         link = self[key] = Link(kind=self._kind, id=key)
         return link
-
-
-def _types_of(attributes: list[str]) -> tuple[str, str]:
-    """Return `xsi:type` and the class of a reference, empty where there is none."""
-    word = kind = ""
-    for name, value in zip(attributes[::2], attributes[1::2], strict=True):
-        if name == _TYPE:
-            word = value
-        elif name == "type":
-            kind = value.rsplit(":", 1)[-1]
-    return word, kind
 
 
 def _refuse_doctype(*_: object) -> None:

@@ -25,6 +25,7 @@ from pyVmomi.VmomiSupport import (
 )
 
 _NAMESPACE = "urn:vim25"
+_TYPE = "http://www.w3.org/2001/XMLSchema-instance type"
 _UTC_TEXT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d{1,16})?Z", re.ASCII)
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 REFERENCE = "ManagedObjectReference"
@@ -105,14 +106,19 @@ def shape_of(word: str) -> Shape:
         return Shape(convert=_PLAIN[name])
     if name == f"ArrayOf{REFERENCE}":
         return Shape(convert=None, is_list=True)
-    kind = _kind(name)
+    kind = kind_of(name)
     item = getattr(kind, "Item", None)
     if item is None:
-        return Shape(convert=_convert(kind, name))
-    return Shape(convert=_convert(item, name), is_list=True)
+        return Shape(convert=convert_of(kind, name))
+    return Shape(convert=convert_of(item, name), is_list=True)
 
 
-def _kind(name: str) -> type:
+def kind_of(name: str) -> type:
+    """Return the class of a name on the wire, without a prefix.
+
+    Raises:
+        NotALeaf: pyVmomi's tables do not have it.
+    """
     try:
         kind: type = GetWsdlType(_NAMESPACE, name)
     except KeyError:
@@ -120,7 +126,12 @@ def _kind(name: str) -> type:
     return kind
 
 
-def _convert(kind: type, name: str) -> Convert:
+def convert_of(kind: type, name: str) -> Convert:
+    """Return how a text becomes a value of a class that is one of scalars.
+
+    Raises:
+        NotALeaf: it is none.
+    """
     if issubclass(kind, Enum):
         words: list[str] = kind.values  # type: ignore[attr-defined]
         return {str(word): getattr(kind, word) for word in words}.__getitem__
@@ -147,3 +158,19 @@ def is_leaf(kind: type, path: str) -> bool:
             return False
         owner = getattr(info.type, "Item", info.type)
     return issubclass(owner, _SCALARS)
+
+
+def types_of(attributes: list[str]) -> tuple[str, str]:
+    """Return `xsi:type` and the class of a reference, empty where there is none.
+
+    `attributes` are names and values in turn, names with their namespace and a blank in front.
+    """
+    word = kind = ""
+    if len(attributes) == 2 and attributes[0] == _TYPE:
+        return attributes[1], kind
+    for name, value in zip(attributes[::2], attributes[1::2], strict=True):
+        if name == _TYPE:
+            word = value
+        elif name == "type":
+            kind = value.rsplit(":", 1)[-1]
+    return word, kind

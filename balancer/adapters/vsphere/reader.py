@@ -1,8 +1,8 @@
 """The reads of one vCenter, each a repeatable piece of work: what is asked for, not what it means.
 
 Owns which calls are made for hosts, VMs, places and tasks, and their retries (through `ReadClient`).
-Returns facts by object; translating them is the business of the files around it. Sits between
-`inventory` and `retrieve`.
+Returns facts by object, large structures in short (`condense`); translating them is the business of the files
+around it. Sits between `inventory` and `retrieve`.
 """
 
 # mypy: disable-error-code="no-untyped-call"
@@ -10,12 +10,13 @@ Returns facts by object; translating them is the business of the files around it
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from datetime import datetime
 
 from pyVmomi import vim, vmodl
 from pyVmomi.VmomiSupport import ManagedObject
 
-from balancer.adapters.vsphere import properties
+from balancer.adapters.vsphere import condense, properties
 from balancer.adapters.vsphere.facts import Facts, in_utc, object_id
 from balancer.adapters.vsphere.reading import ReadClient
 from balancer.adapters.vsphere.retrieve import (
@@ -45,6 +46,7 @@ _DEPARTURES = (
 _ENDED = frozenset({"success", "error"})
 _HOST_STATE = Wanted(kind=vim.HostSystem, paths=properties.every_cycle(properties.HOST))
 _VM_STATE = Wanted(kind=vim.VirtualMachine, paths=properties.every_cycle(properties.VM))
+_DEVICES = Wanted(kind=vim.VirtualMachine, paths=properties.VM_DEVICES, condense=condense.devices)
 _REACHABLE = ("summary.accessible",)  # decides for mounts that do not say it themselves
 
 
@@ -56,6 +58,7 @@ class Reader:
         self._settings = session.settings
         self._sleep = sleep
         self._client = ReadClient(session, sleep)
+        self._shared = condense.Shared()
 
     def now(self) -> datetime:
         """Return the server's clock in UTC."""
@@ -94,9 +97,14 @@ class Reader:
         self, keys: Iterable[str], *, cluster: str | None, with_features: bool
     ) -> Retrieved:
         """Read the other facts of hosts: the named ones, or all of a cluster where it is given."""
-        extra = properties.HOST_FEATURES if with_features else ()
-        paths = properties.fixed(properties.HOST) + extra
-        return self._parts("the hosts", vim.HostSystem, paths, keys, cluster)
+        paths = properties.fixed(properties.HOST)
+        wanted = Wanted(
+            kind=vim.HostSystem,
+            paths=paths + (properties.HOST_FEATURES if with_features else ()),
+            is_bulk=True,
+            condense=self._shared.host,
+        )
+        return self._fixed("the hosts", wanted, keys, cluster)
 
     def vms_in(self, cluster: str) -> Retrieved:
         """Read what changes any time of all VMs of a cluster."""
@@ -109,32 +117,35 @@ class Reader:
     def fixed_of_vms(
         self, keys: Iterable[str], *, cluster: str | None, with_features: bool
     ) -> Retrieved:
-        """Read the other facts of VMs: the named ones, or all of a cluster where it is given."""
-        extra = properties.VM_FEATURES if with_features else ()
-        paths = properties.fixed(properties.VM) + extra
-        return self._parts("the VMs", vim.VirtualMachine, paths, keys, cluster)
+        """Read the other facts of VMs, with their devices: the named ones, or all of a cluster.
+
+        A VM of which nothing but the devices could not be read is incomplete.
+        """
+        paths = properties.fixed(properties.VM)
+        wanted = Wanted(
+            kind=vim.VirtualMachine,
+            paths=paths + (properties.VM_FEATURES if with_features else ()),
+            is_bulk=True,
+            condense=self._shared.features,
+        )
+        return self._fixed("the VMs", wanted, keys, cluster, extra=_DEVICES)
 
     def minimum_of(self, keys: Iterable[VmId]) -> Retrieved:
         """Read what little is needed to keep a VM's place, of VMs that cannot be read whole."""
         wanted = Wanted(kind=vim.VirtualMachine, paths=properties.VM_MINIMUM)
         return self._these("the VMs", wanted, keys)
 
-    def devices_of(
-        self, keys: Iterable[str], *, cluster: str | None = None, with_features: bool = False
-    ) -> Retrieved:
-        """Read the devices of the named VMs (heavy), or of all of a cluster where it is given."""
-        paths = properties.VM_DEVICES
-        return self._parts("the devices", vim.VirtualMachine, paths, keys, cluster)
-
     def extra_config_of(
         self, keys: Iterable[str], *, cluster: str | None = None, with_features: bool = False
     ) -> Retrieved:
         """Read the extra configuration of the named VMs (heavy)."""
-        return self._parts("the VMs", vim.VirtualMachine, properties.VM_EXTRA, keys, None)
+        wanted = Wanted(kind=vim.VirtualMachine, paths=properties.VM_EXTRA, condense=condense.agent)
+        return self._fixed("the VMs", wanted, keys, None)
 
     def resources_of(self, keys: Iterable[HostId]) -> Retrieved:
         """Read the resource groups of the named hosts (heavy)."""
-        wanted = Wanted(kind=vim.HostSystem, paths=properties.HOST_RESOURCES)
+        paths = properties.HOST_RESOURCES
+        wanted = Wanted(kind=vim.HostSystem, paths=paths, is_bulk=True)
         return self._these("the hosts' own resources", wanted, keys)
 
     def vms_on(self, hosts: Iterable[HostId]) -> frozenset[VmId]:
@@ -152,7 +163,12 @@ class Reader:
         self, keys: Iterable[str], *, cluster: str | None = None, with_features: bool = False
     ) -> Retrieved:
         """Read which hosts have the named datastores mounted, and how."""
-        wanted = Wanted(kind=vim.Datastore, paths=properties.DATASTORE_MOUNTS + _REACHABLE)
+        wanted = Wanted(
+            kind=vim.Datastore,
+            paths=properties.DATASTORE_MOUNTS + _REACHABLE,
+            is_bulk=True,
+            condense=condense.mounts,
+        )
         return self._these("the mounts", wanted, keys)
 
     def networks_of(self, cluster: str) -> Retrieved:
@@ -261,22 +277,40 @@ class Reader:
             )
         return found.objects[0]
 
-    def _parts(
+    def _fixed(
         self,
         what: str,
-        kind: type[ManagedObject],
-        paths: tuple[str, ...],
+        wanted: Wanted,
         keys: Iterable[str],
         cluster: str | None,
+        *,
+        extra: Wanted | None = None,
     ) -> Retrieved:
-        """Read leaf values and structures apart, and return what both reads could tell."""
-        found = [
-            self._these(what, part, keys)
+        """Read the named objects, or all of a cluster where it is given, in one go.
+
+        Objects that cannot be read so are read once more part by part, structures by pyVmomi, so that one
+        which only lacks what is `extra` is not lost.
+        """
+        whole = wanted.with_extra(extra)
+        found = (
+            self._these(what, whole, keys)
             if cluster is None
-            else self._below(what, _cluster(cluster), part)
-            for part in Wanted(kind=kind, paths=paths).parts()
-        ]
-        return found[0].together(*found[1:])
+            else self._below(what, _cluster(cluster), whole)
+        )
+        if not found.unreadable:
+            return found
+        again = self._apart(what, wanted, extra, found.unreadable)
+        return replace(found, unreadable=frozenset()).joined(again)
+
+    def _apart(
+        self, what: str, wanted: Wanted, extra: Wanted | None, keys: Iterable[str]
+    ) -> Retrieved:
+        found = [self._these(what, part, keys) for part in wanted.parts()]
+        read = found[0].together(*found[1:])
+        read = read if wanted.condense is None else read.condensed(wanted.condense)
+        if extra is None:
+            return read
+        return read.extended(self._these(what, extra, (facts.id for facts in read.objects)))
 
     def _below(
         self, what: str, start: Callable[[Opened], vim.ManagedEntity], wanted: Wanted

@@ -1,17 +1,17 @@
 """Properties in bulk: container view, RetrievePropertiesEx with pages, and what to do with a bad object.
 
 Owns the mechanics of the property collector. Never asks attribute by attribute, and destroys every view
-it makes. Reads whose paths all end in leaf values are parsed here, the others by pyVmomi; both give the
-same facts. One object that cannot be read costs that object and not the page: the parser of leaf values
-leaves it out, and where a page cannot be read at all its other objects are found by halving. Sits between
-`reader` and the stub.
+it makes. Reads whose paths all end in leaf values are parsed here, and those with structures where they say
+so (`Wanted.is_bulk`); the others by pyVmomi. Both give the same facts. One object that cannot be read costs
+that object and not the page: the parser leaves it out, and where a page cannot be read at all its other
+objects are found by halving. Sits between `reader` and the stub.
 """
 
 # mypy: disable-error-code="no-untyped-call"
 # pyVmomi marks itself as typed, its run-time part is not.
 
 import contextlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
@@ -23,6 +23,7 @@ from balancer.adapters.vsphere.facts import Facts, object_id
 from balancer.adapters.vsphere.leaf_answer import LeafPage, read_page
 from balancer.adapters.vsphere.leaves import is_leaf
 from balancer.adapters.vsphere.session import Opened
+from balancer.adapters.vsphere.structures import PATHS
 from balancer.adapters.vsphere.stub import CallFailed, Unreadable
 
 _QUERY = vmodl.query.PropertyCollector
@@ -32,11 +33,15 @@ _NEXT: Any = _QUERY.ContinueRetrievePropertiesEx
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Retrieved:
-    """The objects that could be read, by id; the ids that could not; the ids that are gone."""
+    """The objects that could be read, by id; the ids that could not; the ids that are gone.
+
+    `incomplete` are those of the read ones that lack what could not be read and is not needed.
+    """
 
     objects: tuple[Facts, ...] = ()
     unreadable: frozenset[str] = frozenset()
     gone: frozenset[str] = frozenset()
+    incomplete: frozenset[str] = frozenset()
 
     def joined(self, *others: "Retrieved") -> "Retrieved":
         """Return all together; of an object read twice the later reading counts."""
@@ -46,6 +51,25 @@ class Retrieved:
             objects=tuple(by_id[key] for key in sorted(by_id)),
             unreadable=frozenset().union(*(part.unreadable for part in parts)),
             gone=frozenset().union(*(part.gone for part in parts)),
+            incomplete=frozenset().union(*(part.incomplete for part in parts)),
+        )
+
+    def extended(self, extra: "Retrieved") -> "Retrieved":
+        """Return these objects with the values of another read; one that it lacks is incomplete."""
+        more = {facts.id: facts for facts in extra.objects}
+        return replace(
+            self,
+            objects=tuple(_whole([f, more[f.id]]) if f.id in more else f for f in self.objects),
+            incomplete=frozenset(f.id for f in self.objects if f.id not in more),
+        )
+
+    def condensed(self, condense: Callable[[Facts], Facts]) -> "Retrieved":
+        """Return the objects as `condense` gives them; one of which it cannot make anything is unreadable."""
+        short = {facts.id: facts.translated(condense) for facts in self.objects}
+        return replace(
+            self,
+            objects=tuple(facts for facts in short.values() if facts is not None),
+            unreadable=self.unreadable | {key for key, facts in short.items() if facts is None},
         )
 
     def but(self, others: "Retrieved") -> "Retrieved":
@@ -75,16 +99,50 @@ class Retrieved:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """What to read: paths of objects of one class."""
+    """What to read: paths of objects of one class.
+
+    `is_bulk`: of very many objects, so that structures among them are parsed here where they can be.
+    `condense` makes of an object what is kept of it, page by page; see `Retrieved.condensed`.
+    """
 
     kind: type[ManagedObject]
     paths: tuple[str, ...]
+    is_bulk: bool = False
+    condense: Callable[[Facts], Facts] | None = None
+
+    def with_extra(self, extra: "Wanted | None") -> "Wanted":
+        """Return both as one read."""
+        if extra is None:
+            return self
+        first, second = self.condense, extra.condense
+        both = [each for each in (first, second) if each is not None]
+        return replace(
+            self,
+            paths=self.paths + extra.paths,
+            condense=partial(_in_turn, tuple(both)) if both else None,
+        )
+
+    def structures(self) -> frozenset[str] | None:
+        """Return the structures that are parsed here; None where pyVmomi parses the whole answer."""
+        known = PATHS.get(_name(self.kind), frozenset()) if self.is_bulk else frozenset()
+        nested = frozenset(path for path in self.paths if not is_leaf(self.kind, path))
+        return nested if nested <= known else None
 
     def parts(self) -> "tuple[Wanted, ...]":
-        """Return the leaf values and the structures as reads of their own, without an empty one."""
+        """Return the leaf values and the structures, by pyVmomi, as reads of their own, without an empty one."""
         leaves = tuple(path for path in self.paths if is_leaf(self.kind, path))
         structures = tuple(path for path in self.paths if path not in leaves)
         return tuple(Wanted(kind=self.kind, paths=part) for part in (leaves, structures) if part)
+
+
+def _name(kind: type) -> str:
+    return kind.__name__.rsplit(".", 1)[-1]
+
+
+def _in_turn(steps: Sequence[Callable[[Facts], Facts]], facts: Facts) -> Facts:
+    for step in steps:
+        facts = step(facts)
+    return facts
 
 
 def _whole(parts: Sequence[Facts]) -> Facts:
@@ -218,6 +276,8 @@ class _Pages:
         self._collector = opened.content.propertyCollector
         self._paths = known_paths(wanted.kind, wanted.paths, opened.version)
         self._kind = wanted.kind
+        self._structures = replace(wanted, paths=self._paths).structures()
+        self._condense = wanted.condense
         self._facts: dict[str, Facts] = {}
         self._unreadable: set[str] = set()
 
@@ -225,7 +285,7 @@ class _Pages:
         spec = _QUERY.PropertySpec(type=self._kind, pathSet=list(self._paths), all=False)
         filters = [_QUERY.FilterSpec(objectSet=starts, propSet=[spec])]
         options = _QUERY.RetrieveOptions(maxObjects=page_size)
-        call = self._leaf_page if are_leaves(self._kind, self._paths) else self._page
+        call = self._page if self._structures is None else self._leaf_page
         token = call(_FIRST.info, filters, options)
         while token:
             token = call(_NEXT.info, token)
@@ -237,18 +297,22 @@ class _Pages:
         )
 
     def _leaf_page(self, method: Any, *args: Any) -> str:
-        parse = partial(read_page, paths=self._paths)
+        parse = partial(read_page, paths=self._paths, structures=self._structures or ())
         page: LeafPage = self._stub.parsed(self._collector, method, args, parse)
-        self._facts.update((facts.id, facts) for facts in page.objects)
-        self._unreadable |= page.unreadable
+        self._add(Retrieved(objects=page.objects, unreadable=page.unreadable))
         return page.token
 
     def _page(self, method: Any, *args: Any) -> str:
         page = self._stub.InvokeMethod(self._collector, method, args)
-        for content in page.objects if page is not None else ():
-            facts = _facts(content)
-            self._facts[facts.id] = facts
-        return (page.token or "") if page is not None else ""
+        if page is None:
+            return ""
+        self._add(Retrieved(objects=tuple(map(_facts, page.objects))))
+        return page.token or ""
+
+    def _add(self, page: Retrieved) -> None:
+        short = page if self._condense is None else page.condensed(self._condense)
+        self._facts.update((facts.id, facts) for facts in short.objects)
+        self._unreadable |= short.unreadable
 
 
 def _facts(content: vmodl.query.PropertyCollector.ObjectContent) -> Facts:
@@ -257,12 +321,7 @@ def _facts(content: vmodl.query.PropertyCollector.ObjectContent) -> Facts:
             raise entry.fault
     return Facts(
         id=str(object_id(content.obj)),
-        kind=type(content.obj).__name__.rsplit(".", 1)[-1],
+        kind=_name(type(content.obj)),
         values={prop.name: prop.val for prop in content.propSet},
         denied=frozenset(entry.path for entry in content.missingSet),
     )
-
-
-def are_leaves(kind: type[ManagedObject], paths: tuple[str, ...]) -> bool:
-    """Whether every path ends in a leaf value, so that the answer is parsed here."""
-    return all(is_leaf(kind, path) for path in paths)

@@ -4,17 +4,21 @@ Owns the reading of `PerfEntityMetricCSV`. A value that is missing, negative (th
 or no number is None and counted, never 0. Pure; sits between `statistics` and `figures`.
 """
 
-from collections import Counter as Tally
+import json
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import lru_cache
-from math import inf, isfinite
+from math import isfinite
 
 from balancer.adapters.vsphere.counters import AGGREGATE, Counter, Meter
 from balancer.adapters.vsphere.facts import in_utc
 
 Values = tuple[float | None, ...]
+
+_WHOLE_NUMBERS = re.compile(r"[0-9,]+")
+_LARGEST = 2**63 - 1
 
 GAP = "gap"
 NEGATIVE = "negative"
@@ -48,7 +52,10 @@ class Samples:
 
     def known(self, counter: Counter) -> list[float]:
         """Return the values of a counter that were measured, oldest first."""
-        return [value for value in self.series.get(counter, ()) if value is not None]
+        values = self.series.get(counter, ())
+        if None in values:
+            return [value for value in values if value is not None]
+        return list(values)  # type: ignore[arg-type]
 
 
 @dataclass(slots=True)
@@ -66,20 +73,46 @@ def samples_from(row: Row, by_key: Mapping[str, Meter]) -> Samples:
     Source: vSphere API, `PerfEntityMetricCSV.sampleInfoCSV`: interval and time of each sample in turn.
     """
     intervals, times = _clock(row.clock)
-    series: dict[Counter, Values] = {}
-    faults: Tally[str] = Tally()
-    for key, instance, text in row.series:
-        meter = by_key.get(key)
-        if meter is not None and instance == AGGREGATE:
-            texts = text.split(",") if text else []
-            series[meter.counter] = _values(texts, len(times), meter.factor, faults)
+    found = [
+        (by_key[key], text)
+        for key, instance, text in row.series
+        if instance == AGGREGATE and key in by_key
+    ]
+    faults: dict[str, int] = {}
+    numbers = _all_numbers([text for _, text in found], len(times))
+    if numbers is None:
+        columns = [_values(text, len(times), meter.factor, faults) for meter, text in found]
+    else:
+        columns = [
+            _scaled(numbers[start : start + len(times)], meter.factor)
+            for (meter, _), start in zip(found, range(0, len(numbers), len(times)), strict=True)
+        ]
     return Samples(
         id=row.entity,
         times=times,
         intervals_s=intervals,
-        series=series,
+        series={meter.counter: values for (meter, _), values in zip(found, columns, strict=True)},
         faults=faults,
     )
+
+
+def _all_numbers(texts: Sequence[str], count: int) -> list[float] | None:
+    """Return the values of all series in a row, None unless each has `count` whole numbers of at least 0.
+
+    Nearly always so; a list of them is read as JSON, in a third of the time that it takes one by one.
+    """
+    joined = ",".join(texts)
+    if not _WHOLE_NUMBERS.fullmatch(joined) or any(t.count(",") != count - 1 for t in texts):
+        return None
+    try:
+        values: list[float] = json.loads(f"[{joined}]")
+    except ValueError:
+        return None
+    return values if max(values) <= _LARGEST else None
+
+
+def _scaled(values: list[float], factor: float) -> Values:
+    return tuple([value * factor for value in values])
 
 
 @lru_cache(maxsize=256)  # the entities of one host carry the same clock
@@ -95,32 +128,31 @@ def _clock(text: str) -> tuple[tuple[float, ...], tuple[datetime, ...]]:
     return (intervals, times) if is_sound else ((), ())
 
 
-def _values(texts: Sequence[str], count: int, factor: float, faults: Tally[str]) -> Values:
+def _values(text: str, count: int, factor: float, faults: dict[str, int]) -> Values:
     """Return `count` values. Which samples a series of another length lacks cannot be told: none counts."""
+    texts = text.split(",") if text else []
     if len(texts) != count:
-        faults[GAP] += count
+        _count(faults, GAP, count)
         return (None,) * count
-    try:
-        values = tuple(map(float, texts))
-    except ValueError:
-        values = (-1.0,)
-    if values and min(values) >= 0.0 and max(values) < inf:
-        return tuple(value * factor for value in values)
     return tuple(_value(text, factor, faults) for text in texts)
 
 
-def _value(text: str, factor: float, faults: Tally[str]) -> float | None:
+def _count(faults: dict[str, int], word: str, by: int = 1) -> None:
+    faults[word] = faults.get(word, 0) + by
+
+
+def _value(text: str, factor: float, faults: dict[str, int]) -> float | None:
     if not text.strip():
-        faults[GAP] += 1
+        _count(faults, GAP)
         return None
     try:
         value = float(text)
     except ValueError:
         value = float("nan")
     if not isfinite(value):
-        faults[UNREADABLE] += 1
+        _count(faults, UNREADABLE)
         return None
     if value < 0:
-        faults[NEGATIVE] += 1
+        _count(faults, NEGATIVE)
         return None
     return value * factor

@@ -44,7 +44,8 @@ class VsphereSettings:
     once. So is `username_source` where given; `username` is then the name that messages show.
     `thumbprint_sha256` pins the server's certificate (64 hex digits, colons allowed) and then
     stands in for the certificate authorities. `page_size` is in objects per page, `pool_size` the
-    most connections that one session has at a time; an answer longer than `most_answer_bytes` is
+    most connections that one session has at a time, `concurrency` the most statistics queries of one
+    reading that are under way at a time; an answer longer than `most_answer_bytes` is
     given up. `full_read_every_s` is the longest time that facts which seldom
     change are kept. `read_tags` asks the REST API for vSphere tags.
 
@@ -67,6 +68,7 @@ class VsphereSettings:
     username_source: Callable[[], str] | None = field(default=None, repr=False)
     proxy: ProxySettings | None = None
     pool_size: int = 8
+    concurrency: int = 4
     most_answer_bytes: int = MAX_ANSWER_BYTES
     read_tags: bool = True
 
@@ -82,7 +84,7 @@ class VsphereSettings:
         ):
             if getattr(self, name) <= 0:
                 raise ValueError(f"{name} must be above 0, not {getattr(self, name)}")
-        for name in ("page_size", "pool_size", "most_answer_bytes"):
+        for name in ("page_size", "pool_size", "concurrency", "most_answer_bytes"):
             if getattr(self, name) < 1:
                 raise ValueError(f"{name} must be at least 1, not {getattr(self, name)}")
         if not self.host or any(c.isspace() or not c.isprintable() for c in self.host):

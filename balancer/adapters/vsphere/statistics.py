@@ -1,18 +1,19 @@
 """Real-time statistics of hosts and VMs, and the way back to quickStats where they cannot be had.
 
-Owns the course of a reading: one kind of entity at a time, in batches, for a bounded time and with a
-bounded number of failures, so that it can slow neither vCenter nor a cycle down. Never costs a snapshot:
-whatever fails here leaves the figures of quickStats, and says so once in the log and in every count. Sits
-between the inventory and `perf`.
+Owns the course of a reading: one kind of entity at a time, in batches, some of them side by side, for a
+bounded time and with a bounded number of failures, so that it can slow neither vCenter nor a cycle down. Never
+costs a snapshot: whatever fails here leaves the figures of quickStats, and says so once in the log and in every
+count. Sits between the inventory and `perf`.
 """
 
 import logging
 import threading
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from functools import partial
 
 from pyVmomi import vim
 from pyVmomi.VmomiSupport import ManagedObject
@@ -22,6 +23,7 @@ from balancer.adapters.vsphere.counters import HOST_COUNTERS, VM_COUNTERS, Count
 from balancer.adapters.vsphere.figures import Freshness, freshness, host_with, vm_with
 from balancer.adapters.vsphere.observer import RequestObserver
 from balancer.adapters.vsphere.perf import Cause, Offer, Refused, offer_of, query
+from balancer.adapters.vsphere.queue import Queue, side_by_side
 from balancer.adapters.vsphere.reading import ReadClient
 from balancer.adapters.vsphere.retrieve import reference
 from balancer.adapters.vsphere.samples import FAULTS, Samples
@@ -60,6 +62,7 @@ class _Reading:
     causes: dict[str, Cause] = field(default_factory=dict)
     refusal: Refused | None = None
     failures: int = 0
+    lock: threading.Lock = field(default_factory=threading.Lock)
 
     def give_up(self, keys: Iterable[str], why: Refused) -> None:
         self.refusal = self.refusal or why
@@ -82,6 +85,7 @@ class StatisticsReader:
         self._observer = observer
         self._monotonic = monotonic
         self._size = BatchSize()
+        self._concurrency = min(session.settings.concurrency, session.settings.pool_size)
         self._offer: tuple[Opened, Offer] | None = None
         self._told: Cause | None = None
         self._lock = threading.Lock()
@@ -104,13 +108,15 @@ class StatisticsReader:
         self._read(reading, vim.VirtualMachine, vm_keys, VM_COUNTERS)
         self._read(reading, vim.HostSystem, host_keys, HOST_COUNTERS)
         found = reading.samples
-        self._tell("vm", vm_keys, reading, now)
-        self._tell("host", host_keys, reading, now)
+        outcomes = {key: _outcome(reading, key, now) for key in (*vm_keys, *host_keys)}
+        self._tell("vm", [outcomes[key] for key in vm_keys])
+        self._tell("host", [outcomes[key] for key in host_keys])
+        self._tell_faults(reading)
         self._log(reading)
         return Sampled(
             hosts=tuple(host_with(h, found[h.id], now) if h.id in found else h for h in hosts),
             vms=tuple(vm_with(v, found[v.id], now) if v.id in found else v for v in vms),
-            statistics=_kind(reading, [*vm_keys, *host_keys], now),
+            statistics=_kind(outcomes.values()),
         )
 
     def _read(
@@ -120,39 +126,68 @@ class StatisticsReader:
         keys: Sequence[str],
         wanted: Sequence[Counter],
     ) -> None:
-        left = list(keys)
-        if left and reading.refusal is not None and reading.failures >= MOST_FAILURES:
-            reading.give_up(left, reading.refusal)
-            return
-        while left:
-            size = min(self._size.current(), len(left))
-            answer = self._asked(reading, kind, left[:size], wanted)
-            if isinstance(answer, Refused):
-                left = self._after_refusal(reading, answer, left, size)
-            else:
-                self._size.worked(size)
-                reading.samples.update((samples.id, samples) for samples in answer)
-                left = left[size:]
+        """Read one kind of entity: one query at a time until one is answered, then several at a time.
+
+        After a refusal it goes on with one at a time again, so that a server in trouble is not asked more
+        often than it would be by turns.
+        """
+        queue = Queue(keys)
+        if reading.refusal is not None and reading.failures >= MOST_FAILURES:
+            reading.give_up(queue.drop(), reading.refusal)
+        step = partial(self._step, reading, queue, kind, wanted)
+        while queue.holds_any():
+            step()
+            if queue.is_calm:
+                side_by_side(queue, step, workers=self._concurrency)
+
+    def _step(
+        self,
+        reading: _Reading,
+        queue: Queue,
+        kind: type[ManagedObject],
+        wanted: Sequence[Counter],
+    ) -> None:
+        """Ask for the next batch. An answer calms the queue, a refusal ends its calm."""
+        size = self._size.begun()
+        try:
+            batch = queue.taken(size)
+            if not batch:
+                return
+            answer = self._asked(reading, kind, batch, wanted)
+            with reading.lock:
+                if answer is None:
+                    queue.put_back(batch)
+                elif isinstance(answer, Refused):
+                    self._after_refusal(reading, queue, answer, batch)
+                else:
+                    self._size.worked(len(batch))
+                    reading.samples.update((samples.id, samples) for samples in answer)
+                    queue.is_calm = True
+        finally:
+            self._size.ended(size)
 
     def _after_refusal(
-        self, reading: _Reading, why: Refused, left: list[str], size: int
-    ) -> list[str]:
-        """Return what is still to be asked after a query of the first `size` keys was refused."""
-        reading.failures += 1
-        batch = left[:size]
-        is_one = why.entity in batch or size == 1
+        self, reading: _Reading, queue: Queue, why: Refused, batch: list[str]
+    ) -> None:
+        """Put back what is still to be asked after a query was refused, or give all of it up."""
+        queue.is_calm = False
+        if (
+            len(batch) <= self._size.current()
+        ):  # a larger one was on its way when the size was halved
+            reading.failures += 1
         has_ended = why.cause in (Cause.NOT_OFFERED, Cause.OUT_OF_TIME)
         is_barred = why.cause is Cause.NO_PERMISSION and why.entity not in batch
         if has_ended or is_barred or reading.failures >= MOST_FAILURES:
             reading.failures = MOST_FAILURES
-            reading.give_up(left, why)
-            return []
-        if is_one:
+            reading.give_up([*batch, *queue.drop()], why)
+            return
+        if why.entity in batch or len(batch) == 1:
             key = why.entity if why.entity and why.entity in batch else batch[0]
             reading.give_up([key], why)
-            return [each for each in left if each != key]
-        self._size.refused(size)
-        return left
+            queue.put_back(each for each in batch if each != key)
+            return
+        self._size.refused(len(batch))
+        queue.put_back(batch)
 
     def _asked(
         self,
@@ -160,17 +195,20 @@ class StatisticsReader:
         kind: type[ManagedObject],
         keys: Sequence[str],
         wanted: Sequence[Counter],
-    ) -> tuple[Samples, ...] | Refused:
+    ) -> tuple[Samples, ...] | Refused | None:
+        """Return the samples, or why there are none; None where smaller batches are due by now."""
         left_s = reading.ends_at - self._monotonic()
         if left_s <= 0:
             why = f"{READ_WITHIN_S:g} s were not enough for all of it"
             return Refused(cause=Cause.OUT_OF_TIME, detail=why)
 
-        def work(opened: Opened) -> tuple[Samples, ...] | Refused:
+        def work(opened: Opened) -> tuple[Samples, ...] | Refused | None:
             refs = [reference(opened, kind, key) for key in keys]
             offer = self._offered(opened, refs[0])
             if isinstance(offer, Refused):
                 return offer
+            if len(keys) > self._size.current():
+                return None  # the server's limit was learnt, or another query was refused
             meters = offer.catalogue.of(wanted)
             if not meters:
                 return ()
@@ -192,14 +230,19 @@ class StatisticsReader:
             self._offer = (opened, offer)
         return offer
 
-    def _tell(self, kind: str, keys: Sequence[str], reading: _Reading, now: datetime) -> None:
-        """Tell every outcome that there is, the zeros too, and the faulty values."""
-        outcomes = Tally(_outcome(reading, key, now) for key in keys)
+    def _tell(self, kind: str, outcomes: Iterable[Freshness | Cause]) -> None:
+        """Tell every outcome that there is, the zeros too."""
+        counts = Tally(outcomes)
         for word in (*Freshness, *Cause):
-            self._observer.sampled(kind, word.value, outcomes[word])
+            self._observer.sampled(kind, word.value, counts[word])
+
+    def _tell_faults(self, reading: _Reading) -> None:
+        """Tell how many values were none, by cause, the zeros too."""
+        counts: Tally[str] = Tally()
+        for samples in reading.samples.values():
+            counts.update(samples.faults)
         for fault in FAULTS:
-            found = (reading.samples[key].faults for key in keys if key in reading.samples)
-            self._observer.faulty_samples(fault, sum(each.get(fault, 0) for each in found))
+            self._observer.faulty_samples(fault, counts[fault])
 
     def _log(self, reading: _Reading) -> None:
         """Write one line when statistics begin to be missing for another cause, one when they are back."""
@@ -241,8 +284,8 @@ def _outcome(reading: _Reading, key: str, now: datetime) -> Freshness | Cause:
     return reading.causes.get(key, Freshness.NONE)
 
 
-def _kind(reading: _Reading, keys: Sequence[str], now: datetime) -> Statistics:
-    fresh = sum(1 for key in keys if _outcome(reading, key, now) is Freshness.FRESH)
-    if fresh == len(keys):
+def _kind(outcomes: Collection[Freshness | Cause]) -> Statistics:
+    fresh = sum(1 for outcome in outcomes if outcome is Freshness.FRESH)
+    if fresh == len(outcomes):
         return Statistics.REAL_TIME
     return Statistics.PARTLY if fresh else Statistics.QUICK_STATS

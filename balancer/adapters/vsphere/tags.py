@@ -15,6 +15,7 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TypeVar
 
+from balancer.adapters.vsphere.changed import changed
 from balancer.adapters.vsphere.observer import RequestObserver
 from balancer.adapters.vsphere.rest import RestApi, RestFailed, RestSession
 from balancer.model.host import Host
@@ -150,7 +151,7 @@ def _tagged(items: tuple[Item, ...], by_id: Mapping[str, frozenset[str]]) -> tup
     return tuple(
         item
         if item.tags == by_id.get(item.id, none)
-        else replace(item, tags=by_id.get(item.id, none))
+        else changed(item, tags=by_id.get(item.id, none))
         for item in items
     )
 

@@ -6,11 +6,12 @@ Must never lose a blocker: what cannot be read counts against moving the VM.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 from pyVmomi import vim
 
 from balancer.adapters.vsphere.agents import is_agent
+from balancer.adapters.vsphere.changed import changed
 from balancer.adapters.vsphere.devices import DeviceFacts
 from balancer.adapters.vsphere.evc import OwnModes, hardware_version_from
 from balancer.adapters.vsphere.facts import Facts
@@ -129,7 +130,7 @@ def is_template(facts: Facts) -> bool:
 
 
 def _measured(vm: Vm, facts: Facts) -> Vm:
-    return replace(
+    return changed(
         vm,
         cpu_demand_mhz=facts.number(_QUICK + "overallCpuDemand"),
         cpu_usage_mhz=facts.number(_QUICK + "overallCpuUsage"),

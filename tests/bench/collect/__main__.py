@@ -22,7 +22,7 @@ from tests.support.vcenter import VCenterProcess, build_vcenter
 from tests.support.wire import write
 
 COMPARED = ("ours", "plain", "go")
-ALONE = ("naive", "tiers", "snapshots")
+ALONE = ("naive", "tiers", "statistics", "snapshots")
 PARTS = (*READS, *ALONE, "equality")
 
 
@@ -36,19 +36,21 @@ def main(words: Sequence[str]) -> None:
     for size in sizes:
         repeats = 1 if quick else options.repeats
         parts = options.parts.split(",")
-        printed += [_say(text) for text in _measured(size, repeats=repeats, parts=parts)]
+        found = _measured(size, repeats=repeats, parts=parts, is_laden=options.laden)
+        printed += [_say(text) for text in found]
     if options.page:
         write_tables(options.page, "\n".join(printed))
 
 
-def _measured(size: str, *, repeats: int, parts: Sequence[str]) -> list[str]:
+def _measured(size: str, *, repeats: int, parts: Sequence[str], is_laden: bool) -> list[str]:
     hosts, vms = map(int, size.split("x"))
     with tempfile.TemporaryDirectory() as directory:
-        file = write(Path(directory), population(hosts, vms))
+        file = write(Path(directory), population(hosts, vms, is_laden=is_laden))
         with VCenterProcess(file) as server:
             target = target_of(server, repeats=repeats)
             runs = {name: _run(target, size, *name.split()) for name in _names(parts)}
-            texts = [comparison(size, runs), cycles(size, runs)]
+            title = f"{size}, VMs with devices and custom attributes" if is_laden else size
+            texts = [comparison(title, runs), cycles(title, runs)]
             if "equality" in parts:
                 _tell(size, "equality")
                 texts.append(equality(differences(target)))
@@ -70,6 +72,8 @@ def _options(words: Sequence[str]) -> argparse.Namespace:
     parser.add_argument("--size", action="append", help="HOSTSxVMS; may be given several times")
     parser.add_argument("--repeats", type=int, default=3, help="rounds of each client")
     parser.add_argument("--parts", default=",".join(PARTS), help=f"of {','.join(PARTS)}")
+    laden = "give each VM seven devices and three custom attributes"
+    parser.add_argument("--laden", action="store_true", help=laden)
     parser.add_argument("--page", type=Path, help="write the tables into this page")
     return parser.parse_args(words)
 

@@ -11,6 +11,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from typing import Any
 
 from pyVmomi import vim
@@ -22,6 +23,7 @@ from balancer.adapters.vsphere.observer import Unobserved
 from balancer.adapters.vsphere.reader import Reader
 from balancer.adapters.vsphere.retrieve import Retrieved, Wanted, retrieve_below
 from balancer.adapters.vsphere.session import LoginGuard, Session
+from balancer.adapters.vsphere.statistics import Sampled, StatisticsReader
 from tests.bench.collect.paths import READS
 from tests.bench.collect.target import Target
 from tests.bench.planner.meter import peak_mib
@@ -34,15 +36,13 @@ SERVICE_INSTANCE: Any = vim.ServiceInstance
 
 
 def ours(target: Target, what: str) -> Found:
-    """Read the same paths in one go through our adapter: leaf values are parsed here, the rest by pyVmomi."""
+    """Read the same paths in one go through our adapter."""
     with _session(target) as session:
         opened = session.opened()
 
         def work() -> list[Retrieved]:
             wanted = [
-                part
-                for _, kind, paths in READS[what]
-                for part in Wanted(kind=kind, paths=paths).parts()
+                Wanted(kind=kind, paths=paths, is_bulk=True) for _, kind, paths in READS[what]
             ]
             root = opened.content.rootFolder
             return [
@@ -108,10 +108,29 @@ def tiers(target: Target, what: str) -> Found:
         def work() -> int:
             hosts = caches.hosts.completed(reader.hosts_in(cluster), cluster=cluster)
             vms = caches.vms.completed(reader.vms_in(cluster), cluster=cluster)
-            whole = caches.devices.completed(vms, cluster=cluster)
-            return len(hosts.objects) + len(whole.objects)
+            return len(hosts.objects) + len(vms.objects)
 
         return _rounds(work, 1 + target.repeats, lambda n: {"objects": n, "values": 0})
+
+
+def statistics(target: Target, what: str) -> Found:
+    """Read the real-time statistics of all hosts and VMs, and put the figures into them."""
+    with connect(target.settings()) as vcenter, _session(target) as session:
+        (cluster,) = vcenter.inventory.clusters()
+        read = vcenter.inventory.snapshot(cluster)
+        clock, reader = Reader(session), StatisticsReader(session, observer=Unobserved())
+        plain_hosts = [replace(host, sampled_at=None) for host in read.hosts]
+        plain_vms = [replace(vm, sampled_at=None) for vm in read.vms]
+
+        def work() -> Sampled:
+            return reader.applied(plain_hosts, plain_vms, now=clock.now(), all_hosts=plain_hosts)
+
+        def size(found: Sampled) -> Found:
+            times = [each.sampled_at for each in found.hosts]
+            times += [each.sampled_at for each in found.vms]
+            return {"objects": len(times), "values": len(times) - times.count(None)}
+
+        return _rounds(work, 1 + target.repeats, size)
 
 
 def _rounds(work: Callable[[], Any], repeats: int, size: Callable[[Any], Found]) -> Found:
@@ -159,7 +178,14 @@ def _attribute(found: Any, path: str) -> Any:
     return found
 
 
-CLIENTS = {"ours": ours, "plain": plain, "naive": naive, "snapshots": snapshots, "tiers": tiers}
+CLIENTS = {
+    "ours": ours,
+    "plain": plain,
+    "naive": naive,
+    "snapshots": snapshots,
+    "statistics": statistics,
+    "tiers": tiers,
+}
 
 if __name__ == "__main__":
     client, reads = sys.argv[1:]

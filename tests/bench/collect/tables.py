@@ -67,7 +67,8 @@ def cycles(size: str, runs: Mapping[str, Run]) -> str:
     rows = []
     for part, name in (
         ("tiers", "hosts and VMs through the caches"),
-        ("snapshots", "whole snapshot, as the daemon takes it"),
+        ("statistics", "real-time statistics, of {values} of {objects} hosts and VMs"),
+        ("snapshots", "whole snapshot with statistics, as the daemon takes it"),
     ):
         if part not in runs:
             continue
@@ -75,7 +76,7 @@ def cycles(size: str, runs: Mapping[str, Run]) -> str:
         first, later = run.cpu_s[0], min(run.cpu_s[1:])
         rows.append(
             [
-                name,
+                name.format(values=run.values, objects=run.objects),
                 number(first, 2),
                 share(first / whole),
                 number(later, 2),

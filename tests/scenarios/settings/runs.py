@@ -13,6 +13,7 @@ from balancer.model.outcome import FailureKind, JournalEntry, JournalRow, MoveSt
 from balancer.model.plan import Draft, Move, MoveReason, Priority, ProposedMove
 from balancer.model.snapshot import Snapshot, Source
 from balancer.model.units import ClusterId, HostId, MoveId, VmId
+from balancer.policy.in_force import InForce
 from balancer.policy.mode import Mode
 from balancer.policy.types import Limits, Policy
 from balancer.sequence import make_schedule
@@ -52,7 +53,8 @@ def admitted(
 
     def look(policy: Policy) -> object:
         snap = cluster(vms=100)
-        marked, _ = admit(wanted, snap, policy.limits, rows, now=NOON, mode=Mode.AUTOMATIC)
+        free = InForce(mode=Mode.AUTOMATIC)
+        marked, _ = admit(wanted, snap, policy.limits, rows, now=NOON, in_force=free)
         return [one.id for one in marked if one.this_run]
 
     return look

@@ -112,3 +112,33 @@ def test_a_loop_that_only_shows_its_plans_is_noted_until_it_acts(health: Health)
     assert note.why == "observed only: excess_privileges: an administrator"
     health.acting_withheld("vc1/prod", "")
     assert health.readiness().notes == ()
+
+
+def test_a_mode_that_something_holds_back_is_noted_with_what_does(health: Health) -> None:
+    health.mode_in_force("vc1/prod", "partial", "window_closed: window 'nights' opens 22:00")
+    (note,) = health.readiness().notes
+    assert note.subject == "cluster vc1/prod"
+    assert note.why == "partial: window_closed: window 'nights' opens 22:00"
+    health.mode_in_force("vc1/prod", "automatic", "")
+    assert health.readiness().notes == ()
+
+
+def test_a_refused_configuration_is_noted_until_one_is_taken_up(health: Health) -> None:
+    health.configuration_refused("c.yaml:3:1: unknown key 'htp'")
+    (note,) = health.readiness().notes
+    assert note.subject == "configuration"
+    assert "the one before it stays in force: c.yaml:3:1: unknown key 'htp'" in note.why
+    health.configuration_refused("")
+    assert health.readiness().notes == ()
+
+
+def test_other_expectations_keep_what_is_known_of_those_that_stay(
+    health: Health, clock: HandClock
+) -> None:
+    health.vcenter_up("vc1")
+    clock.sleep(500.0)
+    health.expect(vcenters={"vc1": 1000.0}, loops={"vc1/prod": 400.0, "vc1/new": 400.0})
+    assert health.readiness().is_fine
+    assert [problem.subject for problem in health.liveness().problems] == ["cluster vc1/prod"]
+    clock.sleep(401.0)
+    assert len(health.liveness().problems) == 2

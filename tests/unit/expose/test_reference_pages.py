@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from balancer.expose.policy_page import policy_page
 from balancer.expose.reason_texts import REASON_TEXTS, reason_text
-from balancer.expose.reference_pages import metrics_page, reasons_page, write_pages
+from balancer.expose.reference_pages import GENERATED, metrics_page, reasons_page, write_pages
 from balancer.model.reasons import Reason
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
@@ -20,9 +21,20 @@ def test_the_page_of_reasons_is_up_to_date() -> None:
     assert (REFERENCE / "reasons.md").read_text("utf-8") == reasons_page(), MEND
 
 
+def test_the_page_of_policies_is_up_to_date() -> None:
+    assert (REFERENCE / "policy.md").read_text("utf-8") == policy_page(GENERATED), MEND
+
+
+def test_every_setting_on_the_page_of_policies_says_what_it_means() -> None:
+    rows = [line for line in policy_page("").splitlines() if line.startswith("| `")]
+    assert len(rows) > 100
+    assert [row for row in rows if row.endswith("|  |")] == []
+
+
 def test_the_pages_are_written_where_asked(tmp_path: Path) -> None:
     write_pages(tmp_path)
-    assert sorted(path.name for path in tmp_path.iterdir()) == ["metrics.md", "reasons.md"]
+    names = sorted(path.name for path in tmp_path.iterdir())
+    assert names == ["metrics.md", "policy.md", "reasons.md"]
 
 
 @pytest.mark.parametrize("reason", list(Reason))

@@ -93,6 +93,15 @@ def test_bringing_together_what_is_kept_apart_is_found() -> None:
     assert "anti_affinity" in verify(need, Policy(), [move(1, 1, 1, 2)])[0]
 
 
+def test_one_more_in_a_rack_than_may_be_is_found_and_a_move_within_it_is_not() -> None:
+    racks = rule("racks", RuleType.ANTI_AFFINITY, [1, 2, 3], most=2, domains=[[1, 2], [3]])
+    hosts = [host(n) for n in (1, 2, 3)]
+    need = need_of(hosts, [vm(1, 1), vm(2, 1), vm(3, 3), vm(4, 1), vm(5, 3)], [racks])
+
+    assert "anti_affinity" in verify(need, Policy(), [move(1, 3, 3, 2)])[0]
+    assert verify(need, Policy(), [move(1, 1, 1, 2)]) == ()
+
+
 def test_an_affinity_group_moves_in_one_wave_or_not_at_all() -> None:
     together = rule("together", RuleType.AFFINITY, [1, 2])
     need = need_of([host(1), host(2)], [vm(1, 1), vm(2, 1), vm(3, 1), vm(4, 1)], [together])

@@ -13,7 +13,16 @@ from balancer.policy.load import load_policies, packaged_folder, policy_names
 from balancer.policy.types import Policy
 
 HEAD = "apiVersion: balancer/v1\nkind: Policy\n"
-SHIPPED = ("aggressive", "balanced", "conservative")
+SHIPPED = (
+    "aggressive",
+    "balanced",
+    "business-hours",
+    "conservative",
+    "consolidate",
+    "licence-pinning",
+    "rules-and-maintenance-only",
+    "stretched-cluster",
+)
 
 
 @pytest.fixture(autouse=True)
@@ -105,7 +114,7 @@ def test_a_misspelt_name_is_answered_with_the_nearest_and_all_others() -> None:
     (problem,) = problems_of("balanse")
     assert problem.startswith("policy 'balanse': not found in ")
     assert problem.endswith(
-        "allowed: a path, or one of aggressive, balanced, conservative; did you mean 'balanced'?"
+        f"allowed: a path, or one of {', '.join(SHIPPED)}; did you mean 'balanced'?"
     )
 
 

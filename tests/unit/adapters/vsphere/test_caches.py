@@ -4,18 +4,14 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 import pytest
-from pyVmomi import vim
 
 from balancer.adapters.vsphere.caches import OVERHEADS_KEPT_S, Caches, OverheadCache
-from balancer.adapters.vsphere.devices import DEVICES, DeviceFacts
 from balancer.adapters.vsphere.facts import Facts, Link
 from balancer.adapters.vsphere.retrieve import Retrieved
 from balancer.model.units import HostId, VmId
-from balancer.model.vm import Blocker
 from tests.unit.adapters.vsphere.build import facts
 
 KEPT_S = 600.0
-USB = vim.vm.device.VirtualUSB(key=1, connected=True)
 
 
 class Hands:
@@ -34,6 +30,7 @@ class FakeReader:
         self.name = "first"
         self.unreadable: frozenset[str] = frozenset()
         self.gone: frozenset[str] = frozenset()
+        self.incomplete: frozenset[str] = frozenset()
         self.meanwhile: Callable[[], None] = lambda: None
 
     def _answer(self, keys: Iterable[str], cluster: str | None, **values: Any) -> Retrieved:
@@ -46,15 +43,13 @@ class FakeReader:
             objects=tuple(facts(key, **values) for key in asked if key not in lost),
             unreadable=self.unreadable & set(asked),
             gone=self.gone & set(asked),
+            incomplete=self.incomplete & set(asked),
         )
 
     def fixed_of_vms(self, keys: Any, *, cluster: str | None, with_features: bool) -> Retrieved:
         return self._answer(keys, cluster, name=self.name, features=with_features)
 
     fixed_of_hosts = fixed_of_vms
-
-    def devices_of(self, keys: Any, *, cluster: str | None, with_features: bool) -> Retrieved:
-        return self._answer(keys, cluster, config__hardware__device=[USB])
 
     def extra_config_of(self, keys: Any, *, cluster: str | None, with_features: bool) -> Retrieved:
         return self._answer(keys, cluster, config__extraConfig=[])
@@ -242,26 +237,23 @@ def test_an_object_whose_fixed_facts_are_lost_is_named(caches: Caches, reader: F
     assert (read.unreadable, read.gone) == ({"vm-2"}, {"vm-3"})
 
 
-def test_a_vm_whose_devices_cannot_be_read_stays_without_them(
+def test_a_vm_of_which_something_could_not_be_read_is_used_and_read_again(
     caches: Caches, reader: FakeReader
 ) -> None:
-    reader.unreadable = frozenset({"vm-2"})
-    first, second = caches.devices.completed(found(vm(), vm("vm-2"))).objects
-    known = first.one(DEVICES, DeviceFacts)
-    assert known is not None
-    assert known.blockers == {Blocker.USB_DEVICE}
-    assert not first.has("config.hardware.device")
-    assert not second.has(DEVICES)
+    reader.incomplete = frozenset({"vm-2"})
+    for _ in range(2):
+        assert names(caches.vms.completed(found(vm(), vm("vm-2")))) == ["first", "first"]
+    assert reader.asked == [["vm-1", "vm-2"], ["vm-2"]]
 
 
-def test_a_reading_of_devices_that_fails_is_not_answered_from_before(
+def test_an_incomplete_reading_is_not_answered_from_before(
     caches: Caches, reader: FakeReader
 ) -> None:
-    caches.devices.completed(found(vm()))
-    reader.unreadable = frozenset({"vm-1"})
-    for anew in (True, False):
-        (read,) = caches.devices.completed(found(vm()), anew=anew).objects
-        assert not read.has(DEVICES)
+    caches.vms.completed(found(vm()))
+    reader.incomplete, reader.name = frozenset({"vm-1"}), "second"
+    assert names(caches.vms.completed(found(vm()), anew=True)) == ["second"]
+    reader.name = "third"
+    assert names(caches.vms.completed(found(vm()))) == ["third"]
 
 
 @pytest.mark.parametrize(("new", "below"), [(1, None), (2, "domain-c8")])
@@ -273,27 +265,6 @@ def test_few_are_asked_for_by_name_and_many_through_their_cluster(
     others = [vm(f"vm-1{number}") for number in range(new)]
     caches.vms.completed(found(*known, *others), cluster="domain-c8")
     assert reader.below[-1] == below
-
-
-def test_equal_lists_of_features_are_kept_once(caches: Caches, reader: FakeReader) -> None:
-    def listed(keys: Any, *, cluster: str | None, with_features: bool) -> Retrieved:
-        kind = vim.vm.FeatureRequirement
-        return Retrieved(
-            objects=tuple(
-                facts(
-                    key,
-                    runtime__featureRequirement=[
-                        kind(key="cpuid.aes", featureName="cpuid.aes", value="Bool:Min:1")
-                    ],
-                )
-                for key in keys
-            )
-        )
-
-    reader.fixed_of_vms = listed
-    read = Caches(reader, kept_s=KEPT_S).vms.completed(found(vm(), vm("vm-2")))
-    first, second = (entry.values["runtime.featureRequirement"] for entry in read.objects)
-    assert first is second
 
 
 @pytest.mark.parametrize(("later_s", "readings"), [(10.0, 1), (OVERHEADS_KEPT_S + 1, 2)])

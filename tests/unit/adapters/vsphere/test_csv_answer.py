@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from balancer.adapters.vsphere.csv_answer import read_rows
+from balancer.adapters.vsphere.csv_answer import _parsed, _taken_apart, read_rows
 from balancer.adapters.vsphere.leaf_answer import Refused
 from balancer.adapters.vsphere.samples import Row
 
@@ -75,3 +75,40 @@ def test_any_bytes_are_read_or_refused(noise: bytes) -> None:
     except (Refused, ExpatError):
         return
     assert rows == ()
+
+
+PIECES = [
+    *("<returnval>", "</returnval>", "<entity type='x'>vm-1</entity>", "<entity>vm-2</entity>"),
+    *("<sampleInfoCSV>20,t</sampleInfoCSV>", "<value>", "</value>", "<id>", "</id>"),
+    *("<counterId>7</counterId>", "<instance></instance>", "<instance/>", "<value>1,2</value>"),
+    *("<!-- a -->", "<![CDATA[1]]>", "&#49;", "&amp;", "\n", "\u00e4", "x"),
+]
+USUAL = [series(7, "1"), series(8, "2,-1,"), series(9, "", "cpu 0"), series(7, "1", "a>b"), "\n"]
+INNER = st.one_of(
+    st.lists(st.sampled_from(PIECES), max_size=12).map("".join),
+    st.lists(
+        st.lists(st.sampled_from(USUAL), max_size=4).map(lambda some: entity("vm-1", *some)),
+        max_size=3,
+    ).map("".join),
+)
+
+
+@given(INNER)
+def test_patterns_say_what_the_xml_parser_says(inner: str) -> None:
+    try:
+        expected: object = _parsed(answer(inner).read())
+    except (Refused, ExpatError) as err:
+        expected = type(err)
+    try:
+        found: object = read_rows(answer(inner))
+    except (Refused, ExpatError) as err:
+        found = type(err)
+    assert found == expected
+
+
+def test_the_usual_form_is_taken_apart_by_patterns_and_another_is_not() -> None:
+    usual = entity("vm-1", series(7, "1"), series(8, "2", "4000"))
+    for inner, is_usual in ((usual * 2, True), (usual + "\n" + usual, False)):
+        rows = _taken_apart(inner, 0, len(inner))
+        assert (rows is not None) is is_usual
+        assert read_rows(answer(inner)) == _parsed(answer(inner).read())

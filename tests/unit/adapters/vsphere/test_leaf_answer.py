@@ -246,7 +246,8 @@ def test_whatever_the_text_an_object_is_read_as_pyvmomi_does_or_named(word: str,
     page = read(one(prop("name", word, escape(text))))
     assert len(page.objects) + len(page.unreadable) == 1
     if page.objects and not word.startswith("ArrayOf"):
-        assert page.objects[0].values["name"] == pyvmomis(word, escape(text))
+        found, expected = page.objects[0].values["name"], pyvmomis(word, escape(text))
+        assert found == expected or (found != found and expected != expected)  # noqa: PLR0124, NaN
 
 
 @given(st.binary(max_size=300), st.integers(min_value=0, max_value=900))

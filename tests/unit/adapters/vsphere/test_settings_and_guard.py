@@ -32,6 +32,7 @@ def test_a_password_is_asked_anew_each_time() -> None:
         ({"read_timeout_s": 0.0}, "read_timeout_s"),
         ({"page_size": 0}, "page_size"),
         ({"pool_size": 0}, "pool_size"),
+        ({"concurrency": 0}, "concurrency"),
         ({"host": ""}, "host"),
         ({"host": "vc\r\nX: y"}, "host"),
         ({"thumbprint_sha256": "AB:CD"}, "64 hexadecimal digits"),
