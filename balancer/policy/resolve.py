@@ -10,6 +10,7 @@ is a must the snapshot is unfit for everything but evacuations. See docs/decisio
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from itertools import chain, count
 from types import MappingProxyType
 
 from balancer.model.goal import Goal
@@ -166,7 +167,7 @@ class _Work:
                 continue
             for host in sorted(hosts & seen):
                 name = self._snapshot.host_by_id[host].name
-                text = f"rule '{rule.name}': {name} is in several groups of per"
+                text = f"rule '{rule.name}': {name} is in several groups of per, and counts in the first"
                 self._note(NoteKind.SHARED_HOST, text, rule)
             seen |= hosts
             yield hosts
@@ -216,7 +217,9 @@ class _Work:
         """Return a name that no other rule has: findings and conflicts name rules by it."""
         name = rule.name
         if name in self._names:
-            name = f"{rule.name} ({origin})"
+            others = (f"{rule.name} ({origin} {number})" for number in count(2))
+            free = (n for n in chain([f"{rule.name} ({origin})"], others) if n not in self._names)
+            name = next(free)
             text = f"rule '{rule.name}' exists already: this one is shown as '{name}', both hold"
             self._note(NoteKind.SAME_NAME, text, rule)
         self._names.add(name)

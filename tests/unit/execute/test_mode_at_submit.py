@@ -55,6 +55,21 @@ def test_a_window_that_was_closed_before_the_first_move_lets_nothing_out() -> No
     assert (stage.vcenter.orders, stage.rows) == ([], ())
 
 
+def test_a_window_that_closes_during_the_look_before_a_move_stops_that_move() -> None:
+    stage = Stage()
+
+    def may_move(one: Move, is_mandatory: bool) -> Refusal | None:
+        del one, is_mandatory
+        return CLOSED if stage.vcenter.refreshes else None
+
+    stage.tools = replace(stage.tools, may_move=may_move)
+
+    outcomes = stage.run(move(1, 1, 2))
+
+    assert outcomes["m-001"].refusal == CLOSED
+    assert (stage.vcenter.orders, stage.rows) == ([], ())
+
+
 def test_mandatory_moves_go_on_where_the_mode_becomes_partial() -> None:
     partly = InForce(mode=Mode.PARTIAL, because=CLOSED)
     stage = gated(Stage(limits=ONE_BY_ONE), 10, partly)

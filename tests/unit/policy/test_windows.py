@@ -101,6 +101,9 @@ def test_a_night_on_which_the_clock_is_set_forward_is_as_long_as_any_other() -> 
         pytest.param(nights(), "2026-11-28T06:00+01:00", "2026-11-30T22:00+01:00", True, id="start"),
         pytest.param(days("2026-12-24", "2027-01-02"), "2026-11-01", "2026-12-23T23:00", True, id="freeze"),
         pytest.param(days("2026-12-24", "2027-01-02"), "2026-12-25", "2027-01-02T23:00", False, id="thaw"),
+        pytest.param(cron("0 * * * *", minutes=5), "2026-10-25T00:50", "2026-10-25T01:00", True, id="second 02:00"),
+        pytest.param(cron("30 2 * * *", minutes=5), "2026-10-25T00:50", "2026-10-26T01:30", True, id="not again"),
+        pytest.param(cron("30 2 * * *", minutes=5), "2026-03-29T00:30", "2026-03-29T01:00", True, id="no 02:30"),
         pytest.param(cron("0 22 * * 1-5", minutes=1440), "2026-11-24", "2026-11-28T21:00", False, id="merged"),
     ],
 )  # fmt: skip
