@@ -31,7 +31,7 @@ from balancer.jobs import ClusterJob
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import Seconds
 from balancer.ports import Clock, Store
-from balancer.reload import Reloading
+from balancer.reload import Reloading, version_of
 from balancer.version import VERSION
 from balancer.watch import Link, Watch
 from balancer.wiring import cluster_metrics, health_of, links_of, watch_health, watches_of
@@ -230,6 +230,7 @@ def serve(config: Config, path: Path) -> int:
     clock = SystemClock()
     metrics = Metrics(clock)
     links = links_of(config, metrics)
+    version = version_of(path, config)
     watches = watches_of(config, links)
     health = health_of(watches, clock)
     metrics_of = partial(cluster_metrics, metrics)
@@ -244,7 +245,7 @@ def serve(config: Config, path: Path) -> int:
             daemon.reconfigure(new, metrics_of)
             metrics.keep_clusters((watch.link.name, watch.name) for watch in new)
 
-        reloading = Reloading(path, config, links=links, take=take, metrics=metrics, health=health)
+        reloading = Reloading(version, links=links, take=take, metrics=metrics, health=health)
         daemon.start(metrics_of)
         _wait(asked, hung_up, reloading, clock, partial(_tell_size, metrics, config))
         is_clean = daemon.stop()

@@ -8,6 +8,7 @@ connection and starts nothing: what is taken goes to the daemon.
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from balancer.config import Config, load_config
@@ -27,31 +28,48 @@ NEEDS_RESTART = ("vcenters", "journal", "http")
 """Sections that are read at the start only: connections, the journal's file, the address."""
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A configuration as it was read from a file, and the digest of all files that it is made of."""
+
+    path: Path
+    config: Config
+    digest: str
+
+    @property
+    def is_settled(self) -> bool:
+        """Whether the files still say what they said then."""
+        return digest_of(self.path, self.config) == self.digest
+
+
+def version_of(path: Path, config: Config) -> Version:
+    """Return a configuration that was read just now with the digest of its files."""
+    return Version(path=path, config=config, digest=digest_of(path, config))
+
+
 class Reloading:
-    """The configuration in force, and the files that it came from.
+    """The version in force, and what the files have said since.
 
     `take` is given the clusters of a new version, all read and checked. It must not fail.
     """
 
     def __init__(
         self,
-        path: Path,
-        config: Config,
+        version: Version,
         *,
         links: Mapping[str, Link],
         take: Callable[[Sequence[Watch]], None],
         metrics: Metrics,
         health: Health,
     ) -> None:
-        self._path = path
-        self._config = config
+        self._version = version
         self._links = links
         self._take = take
         self._metrics = metrics
         self._health = health
         self._refused = ""
-        self._in_force = self._seen = digest_of(path, config)
-        metrics.config_loaded(self._in_force)
+        self._seen = version.digest
+        metrics.config_loaded(version.digest)
 
     def look(self) -> None:
         """Take up a new version where the files have changed and have then stayed as they are.
@@ -59,37 +77,47 @@ class Reloading:
         A version that was refused is tried again, as what it names may come later; the log hears of it
         only if there is something new to say.
         """
-        seen, before = digest_of(self._path, self._config), self._seen
+        seen, before = self._now(), self._seen
         self._seen = seen
-        if seen == before and (seen != self._in_force or self._refused):
+        if seen == before and (seen != self._version.digest or self._refused):
             self._try(seen)
 
     def reload(self) -> None:
         """Take up what the files say now; that nothing has changed is told too."""
-        seen = digest_of(self._path, self._config)
-        if seen == self._in_force and not self._refused:
-            log.info("configuration unchanged", extra={"path": str(self._path)})
+        self._seen = self._now()
+        if self._seen == self._version.digest and not self._refused:
+            log.info("configuration unchanged", extra={"path": str(self._version.path)})
             return
         self._refused = ""  # whoever asks gets an answer
-        self._try(seen)
+        self._try(self._seen)
+
+    def _now(self) -> str:
+        return digest_of(self._version.path, self._version.config)
 
     def _try(self, digest: str) -> None:
+        """Read everything; what was changed while it was read is left to the next look."""
+        path = self._version.path
         try:
-            config = load_config(self._path)
-            problems = tuple(restart_problems(self._path, self._config, config))
+            config = load_config(path)
+            version = version_of(path, config)
+            problems = tuple(restart_problems(path, self._version.config, config))
             if problems:
-                raise InputError(f"configuration {self._path}", problems)
+                raise InputError(f"configuration {path}", problems)
             watches = watches_of(config, self._links)
         except InputError as err:
             self._refuse(str(err))
             return
-        self._config, self._refused = config, ""
-        self._in_force = self._seen = digest_of(self._path, config)
-        configure_logging(config.log.format, config.log.level)
+        if self._now() == digest and version.is_settled:
+            self._accept(version, watches)
+
+    def _accept(self, version: Version, watches: Sequence[Watch]) -> None:
+        self._version, self._refused, self._seen = version, "", version.digest
+        configure_logging(version.config.log.format, version.config.log.level)
         self._take(watches)
-        self._metrics.config_loaded(self._in_force)
+        self._metrics.config_loaded(version.digest)
         self._health.configuration_refused("")
-        log.info("configuration loaded", extra={"path": str(self._path), "digest": digest})
+        told = {"path": str(version.path), "digest": version.digest}
+        log.info("configuration loaded", extra=told)
 
     def _refuse(self, why: str) -> None:
         self._metrics.config_rejected()

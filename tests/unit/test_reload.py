@@ -6,11 +6,11 @@ from pathlib import Path
 
 import pytest
 
-from balancer.config import load_config
+from balancer.config import Config, load_config
 from balancer.expose.health import Health
 from balancer.expose.metrics import Metrics
 from balancer.policy.mode import Mode
-from balancer.reload import Reloading
+from balancer.reload import Reloading, version_of
 from balancer.watch import Link, Watch
 from tests.support.builders import NOON, host, snapshot
 from tests.support.fakes import FakeClock, ScriptedVCenter
@@ -39,8 +39,7 @@ class Scene:
         self.health = Health(clock, vcenters={}, loops={})
         self.taken: list[Sequence[Watch]] = []
         self.reloading = Reloading(
-            self.config,
-            load_config(self.config),
+            version_of(self.config, load_config(self.config)),
             links={"vc1": link},
             take=self.taken.append,
             metrics=self.metrics,
@@ -70,8 +69,11 @@ def scene(tmp_path: Path) -> Scene:
 
 
 @pytest.fixture(autouse=True)
-def _logging_stays_as_it_is(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("balancer.reload.configure_logging", lambda *_: None)
+def log_settings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[str, str]]:
+    """Keep the logging of the test run, and what was asked of it."""
+    asked: list[tuple[str, str]] = []
+    monkeypatch.setattr("balancer.reload.configure_logging", lambda *given: asked.append(given))
+    return asked
 
 
 def refusals(caplog: pytest.LogCaptureFixture) -> list[str]:
@@ -118,8 +120,7 @@ def test_a_swapped_symbolic_link_counts_as_a_change(tmp_path: Path) -> None:
     link.symlink_to(first)
     scene.config = link / "config.yaml"
     scene.reloading = Reloading(
-        scene.config,
-        load_config(scene.config),
+        version_of(scene.config, load_config(scene.config)),
         links=scene.reloading._links,
         take=scene.taken.append,
         metrics=scene.metrics,
@@ -257,3 +258,33 @@ def test_a_configuration_that_cannot_be_read_leaves_the_old_one_in_force(scene: 
 
     assert scene.taken == []
     assert not scene.is_accepted
+
+
+def test_the_log_takes_its_new_level(scene: Scene, log_settings: list[tuple[str, str]]) -> None:
+    scene.write(mode="observe", more="log: {level: debug}\n")
+
+    scene.look()
+
+    assert log_settings == [("auto", "debug")]
+
+
+def test_what_changes_while_it_is_read_is_left_to_the_next_look(
+    scene: Scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = iter(["partial"])
+
+    def read_and_changed(path: Path) -> Config:
+        config = load_config(path)
+        for mode in changes:
+            scene.write(mode=mode)
+        return config
+
+    monkeypatch.setattr("balancer.reload.load_config", read_and_changed)
+    scene.write(mode="manual")
+
+    scene.look(2)
+    assert scene.taken == []
+    scene.look(2)
+
+    ((watch,),) = scene.taken
+    assert watch.mode is Mode.PARTIAL
