@@ -1,7 +1,8 @@
 """Asks the planner which must-rules of a policy cannot be met: as things are, and with each host out of service.
 
 What single rules tell is found before (`assess.lint_rules`); this finds what rules, memory and devices come to
-together. It takes a bounded time: hosts for which there was none are told. Changes nothing.
+together; with a host down that is for information, as more than the policy has a part in it. It takes a bounded
+time: hosts for which there was none are told. Changes nothing.
 """
 
 import time
@@ -61,7 +62,7 @@ def lint_by_plans(
     for name, told in sorted(fatal.items()):
         which = " or ".join(book.host(host) for host, _ in told[:5])
         yield book.finding(
-            Level.WARNING,
+            Level.INFO,
             LintKind.ONE_HOST_DOWN,
             ours[name],
             why=f"it cannot hold while {which} is out of service: {told[0][1]}",

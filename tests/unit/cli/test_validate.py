@@ -29,8 +29,8 @@ def write(folder: Path, name: str, text: str) -> Path:
         ("tests/data/small.plan.json", "plan for cluster 'prod-a', degraded, 3 moves"),
         ("policies/conservative.yaml", "policy 'conservative'"),
         (
-            "policies/tests/balanced.yaml",
-            "test of policies 'balanced: uneven hosts', 4 expectations",
+            "tests/policies/aggressive.yaml",
+            "test of policies 'aggressive levels a difference of a few points', 1 expectation",
         ),
         ("config.example.yaml", "configuration, 1 vCenter, 1 cluster"),
     ],
