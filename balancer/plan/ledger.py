@@ -18,8 +18,8 @@ class Ledger:
 
     `load` (H, columns) counts each VM where it stands; `held` adds what running migrations hold on their
     targets, and is what limits are compared with. `crowd` (apart groups, H) counts members on each host,
-    or in its domain where the rule has domains; those on their way at both ends. `serving` (H,)
-    are the hosts over which load is measured now: those of the problem, or fewer of them.
+    or in its domain where the rule has domains; those on their way at both ends. `serving` (H,) are the
+    hosts over which load is measured now: those of the problem, or fewer of them.
     """
 
     def __init__(

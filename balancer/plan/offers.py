@@ -4,7 +4,6 @@ Plain arrays over the units that take part in a search. Owns the arithmetic of s
 which moves are taken back, and what is kept, is the business of `plan.refine`.
 """
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -55,7 +54,10 @@ class Shop:
     limits: Floats  # (H, bounded)
     apart: Ints  # (U,) the kept-apart group, -1 for none
     most: Ints  # (groups + 1,) how many members may share a host; the last is for units in no group
-    domains: Mapping[int, Ints]  # of the groups that have some: the number of each host's, (H,)
+    domain: (
+        Ints  # (groups + 1, H) the number of each host's domain; (0, 0) where no rule has domains
+    )
+    wide: frozenset[int]  # the groups that have domains
 
     def put(self, state: State, unit: int, target: int) -> None:
         """Move a unit."""
@@ -70,8 +72,10 @@ class Shop:
 
     def beside(self, group: int, host: int) -> int | Bools:
         """Return the hosts that count as one with a host, as an index into arrays over hosts."""
-        domain = self.domains.get(group)
-        return host if domain is None else domain == domain[host]
+        if group not in self.wide:
+            return host
+        result: Bools = self.domain[group] == self.domain[group, host]
+        return result
 
 
 class Offer(NamedTuple):
@@ -114,10 +118,10 @@ class Offers:
 
     def _changed(self, unit: int, source: int, place: int) -> Ints:
         """Return the places of the hosts to look at anew after a move: its ends, with their domains."""
-        domain = self._shop.domains.get(int(self._shop.apart[unit]))
-        if domain is None:
+        group = int(self._shop.apart[unit])
+        if group not in self._shop.wide:
             return np.array((source, place))
-        inside = domain[self._hosts]
+        inside = self._shop.domain[group, self._hosts]
         return np.flatnonzero((inside == inside[source]) | (inside == inside[place]))
 
     def best(self, over: Ints, weight: Floats, excess: float) -> Offer | None:
@@ -160,21 +164,21 @@ class Offers:
         shut |= (self._held > room[:, :, None]).any(axis=1)
         if self._groups is not None:
             crowded = state.crowd[self._groups, hosts[:, None]] >= shop.most[self._groups]
-            shut |= self._open_inside(crowded, hosts) if shop.domains else crowded
+            if shop.wide:
+                crowded &= self._crosses(hosts)
+            shut |= crowded
         if shop.cost.slots or shop.cost.varies:
             grown = load[:, None, :] + shop.size[self._units]
             shut |= (shop.cost.stress_of(hosts[:, None], grown) > shop.cost.limit).any(axis=-1)
         entry[shut] = np.inf
         self._entry[rows] = entry
 
-    def _open_inside(self, shut: Bools, hosts: Ints) -> Bools:
-        """Open the hosts in the domain of where each unit is: a move within it changes nothing."""
-        assert self._groups is not None
-        for group, domain in self._shop.domains.items():
-            own = np.flatnonzero(self._groups == group)
-            here = domain[self._hosts[self._place[own]]]
-            shut[:, own] &= domain[hosts][:, None] != here
-        return shut
+    def _crosses(self, hosts: Ints) -> Bools:
+        """Return which moves to the hosts leave the domain of where a unit is, (hosts, units)."""
+        domain, groups = self._shop.domain, self._groups
+        here = domain[groups, self._hosts[self._place]]
+        result: Bools = domain[groups, hosts[:, None]] != here
+        return result
 
     def _relieving(self, over: Ints) -> tuple[Floats, Bools]:
         """Return what leaving a contended host relieves, minus infinity for others, and whether that calms it."""

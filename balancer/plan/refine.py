@@ -221,7 +221,8 @@ def _shop(field: Field, rows: Ints) -> Shop:
         limits=limits[:, bounded],
         apart=_groups(field, rows),
         most=np.append(field.problem.apart_most, len(field.problem.vms) + 1),
-        domains=dict(field.problem.apart_wide),
+        domain=_domains(field),
+        wide=frozenset(number for number, _domain in field.problem.apart_wide),
     )
 
 
@@ -240,6 +241,15 @@ def _groups(field: Field, rows: Ints) -> Ints:
         for vm in field.units.members[row]:
             groups[place] = max([groups[place], *field.problem.apart_of.get(vm, ())])
     return groups
+
+
+def _domains(field: Field) -> Ints:
+    """Return the number of each host's domain by group, the last row for units in none; (0, 0) without domains."""
+    if not field.problem.apart_wide:
+        return np.zeros((0, 0), dtype=np.int64)
+    hosts = len(field.cost.capacity)
+    rows = [group.numbers(hosts) for group in field.problem.apart]
+    return np.array([*rows, np.arange(hosts)])
 
 
 def _crowd(field: Field) -> Ints:

@@ -58,8 +58,10 @@ Told = tuple[YamlFile, Mistake]
 def disagreements(files: Sequence[YamlFile]) -> list[Told]:
     """Return what does not fit together in these files, in the order in which they are laid."""
     merged = _merged(files)
-    few = [file for file in files if len(list(entries(file.data, "windows"))) <= MOST_WINDOWS]
+    windows = sum(len(list(entries(file.data, "windows"))) for file in files)
+    few = files if windows <= MOST_WINDOWS else ()
     return [
+        *_too_many(files, windows),
         *_contradictions(merged),
         *_of_windows(few, merged),
         *_between_windows(few),
@@ -107,6 +109,14 @@ def _number(merged: Merged, order: Ordered, name: str) -> float | None:
     setting = merged.settings.get((order.section, name))
     value = setting.value if setting else getattr(_DEFAULTS[order.section], name)
     return value if isinstance(value, int | float) and not isinstance(value, bool) else None
+
+
+def _too_many(files: Sequence[YamlFile], windows: int) -> Iterator[Told]:
+    """Yield that there are too many windows in all files together; of one alone the document says so."""
+    if windows > MOST_WINDOWS and len(files) > 1:
+        found = f"{windows} windows in all files of the cluster together"
+        mistake = Mistake(path=("windows",), found=found, allowed=f"at most {MOST_WINDOWS}")
+        yield files[-1], mistake
 
 
 def _of_windows(files: Sequence[YamlFile], merged: Merged) -> Iterator[Told]:

@@ -18,7 +18,7 @@ from balancer.policy.problems import path_text
 from balancer.policy.strict_yaml import YamlFile, YamlPath
 from balancer.policy.strictness import STRICTER, is_stricter
 from balancer.policy.typed_document import place
-from balancer.policy.unchecked import entries, mapping
+from balancer.policy.unchecked import entries, mapping, text
 
 SettingPath = tuple[str, ...]
 
@@ -113,7 +113,7 @@ def layer_of(file: YamlFile, open_windows: Iterable[str] = ()) -> list[Setting]:
     found = _with_level(file, file.data, ())
     wanted = frozenset(open_windows)
     for index, window in entries(file.data, "windows"):
-        if window.get("name") in wanted:
+        if text(window, "name") in wanted:
             found |= _with_level(file, window.get("settings"), ("windows", index, "settings"))
     return list(found.values())
 

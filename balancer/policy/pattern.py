@@ -36,7 +36,7 @@ class Pattern(Protocol):
 
 
 class PatternWrong(ValueError):
-    """A regular expression that cannot be used, and why."""
+    """A regular expression that cannot be used; the message says what is allowed."""
 
 
 @lru_cache(maxsize=1024)
@@ -47,9 +47,9 @@ def compiled(regex: str) -> Pattern:
         PatternWrong: it is too long, is none, or needs what RE2 does not have.
     """
     if len(regex) > LONGEST_PATTERN:
-        raise PatternWrong(f"{len(regex)} characters, at most {LONGEST_PATTERN} are allowed")
+        raise PatternWrong(f"at most {LONGEST_PATTERN} characters, not {len(regex)}")
     if not regex.isprintable():
-        raise PatternWrong("characters that cannot be printed")
+        raise PatternWrong("printable characters")
     options = re2.Options()
     options.log_errors = False
     options.max_mem = _MOST_MEMORY_BYTES
@@ -58,7 +58,7 @@ def compiled(regex: str) -> Pattern:
     except re2.error as err:
         words = err.args[0] if err.args else err
         text = words.decode(errors="replace") if isinstance(words, bytes) else str(words)
-        raise PatternWrong(f"{text} (RE2 syntax: no look-around, no back references)") from err
+        raise PatternWrong(f"RE2 syntax without look-around and back references; {text}") from err
     return pattern
 
 

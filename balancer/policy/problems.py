@@ -96,8 +96,17 @@ Where = Callable[[Mistake], tuple[Position, str]]
 
 
 def mistakes_from(err: ValidationError, *, known: KnownKeys) -> list[Mistake]:
-    """Return one mistake for each error, in pydantic's order."""
-    return [_mistake(detail, known) for detail in err.errors(include_url=False)]
+    """Return one mistake for each error, in pydantic's order.
+
+    A list of which an entry is wrong is not called too short as well: pydantic counts the right ones alone.
+    """
+    details = err.errors(include_url=False)
+    around = {detail["loc"][:end] for detail in details for end in range(len(detail["loc"]))}
+    return [
+        _mistake(detail, known)
+        for detail in details
+        if detail["type"] != "too_short" or detail["loc"] not in around
+    ]
 
 
 def in_file_order(mistakes: Iterable[Mistake], *, where: Where) -> tuple[Problem, ...]:

@@ -32,10 +32,13 @@ def stays_inside(rule: Rule, source: HostId, target: HostId) -> bool:
 
 def members_on(placement: Placement, rule: Rule, host: HostId) -> set[VmId]:
     """Return the VMs of a rule that are on a host or in its domain, those on their way at both ends."""
-    inside = placement.present[host]
-    if rule.domains:
-        inside = set().union(*(placement.present.get(h, ()) for h in rule.domain_of(host)))
-    return inside.intersection(rule.vms)
+    if not rule.domains:
+        return placement.present[host].intersection(rule.vms)
+    domain, host_of = rule.domain_of(host), placement.host_of
+    here = {vm for vm in rule.vms if host_of.get(vm) in domain}
+    going = placement.heading.items()
+    arriving = {vm for vm, end in going if end in domain and vm in placement.present[end]}
+    return here | arriving.intersection(rule.vms)
 
 
 def _detail(rule: Rule, target: HostId, there: int) -> str:

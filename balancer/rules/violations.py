@@ -1,5 +1,6 @@
 """Which rules a placement breaks: the same laws read over a whole placement instead of one move."""
 
+from collections import defaultdict
 from collections.abc import Iterator
 
 from balancer.model.plan import Violation
@@ -69,8 +70,10 @@ def _crowds(placement: Placement, rule: Rule, members: list[VmId]) -> Iterator[s
         for host in hosts:
             yield group & placement.present[host]
         return
-    for domain in {rule.domain_of(host) for host in hosts}:
-        yield group & set[VmId]().union(*(placement.present.get(one, ()) for one in domain))
+    found: defaultdict[frozenset[HostId], set[VmId]] = defaultdict(set)
+    for host in hosts:
+        found[rule.domain_of(host)] |= group & placement.present[host]
+    yield from found.values()
 
 
 def _hosts(placement: Placement, members: list[VmId]) -> set[HostId]:

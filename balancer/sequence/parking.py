@@ -42,8 +42,9 @@ def choose_hops(yard: Yard, stuck: Sequence[Unit]) -> tuple[Unit, ...]:
     for rank, unit in enumerate(stuck[:LOOK_AT]):
         if yard.judge(unit) is None:
             continue
-        near = _leavers(yard, unit, stuck)
-        leavers = [one for one in near if not _is_left_alone(yard, one, unit)]
+        leavers = [
+            one for one in _leavers(yard, unit, stuck) if not _is_left_alone(yard, one, unit)
+        ]
         found = _single(yard, unit, leavers, stuck) or _several(yard, unit, leavers, stuck)
         if found:
             options.append((not unit.is_mandatory, _Option(hops=found, rank=rank)))

@@ -190,6 +190,16 @@ def test_vms_that_must_keep_apart_do_not_meet_while_one_is_on_its_way() -> None:
     assert refusal.reason is Reason.ANTI_AFFINITY
 
 
+def test_a_mate_that_came_to_another_host_of_the_rack_meanwhile_stops_the_move() -> None:
+    racks = rule("racks", RuleType.ANTI_AFFINITY, [1, 2], domains=[[2, 3]])
+    hosts = [host(1), host(2), host(3), host(4)]
+    stage = Stage(base=snapshot(hosts, [vm(1, on=1), vm(2, on=4)], [racks]))
+    stage.vcenter.put_vm(vm_id(2), host=host_id(3))
+    refusal = stage.run(move(1, 1, 2))["m-001"].refusal
+    assert refusal
+    assert refusal.reason is Reason.ANTI_AFFINITY
+
+
 def test_a_vm_to_keep_away_from_that_has_left_the_target_is_no_hindrance() -> None:
     apart = rule("apart", RuleType.ANTI_AFFINITY, [1, 2])
     base = snapshot([host(1), host(2), host(3)], [vm(1, on=1), vm(2, on=2)], [apart])

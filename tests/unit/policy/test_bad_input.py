@@ -35,6 +35,15 @@ REFUSED = {
         "the IANA name of a time zone",
     ),
     "no such day": (HEAD + WINDOW % "cron: 0 0 30 2 *", "cron"),
+    "a list as name of a window": (
+        HEAD + "windows: [{name: [], effect: deny}]\n",
+        "windows[0].name",
+    ),
+    "a mapping as effect": (HEAD + WINDOW % "weekdays: [mon], start: {}", "windows[0].start"),
+    "lists as words of a rule": (
+        HEAD + "rules: [{name: {}, type: [], vms: {name: {}}, enforce: [], from: {}}]\n",
+        "rules[0].type",
+    ),
     "empty selector": (HEAD + RULE % "", "a selector that says something"),
     "empty list": (HEAD + RULE % "name: []", "1 or more entries"),
     "empty name": (HEAD + RULE % 'name: ""', "not empty"),
@@ -125,3 +134,8 @@ def test_a_selector_that_says_nothing_never_means_everything(
 ) -> None:
     said, _, _ = problems(tmp_path, f"{HEAD}rules: [{{name: r, type: {rule % selector}}}]\n")
     assert "rules[0].vms" in said
+
+
+def test_one_wrong_entry_of_a_list_is_one_problem(tmp_path: Path) -> None:
+    said, _, _ = problems(tmp_path, HEAD + RULE % 'regex: "(?=a)b"')
+    assert ": 1 problem\n" in said

@@ -184,6 +184,16 @@ def test_settings_that_do_not_fit_while_windows_of_two_files_are_open_are_refuse
     ]
 
 
+def test_too_many_windows_in_all_files_together_are_an_error_and_no_surprise(together) -> None:
+    many = "windows:\n" + "".join(
+        f"- {{name: w{n}, effect: allow, cron: 0 22 * * *, duration_min: 60}}\n" for n in range(60)
+    )
+    with pytest.raises(InputError) as caught:
+        together(many, many.replace("name: w", "name: v"))
+    (problem,) = caught.value.problems
+    assert problem.found == "120 windows in all files of the cluster together"
+
+
 def test_two_rules_of_one_name_in_two_files_are_an_error_that_names_both_places(together) -> None:
     web = "rules:\n- {name: web, type: affinity, vms: {glob: 'web-*'}}\n"
     with pytest.raises(InputError) as caught:
