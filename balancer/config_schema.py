@@ -31,6 +31,7 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "VCenter.page_size": "Objects in one answer.",
         "VCenter.full_read_every_s": "Longest age in seconds of what seldom changes.",
         "VCenter.pool_size": "Most connections of one session at a time.",
+        "VCenter.concurrency": "Most statistics queries at a time, within pool_size.",
         "VCenter.change_hints": "Let the vCenter tell of changes between cycles.",
         "VCenter.allow_excess_privileges": "Move VMs even with an account that may do much more.",
         "VCenter.read_tags": "Read vSphere tags through the REST API.",

@@ -3,7 +3,7 @@
 Gathers what others find and puts it into an order: what matters most first. Pure.
 """
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from types import MappingProxyType
 
@@ -13,11 +13,15 @@ from balancer.policy.lint_settings import lint_settings
 from balancer.policy.lint_types import Level, LintFinding, LintKind
 from balancer.policy.resolved import Note, NoteKind, Resolved
 
+MOST_ALIKE = 3
+"""Rules of the cluster that do not count are told one by one up to so many."""
+
 _ORDER = list(Level)
-_NOTES: Mapping[NoteKind, tuple[Level, LintKind, str]] = MappingProxyType(
+NOTES: Mapping[NoteKind, tuple[Level, LintKind, str]] = MappingProxyType(
     {
         NoteKind.NO_VMS: (Level.WARNING, LintKind.NO_VMS, "mend its selector, or remove it"),
         NoteKind.ONE_VM: (Level.WARNING, LintKind.ONE_VM, "select two VMs or more, or remove it"),
+        NoteKind.ONE_RUNNING: (Level.INFO, LintKind.ONE_VM, "nothing, if its VMs will run again"),
         NoteKind.NO_HOSTS: (Level.ERROR, LintKind.NO_HOSTS, "mend its selector of hosts"),
         NoteKind.SHARED_HOST: (
             Level.WARNING,
@@ -45,6 +49,7 @@ _NOTES: Mapping[NoteKind, tuple[Level, LintKind, str]] = MappingProxyType(
         ),
     }
 )
+"""Level, kind and mend of each note that a resolution makes."""
 
 
 def lint(policies: PolicySet, resolved: Resolved | None, now: datetime) -> tuple[LintFinding, ...]:
@@ -55,8 +60,13 @@ def lint(policies: PolicySet, resolved: Resolved | None, now: datetime) -> tuple
     """
     found = list(lint_settings(policies, now))
     if resolved is not None:
-        found += [_of_note(note, resolved) for note in resolved.notes]
+        found += [_of_note(note, resolved) for note in _few(resolved.notes)]
         found += lint_rules(RuleBook(snapshot=resolved.snapshot, places=resolved.places))
+    return ranked(found)
+
+
+def ranked(found: Iterable[LintFinding]) -> tuple[LintFinding, ...]:
+    """Return findings, each once, errors first, then by place."""
     return tuple(sorted(_once(found), key=_rank))
 
 
@@ -71,8 +81,19 @@ def _once(found: Iterable[LintFinding]) -> Iterator[LintFinding]:
         yield finding
 
 
+def _few(notes: Sequence[Note]) -> Iterator[Note]:
+    """Yield the notes, and of many rules of the cluster that do not count one that counts them."""
+    off = [note for note in notes if note.kind is NoteKind.SWITCHED_OFF]
+    yield from (note for note in notes if note not in off or len(off) <= MOST_ALIKE)
+    if len(off) > MOST_ALIKE:
+        some = ", ".join(f"'{note.rule}'" for note in off[:MOST_ALIKE])
+        rest = f"{some} and {len(off) - MOST_ALIKE} more"
+        text = f"{len(off)} rules of the cluster do not count: {rest}"
+        yield Note(kind=NoteKind.SWITCHED_OFF, text=text)
+
+
 def _of_note(note: Note, resolved: Resolved) -> LintFinding:
-    level, kind, mend = _NOTES[note.kind]
+    level, kind, mend = NOTES[note.kind]
     if note.kind is NoteKind.NO_HOSTS and not _binds(note, resolved):
         level = Level.WARNING
     return LintFinding(

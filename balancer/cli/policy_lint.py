@@ -14,6 +14,7 @@ from balancer.cli.output import columns, emit, encoding, wants_color
 if TYPE_CHECKING:
     from balancer.model.snapshot import Snapshot
     from balancer.policy.compose import PolicySet
+    from balancer.policy.lint_types import LintFinding
 
 
 class LintFormat(StrEnum):
@@ -47,22 +48,20 @@ def policy_lint(
     """Find rules that cannot hold, contradict each other, or do nothing.
 
     With a cluster (--snapshot or --config): rules without VMs or hosts, redundant and contradictory ones,
-    more VMs than hosts, rules that cannot hold with one host down. Without one: what can be told from the
+    more VMs than hosts, rules that cannot hold with one host down (the planner is asked too, for 20
+    seconds at most). Without one: what can be told from the
     files alone, such as windows that never open and settings without effect.
 
     Ends with 1 if there are errors, with 0 otherwise.
     """
-    from balancer.assess.lint import lint
     from balancer.expose.document import document_text
     from balancer.expose.lint_text import lint_document, lint_text
     from balancer.expose.report_text import shows_blocks
     from balancer.expose.text_layout import Paper
     from balancer.policy.lint_types import Level
-    from balancer.policy.resolve import resolve
 
     facts, asked = _facts(policies or [], config, cluster, snapshot)
-    resolved = resolve(facts, asked.without_windows) if facts else None
-    findings = lint(asked, resolved, facts.taken_at if facts else datetime.now(tz=UTC))
+    findings = _findings(facts, asked)
     against = f"cluster {facts.cluster.name}" if facts else "the files alone"
     if report_format is LintFormat.JSON:
         emit(document_text(lint_document(findings, against=against)).encode(), output)
@@ -76,6 +75,23 @@ def policy_lint(
     bad = {Level.ERROR, Level.WARNING} if strict else {Level.ERROR}
     is_bad = any(finding.level in bad for finding in findings)
     raise typer.Exit(ExitCode.ERROR if is_bad else ExitCode.DONE)
+
+
+def _findings(facts: "Snapshot | None", asked: "PolicySet") -> "tuple[LintFinding, ...]":
+    from balancer.assess.lint import lint, ranked
+    from balancer.assess.lint_rules import RuleBook
+    from balancer.cli.policy_lint_plans import lint_by_plans
+    from balancer.policy.lint_types import FAILING
+    from balancer.policy.resolve import resolve
+
+    if facts is None:
+        return lint(asked, None, datetime.now(tz=UTC))
+    policy = asked.without_windows
+    resolved = resolve(facts, policy)
+    findings = lint(asked, resolved, facts.taken_at)
+    book = RuleBook(snapshot=resolved.snapshot, places=resolved.places)
+    known = frozenset(finding.rule for finding in findings if finding.kind in FAILING)
+    return ranked((*findings, *lint_by_plans(book, facts, policy, known)))
 
 
 def _facts(

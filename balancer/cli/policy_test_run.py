@@ -17,13 +17,12 @@ from balancer.model.errors import InputError, Problem
 from balancer.model.plan import Move, Plan
 from balancer.model.snapshot import Snapshot
 from balancer.model.stopwatch import Stopwatch
-from balancer.policy.cluster_document import NOON, GenerateDocument, cluster_mistakes
+from balancer.policy.cluster_document import NOON, GenerateDocument
 from balancer.policy.compose import load_policy_set
-from balancer.policy.expectation_document import PolicyTestDocument, policy_test_mistakes
+from balancer.policy.expectation_document import PolicyTestDocument, read_policy_test
 from balancer.policy.expectation_names import expected_of
 from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.resolve import resolve
-from balancer.policy.strict_yaml import YamlFile, read_yaml
 from balancer.policy.typed_document import typed
 from balancer.policy.types import Limits, Policy
 
@@ -47,8 +46,7 @@ def run_test(path: Path) -> FileResult:
             every problem of the file at fault.
     """
     watch = Stopwatch()
-    file = read_yaml(path)
-    test = _document(file)
+    file, test = read_policy_test(path)
     snapshot = _snapshot(test, path.parent)
     policies = load_policy_set(
         test.policies, base=path.parent, vcenter=test.vcenter, cluster=snapshot.cluster.name
@@ -66,11 +64,6 @@ def run_test(path: Path) -> FileResult:
         verdicts=verdicts,
         took_s=sum(watch.laps.values()),
     )
-
-
-def _document(file: YamlFile) -> PolicyTestDocument:
-    also = (*policy_test_mistakes(file.data), *cluster_mistakes(file.data))
-    return typed(file, PolicyTestDocument, also=also)
 
 
 def _snapshot(test: PolicyTestDocument, base: Path) -> Snapshot:

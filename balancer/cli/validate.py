@@ -15,10 +15,12 @@ from balancer.cli.exit_codes import ExitCode
 def validate(
     files: Annotated[
         list[Path],
-        typer.Argument(metavar="F...", help="Configuration, policy, snapshot or plan files."),
+        typer.Argument(
+            metavar="F...", help="Configuration, policy, policy-test, snapshot or plan files."
+        ),
     ],
 ) -> None:
-    """Check files: configuration, policies, snapshots, plans. Lists every problem of every file.
+    """Check files: configuration, policies and their tests, snapshots, plans. Lists every problem of every file.
 
     Ends with 1 if any file is wrong.
     """

@@ -13,6 +13,7 @@ from balancer.adapters.files.snapshot_file import parse_snapshot
 from balancer.config import exposed_secrets, file_problems, load_config
 from balancer.model.errors import InputError, Problem
 from balancer.policy.compose import load_policy_set
+from balancer.policy.expectation_document import read_policy_test
 from balancer.policy.problems import nearest, shown
 from balancer.policy.strict_yaml import YamlFile, parse_yaml
 
@@ -20,7 +21,7 @@ _PLAN = re.compile(rb'"schema"\s*:\s*"balancer/plan/')
 _SNAPSHOT = re.compile(rb'"schema"\s*:\s*"balancer/snapshot/')
 _CONFIG_KEYS = frozenset({"vcenters", "clusters", "journal", "http", "log", "policy_folder"})
 _POLICY_KEYS = frozenset({"goals", "thresholds", "prices", "limits", "priorities", "memory_metric"})
-_KINDS = ("Config", "Policy")
+_KINDS = ("Config", "Policy", "PolicyTest")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,8 +86,14 @@ def _policy(path: Path) -> Finding:
     return Finding(summary=f"policy {shown(policies.without_windows.name)}")
 
 
+def _policy_test(path: Path) -> Finding:
+    test = read_policy_test(path)[1]
+    summary = f"test of policies {shown(test.name)}, {_counted(len(test.expect), 'expectation')}"
+    return Finding(summary=summary)
+
+
 _READERS: Mapping[str, Callable[[Path], Finding]] = MappingProxyType(
-    {"Config": _config, "Policy": _policy}
+    {"Config": _config, "Policy": _policy, "PolicyTest": _policy_test}
 )
 
 
@@ -101,7 +108,7 @@ def _kind(file: YamlFile) -> str:
     problem = Problem(
         where=file.where(("kind",)),
         found=f"kind: {shown(kind)}" if "kind" in data else "the file does not say its kind",
-        allowed="kind: Config or kind: Policy (YAML), a snapshot or plan (JSON)",
+        allowed="kind: Config, Policy or PolicyTest (YAML), a snapshot or plan (JSON)",
         hint=nearest(str(kind), _KINDS),
     )
     raise InputError(file.name, (problem,))

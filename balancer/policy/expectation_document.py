@@ -5,15 +5,18 @@ It owns the form of the document and its JSON Schema. Whom its names mean in a c
 """
 
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Annotated, Literal
 
 from pydantic import AwareDatetime, ConfigDict, Discriminator, Field, Tag
 
 from balancer.model.plan import PlanStatus
-from balancer.policy.cluster_document import ClusterDocument, GenerateDocument
+from balancer.policy.cluster_document import ClusterDocument, GenerateDocument, cluster_mistakes
 from balancer.policy.mode import Mode
 from balancer.policy.problems import NAMES_TAG, SELECTOR_TAG, Loc, Mistake
 from balancer.policy.selector_document import DocumentPart, SelectorDocument, Word, Words
+from balancer.policy.strict_yaml import YamlFile, read_yaml
+from balancer.policy.typed_document import typed
 from balancer.policy.unchecked import entries, mapping
 
 API_VERSION = "balancer/v1"
@@ -132,6 +135,17 @@ def _entry_mistakes(keys: object, entry: object, path: Loc) -> Iterator[Mistake]
             yield Mistake(
                 path=(*path, key), found="null", allowed="a value, or leave the entry out"
             )
+
+
+def read_policy_test(path: Path) -> tuple[YamlFile, PolicyTestDocument]:
+    """Read a test, as it is written and as a document; its snapshot and policies are not looked at.
+
+    Raises:
+        InputError: every problem of the file, with line and column.
+    """
+    file = read_yaml(path)
+    also = (*policy_test_mistakes(file.data), *cluster_mistakes(file.data))
+    return file, typed(file, PolicyTestDocument, also=also)
 
 
 def policy_test_schema() -> dict[str, object]:

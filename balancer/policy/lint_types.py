@@ -31,6 +31,18 @@ class LintKind(StrEnum):
     TAKEN_IN = "taken_in"
 
 
+FAILING = frozenset(
+    {
+        LintKind.CONTRADICTORY,
+        LintKind.OVERSIZE,
+        LintKind.NO_HOSTS,
+        LintKind.UNREACHABLE,
+        LintKind.ONE_HOST_DOWN,
+    }
+)
+"""Kinds that say that a rule cannot hold, now or once a host fails."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LintFinding:
     """One finding: what is wrong and the mend. `rule` and `where` (`file:line:column`) as far as there is one."""

@@ -3,20 +3,23 @@
 import json
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from balancer.adapters.files import write_snapshot
-from balancer.adapters.simulated.inventory import generate
-from balancer.assess.lint import lint
+from balancer.assess.lint import NOTES, lint
+from balancer.assess.lint_rules import RuleBook
 from balancer.cli.app import Session, run_command_line
-from balancer.cli.demo_scene import SPECS
+from balancer.cli.policy_lint_plans import lint_by_plans
 from balancer.model.host import HostState
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
-from balancer.policy.compose import PolicySet, load_policy_set
-from balancer.policy.load import policy_names
+from balancer.model.vm import Automation
+from balancer.policy.compose import PolicySet
+from balancer.policy.lint_types import Level, LintFinding, LintKind
 from balancer.policy.resolve import resolve
+from balancer.policy.resolved import NoteKind
 from balancer.policy.strict_yaml import parse_yaml
 from tests.support.builders import NOON, host, rule, snapshot, vm
 
@@ -161,6 +164,19 @@ def test_rules_are_held_against_the_cluster(
     assert found(text) == expected
 
 
+def test_many_rules_of_the_cluster_that_do_not_count_are_one_finding() -> None:
+    own = [rule(f"r{n}", RuleType.AFFINITY, [1, 2]) for n in range(6)]
+    asked = policies("drs: {rules: false}\n")
+    (finding,) = lint(
+        asked, resolve(replace(cluster(), rules=tuple(own)), asked.without_windows), NOON
+    )
+    assert finding.why == "6 rules of the cluster do not count: 'r0', 'r1', 'r2' and 3 more"
+
+
+def test_every_note_of_a_resolution_is_a_finding() -> None:
+    assert set(NOTES) == set(NoteKind)
+
+
 def test_rules_on_hosts_out_of_service_are_told() -> None:
     snap = cluster()
     off = tuple(replace(h, state=HostState.MAINTENANCE) if h.groups else h for h in snap.hosts)
@@ -233,15 +249,6 @@ def test_settings_and_windows_are_judged_from_the_files_alone(
     assert [(f.kind.value, f.where.removeprefix("p.yaml")) for f in findings] == expected
 
 
-@pytest.mark.parametrize("spec", SPECS, ids=lambda spec: spec.name)
-@pytest.mark.parametrize("name", policy_names())
-def test_shipped_policies_are_clean_against_the_demo(name: str, spec: object) -> None:
-    snap = generate(spec, 0)  # type: ignore[arg-type]
-    asked = load_policy_set([name], cluster=snap.cluster.name)
-    findings = lint(asked, resolve(snap, asked.without_windows), snap.taken_at)
-    assert [f for f in findings if f.level.value != "info"] == []
-
-
 @pytest.fixture
 def files(tmp_path: Path) -> tuple[str, str]:
     write_snapshot(cluster(), tmp_path / "s.json")
@@ -291,3 +298,40 @@ def test_without_anything_to_look_at_the_command_says_so(
 ) -> None:
     assert run() == 1
     assert "name policies, or give --config or --snapshot" in capfd.readouterr().err
+
+
+def tight() -> Snapshot:
+    """Return three hosts; a large VM on the second stays there, and leaves no room for another one."""
+    hosts = [host(n, memory_capacity_mib=20_000.0) for n in (1, 2, 3)]
+    tied = vm(2, on=2, memory_mib=14_000.0, automation=Automation.MANUAL)
+    return snapshot(hosts, [vm(1, on=1, memory_mib=14_000.0), tied, vm(3, on=1, memory_mib=4000.0)])
+
+
+def by_plans(text: str, **clock: Any) -> list[LintFinding]:
+    asked, snap = policies(text), tight()
+    resolved = resolve(snap, asked.without_windows)
+    book = RuleBook(snapshot=resolved.snapshot, places=resolved.places)
+    return list(lint_by_plans(book, snap, asked.without_windows, frozenset(), **clock))
+
+
+def test_the_planner_is_asked_what_rules_and_memory_come_to_together() -> None:
+    apart = rules(f"{A}type: anti-affinity, {vms(1, 2)}")
+    assert by_plans(apart) == []
+    (finding,) = by_plans(rules(f"{A}type: affinity, {vms(1, 2)}"))
+    assert (finding.kind, finding.rule) == (LintKind.UNREACHABLE, "a")
+    assert "cannot be met with hosts and VMs as they are" in finding.why
+
+
+def test_with_a_host_down_memory_counts() -> None:
+    text = rules(f"{A}type: vm-host, {vms(1)}, run_on: {{name: [esx1, esx2]}}")
+    (finding,) = by_plans(text)
+    assert (finding.kind, finding.rule) == (LintKind.ONE_HOST_DOWN, "a")
+    assert "while esx1 is out of service" in finding.why
+
+
+def test_the_planner_is_asked_for_a_bounded_time() -> None:
+    times = iter([0.0, 0.1, 21.0])
+    text = rules(f"{A}type: anti-affinity, {vms(1, 2)}")
+    (finding,) = by_plans(text, clock=lambda: next(times))
+    assert finding.level is Level.INFO
+    assert finding.why == "after 20 seconds 2 hosts were not tried out of service"

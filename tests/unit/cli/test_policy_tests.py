@@ -1,6 +1,7 @@
 """`balancer policy test`: expectations that are met, that are not, and tests that are wrong."""
 
 import json
+import re
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
@@ -301,3 +302,16 @@ def test_hostile_names_harm_neither_terminal_nor_xml(
     assert run(path, "--junit", xml) == 1
     assert "\x1b" not in capfd.readouterr().out
     assert ET.parse(xml).getroot().find("testsuite/testcase/failure") is not None
+
+
+GUIDE = Path(__file__).parents[3] / "docs/operate/policy-tools.md"
+
+
+def test_the_example_of_the_guide_passes(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+    (example,) = re.findall(r"```yaml\n(.*?kind: PolicyTest.*?)```", GUIDE.read_text("utf-8"), re.S)
+    rule = '  - {name: web apart, type: anti-affinity, vms: {tag: "tier:web"}}\n'
+    text = f"apiVersion: balancer/v1\nkind: Policy\nrules:\n{rule}"
+    (tmp_path / "web-apart.yaml").write_text(text)
+    (tmp_path / "t.yaml").write_text(example)
+    assert run(tmp_path / "t.yaml") == 0
+    assert "3 expectations: all met" in capfd.readouterr().out

@@ -27,7 +27,7 @@ GENERATED: dict[str, Callable[[], dict[str, object]]] = {
     "policy": policy_schema,
     "policy-test": policy_test_schema,
 }
-SHIPPED = [*sorted((ROOT / "policies").glob("*.yaml")), ROOT / "config.example.yaml"]
+SHIPPED = [*sorted((ROOT / "policies").rglob("*.yaml")), ROOT / "config.example.yaml"]
 HINT = re.compile(r"# yaml-language-server: \$schema=(\S+)\n")
 
 
@@ -63,7 +63,7 @@ def test_an_unknown_kind_is_answered_with_those_there_are(
     assert "policy-test" in " ".join(capsys.readouterr().err.split())
 
 
-@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: path.name)
+@pytest.mark.parametrize("path", SHIPPED, ids=lambda path: str(path.relative_to(ROOT)))
 def test_a_shipped_file_names_its_schema_from_where_it_lies_and_obeys_it(path: Path) -> None:
     hint = HINT.match(path.read_text("utf-8"))
     assert hint, "the first line names the schema"

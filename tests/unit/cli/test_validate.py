@@ -28,9 +28,13 @@ def write(folder: Path, name: str, text: str) -> Path:
         ),
         ("tests/data/small.plan.json", "plan for cluster 'prod-a', degraded, 3 moves"),
         ("policies/conservative.yaml", "policy 'conservative'"),
+        (
+            "tests/policies/aggressive.yaml",
+            "test of policies 'aggressive levels a difference of a few points', 1 expectation",
+        ),
         ("config.example.yaml", "configuration, 1 vCenter, 1 cluster"),
     ],
-    ids=["snapshot", "plan", "policy", "configuration"],
+    ids=["snapshot", "plan", "policy", "test of policies", "configuration"],
 )
 def test_a_right_file_is_named_for_what_it_is(
     file: str, summary: str, capsys: pytest.CaptureFixture[str]
@@ -80,14 +84,14 @@ def test_every_file_is_checked_and_one_wrong_one_decides(
         pytest.param(
             "a.yaml",
             "kind: Polcy\n",
-            "a.yaml:1:7: kind: 'Polcy'; allowed: kind: Config or kind: Policy (YAML), "
+            "a.yaml:1:7: kind: 'Polcy'; allowed: kind: Config, Policy or PolicyTest (YAML), "
             "a snapshot or plan (JSON); did you mean 'Policy'?",
             id="misspelt kind",
         ),
         pytest.param(
             "a.yaml",
             "colour: red\n",
-            "a.yaml:1:1: the file does not say its kind; allowed: kind: Config or kind: Policy",
+            "a.yaml:1:1: the file does not say its kind; allowed: kind: Config, Policy or PolicyTest",
             id="no kind",
         ),
         pytest.param("a.txt", "just words\n", "the file does not say its kind", id="no document"),

@@ -11,6 +11,7 @@ from hypothesis import Phase, given, settings
 from hypothesis import strategies as st
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
+from balancer.adapters.simulated.spec import VmShares
 from balancer.cycle import plan_snapshot
 from balancer.model.rule import Rule, RuleType
 from balancer.model.snapshot import Snapshot
@@ -198,7 +199,7 @@ def test_the_imported_policy_asks_for_the_same_rules(snap: Snapshot) -> None:
 
 @pytest.mark.parametrize("seed", [0, 1, 2])
 def test_the_imported_policy_gives_the_plan_that_the_rules_give(seed: int, tmp_path: Path) -> None:
-    snap = generate(InventorySpec(hosts=6, vms=120), seed)
+    snap = generate(InventorySpec(hosts=6, vms=120, shares=VmShares(manual=0.1)), seed)
     policy, imported = imported_policy(snap, tmp_path)
     assert imported.untold == ()
     by_rules = plan_snapshot(snap, PLAIN, settings=PlanSettings())
