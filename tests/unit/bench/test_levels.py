@@ -4,8 +4,14 @@ from itertools import pairwise
 
 import pytest
 
-from tests.bench.planner.levels import level_table, steps_of
+from balancer.cycle import plan_snapshot
+from balancer.model.plan import MoveReason
+from balancer.model.rule import RuleType
+from balancer.plan import PlanSettings
+from balancer.policy.levels import LEVELS
+from tests.bench.planner.levels import level_table, policy_at, steps_of
 from tests.bench.planner.scenarios import Size, make
+from tests.support.builders import host, rule, snapshot, vm
 
 
 @pytest.mark.parametrize("scenario", ["homog", "hot", "newhost", "maint"])
@@ -21,6 +27,22 @@ def test_from_level_to_level_moves_do_not_fall_and_spread_does_not_rise(scenario
 def test_level_1_makes_mandatory_moves_alone() -> None:
     steps = steps_of(make("hot", Size.of("8x120"), 1))
     assert steps[0].moves == 0
+
+
+@pytest.mark.parametrize(("level", "is_mended"), [(1, False), (2, True), (3, True), (5, True)])
+def test_level_1_mends_no_should_rule(level: int, is_mended: bool) -> None:
+    wish = rule("apart", RuleType.ANTI_AFFINITY, [1, 2], mandatory=False, weight=5.0)
+    snap = snapshot([host(1), host(2)], [vm(n, on=1 + n // 3) for n in (1, 2, 3, 4)], [wish])
+    plan = plan_snapshot(snap, policy_at(level), settings=PlanSettings())
+    assert bool(plan.moves) is is_mended
+
+
+@pytest.mark.parametrize("level", LEVELS)
+def test_every_level_mends_must_rules(level: int) -> None:
+    law = rule("apart", RuleType.ANTI_AFFINITY, [1, 2])
+    snap = snapshot([host(1), host(2)], [vm(n, on=1 + n // 3) for n in (1, 2, 3, 4)], [law])
+    plan = plan_snapshot(snap, policy_at(level), settings=PlanSettings())
+    assert {move.reason for move in plan.moves} >= {MoveReason.RULE}
 
 
 def test_the_table_has_a_cell_for_each_level() -> None:

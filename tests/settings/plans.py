@@ -6,7 +6,7 @@ from balancer.model.rule import Rule, RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.vm import Profile, Vm
 from balancer.policy.types import MemoryMetric, Statistic
-from tests.scenarios.settings.case import Case, moves
+from tests.settings.case import Case, moves
 from tests.support.builders import host, rule, snapshot, vm
 
 

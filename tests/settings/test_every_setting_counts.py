@@ -1,6 +1,6 @@
 """Nothing is accepted and ignored: changing any setting changes a plan, an admission or what a stage says.
 
-The table is in `settings`. A setting of a policy that is not in it fails here.
+The table is in `plans` and `runs`. A setting of a policy that is not in it fails here.
 """
 
 from dataclasses import fields
@@ -9,9 +9,9 @@ import pytest
 
 from balancer.model.plan import MoveReason
 from balancer.policy.types import DemandReading, Goals, Limits, Policy, Prices, Thresholds
-from tests.scenarios.settings.case import Case
-from tests.scenarios.settings.plans import PLANS
-from tests.scenarios.settings.runs import RUNS
+from tests.settings.case import Case
+from tests.settings.plans import PLANS
+from tests.settings.runs import RUNS
 
 CASES = (*PLANS, *RUNS)
 

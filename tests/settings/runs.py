@@ -17,7 +17,7 @@ from balancer.policy.in_force import InForce
 from balancer.policy.mode import Mode
 from balancer.policy.types import Limits, Policy
 from balancer.sequence import make_schedule
-from tests.scenarios.settings.case import Case, moves
+from tests.settings.case import Case, moves
 from tests.support.builders import NOON, host, snapshot, vm
 from tests.support.fakes import Script
 from tests.support.stages import need_with
