@@ -258,14 +258,20 @@ class DemandDocument(DocumentPart):
 class WindowSettings(DocumentPart):
     """What may differ while a window is open. What is not given is as in the rest of the policy."""
 
-    migration_threshold: MigrationThreshold = 3
+    migration_threshold: MigrationThreshold = Field(
+        default=3, description="As the policy's own, while the window is open."
+    )
     goals: GoalsDocument = Field(default_factory=GoalsDocument)
     thresholds: ThresholdsDocument = Field(default_factory=ThresholdsDocument)
     prices: PricesDocument = Field(default_factory=PricesDocument)
     limits: LimitsDocument = Field(default_factory=LimitsDocument)
     demand: DemandDocument = Field(default_factory=DemandDocument)
-    memory_metric: MemoryMetric = MemoryMetric.ACTIVE
-    idle_memory_share: Share = 0.25
+    memory_metric: MemoryMetric = Field(
+        default=MemoryMetric.ACTIVE, description="As the policy's own, while the window is open."
+    )
+    idle_memory_share: Share = Field(
+        default=0.25, description="As the policy's own, while the window is open."
+    )
     priorities: PrioritiesDocument = Field(default_factory=PrioritiesDocument)
 
 
