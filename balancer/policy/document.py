@@ -259,7 +259,7 @@ class WindowSettings(DocumentPart):
     """What may differ while a window is open. What is not given is as in the rest of the policy."""
 
     migration_threshold: MigrationThreshold = Field(
-        default=3, description="As the policy's own, while the window is open."
+        default=3, description="As in the policy; what the window sets itself wins over it."
     )
     goals: GoalsDocument = Field(default_factory=GoalsDocument)
     thresholds: ThresholdsDocument = Field(default_factory=ThresholdsDocument)
@@ -267,10 +267,10 @@ class WindowSettings(DocumentPart):
     limits: LimitsDocument = Field(default_factory=LimitsDocument)
     demand: DemandDocument = Field(default_factory=DemandDocument)
     memory_metric: MemoryMetric = Field(
-        default=MemoryMetric.ACTIVE, description="As the policy's own, while the window is open."
+        default=MemoryMetric.ACTIVE, description="What counts as memory demand, as in the policy."
     )
     idle_memory_share: Share = Field(
-        default=0.25, description="As the policy's own, while the window is open."
+        default=0.25, description="Share of idle memory that counts as demand, as in the policy."
     )
     priorities: PrioritiesDocument = Field(default_factory=PrioritiesDocument)
 

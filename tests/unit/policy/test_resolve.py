@@ -73,7 +73,7 @@ def kinds(found: Resolved) -> list[NoteKind]:
                 "r",
                 RuleType.ANTI_AFFINITY,
                 (1, 2),
-                domains=((1, 2), ()),
+                domains=((1, 2), (1,)),
             ),
             id="anti-affinity per group of hosts",
         ),
