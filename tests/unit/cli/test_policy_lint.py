@@ -335,3 +335,18 @@ def test_the_planner_is_asked_for_a_bounded_time() -> None:
     (finding,) = by_plans(text, clock=lambda: next(times))
     assert finding.level is Level.INFO
     assert finding.why == "after 20 seconds 2 hosts were not tried out of service"
+
+
+def test_no_name_reaches_the_terminal_as_it_is(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    evil = "x\x1b[2J\u202e\n"
+    own = rule(evil, RuleType.AFFINITY, [1, 2])
+    named = snapshot([host(1, name=evil)], [vm(1, 1, name=evil), vm(2, 1)], [own])
+    write_snapshot(named, tmp_path / "s.json")
+    path = tmp_path / "p.yaml"
+    path.write_text(HEAD + rules(f"{A}type: anti-affinity, vms: {{glob: '*'}}"))
+    assert run(str(path), "--snapshot", str(tmp_path / "s.json")) == 1
+    out = capfd.readouterr().out
+    assert all(line.isprintable() for line in out.splitlines())
+    assert "x\\x1b[2J\\u202e\\n" in out
