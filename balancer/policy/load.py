@@ -14,7 +14,6 @@ from balancer.policy.problems import Mistake, nearest
 from balancer.policy.rule_document import rule_mistakes
 from balancer.policy.strict_yaml import YamlFile, read_yaml
 from balancer.policy.typed_document import typed
-from balancer.policy.types import Policy
 from balancer.policy.window_document import window_mistakes
 
 DEFAULT_POLICY = "balanced"
@@ -27,19 +26,6 @@ def packaged_folder() -> Path:
     package = Path(__file__).parents[1]
     installed = package / "_policies"
     return installed if is_folder(installed) else package.parent / "policies"
-
-
-def load_policies(
-    names_or_paths: Sequence[str], *, folders: Sequence[Path] = (), base: Path | None = None
-) -> Policy:
-    """Return the policy that the named files give together while none of their windows is open.
-
-    Raises:
-        InputError: every problem of every file, with file, line and column.
-    """
-    from balancer.policy.compose import load_policy_set  # noqa: PLC0415 -- reads through this module
-
-    return load_policy_set(names_or_paths, folders=folders, base=base).without_windows
 
 
 def read_policy(name: str, *, folders: Sequence[Path] = (), base: Path | None = None) -> YamlFile:

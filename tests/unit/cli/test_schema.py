@@ -18,7 +18,7 @@ from balancer.config_schema import DESCRIPTIONS, config_schema
 from balancer.model.errors import InputError
 from balancer.policy.document import policy_schema
 from balancer.policy.expectation_document import policy_test_schema
-from balancer.policy.load import load_policies
+from tests.support.policies import load_policies
 
 ROOT = Path(__file__).parents[3]
 SCHEMAS = ROOT / "balancer/schemas"

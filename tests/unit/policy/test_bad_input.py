@@ -7,8 +7,8 @@ from pathlib import Path
 import pytest
 
 from balancer.model.errors import InputError
-from balancer.policy.load import load_policies
 from balancer.policy.pattern import matches_glob, matches_regex
+from tests.support.policies import load_policies
 
 HEAD = "apiVersion: balancer/v1\nkind: Policy\n"
 MERGE_BOMB = "a0: &a0 {x: 1}\n" + "".join(

@@ -6,8 +6,8 @@ import pytest
 
 from balancer.model.errors import InputError
 from balancer.policy.levels import LEVELS, level_settings
-from balancer.policy.load import load_policies
 from balancer.policy.types import Goals, Policy, Prices, Thresholds
+from tests.support.policies import load_policies
 
 HEAD = "apiVersion: balancer/v1\nkind: Policy\n"
 

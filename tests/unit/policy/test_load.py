@@ -9,8 +9,9 @@ from balancer.model.errors import InputError
 from balancer.model.plan import MoveReason, Priority
 from balancer.policy import load
 from balancer.policy.document import policy_schema
-from balancer.policy.load import load_policies, packaged_folder, policy_names
+from balancer.policy.load import packaged_folder, policy_names
 from balancer.policy.types import Policy
+from tests.support.policies import load_policies
 
 HEAD = "apiVersion: balancer/v1\nkind: Policy\n"
 SHIPPED = (

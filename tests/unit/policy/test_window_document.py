@@ -8,9 +8,9 @@ from types import MappingProxyType
 import pytest
 
 from balancer.model.errors import InputError
-from balancer.policy.load import load_policies
 from balancer.policy.types import Policy
 from balancer.policy.window_types import Window
+from tests.support.policies import load_policies
 
 NIGHT = "{name: n, effect: allow, weekdays: [mon], start: '22:00', duration_min: 480"
 HEAD = "apiVersion: balancer/v1\nkind: Policy\n"
