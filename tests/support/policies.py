@@ -1,10 +1,24 @@
-"""Policies by name or path, for tests that need one without a time."""
+"""Policies for tests: one for all times, without a file, and those of files, without a time."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 
 from balancer.policy.compose import load_policy_set
 from balancer.policy.types import Policy
+
+
+@dataclass(frozen=True, slots=True)
+class Always:
+    """One policy for all times; its windows lay nothing over it."""
+
+    policy: Policy
+
+    def at(self, when: datetime) -> Policy:
+        """Return the policy."""
+        del when
+        return self.policy
 
 
 def load_policies(

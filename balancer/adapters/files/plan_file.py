@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from balancer.adapters.files.json_file import read_as, read_bytes
 from balancer.model.plan import IncidentKind, PlanStatus, Priority
+from balancer.policy.mode import Mode
 from balancer.policy.problems import Mistake, shown
 from balancer.policy.unchecked import entries, known, mapping, part, text, texts
 
@@ -163,6 +164,15 @@ class IncidentEntry(TypedDict, total=False):
 
 
 @_strict
+class ModeEntry(TypedDict, total=False):
+    """Key `mode`."""
+
+    in_force: Required[Mode]
+    reason: str
+    detail: str
+
+
+@_strict
 class PlanEntry(TypedDict, total=False):
     """The whole file."""
 
@@ -173,6 +183,7 @@ class PlanEntry(TypedDict, total=False):
     cluster: Required[ClusterEntry]
     status: Required[PlanStatus]
     reason: str
+    mode: ModeEntry
     before: Required[StateEntry]
     after: Required[StateEntry]
     bound: BoundEntry

@@ -124,6 +124,7 @@ SHAPES = {
     "": (types.PlanEntry, SCHEMA),
     "cluster": (types.ClusterEntry, SCHEMA["properties"]["cluster"]),
     "bound": (types.BoundEntry, SCHEMA["properties"]["bound"]),
+    "mode": (types.ModeEntry, SCHEMA["properties"]["mode"]),
     "moves": (types.MoveEntry, SCHEMA["properties"]["moves"]["items"]),
     "conflicts": (types.ConflictEntry, SCHEMA["properties"]["conflicts"]["items"]),
     "incidents": (types.IncidentEntry, SCHEMA["properties"]["incidents"]["items"]),

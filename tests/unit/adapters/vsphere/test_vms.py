@@ -179,4 +179,4 @@ def test_a_suspended_vm_is_not_running() -> None:
 
 @pytest.mark.parametrize(("value", "told"), [("rhel9_64Guest", "rhel9_64Guest"), ("", None)])
 def test_the_guest_system_is_the_one_of_the_settings(value: str, told: str | None) -> None:
-    assert translated({"config.guestId": value}).guest_os == told
+    assert translated(config__guestId=value).guest_os == told
