@@ -79,6 +79,7 @@ def _inventory(snapshot: Snapshot) -> Iterator[Finding]:
     else:
         yield Finding(check=Check.INVENTORY, outcome=Outcome.OK, found=f"{found}, read whole")
     yield from _unknown_words(snapshot)
+    yield from _tags(snapshot)
     yield from _hidden(snapshot)
     lost = [host.name for host in snapshot.hosts if host.state in _LOST]
     if lost:
@@ -102,6 +103,20 @@ def _unknown_words(snapshot: Snapshot) -> Iterator[Finding]:
             f" side: {'; '.join(words)}",
             mend="See whether a newer version of the balancer knows them: until then some VMs may stay"
             " that could move.",
+        )
+
+
+def _tags(snapshot: Snapshot) -> Iterator[Finding]:
+    """Yield that rules may be hidden in tags that are not known: see docs/decisions/0027."""
+    state = snapshot.source.tags
+    if state.may_hide_rules:
+        yield Finding(
+            check=Check.INVENTORY,
+            outcome=Outcome.ADVICE,
+            found=f"the tags are not known ({state.value}): rules may be hidden in them, so that nothing"
+            " but evacuations is planned",
+            mend="Let the account read tags and their categories, or say that no rules are written as"
+            " tags: read_tags: false at the vCenter.",
         )
 
 

@@ -50,6 +50,14 @@ class TagsState(StrEnum):
         """Whether the tags that an object has in the snapshot are some that it has."""
         return self in (TagsState.KNOWN, TagsState.INCOMPLETE)
 
+    @property
+    def may_hide_rules(self) -> bool:
+        """Whether there may be rules written as tags that cannot be seen.
+
+        Nobody who knows the site writes rules as tags where tags are not read, or not shown.
+        """
+        return self not in (TagsState.KNOWN, TagsState.OFF, TagsState.UNSUPPORTED)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Source:

@@ -19,8 +19,6 @@ _WHY = {
     TagsState.UNSUPPORTED: "the server does not show them",
     TagsState.UNREADABLE: "the server's answer could not be read",
 }
-_NOT_IN_USE = frozenset({TagsState.OFF, TagsState.UNSUPPORTED})
-"""Nobody who knows the site writes rules as tags where tags are not read, or not shown."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,5 +58,4 @@ def unknown_facts(snapshot: Snapshot) -> Unknown:
     if snapshot.vms and not any(vm.guest_os for vm in snapshot.vms):
         text = "guest systems are not known: the snapshot names none"
         guest_os = Gap(kind=NoteKind.GUEST_OS_UNKNOWN, text=text)
-    hides = not state.is_known and state not in _NOT_IN_USE
-    return Unknown(tags=tags, guest_os=guest_os, hides_tag_rules=hides)
+    return Unknown(tags=tags, guest_os=guest_os, hides_tag_rules=state.may_hide_rules)

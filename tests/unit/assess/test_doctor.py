@@ -13,7 +13,7 @@ from balancer.model.checkup import ClockReading, ObjectKind, Rights, Server, Tru
 from balancer.model.finding import Check, Finding, Outcome
 from balancer.model.host import HostState
 from balancer.model.privileges import Role, needed_ids
-from balancer.model.snapshot import Datastore, Drs, Source
+from balancer.model.snapshot import Datastore, Drs, Source, TagsState
 from balancer.model.vm import Automation
 from tests.support import builders, checkups
 from tests.support.checkups import EVERY_ID, diagnosis, of
@@ -316,6 +316,21 @@ def test_words_that_are_not_known_are_told_and_block_nothing() -> None:
     assert (finding.outcome, finding.blocks) == (Outcome.ADVICE, False)
     assert "1 word that this version does not know" in finding.found
     assert finding.found.endswith("vm config.migrateEncryption: quantum")
+
+
+@pytest.mark.parametrize("state", [TagsState.REFUSED, TagsState.INCOMPLETE, TagsState.UNREACHABLE])
+def test_tags_that_are_not_known_are_told_for_rules_may_be_hidden_in_them(state: TagsState) -> None:
+    snapshot = checkups.small_cluster(source=Source(tags=state))
+    _, finding = of(Check.INVENTORY, diagnosis(snapshot=snapshot))
+    assert (finding.outcome, finding.blocks) == (Outcome.ADVICE, False)
+    assert f"({state.value})" in finding.found
+    assert "read_tags: false" in finding.mend
+
+
+@pytest.mark.parametrize("state", [TagsState.KNOWN, TagsState.OFF, TagsState.UNSUPPORTED])
+def test_tags_that_nobody_uses_are_not_spoken_of(state: TagsState) -> None:
+    snapshot = checkups.small_cluster(source=Source(tags=state))
+    assert len(of(Check.INVENTORY, diagnosis(snapshot=snapshot))) == 1
 
 
 def test_datastores_and_networks_that_are_not_shown_are_told() -> None:
