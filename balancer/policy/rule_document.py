@@ -23,7 +23,7 @@ from balancer.policy.selector_document import (
     SelectorDocument,
     Word,
 )
-from balancer.policy.unchecked import entries, mapping, text
+from balancer.policy.unchecked import entries, given, mapping, text
 
 _USED: Mapping[str, tuple[frozenset[str], frozenset[str]]] = {
     "affinity": (frozenset(), frozenset({"enforce", "weight"})),
@@ -149,8 +149,9 @@ class TagRulesDocument(DocumentPart):
 def rule_mistakes(data: object) -> Iterator[Mistake]:
     """Yield what is wrong across the keys of rules, from the plain values of a document."""
     names: set[str] = set()
-    for index, rule in entries(data, "rules"):
+    for index, entry in entries(data, "rules"):
         path: Loc = ("rules", index)
+        rule = given(entry)
         name, kind = text(rule, "name"), text(rule, "type")
         if name in names:
             found = f"{shown(name)} is given twice"

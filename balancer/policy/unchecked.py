@@ -28,6 +28,11 @@ def entries(document: object, key: str) -> Iterator[tuple[int, Mapping[str, obje
             yield index, entry
 
 
+def given(entry: Mapping[str, object]) -> Mapping[str, object]:
+    """Return a mapping without its keys of null: they say nothing."""
+    return {key: value for key, value in entry.items() if value is not None}
+
+
 def text(entry: Mapping[str, object], key: str) -> str:
     """Return the text under a key, empty where there is none."""
     value = entry.get(key)

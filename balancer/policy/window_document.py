@@ -13,7 +13,7 @@ from pydantic import AfterValidator, Field
 from balancer.policy.mode import Mode
 from balancer.policy.problems import Loc, Mistake, nearest, shown
 from balancer.policy.selector_document import DocumentPart, Word
-from balancer.policy.unchecked import entries, text
+from balancer.policy.unchecked import entries, given, text
 from balancer.policy.window_types import NO_SETTINGS, Effect, Window
 
 if TYPE_CHECKING:
@@ -138,8 +138,9 @@ def _read_only(values: Mapping[str, object]) -> Mapping[str, object]:
 def window_mistakes(data: object) -> Iterator[Mistake]:
     """Yield what is wrong across the keys of windows, from the plain values of a document."""
     names: set[str] = set()
-    for index, window in entries(data, "windows"):
+    for index, entry in entries(data, "windows"):
         path: Loc = ("windows", index)
+        window = given(entry)
         name = text(window, "name")
         if name in names:
             found = f"{shown(name)} is given twice"
@@ -153,11 +154,11 @@ def window_mistakes(data: object) -> Iterator[Mistake]:
 
 
 def _timing_mistakes(window: Mapping[str, object], path: Loc) -> Iterator[Mistake]:
-    given = window.keys() & _TIMING
-    forms = [keys for first, keys in _FORMS.items() if first in given]
+    timing = window.keys() & _TIMING
+    forms = [keys for first, keys in _FORMS.items() if first in timing]
     allowed = "one of: cron, duration_min; weekdays, start, duration_min; from, until"
-    if len(forms) != 1 or given != set(forms[0]):
-        found = f"its time as {', '.join(sorted(given))}" if given else "no time"
+    if len(forms) != 1 or timing != set(forms[0]):
+        found = f"its time as {', '.join(sorted(timing))}" if timing else "no time"
         yield Mistake(path=path, found=found, allowed=allowed)
     first, last = text(window, "from"), text(window, "until")
     if first and last and last < first:

@@ -28,7 +28,8 @@ SEEDS = [
     *sorted(packaged_folder().glob("*.yaml")),
 ]
 TEXTS = [path.read_text() for path in SEEDS]
-TREES = [yaml.load(text, Loader=yaml.BaseLoader) for text in TEXTS]
+TREES = [yaml.safe_load(text) for text in TEXTS]
+DUMPER = getattr(yaml, "CSafeDumper", yaml.SafeDumper)
 CLUSTER = builders.snapshot(
     [builders.host(number, tags=frozenset({f"rack:{number}"})) for number in (1, 2, 3)],
     [builders.vm(number, 1 + number % 3, tags=frozenset({"tier:cache"})) for number in range(1, 7)],
@@ -73,11 +74,6 @@ JUNK = st.recursive(
     ),
     max_leaves=8,
 )
-
-
-def typed(text: str) -> Any:
-    """Return a seed with numbers and flags as YAML 1.2 has them, from which trees are spoilt."""
-    return yaml.safe_load(text)
 
 
 def nodes(tree: Any, path: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
@@ -128,12 +124,12 @@ SPOIL: list[Callable[[Any, tuple[Any, ...], Any], None]] = [replace, remove, ren
 
 @st.composite
 def spoilt_trees(draw: st.DrawFn) -> str:
-    tree = typed(TEXTS[draw(st.integers(0, len(TEXTS) - 1))])
+    tree = copy.deepcopy(TREES[draw(st.integers(0, len(TREES) - 1))])
     for _ in range(draw(st.integers(1, 4))):
         paths = list(nodes(tree))
         if paths:
             draw(st.sampled_from(SPOIL))(tree, draw(st.sampled_from(paths)), draw(JUNK))
-    return str(yaml.safe_dump(tree, allow_unicode=True, sort_keys=False))
+    return str(yaml.dump(tree, Dumper=DUMPER, allow_unicode=True, sort_keys=False))
 
 
 @st.composite

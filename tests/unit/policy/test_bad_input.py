@@ -44,6 +44,31 @@ REFUSED = {
         HEAD + "rules: [{name: {}, type: [], vms: {name: {}}, enforce: [], from: {}}]\n",
         "rules[0].type",
     ),
+    "no cron": (
+        HEAD + "windows: [{name: w, effect: deny, cron: null, duration_min: 60}]\n",
+        "its time as duration_min",
+    ),
+    "no start": (
+        HEAD + WINDOW % "weekdays: [mon], start: null",
+        "its time as duration_min, weekdays",
+    ),
+    "no last day": (
+        HEAD + "windows: [{name: w, effect: deny, from: 2026-12-24, until: null}]\n",
+        "its time as from",
+    ),
+    "no hosts to run on": (
+        HEAD + "rules: [{name: r, type: vm-host, vms: {name: a}, run_on: null}]\n",
+        "neither run_on nor keep_off",
+    ),
+    "no hosts to prefer": (
+        HEAD + "rules: [{name: r, type: prefer, vms: {name: a}, run_on: null}]\n",
+        "run_on is missing",
+    ),
+    "no settings": (
+        HEAD
+        + "windows: [{name: w, effect: settings, cron: 0 1 * * *, duration_min: 9, settings: null}]\n",
+        "settings",
+    ),
     "empty selector": (HEAD + RULE % "", "a selector that says something"),
     "empty list": (HEAD + RULE % "name: []", "1 or more entries"),
     "empty name": (HEAD + RULE % 'name: ""', "not empty"),
