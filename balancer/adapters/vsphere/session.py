@@ -95,11 +95,6 @@ class Session:
         self._failure: SourceError | None = None
         self._stop = threading.Event()
 
-    @property
-    def is_stopped(self) -> bool:
-        """Whether the session has been stopped and will answer nothing more."""
-        return self._stop.is_set()
-
     def opened(self) -> Opened:
         """Return the session, logging in where there is none.
 
