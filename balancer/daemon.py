@@ -8,7 +8,9 @@ settled at the next start.
 
 import logging
 import os
+import secrets
 import signal
+import socket
 import threading
 from collections.abc import Callable, Sequence
 from contextlib import closing
@@ -69,6 +71,7 @@ class Daemon:
         self.store = store
         self.clock = clock
         self.health = health
+        self.holder = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
         self._watches = tuple(watches)
         self._links: dict[str, Link] = {}
         self._jobs: dict[str, ClusterJob] = {}

@@ -52,6 +52,7 @@ class Turns(Protocol):
     store: Store
     clock: Clock
     health: Health
+    holder: str
 
     def may_submit(self) -> Refusal | None:
         """Return why nothing may be submitted now (S8), or None."""
@@ -177,6 +178,8 @@ class ClusterJob:
         link = watch.link
         tools = Tools(
             vcenter=link.name,
+            cluster_name=watch.name,
+            holder=turns.holder,
             inventory=link.inventory,
             migrator=link.migrator,
             store=turns.store,

@@ -9,8 +9,11 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
+from balancer.model.audit import AuditEntry, AuditNote, AuditReport
+from balancer.model.control import Approval, Evacuation, Pause, StoredPlan
 from balancer.model.events import Event
 from balancer.model.insight import ServerAnswer
+from balancer.model.lease import Lease, Permit
 from balancer.model.outcome import (
     JournalEntry,
     JournalRow,
@@ -18,6 +21,7 @@ from balancer.model.outcome import (
     MigrationOrder,
     TaskView,
 )
+from balancer.model.past import Breaker, Disturbance, ForeignMove, Past, Quarantine, Verdict
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import ClusterId, HostId, Seconds, VmId
 
@@ -67,11 +71,36 @@ class Migrator(Protocol):
         """
 
 
-class Store(Protocol):
-    """The journal. Every write is durable when the method returns, or `StoreError` is raised."""
+class Leases(Protocol):
+    """Who may act on a shard. `at` is the caller's wall clock in UTC. Durable, or `StoreError`."""
 
-    def begin(self, entry: JournalEntry) -> int:
-        """Write an INTENT row and return its id; refused while the VM has an open row."""
+    def take_lease(
+        self, shard: str, holder: str, *, at: datetime, lasts_s: Seconds
+    ) -> Lease | None:
+        """Return a new lease with a higher token, or None while somebody else's lasts.
+
+        A holder that asks again while its own lasts is given a new one: it has started anew.
+        """
+
+    def renew_lease(self, lease: Lease, *, at: datetime, lasts_s: Seconds) -> Lease:
+        """Return the lease with a later end; raises `IntentRefused` where it is not the newest any more."""
+
+    def give_back(self, lease: Lease) -> None:
+        """End a lease now, if it is still the newest."""
+
+
+class Journal(Protocol):
+    """The moves. Every write is durable when the method returns, or `StoreError` is raised."""
+
+    def begin(self, entry: JournalEntry, permit: Permit) -> int:
+        """Write an INTENT row and return its id.
+
+        In the same transaction it is checked that the lease is live and the newest, that no pause covers the
+        shard, that the VM has no open row, and that the allowance is not passed.
+
+        Raises:
+            IntentRefused: one of these does not hold (`RowOpen` for the VM); nothing was written.
+        """
 
     def advance(self, row: int, step: JournalStep) -> None:
         """Write the next state of a row; what the step leaves empty stays as it was."""
@@ -83,6 +112,93 @@ class Store(Protocol):
         self, vcenter: str, cluster: ClusterId, since: datetime
     ) -> tuple[JournalRow, ...]:
         """Return the rows intended at or after `since`, oldest first."""
+
+    def steps_of(self, row: int) -> tuple[JournalStep, ...]:
+        """Return the states that a row went through, oldest first; none for an unknown row."""
+
+
+class Memory(Protocol):
+    """What was learnt of a cluster. Durable, or `StoreError`."""
+
+    def past(self, vcenter: str, cluster: ClusterId, since: datetime) -> Past:
+        """Return all that is remembered since then, every open row, and the breaker as it is."""
+
+    def put_quarantine(self, quarantine: Quarantine) -> None:
+        """Keep a quarantine; one of the same subject, reason and cause is there already and stays as it is."""
+
+    def note_foreign_move(self, move: ForeignMove) -> None:
+        """Keep a sighting; one after the same row to the same target is there already."""
+
+    def note_disturbance(self, disturbance: Disturbance) -> None:
+        """Keep a disturbance."""
+
+    def put_breaker(self, vcenter: str, cluster: ClusterId, breaker: Breaker) -> None:
+        """Keep the breaker's state in place of the one before."""
+
+    def put_verdict(self, verdict: Verdict) -> None:
+        """Keep a batch's verdict; the one of its cycle, where there is one, is replaced."""
+
+    def acknowledge_verdicts(
+        self, vcenter: str, cluster: ClusterId, *, by: str, at: datetime
+    ) -> int:
+        """Mark the verdicts that nobody has acknowledged yet; return how many."""
+
+
+class Controls(Protocol):
+    """What people asked for. Durable, or `StoreError`."""
+
+    def pause(self, pause: Pause) -> int:
+        """Keep a pause and return its id: from now on `begin` refuses on its shard."""
+
+    def resume(self, shard: str, *, by: str, at: datetime) -> tuple[Pause, ...]:
+        """End the pauses of exactly this shard (empty: those of all); return them."""
+
+    def pauses(self) -> tuple[Pause, ...]:
+        """Return the pauses that last, oldest first."""
+
+    def ask_evacuation(self, evacuation: Evacuation) -> int:
+        """Keep a request and return its id; of a host that is asked for already, that one's."""
+
+    def end_evacuation(self, request: int, *, by: str, at: datetime) -> None:
+        """End a request; raises `StoreError` where there is no such one."""
+
+    def evacuations(self, shard: str) -> tuple[Evacuation, ...]:
+        """Return the requests of a shard that last (empty: of all shards), oldest first."""
+
+    def keep_plan(self, plan: StoredPlan) -> int:
+        """Keep a plan and return its number."""
+
+    def find_plan(self, key: str) -> StoredPlan | None:
+        """Return the newest plan whose number, digest or id is `key`, or whose digest or id begins with it."""
+
+    def plans(self, shard: str, *, last: int) -> tuple[StoredPlan, ...]:
+        """Return the last plans of a shard (empty: of all shards), newest first."""
+
+    def approve(self, approval: Approval) -> int:
+        """Keep an approval or a rejection; raises `StoreError` where the plan has one already."""
+
+    def take_approval(self, shard: str, *, at: datetime) -> tuple[Approval, StoredPlan] | None:
+        """Return the oldest approval that was not used and has not expired, and mark it used in the same step."""
+
+    def approvals(self, shard: str, *, last: int) -> tuple[Approval, ...]:
+        """Return the last approvals and rejections of a shard (empty: of all shards), newest first."""
+
+
+class Audit(Protocol):
+    """The append-only log. Durable, or `StoreError`."""
+
+    def note(self, note: AuditNote) -> None:
+        """Append an entry to the chain."""
+
+    def audit_entries(self, *, last: int) -> tuple[AuditEntry, ...]:
+        """Return the last entries, oldest first."""
+
+    def verify_audit(self) -> AuditReport:
+        """Read the whole chain and say what does not hold."""
+
+
+class Store(Leases, Journal, Memory, Controls, Audit, Protocol):
+    """Everything that must outlive the process. Unable to write means unable to act."""
 
 
 class Clock(Protocol):

@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 
 from balancer.collect import Sighting
 from balancer.execute import Tools
+from balancer.execute.gates import why_closed
+from balancer.model.past import Past
 from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
@@ -33,14 +35,15 @@ class Site:
     last: Sighting | None = None
     barred: Refusal | None = None
 
-    def why_not_executed(self, snapshot: Snapshot) -> Refusal | None:
+    def why_not_executed(self, snapshot: Snapshot, past: Past) -> Refusal | None:
         """Return why a plan must stay on paper (S1), or None where it may be carried out."""
         held = self.in_force(snapshot).held
         if held:
             return held
         if snapshot.cluster.drs.acts_alone:
             return Refusal.of(Reason.DRS_AUTOMATED, "the cluster's own DRS is fully automated")
-        return self.barred or self.tools.may_submit()
+        closed = why_closed(past, now=self.tools.clock.now())
+        return self.barred or closed or self.tools.may_submit()
 
     def tools_for(self, snapshot: Snapshot) -> Tools:
         """Return the tools of one execution: before each move it is asked anew what is in force."""

@@ -9,6 +9,7 @@ from balancer.assess.need import assess
 from balancer.assess.stability import holds_from
 from balancer.model.need import Need
 from balancer.model.outcome import JournalRow
+from balancer.model.past import Past
 from balancer.model.reasons import Refusal
 from balancer.model.snapshot import InFlight, Snapshot
 from balancer.model.units import VmId
@@ -21,7 +22,7 @@ def read_need(
     policy: Policy,
     *,
     unfit: Sequence[Refusal],
-    rows: Sequence[JournalRow],
+    past: Past,
     now: datetime,
 ) -> tuple[Need, Policy]:
     """Return the need and the policy without the goals for which the facts are unfit.
@@ -29,9 +30,9 @@ def read_need(
     `resolved` is the snapshot as this policy reads it; `unfit` are all reasons why it is fit for less.
     """
     wanted = replace(policy, goals=fit_goals(policy.goals, unfit))
-    holds = holds_from(resolved.snapshot, rows, policy.limits, now=now)
+    holds = holds_from(resolved.snapshot, past, policy.limits, now=now)
     holds = replace(holds, excluded=resolved.excluded)
-    return assess(with_open_moves(resolved.snapshot, rows), wanted, holds), wanted
+    return assess(with_open_moves(resolved.snapshot, past.rows), wanted, holds), wanted
 
 
 def with_open_moves(snapshot: Snapshot, rows: Iterable[JournalRow]) -> Snapshot:

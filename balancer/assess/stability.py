@@ -15,6 +15,7 @@ from types import MappingProxyType
 
 from balancer.model.need import Holds
 from balancer.model.outcome import FailureKind, JournalRow, MoveState
+from balancer.model.past import Past
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
@@ -51,16 +52,14 @@ class _Hold:
     detail: str
 
 
-def holds_from(
-    snapshot: Snapshot, rows: Sequence[JournalRow], limits: Limits, *, now: datetime
-) -> Holds:
+def holds_from(snapshot: Snapshot, past: Past, limits: Limits, *, now: datetime) -> Holds:
     """Return what must not be touched at `now`. VMs and hosts that are not in `snapshot` are left out.
 
-    `rows` are the journal's rows of this cluster: at least those of the last 24 hours and every open
-    one, in any order; a row given twice counts once. Where several holds apply to a VM, the one that
+    The rows of `past` are at least those of the last 24 hours and every open one, in any order; a row
+    given twice counts once. Where several holds apply to a VM, the one that
     ends last is told.
     """
-    unique = sorted({row.id: row for row in rows}.values(), key=lambda row: row.id)
+    unique = sorted({row.id: row for row in past.rows}.values(), key=lambda row: row.id)
     known = [r for r in unique if r.entry.vm in snapshot.vm_by_id and not _never_left(r)]
     holds = _residence(snapshot, known, limits)
     for found in (_budgets(known, limits, now), _failures(known, limits), _returns(known, limits)):

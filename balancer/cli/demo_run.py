@@ -89,6 +89,8 @@ class DemoLoop:
 
         tools = Tools(
             vcenter=VCENTER,
+            cluster_name=cluster.name,
+            holder="demo",
             inventory=self._scene.vcenter,
             migrator=self._scene.vcenter,
             store=store,

@@ -76,7 +76,7 @@ def explain(
         raise typer.BadParameter("give --vm, --host or both")
     from balancer.cli.facts import read_facts
     from balancer.cli.planning import need_behind, settings_of
-    from balancer.cycle import plan_snapshot
+    from balancer.planner import plan_snapshot
 
     facts, wanted = read_facts(config, cluster, snapshot, policy or [])
     vm_id, host_id = _meant(facts, vm, host)

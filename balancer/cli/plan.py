@@ -65,7 +65,7 @@ def plan(
     """
     from balancer.cli.facts import configured_mode, read_facts
     from balancer.cli.planning import settings_of
-    from balancer.cycle import plan_snapshot
+    from balancer.planner import plan_snapshot
     from balancer.policy.in_force import mode_in_force
 
     facts, wanted = read_facts(config, cluster, snapshot, policy or [])

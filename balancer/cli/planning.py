@@ -6,6 +6,7 @@ from balancer.adapters.solver import SolverProcesses
 from balancer.assess.reading import read_need
 from balancer.collect.quality import judge_quality
 from balancer.model.need import Need
+from balancer.model.past import Past
 from balancer.model.plan import Plan
 from balancer.model.reasons import Reason
 from balancer.model.snapshot import Snapshot
@@ -30,7 +31,7 @@ def need_behind(plan: Plan, snapshot: Snapshot, policy: Policy) -> tuple[Need, P
     now = snapshot.taken_at
     resolved = resolve(snapshot, policy)
     unfit = (*judge_quality(snapshot, policy.limits, now=now), *resolved.unfit)
-    need, wanted = read_need(resolved, policy, unfit=unfit, rows=(), now=now)
+    need, wanted = read_need(resolved, policy, unfit=unfit, past=Past(), now=now)
     dead = {
         (refusal.vm, refusal.host): refusal
         for refusal in plan.refusals

@@ -11,10 +11,10 @@ from dataclasses import replace
 
 from balancer.assess.lint_rules import RuleBook
 from balancer.cli.planning import settings_of
-from balancer.cycle import plan_snapshot
 from balancer.model.host import HostState
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Seconds
+from balancer.planner import plan_snapshot
 from balancer.policy.lint_types import Level, LintFinding, LintKind
 from balancer.policy.types import Goals, Policy
 

@@ -10,13 +10,13 @@ from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.adapters.simulated.spec import RuleShares
 from balancer.assess.expectations import Course, judge
 from balancer.cli.planning import need_behind, settings_of
-from balancer.cycle import plan_snapshot
 from balancer.execute.budgets import admit
 from balancer.expose.policy_test_text import FileResult
 from balancer.model.errors import InputError, Problem
 from balancer.model.plan import Move, Plan
 from balancer.model.snapshot import Snapshot
 from balancer.model.stopwatch import Stopwatch
+from balancer.planner import plan_snapshot
 from balancer.policy.cluster_document import NOON, GenerateDocument
 from balancer.policy.compose import load_policy_set
 from balancer.policy.expectation_document import PolicyTestDocument, read_policy_test

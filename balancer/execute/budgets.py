@@ -11,6 +11,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from balancer.execute.bundles import Bundle, make_bundles, with_predecessors
+from balancer.execute.slots import most_on
+from balancer.model.lease import Allowance
 from balancer.model.outcome import JournalRow, MoveState
 from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
@@ -104,10 +106,7 @@ class _Ledger:
 def _ledger(
     snapshot: Snapshot, limits: Limits, rows: Sequence[JournalRow], now: datetime
 ) -> _Ledger:
-    running = len(snapshot.running_vms)
-    per_run = max(int(running * limits.moves_per_run_ratio), limits.moves_per_run_at_least)
-    per_run = min(per_run, limits.moves_per_run_at_most)
-    per_hour = max(int(running * limits.moves_per_hour_ratio), limits.moves_per_run_at_least)
+    per_run, per_hour = _load_moves(snapshot, limits)
     sent = [row for row in rows if row.state is not MoveState.ABORTED]
     load = [row for row in sent if not row.entry.reason.is_mandatory]
     open_rows = [row for row in rows if row.state.is_open]
@@ -123,6 +122,36 @@ def _ledger(
         run_limit=per_run,
         hour_limit=per_hour,
     )
+
+
+def allowance_for(
+    move: Move, snapshot: Snapshot, limits: Limits, *, serves_others: bool
+) -> Allowance:
+    """Return what the journal may hold when this move is begun: the same budgets, checked once more there.
+
+    A move that serves others (an evacuation or a must-rule, or the group that it belongs to) is counted and
+    has no budget of its own.
+    """
+    per_run, per_hour = _load_moves(snapshot, limits)
+    is_load = not move.reason.is_mandatory
+    in_cycle = per_run if is_load else limits.mandatory_moves_per_run
+    return Allowance(
+        open_in_vcenter=limits.migrations_per_vcenter,
+        open_in_cluster=limits.migrations_per_cluster,
+        open_on_source=most_on(move.source, limits, snapshot),
+        open_on_target=most_on(move.target, limits, snapshot),
+        in_cycle=None if serves_others else in_cycle,
+        in_hour=None if serves_others or not is_load else per_hour,
+        of_vm_in_day=None if serves_others or not is_load else limits.moves_per_vm_per_day,
+    )
+
+
+def _load_moves(snapshot: Snapshot, limits: Limits) -> tuple[int, int]:
+    """Return how many load moves a run and an hour may have."""
+    running = len(snapshot.running_vms)
+    per_run = max(int(running * limits.moves_per_run_ratio), limits.moves_per_run_at_least)
+    per_hour = max(int(running * limits.moves_per_hour_ratio), limits.moves_per_run_at_least)
+    return min(per_run, limits.moves_per_run_at_most), per_hour
 
 
 def _is_within(row: JournalRow, span: timedelta, now: datetime) -> bool:

@@ -7,15 +7,18 @@ journal, outcome, event and log line together. Reads and sends nothing itself.
 import logging
 
 from balancer.execute.agenda import Stage, Track, make_agenda
+from balancer.execute.budgets import allowance_for
 from balancer.execute.bundles import serving_mandatory
 from balancer.execute.link import Link
 from balancer.execute.reading import as_the_policy_reads, kept_from
 from balancer.execute.record import Record
 from balancer.execute.sight import Ending
+from balancer.execute.tenure import Tenure
 from balancer.execute.tools import Tools
 from balancer.model.events import MoveEnded
+from balancer.model.lease import Permit
 from balancer.model.outcome import FailureKind, JournalStep, MoveOutcome, MoveState
-from balancer.model.plan import Plan
+from balancer.model.plan import Move, Plan
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
@@ -36,9 +39,17 @@ class Execution:
     """
 
     def __init__(
-        self, plan: Plan, base: Snapshot, policy: Policy, *, tools: Tools, cycle_id: str
+        self,
+        plan: Plan,
+        base: Snapshot,
+        policy: Policy,
+        *,
+        tools: Tools,
+        tenure: Tenure,
+        cycle_id: str,
     ) -> None:
         self.plan, self.policy, self.tools, self.cycle_id = plan, policy, tools, cycle_id
+        self.tenure = tenure
         self._resolved = resolve(base, policy)
         base = self._resolved.snapshot
         kept_together = [r for r in base.active_rules(RuleType.AFFINITY) if r.mandatory]
@@ -91,7 +102,7 @@ class Execution:
         """
         if self.stopped:
             return self.stopped
-        refusal = self.tools.may_submit()
+        refusal = self.tools.may_submit() or self.tenure.refusal()
         if refusal:
             return refusal
         if self.is_too_old_at(self.now_s, completing=completing):
@@ -100,6 +111,18 @@ class Execution:
         if self.record.is_behind:
             return Refusal.of(Reason.JOURNAL_UNAVAILABLE, "a step could not be written yet")
         return None if self.link.may_ask else self.link.refusal()
+
+    def permit(self, move: Move, *, completing: bool) -> Permit | None:
+        """Return what the intent of a move is written under; None where the lease is not held.
+
+        The rest of a group that was begun (`completing`) was in the budget of its first member.
+        """
+        lease = self.tenure.lease
+        if lease is None:
+            return None
+        serves = completing or (move.id in self._mandatory and not move.reason.is_mandatory)
+        allowance = allowance_for(move, self.view, self.policy.limits, serves_others=serves)
+        return Permit(lease=lease, allowance=allowance)
 
     def withheld(self, track: Track) -> Refusal | None:
         """Return why the mode in force or the policy does not let this move be sent now, or None."""

@@ -26,10 +26,11 @@ def execute(
     within one poll after `tools.may_submit` says STOPPING, and then migrations go on unwatched with
     their rows open. Raises nothing of its own: errors of vCenter and journal become outcomes.
     """
-    run = Execution(plan, base, policy, tools=tools, cycle_id=cycle_id)
-    while _goes_on(run):
-        tools.clock.sleep(tools.poll_s)
-    run.record.catch_up()
+    with tools.tenure() as tenure:
+        run = Execution(plan, base, policy, tools=tools, tenure=tenure, cycle_id=cycle_id)
+        while _goes_on(run):
+            tools.clock.sleep(tools.poll_s)
+        run.record.catch_up()
     return run.agenda.outcomes(plan.admitted)
 
 

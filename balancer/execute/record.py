@@ -7,6 +7,7 @@ again before the next one; while any is kept, nothing new may be sent (see `is_b
 import logging
 
 from balancer.model.errors import StoreError
+from balancer.model.lease import Permit
 from balancer.model.outcome import JournalEntry, JournalRow, JournalStep
 from balancer.ports import Store
 
@@ -29,9 +30,9 @@ class Record:
         """Return the open rows; raises `StoreError`."""
         return self._store.open_rows(vcenter)
 
-    def begin(self, entry: JournalEntry) -> int:
+    def begin(self, entry: JournalEntry, permit: Permit) -> int:
         """Write the intent; raises `StoreError`, and then nothing may be sent."""
-        return self._store.begin(entry)
+        return self._store.begin(entry, permit)
 
     def advance(self, row: int, step: JournalStep) -> None:
         """Write a step now, or keep it for later."""

@@ -65,9 +65,14 @@ def full(move: Move, journeys: Journeys, limits: Limits, snapshot: Snapshot) -> 
         return _no(Reason.CLUSTER_SLOTS, f"{len(here)} migrations run in the cluster", move)
     for host in (move.source, move.target):
         busy = sum(1 for journey in here if host in (journey.source, journey.target))
-        if busy >= min(limits.migrations_per_host, _ceiling(host, snapshot)):
+        if busy >= most_on(host, limits, snapshot):
             return _no(Reason.HOST_SLOTS, f"{host} takes part in {busy} migrations", move)
     return None
+
+
+def most_on(host: HostId, limits: Limits, snapshot: Snapshot) -> int:
+    """Return how many migrations a host may take part in: by the policy, and by vCenter's own limit."""
+    return min(limits.migrations_per_host, _ceiling(host, snapshot))
 
 
 def _ceiling(host: HostId, snapshot: Snapshot) -> int:

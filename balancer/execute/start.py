@@ -14,7 +14,7 @@ from balancer.execute.preflight import Verdict, examine, refreshed
 from balancer.execute.sight import Ending
 from balancer.execute.slots import Journeys, all_journeys, full, our_journeys, room_for
 from balancer.model.errors import (
-    RowOpen,
+    IntentRefused,
     SourceAnswerInvalid,
     SourceError,
     StoreError,
@@ -195,32 +195,34 @@ def _examined(run: Execution, unit: Unit, rows: Sequence[JournalRow]) -> Verdict
     return None
 
 
+_FOR_A_WHILE = frozenset({Reason.CLUSTER_SLOTS, Reason.HOST_SLOTS})
+
+_FOR_ALL = frozenset({Reason.LEASE_HELD, Reason.PAUSED})
+
+
 def _begin(run: Execution, unit: Unit, track: Track) -> None:
-    """Write the intent, and send unless another cluster took the last slot at the same moment."""
+    """Write the intent, and send; lease, pauses, slots and budgets are checked as it is written."""
+    permit = run.permit(track.move, completing=unit.is_begun)
+    if permit is None:
+        return  # the next turn says why
     try:
-        track.row = run.record.begin(_entry(run, track.move))
-        open_rows = run.record.open_rows(run.tools.vcenter)
-    except RowOpen as err:
-        run.refuse(track, Refusal.of(Reason.IN_FLIGHT, str(err), vm=track.move.vm))
-        return
+        track.row = run.record.begin(_entry(run, track.move), permit)
+    except IntentRefused as err:
+        _intent_refused(run, unit, track, err.refusal)
     except StoreError as err:
-        _take_back(run, track, "the journal could not be read")
         run.stop(Reason.JOURNAL_UNAVAILABLE, str(err))
-        return
-    rank = sum(1 for row in open_rows if row.id <= track.row)
-    if rank > run.policy.limits.migrations_per_vcenter:
-        _take_back(run, track, "another cluster took the last slot of the vCenter")
+    else:
+        _send(run, track)
+
+
+def _intent_refused(run: Execution, unit: Unit, track: Track, refusal: Refusal) -> None:
+    """Let the move wait for a slot that somebody else took just now; refuse it, or all, for other reasons."""
+    if refusal.reason in _FOR_A_WHILE:
         unit.not_before_s = run.now_s + RETRY_S
-        return
-    _send(run, track)
-
-
-def _take_back(run: Execution, track: Track, detail: str) -> None:
-    """Close a row for which nothing was sent; the move waits on."""
-    if track.row:
-        at = run.tools.clock.now()
-        run.record.advance(track.row, JournalStep(state=MoveState.ABORTED, at=at, detail=detail))
-        track.row = 0
+    elif refusal.reason in _FOR_ALL:
+        run.stop(refusal.reason, refusal.detail)
+    else:
+        run.refuse(track, refusal)
 
 
 def _send(run: Execution, track: Track) -> None:

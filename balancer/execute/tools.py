@@ -4,6 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from balancer.execute.server_checks import ServerChecks
+from balancer.execute.tenure import Tenure
 from balancer.model.need import Demand
 from balancer.model.plan import Move
 from balancer.model.reasons import Refusal
@@ -36,10 +37,13 @@ class Tools:
     `may_submit` answers why nothing may be sent now (pause, stop, stale data), or None; `may_move` answers
     it of one move (mode, windows). Both are asked before every submit. `demand_of` is the same function that
     the assessment measures demand with. `checks` outlives the run: what vCenter's own check said a short
-    time ago is not asked again.
+    time ago is not asked again. `cluster_name` is the cluster as the configuration names it, `holder` names this
+    process among those that may act on it.
     """
 
     vcenter: str
+    cluster_name: str
+    holder: str
     inventory: Inventory
     migrator: Migrator
     store: Store
@@ -51,3 +55,12 @@ class Tools:
     hold_s: Seconds = HOLD_S
     may_move: MayMove = may_always
     checks: ServerChecks = field(default_factory=ServerChecks)
+
+    @property
+    def shard(self) -> str:
+        """Return what leases, pauses and plans of this cluster go by."""
+        return f"{self.vcenter}/{self.cluster_name}"
+
+    def tenure(self) -> Tenure:
+        """Return the lease of this cluster, not yet taken."""
+        return Tenure(self.store, self.clock, shard=self.shard, holder=self.holder)

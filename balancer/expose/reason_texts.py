@@ -56,9 +56,21 @@ _RUN_ROWS: tuple[Row, ...] = (
         _WAIT,
     ),
     (
+        Reason.CONTENDED,
+        "somebody moved it back",
+        "We moved the VM and somebody else moved it back: it is left to them for a while.",
+        "Exclude the VM in the policy, or find who moves it.",
+    ),
+    (
         Reason.HOST_SLOTS,
         "host has its full number of migrations",
         "As many migrations run on the host as may run at a time.",
+        _WAIT,
+    ),
+    (
+        Reason.DATASTORE_SLOTS,
+        "datastore busy",
+        "As many VMs of one of its datastores are being migrated as vCenter allows at once.",
         _WAIT,
     ),
     (
@@ -125,6 +137,12 @@ _RUN_ROWS: tuple[Row, ...] = (
     (Reason.VM_VANISHED, "VM is gone", "The VM is no longer in the cluster.", ""),
     (Reason.HOST_VANISHED, "host is gone", "The host is no longer in the cluster.", ""),
     (
+        Reason.FACT_CHANGED,
+        "a fact that the plan rests on has changed",
+        "Something is not as it was when the plan was made, so that the plan is not carried out.",
+        "Make a new plan; the detail names the fact.",
+    ),
+    (
         Reason.GOAL_OFF,
         "goal switched off",
         "The policy does not seek the goal that would move the VM, or the state of the cluster forbids it.",
@@ -148,6 +166,48 @@ _RUN_ROWS: tuple[Row, ...] = (
         "outside of the policy's windows",
         "The policy's windows do not allow it now; the detail names the window and when that changes.",
         "Wait, or change the windows of the policy.",
+    ),
+    (
+        Reason.PAUSED,
+        "paused by a person",
+        "Somebody paused the cluster, or all of them: nothing is started.",
+        "balancer resume ends it; balancer journal shows who paused, and why.",
+    ),
+    (
+        Reason.STOP_FILE,
+        "the stop file is there",
+        "As long as the stop file exists nothing is started on any cluster.",
+        "Remove the file that the configuration names as stop_file.",
+    ),
+    (
+        Reason.LEASE_HELD,
+        "another process acts on this cluster",
+        "Only the process that holds the cluster's lease may start moves; this one does not hold it.",
+        "Wait until the other one has ended; run one daemon per cluster.",
+    ),
+    (
+        Reason.BREAKER_OPEN,
+        "too many moves failed",
+        "After a run of failures nothing is started for a while; then one move tries whether it works again.",
+        "See the faults of the last moves: balancer journal --state failed.",
+    ),
+    (
+        Reason.VERDICTS_WORSE,
+        "moves made it worse",
+        "Three of the last five batches made the cluster worse, as measured: it is only observed.",
+        "See what happened, then acknowledge with balancer resume.",
+    ),
+    (
+        Reason.QUIET_TIME,
+        "something happened a short while ago",
+        "After failures of hosts, and when hosts come or go, the cluster is left in peace for a while.",
+        _WAIT,
+    ),
+    (
+        Reason.CLUSTER_CONTENDED,
+        "somebody else moves VMs back",
+        "Moves of ours were undone by another scheduler or a person: two balancers must not fight.",
+        "Find who moved them (another balancer, DRS, a script), end it, then acknowledge with balancer resume.",
     ),
     (
         Reason.DRS_AUTOMATED,

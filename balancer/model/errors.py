@@ -13,13 +13,15 @@ BalancerError              something was attempted and did not work; the message
 |  `- SubmitRefused        the server refused, with a fault
 |- SubmitUnknown           the request may or may not have been received: ask, never send again
 |- StoreError              the journal cannot be read or written: nothing may be moved
-|  `- RowOpen              this one VM has a row whose end is not known; the others may go on
+|  `- IntentRefused        the journal says no to this one move: lease, pause, budget
+|     `- RowOpen           the VM has a row whose end is not known; the others may go on
 `- PlanInvalid             the independent check rejected our own plan: a bug, never executed
 """
 
 from dataclasses import dataclass
 from typing import Self
 
+from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import Seconds
 
 
@@ -119,16 +121,25 @@ class StoreError(BalancerError):
     """The journal cannot be read or written. Unable to write means unable to act."""
 
 
-class RowOpen(StoreError):
+class IntentRefused(StoreError):
+    """The journal did not take an intent, although it could be written: `refusal` says why."""
+
+    def __init__(self, refusal: Refusal) -> None:
+        self.refusal = refusal
+        super().__init__(f"nothing was written: {refusal.told}")
+
+
+class RowOpen(IntentRefused):
     """The VM has a row whose end is not known, so that no second one is begun for it."""
 
     @classmethod
-    def of(cls, vm_name: str, row: int) -> Self:
+    def of(cls, vm_name: str, row: int, vm: str = "") -> Self:
         """Name the VM and the row that stands in the way."""
-        return cls(
+        detail = (
             f"{vm_name} has an open row in the journal (row {row}): an earlier move of it has no "
-            "known end. Nothing was written; it is settled from what vCenter shows."
+            "known end; it is settled from what vCenter shows"
         )
+        return cls(Refusal.of(Reason.IN_FLIGHT, detail, vm=vm))
 
 
 class PlanInvalid(BalancerError):

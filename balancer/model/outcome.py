@@ -80,7 +80,10 @@ class MigrationOrder:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JournalEntry:
-    """A move that is about to be sent, as it is written before the call."""
+    """A move that is about to be sent, as it is written before the call.
+
+    `pace` is the factor by which experience had changed the predicted seconds (1.0: none).
+    """
 
     vcenter: str
     cluster: ClusterId
@@ -95,6 +98,7 @@ class JournalEntry:
     reason: MoveReason
     expected_seconds: Seconds
     intended_at: datetime
+    pace: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -45,6 +45,8 @@ class Loop:
         events = self.metrics.for_cluster("test", "prod", policy=Policy(), mode=Mode.OBSERVE)
         tools = Tools(
             vcenter="test",
+            cluster_name="prod",
+            holder="test",
             inventory=self.vcenter.inventory,
             migrator=self.vcenter.migrator(),
             store=MemoryStore(),

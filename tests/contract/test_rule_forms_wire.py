@@ -5,11 +5,11 @@ from typing import Any
 
 import pytest
 
-from balancer.cycle import plan_snapshot
 from balancer.model.plan import Plan
 from balancer.model.rule import RuleOrigin
 from balancer.model.snapshot import Snapshot, TagsState
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.compose import load_policy_set
 from balancer.policy.resolve import resolve
 from balancer.policy.selection import select_vms

@@ -9,13 +9,13 @@ from itertools import groupby
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from balancer.cycle import plan_snapshot
 from balancer.model.host import Host, HostState
 from balancer.model.plan import Plan, PlanStatus
 from balancer.model.rule import Rule, RuleType
 from balancer.model.snapshot import InFlight, Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Limits, Policy, Thresholds
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.clusters import domains, usually

@@ -7,10 +7,10 @@ from hypothesis import strategies as st
 from ortools.sat.python import cp_model_helper as cpsat
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
-from balancer.cycle import plan_snapshot
 from balancer.model.plan import IncidentKind, PlanStatus
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Policy
 from balancer.solver import Failure, InProcess, Reply, Task
 from tests.support.solvers import Scripted

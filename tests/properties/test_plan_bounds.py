@@ -12,7 +12,6 @@ from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.adapters.simulated.spec import RuleShares
 from balancer.assess.need import assess
 from balancer.cli.planning import need_behind
-from balancer.cycle import plan_snapshot
 from balancer.model.host import HostState
 from balancer.model.need import Holds, Need
 from balancer.model.rule import Rule, RuleType
@@ -26,6 +25,7 @@ from balancer.plan.ledger import Ledger
 from balancer.plan.loadcost import load_cost
 from balancer.plan.price import price
 from balancer.plan.problem import FOOTPRINT, compile_problem
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Policy, Thresholds
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.clusters import POLICY as CLUSTER_POLICY

@@ -4,10 +4,10 @@ from dataclasses import replace
 
 from hypothesis import given, settings
 
-from balancer.cycle import plan_snapshot
 from balancer.model.plan import MoveReason
 from balancer.model.snapshot import Ha, Snapshot
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Goals, Policy, Thresholds
 from tests.support.clusters import clusters
 from tests.support.replay import replayed

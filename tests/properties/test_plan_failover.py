@@ -6,13 +6,13 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from balancer.assess.need import assess
-from balancer.cycle import plan_snapshot
 from balancer.model.need import Holds
 from balancer.model.snapshot import Ha, Snapshot
 from balancer.model.units import HostId
 from balancer.plan import PlanSettings
 from balancer.plan.failover import Failover
 from balancer.plan.problem import compile_problem
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Policy, Thresholds
 from balancer.rules.failover import losses, lost_by_choice
 from balancer.rules.placement import Ground, Placement

@@ -11,7 +11,6 @@ import pytest
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.assess.need import assess
-from balancer.cycle import plan_snapshot
 from balancer.model.host import HostState as State
 from balancer.model.need import Holds
 from balancer.model.plan import MoveReason
@@ -19,6 +18,7 @@ from balancer.model.rule import Rule
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.plan import PlanSettings, make_draft
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Policy
 from tests.support.builders import host, snapshot, vm
 from tests.support.every_placement import drawn

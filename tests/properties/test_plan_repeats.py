@@ -10,11 +10,12 @@ from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.adapters.solver import SolverProcesses
 from balancer.adapters.store.memory import MemoryStore
 from balancer.assess.demand import demand_of
-from balancer.cycle import plan_snapshot, run_cycle
+from balancer.cycle import run_cycle
 from balancer.execute import Tools
 from balancer.model.plan import Plan
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.in_force import InForce
 from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
@@ -73,6 +74,8 @@ def test_a_dry_run_says_what_a_run_does(name: str) -> None:
     vcenter = ScriptedVCenter(snap, FakeClock())
     tools = Tools(
         vcenter="vc1",
+        cluster_name="prod",
+        holder="test",
         inventory=vcenter,
         migrator=vcenter,
         store=MemoryStore(),

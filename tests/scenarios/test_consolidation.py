@@ -5,7 +5,6 @@ from datetime import timedelta
 
 import pytest
 
-from balancer.cycle import plan_snapshot
 from balancer.expose.verdict import verdict
 from balancer.model.goal import Goal
 from balancer.model.host import HostState
@@ -16,6 +15,7 @@ from balancer.model.vm import Blocker
 from balancer.plan import PlanSettings
 from balancer.plan.certify import certify
 from balancer.plan.insight import explain_vm
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Goals, Policy, Thresholds
 from tests.support.builders import NOON, host, rule, snapshot, vm
 from tests.support.replay import replayed

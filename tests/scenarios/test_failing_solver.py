@@ -6,10 +6,10 @@ import pytest
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.adapters.solver import SolverProcesses
-from balancer.cycle import plan_snapshot
 from balancer.model.plan import IncidentKind, Plan, PlanStatus
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Policy
 from balancer.solver.door import MOST_FAILURES
 from tests.support.solvers import ABORT, ALL_ONES, GARBLE, HANG, SEGFAULT

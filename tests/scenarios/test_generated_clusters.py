@@ -5,11 +5,11 @@ from dataclasses import replace
 import pytest
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
-from balancer.cycle import plan_snapshot
 from balancer.model.plan import Plan, PlanStatus
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Policy
 
 SIZES = [(8, 100), (16, 400), (32, 1000)]

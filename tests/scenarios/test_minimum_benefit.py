@@ -2,12 +2,12 @@
 
 from dataclasses import replace
 
-from balancer.cycle import plan_snapshot
 from balancer.model.host import HostState
 from balancer.model.plan import MoveReason, Plan, PlanStatus
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Policy, Thresholds
 from tests.support.builders import host, snapshot, vm
 from tests.support.replay import replayed

@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from balancer.adapters.files import parse_snapshot, snapshot_bytes
-from balancer.cycle import plan_snapshot
 from balancer.model.errors import InputError
 from balancer.model.plan import Plan
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Policy
 from tests.support.replay import replayed
 from tests.support.scenario import Scenario, read_scenario

@@ -4,11 +4,12 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from balancer.cycle import plan_snapshot
 from balancer.model.outcome import JournalRow
+from balancer.model.past import Past
 from balancer.model.plan import Move
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Limits, Policy
 
 WIDE = Policy(limits=Limits(moves_per_run_ratio=1.0, moves_per_hour_ratio=1.0))
@@ -53,7 +54,7 @@ def moves(snap: Snapshot, rows: Sequence[JournalRow] = ()) -> Callable[[Policy],
     """Ask for the moves of a plan and which of them are admitted, with reason and priority."""
 
     def look(policy: Policy) -> object:
-        plan = plan_snapshot(snap, policy, settings=PlanSettings(), rows=rows)
+        plan = plan_snapshot(snap, policy, settings=PlanSettings(), past=Past(rows=tuple(rows)))
         return [_told(move) for move in plan.moves]
 
     return look

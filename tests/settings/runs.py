@@ -10,6 +10,7 @@ from balancer.collect.quality import judge_quality
 from balancer.execute.budgets import admit
 from balancer.model.host import HostState
 from balancer.model.outcome import FailureKind, JournalEntry, JournalRow, MoveState
+from balancer.model.past import Past
 from balancer.model.plan import Draft, Move, MoveReason, Priority, ProposedMove
 from balancer.model.snapshot import Snapshot, Source
 from balancer.model.units import ClusterId, HostId, MoveId, VmId
@@ -64,7 +65,7 @@ def held(snap: Snapshot, *rows: JournalRow) -> Callable[[Policy], object]:
     """Ask what time and experience hold still."""
 
     def look(policy: Policy) -> object:
-        holds = holds_from(snap, rows, policy.limits, now=NOON)
+        holds = holds_from(snap, Past(rows=tuple(rows)), policy.limits, now=NOON)
         return sorted(holds.vms), sorted(holds.pinned), sorted(holds.targets)
 
     return look

@@ -8,7 +8,7 @@ import pytest
 from balancer.adapters.store.memory import MemoryStore
 from balancer.assess.demand import demand_of
 from balancer.collect import judge_quality
-from balancer.cycle import CycleReport, plan_snapshot, run_cycle
+from balancer.cycle import CycleReport, run_cycle
 from balancer.execute import Tools
 from balancer.model.errors import PlanInvalid
 from balancer.model.events import CycleEnded, MoveEnded, PlanMade, SnapshotTaken
@@ -21,6 +21,7 @@ from balancer.model.snapshot import Drs, Snapshot
 from balancer.model.units import VmId
 from balancer.model.vm import Automation
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.mode import Mode
 from balancer.policy.types import Limits, Policy
@@ -56,6 +57,8 @@ class Stage:
     def cycle(self) -> CycleReport:
         tools = Tools(
             vcenter="vc1",
+            cluster_name="prod",
+            holder="test",
             inventory=self.vcenter,
             migrator=self.vcenter,
             store=self.store,
@@ -332,7 +335,7 @@ def test_a_vm_that_cannot_leave_is_named_and_the_rest_goes_on() -> None:
 def test_a_plan_that_fails_the_independent_check_is_an_error(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("balancer.cycle.verify", lambda *_: ("m1 breaks a law",))
+    monkeypatch.setattr("balancer.planner.verify", lambda *_: ("m1 breaks a law",))
 
     with pytest.raises(PlanInvalid, match="m1 breaks a law"):
         stage().cycle()

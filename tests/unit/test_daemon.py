@@ -277,6 +277,7 @@ class Turns:
         self.store = MemoryStore()
         self.clock = FakeClock()
         self.health = Health(self.clock, vcenters={}, loops={})
+        self.holder = "test"
         self.asked: list[tuple[float, str]] = []
 
     def may_submit(self) -> Refusal | None:

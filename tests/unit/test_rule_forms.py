@@ -6,11 +6,11 @@ from typing import Any
 
 import pytest
 
-from balancer.cycle import plan_snapshot
 from balancer.model.plan import Plan
 from balancer.model.rule import Rule, RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.compose import load_policy_set
 from balancer.policy.types import Policy
 from tests.support.builders import NOON, host, rule, snapshot, vm

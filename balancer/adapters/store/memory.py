@@ -1,4 +1,4 @@
-"""The journal in memory: for the demonstration, the simulation and tests. Gone when the process ends.
+"""Everything that must outlive the process, in memory: for the demonstration, the simulation and tests.
 
 The twin of the SQLite store: one suite of tests runs over both. Never to be used against a real vCenter,
 where a crash must not lose what was sent.
@@ -6,34 +6,81 @@ where a crash must not lose what was sent.
 
 import threading
 from collections.abc import Callable
-from datetime import datetime
+from datetime import datetime, timedelta
 
+from balancer.adapters.store.memory_records import MemoryAudit, MemoryControls, MemoryOfClusters
+from balancer.adapters.store.permits import check_intent, check_lease
 from balancer.adapters.store.steps import after_step, first_row
-from balancer.model.errors import RowOpen, StoreError
-from balancer.model.outcome import JournalEntry, JournalRow, JournalStep
-from balancer.model.units import ClusterId
+from balancer.model.errors import StoreError
+from balancer.model.lease import Lease, Permit
+from balancer.model.outcome import JournalEntry, JournalRow, JournalStep, MoveState
+from balancer.model.past import Past
+from balancer.model.units import ClusterId, Seconds
 
 
-class MemoryStore:
-    """A `ports.Store` that keeps rows in a list. Safe to share between threads."""
+class MemoryStore(MemoryControls, MemoryOfClusters, MemoryAudit):
+    """A `ports.Store` that keeps values in lists. Safe to share between threads."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        lock = threading.RLock()
+        MemoryControls.__init__(self, lock)
+        MemoryOfClusters.__init__(self, lock)
+        MemoryAudit.__init__(self, lock)
+        self._lock = lock
         self._rows: list[JournalRow] = []
+        self._steps: dict[int, list[JournalStep]] = {}
+        self._leases: dict[str, Lease] = {}
 
-    def begin(self, entry: JournalEntry) -> int:
-        """Write an INTENT row and return its id.
-
-        Raises:
-            RowOpen: the VM has a row whose end is not known.
-        """
+    def take_lease(
+        self, shard: str, holder: str, *, at: datetime, lasts_s: Seconds
+    ) -> Lease | None:
+        """Return a new lease with a higher token, or None while somebody else's lasts."""
         with self._lock:
-            for row in self._rows:
-                same = (row.entry.vcenter, row.entry.vm) == (entry.vcenter, entry.vm)
-                if same and row.state.is_open:
-                    raise RowOpen.of(entry.vm_name, row.id)
-            self._rows.append(first_row(len(self._rows) + 1, entry))
-            return len(self._rows)
+            last = self._leases.get(shard)
+            if last and last.holder != holder and at < last.expires_at:
+                return None
+            token = last.token + 1 if last else 1
+            ends = at + timedelta(seconds=lasts_s)
+            lease = Lease(shard=shard, holder=holder, token=token, expires_at=ends)
+            self._leases[shard] = lease
+            return lease
+
+    def renew_lease(self, lease: Lease, *, at: datetime, lasts_s: Seconds) -> Lease:
+        """Return the lease with a later end; raises `IntentRefused` where it is not the newest any more."""
+        with self._lock:
+            check_lease(lease, self._leases.get(lease.shard))
+            ends = at + timedelta(seconds=lasts_s)
+            renewed = Lease(
+                shard=lease.shard, holder=lease.holder, token=lease.token, expires_at=ends
+            )
+            self._leases[lease.shard] = renewed
+            return renewed
+
+    def give_back(self, lease: Lease) -> None:
+        """End a lease now, if it is still the newest."""
+        with self._lock:
+            newest = self._leases.get(lease.shard)
+            if newest and newest.token == lease.token:
+                ended = datetime.min.replace(tzinfo=lease.expires_at.tzinfo)
+                self._leases[lease.shard] = Lease(
+                    shard=lease.shard, holder=lease.holder, token=lease.token, expires_at=ended
+                )
+
+    def begin(self, entry: JournalEntry, permit: Permit) -> int:
+        """Write an INTENT row and return its id; see `ports.Journal`."""
+        with self._lock:
+            row = first_row(len(self._rows) + 1, entry)
+            check_intent(
+                entry,
+                permit,
+                newest=self._leases.get(permit.lease.shard),
+                pauses=self.pauses(),
+                rows=[r for r in self._rows if r.entry.vcenter == entry.vcenter],
+            )
+            self._rows.append(row)
+            step = JournalStep(state=MoveState.INTENT, at=entry.intended_at)
+            self._steps[row.id] = [step]
+            return row.id
 
     def advance(self, row: int, step: JournalStep) -> None:
         """Write the next state of a row.
@@ -45,6 +92,7 @@ class MemoryStore:
             if not 1 <= row <= len(self._rows):
                 raise StoreError(f"the journal has no row {row}; nothing was written")
             self._rows[row - 1] = after_step(self._rows[row - 1], step)
+            self._steps[row].append(step)
 
     def open_rows(self, vcenter: str) -> tuple[JournalRow, ...]:
         """Return the rows whose end is not known, oldest first."""
@@ -60,6 +108,22 @@ class MemoryStore:
                 and row.entry.intended_at >= since
             )
         )
+
+    def steps_of(self, row: int) -> tuple[JournalStep, ...]:
+        """Return the states that a row went through, oldest first."""
+        with self._lock:
+            return tuple(self._steps.get(row, ()))
+
+    def past(self, vcenter: str, cluster: ClusterId, since: datetime) -> Past:
+        """Return all that is remembered since then, every open row, and the breaker as it is."""
+        with self._lock:
+            rows = self._select(
+                lambda row: (
+                    (row.entry.vcenter, row.entry.cluster) == (vcenter, cluster)
+                    and (row.entry.intended_at >= since or row.state.is_open)
+                )
+            )
+            return self.remembered(rows, vcenter, cluster, since)
 
     def _select(self, wanted: Callable[[JournalRow], bool]) -> tuple[JournalRow, ...]:
         with self._lock:

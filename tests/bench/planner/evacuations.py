@@ -4,12 +4,12 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from balancer.assess.need import assess
-from balancer.cycle import plan_snapshot
 from balancer.model.errors import PlanInvalid
 from balancer.model.need import Holds, Need
 from balancer.model.plan import Plan
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings, make_draft
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Goals, Policy
 from tests.bench.planner.climb import Field, evacuate
 from tests.bench.planner.facts import facts_of

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
-from balancer.cycle import plan_snapshot
 from balancer.model.plan import Plan
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.levels import LEVELS, level_settings
 from balancer.policy.types import Policy
 from tests.bench.planner.scenarios import Size, make

@@ -6,11 +6,11 @@ from types import MappingProxyType
 
 from balancer.adapters.solver import SolverProcesses
 from balancer.assess.need import assess
-from balancer.cycle import plan_snapshot
 from balancer.model.errors import PlanInvalid
 from balancer.model.need import Holds
 from balancer.model.plan import Draft
 from balancer.plan import PlanSettings, make_draft
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Policy
 from tests.bench.planner.bounds import Bounds, bounds_of
 from tests.bench.planner.cases import Case, policy_for

@@ -8,6 +8,7 @@ import pytest
 from balancer.assess.stability import holds_from
 from balancer.model.need import Holds
 from balancer.model.outcome import FailureKind, JournalEntry, JournalRow, MoveState
+from balancer.model.past import Past
 from balancer.model.plan import MoveReason
 from balancer.model.reasons import Reason
 from balancer.model.snapshot import InFlight, Snapshot
@@ -55,7 +56,7 @@ def cluster(**facts: Any) -> Snapshot:
 
 
 def held(*rows: JournalRow, **facts: Any) -> Holds:
-    return holds_from(cluster(**facts), rows, Limits(), now=NOON)
+    return holds_from(cluster(**facts), Past(rows=tuple(rows)), Limits(), now=NOON)
 
 
 def reason_of(holds: Holds) -> Reason | None:
@@ -141,7 +142,7 @@ def test_two_returns_within_a_day_hold_a_vm_although_every_move_succeeded() -> N
     there_and_back = [
         row(n, ago=8 - n, way=way) for n, way in enumerate(("1>2", "2>1", "1>2"), start=1)
     ]
-    holds = holds_from(cluster(), there_and_back, limits, now=NOON)
+    holds = holds_from(cluster(), Past(rows=tuple(there_and_back)), limits, now=NOON)
     assert reason_of(holds) is Reason.VM_FAILED_RECENTLY
     assert "returned" in holds.vms[VM].detail
 
@@ -149,7 +150,7 @@ def test_two_returns_within_a_day_hold_a_vm_although_every_move_succeeded() -> N
 def test_moving_on_to_a_third_host_is_no_return() -> None:
     limits = Limits(moves_per_vm_per_day=9)
     onward = [row(n, ago=8 - n, way=way) for n, way in enumerate(("1>2", "2>3", "3>1"), start=1)]
-    assert reason_of(holds_from(cluster(), onward, limits, now=NOON)) is None
+    assert reason_of(holds_from(cluster(), Past(rows=tuple(onward)), limits, now=NOON)) is None
 
 
 def test_the_hold_that_ends_last_is_the_one_told() -> None:
@@ -223,7 +224,7 @@ def test_a_vm_that_somebody_else_is_moving_is_pinned() -> None:
     snap = snapshot(
         [host(1), host(2)], [vm(1, on=1)], in_flight=(InFlight(vm=VM, source=A, target=B),)
     )
-    assert holds_from(snap, (), Limits(), now=NOON).pinned[VM].reason is Reason.IN_FLIGHT
+    assert holds_from(snap, Past(), Limits(), now=NOON).pinned[VM].reason is Reason.IN_FLIGHT
 
 
 def test_vms_and_hosts_that_are_gone_are_left_out() -> None:

@@ -4,10 +4,10 @@ from itertools import pairwise
 
 import pytest
 
-from balancer.cycle import plan_snapshot
 from balancer.model.plan import MoveReason
 from balancer.model.rule import RuleType
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.levels import LEVELS
 from tests.bench.planner.levels import level_table, policy_at, steps_of
 from tests.bench.planner.scenarios import Size, make

@@ -15,7 +15,7 @@ from balancer.model.rule import RuleType
 from balancer.policy.types import Limits
 from tests.support.builders import NOON, host, rule, snapshot, vm
 from tests.support.fakes import Script
-from tests.unit.execute.stage import Stage, cluster, host_id, move, vm_id
+from tests.unit.execute.stage import Stage, cluster, host_id, move, vm_id, without_budgets
 
 DONE = MoveState.DONE
 
@@ -217,7 +217,7 @@ def test_partners_of_an_affinity_rule_start_together() -> None:
 
 def test_a_group_larger_than_the_slots_goes_on_as_slots_get_free() -> None:
     stage = together(1, 2, 3)
-    stage.policy = stage.policy.__class__(limits=Limits(migrations_per_host=2))
+    stage.policy = stage.policy.__class__(limits=without_budgets(Limits(migrations_per_host=2)))
     outcomes = stage.run(*(move(n, 1, 2) for n in (1, 2, 3)))
     assert {o.state for o in outcomes.values()} == {DONE}
     assert stage.vcenter.peaks[host_id(2)] == 2
@@ -250,7 +250,9 @@ def test_the_rest_of_a_group_is_given_up_at_last() -> None:
 
 def test_a_group_waits_for_the_slots_to_start_as_one_and_is_not_overtaken_for_them() -> None:
     stage = together(1, 2)
-    stage.policy = stage.policy.__class__(limits=Limits(migrations_per_host=2, plan_age_s=1e6))
+    stage.policy = stage.policy.__class__(
+        limits=without_budgets(Limits(migrations_per_host=2, plan_age_s=1e6))
+    )
     stage.vcenter.scripts = {vm_id(3): Script(seconds=20), vm_id(4): Script(seconds=40)}
     moves = [
         move(3, 1, 3, gain=9.0),
@@ -268,7 +270,9 @@ def test_a_group_waits_for_the_slots_to_start_as_one_and_is_not_overtaken_for_th
 
 def test_a_group_waits_for_our_own_migrations_even_beside_foreign_ones() -> None:
     stage = together(1, 2)
-    stage.policy = stage.policy.__class__(limits=Limits(migrations_per_host=3, plan_age_s=1e6))
+    stage.policy = stage.policy.__class__(
+        limits=without_budgets(Limits(migrations_per_host=3, plan_age_s=1e6))
+    )
     stage.vcenter.fly_foreign(vm_id(6), host_id(3), seconds=500)
     stage.run(move(3, 1, 3, gain=9.0), move(1, 1, 2), move(2, 1, 2))
     sent_at = stage.vcenter.sent_at_s

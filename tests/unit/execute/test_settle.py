@@ -19,6 +19,7 @@ from balancer.model.plan import MoveReason, Priority
 from balancer.model.units import ClusterId, MoveId
 from tests.support.builders import NOON
 from tests.support.fakes import Script
+from tests.support.journal import begun
 from tests.unit.execute.stage import Stage, host_id, vm_id
 
 YOUNG, OLD = 10.0, 300.0
@@ -41,7 +42,7 @@ def leave_row(stage: Stage, state: MoveState, task: str = "", **facts: Any) -> i
         "expected_seconds": 30.0,
         "intended_at": stage.clock.now(),
     }
-    number = stage.store.begin(JournalEntry(**(defaults | facts)))
+    number = begun(stage.store, JournalEntry(**(defaults | facts)))
     if state is not MoveState.INTENT:
         stage.store.advance(number, JournalStep(state=state, at=stage.clock.now(), task=task))
     return number

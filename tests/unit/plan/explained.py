@@ -3,7 +3,6 @@
 from typing import Any
 
 from balancer.cli.planning import need_behind
-from balancer.cycle import plan_snapshot
 from balancer.model.insight import HostInsight, VmInsight
 from balancer.model.plan import Plan
 from balancer.model.snapshot import Snapshot
@@ -11,6 +10,7 @@ from balancer.model.units import HostId, VmId
 from balancer.plan import PlanSettings
 from balancer.plan.host_insight import explain_host
 from balancer.plan.insight import explain_vm
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Goals, Policy, Thresholds
 from tests.support.builders import host, snapshot, vm
 

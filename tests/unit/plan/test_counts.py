@@ -5,7 +5,6 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from balancer.cycle import plan_snapshot
 from balancer.model.host import HostState
 from balancer.model.plan import MoveReason
 from balancer.model.snapshot import Snapshot
@@ -15,6 +14,7 @@ from balancer.plan.desk import Note
 from balancer.plan.load import even_out
 from balancer.plan.prune import prune
 from balancer.plan.units import make_units
+from balancer.planner import plan_snapshot
 from balancer.policy.types import Goals, Policy, Thresholds
 from tests.support.builders import host, snapshot, vm
 from tests.support.clusters import clusters

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
-from balancer.cycle import plan_snapshot
 from balancer.model.host import HostState
 from balancer.model.need import Need
 from balancer.model.plan import Draft, MoveReason, Plan, PlanStatus, Schedule
@@ -18,6 +17,7 @@ from balancer.plan import PlanSettings
 from balancer.plan.desk import Note
 from balancer.plan.failover import Failover, keep_survivable
 from balancer.plan.verify import verify
+from balancer.planner import plan_snapshot
 from balancer.policy.types import MemoryMetric, Policy
 from balancer.rules.failover import lost_by_choice
 from tests.support.builders import host, snapshot, vm

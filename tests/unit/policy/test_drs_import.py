@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.adapters.simulated.spec import VmShares
-from balancer.cycle import plan_snapshot
 from balancer.model.rule import Rule, RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.vm import Automation
 from balancer.plan import PlanSettings
+from balancer.planner import plan_snapshot
 from balancer.policy.compose import PolicySet, load_policy_set
 from balancer.policy.drs_import import ImportedPolicy, drs_policy
 from balancer.policy.resolve import resolve

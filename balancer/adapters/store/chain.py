@@ -1,0 +1,58 @@
+"""The hash chain of the audit log: what an entry's digest covers, and whether a row of entries holds. Pure."""
+
+import hashlib
+import json
+from collections.abc import Iterable
+from datetime import UTC
+
+from balancer.model.audit import AuditEntry, AuditFault, AuditNote, AuditReport
+
+GENESIS = "0" * 64
+"""The digest before the first entry."""
+
+
+def next_entry(last: AuditEntry | None, note: AuditNote) -> AuditEntry:
+    """Return a note as the entry that follows the last one."""
+    number = last.number + 1 if last else 1
+    previous = last.digest if last else GENESIS
+    return AuditEntry(
+        number=number, note=note, previous=previous, digest=_digest(number, previous, note)
+    )
+
+
+def verified(entries: Iterable[AuditEntry]) -> AuditReport:
+    """Follow the chain from its first entry; `entries` in the order of their numbers."""
+    faults: list[AuditFault] = []
+    number, head = 0, GENESIS
+    for entry in entries:
+        number += 1
+        if entry.number != number:
+            faults.append(AuditFault(number=entry.number, detail=f"number {number} was expected"))
+            number = entry.number
+        if entry.previous != head:
+            faults.append(AuditFault(number=number, detail="does not follow the entry before it"))
+        if entry.digest != _digest(entry.number, entry.previous, entry.note):
+            faults.append(AuditFault(number=number, detail="was changed after it was written"))
+        head = entry.digest
+    return AuditReport(entries=number, head=head, faults=tuple(faults))
+
+
+def facts_text(note: AuditNote) -> str:
+    """Return the facts as canonical JSON."""
+    return json.dumps(dict(note.facts), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+
+
+def _digest(number: int, previous: str, note: AuditNote) -> str:
+    parts = (
+        number,
+        previous,
+        note.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        note.action,
+        note.actor,
+        note.shard,
+        note.subject,
+        note.reason,
+        facts_text(note),
+    )
+    text = json.dumps(parts, separators=(",", ":"), ensure_ascii=True)
+    return hashlib.sha256(text.encode("ascii")).hexdigest()

@@ -1,0 +1,257 @@
+"""What the store in memory keeps beside moves and leases: controls, what was learnt, the audit log."""
+
+import threading
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+from typing import Protocol, TypeVar
+
+from balancer.adapters.store.chain import next_entry, verified
+from balancer.model.audit import AuditEntry, AuditNote, AuditReport
+from balancer.model.control import Approval, Evacuation, Pause, StoredPlan
+from balancer.model.errors import StoreError
+from balancer.model.outcome import JournalRow
+from balancer.model.past import (
+    Breaker,
+    Disturbance,
+    ForeignMove,
+    Past,
+    Quarantine,
+    Verdict,
+    VerdictResult,
+)
+from balancer.model.units import ClusterId
+
+
+class _OfCluster(Protocol):
+    @property
+    def vcenter(self) -> str: ...
+
+    @property
+    def cluster(self) -> ClusterId: ...
+
+
+Kept = TypeVar("Kept", bound=_OfCluster)
+
+
+class MemoryControls:
+    """`ports.Controls` in lists."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self._controls_lock = lock
+        self._pauses: list[Pause] = []
+        self._evacuations: list[Evacuation] = []
+        self._plans: list[StoredPlan] = []
+        self._approvals: list[Approval] = []
+
+    def pause(self, pause: Pause) -> int:
+        """Keep a pause and return its id."""
+        with self._controls_lock:
+            self._pauses.append(replace(pause, id=len(self._pauses) + 1))
+            return len(self._pauses)
+
+    def resume(self, shard: str, *, by: str, at: datetime) -> tuple[Pause, ...]:
+        """End the pauses of exactly this shard; return them."""
+        with self._controls_lock:
+            ended = []
+            for place, pause in enumerate(self._pauses):
+                if pause.shard == shard and pause.ended_at is None:
+                    self._pauses[place] = replace(pause, ended_at=at, ended_by=by)
+                    ended.append(self._pauses[place])
+            return tuple(ended)
+
+    def pauses(self) -> tuple[Pause, ...]:
+        """Return the pauses that last, oldest first."""
+        with self._controls_lock:
+            return tuple(pause for pause in self._pauses if pause.ended_at is None)
+
+    def ask_evacuation(self, evacuation: Evacuation) -> int:
+        """Keep a request and return its id; of a host that is asked for already, that one's."""
+        with self._controls_lock:
+            for known in self.evacuations(evacuation.shard):
+                if known.host == evacuation.host:
+                    return known.id
+            self._evacuations.append(replace(evacuation, id=len(self._evacuations) + 1))
+            return len(self._evacuations)
+
+    def end_evacuation(self, request: int, *, by: str, at: datetime) -> None:
+        """End a request; raises `StoreError` where there is no such one."""
+        with self._controls_lock:
+            known = {e.id: place for place, e in enumerate(self._evacuations) if not e.ended_at}
+            if request not in known:
+                raise StoreError(
+                    f"there is no evacuation {request} that lasts; nothing was written"
+                )
+            place = known[request]
+            self._evacuations[place] = replace(self._evacuations[place], ended_at=at, ended_by=by)
+
+    def evacuations(self, shard: str) -> tuple[Evacuation, ...]:
+        """Return the requests of a shard that last, oldest first."""
+        with self._controls_lock:
+            return tuple(
+                e for e in self._evacuations if e.ended_at is None and shard in ("", e.shard)
+            )
+
+    def keep_plan(self, plan: StoredPlan) -> int:
+        """Keep a plan and return its number."""
+        with self._controls_lock:
+            self._plans.append(replace(plan, id=len(self._plans) + 1))
+            return len(self._plans)
+
+    def find_plan(self, key: str) -> StoredPlan | None:
+        """Return the newest plan that `key` names."""
+        with self._controls_lock:
+            exact = [p for p in self._plans if key in (str(p.id), p.digest, p.plan_id)]
+            near = [
+                p
+                for p in self._plans
+                if key and (p.digest.startswith(key) or p.plan_id.startswith(key))
+            ]
+            found = exact or near
+            return found[-1] if found else None
+
+    def plans(self, shard: str, *, last: int) -> tuple[StoredPlan, ...]:
+        """Return the last plans of a shard, newest first."""
+        with self._controls_lock:
+            return _newest([p for p in self._plans if shard in ("", p.shard)], last)
+
+    def approve(self, approval: Approval) -> int:
+        """Keep an approval or a rejection."""
+        with self._controls_lock:
+            if any(known.plan == approval.plan for known in self._approvals):
+                raise StoreError(
+                    f"plan {approval.plan} was decided on already; nothing was written"
+                )
+            self._approvals.append(replace(approval, id=len(self._approvals) + 1))
+            return len(self._approvals)
+
+    def take_approval(self, shard: str, *, at: datetime) -> tuple[Approval, StoredPlan] | None:
+        """Return the oldest approval that can be used, and mark it used in the same step."""
+        with self._controls_lock:
+            for place, approval in enumerate(self._approvals):
+                is_open = approval.used_at is None and not approval.rejected
+                if is_open and approval.shard == shard and at < approval.expires_at:
+                    self._approvals[place] = replace(approval, used_at=at)
+                    return self._approvals[place], self._plans[approval.plan - 1]
+            return None
+
+    def approvals(self, shard: str, *, last: int) -> tuple[Approval, ...]:
+        """Return the last approvals and rejections of a shard, newest first."""
+        with self._controls_lock:
+            return _newest([a for a in self._approvals if shard in ("", a.shard)], last)
+
+
+class MemoryOfClusters:
+    """`ports.Memory` in lists."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self._past_lock = lock
+        self._quarantines: list[Quarantine] = []
+        self._foreign: list[ForeignMove] = []
+        self._disturbances: list[Disturbance] = []
+        self._verdicts: list[Verdict] = []
+        self._breakers: dict[tuple[str, ClusterId], Breaker] = {}
+
+    def put_quarantine(self, quarantine: Quarantine) -> None:
+        """Keep a quarantine, unless it is there already."""
+        with self._past_lock:
+            if not any(_same_quarantine(known, quarantine) for known in self._quarantines):
+                self._quarantines.append(replace(quarantine, id=len(self._quarantines) + 1))
+
+    def note_foreign_move(self, move: ForeignMove) -> None:
+        """Keep a sighting, unless it is there already."""
+        with self._past_lock:
+            if not any((m.row, m.target) == (move.row, move.target) for m in self._foreign):
+                self._foreign.append(replace(move, id=len(self._foreign) + 1))
+
+    def note_disturbance(self, disturbance: Disturbance) -> None:
+        """Keep a disturbance."""
+        with self._past_lock:
+            self._disturbances.append(replace(disturbance, id=len(self._disturbances) + 1))
+
+    def put_breaker(self, vcenter: str, cluster: ClusterId, breaker: Breaker) -> None:
+        """Keep the breaker's state in place of the one before."""
+        with self._past_lock:
+            self._breakers[vcenter, cluster] = breaker
+
+    def put_verdict(self, verdict: Verdict) -> None:
+        """Keep a batch's verdict; the one of its cycle is replaced."""
+        with self._past_lock:
+            for place, known in enumerate(self._verdicts):
+                if _batch(known) == _batch(verdict):
+                    self._verdicts[place] = replace(verdict, id=known.id)
+                    return
+            self._verdicts.append(replace(verdict, id=len(self._verdicts) + 1))
+
+    def acknowledge_verdicts(
+        self, vcenter: str, cluster: ClusterId, *, by: str, at: datetime
+    ) -> int:
+        """Mark the verdicts that nobody has acknowledged yet; return how many."""
+        with self._past_lock:
+            count = 0
+            for place, known in enumerate(self._verdicts):
+                is_new = known.acknowledged_at is None and known.result is not VerdictResult.PENDING
+                if is_new and (known.vcenter, known.cluster) == (vcenter, cluster):
+                    self._verdicts[place] = replace(known, acknowledged_at=at, acknowledged_by=by)
+                    count += 1
+            return count
+
+    def remembered(
+        self, rows: tuple[JournalRow, ...], vcenter: str, cluster: ClusterId, since: datetime
+    ) -> Past:
+        """Return the past with these rows."""
+
+        def ours(kept: Sequence[Kept]) -> list[Kept]:
+            return [one for one in kept if (one.vcenter, one.cluster) == (vcenter, cluster)]
+
+        return Past(
+            rows=rows,
+            quarantines=tuple(q for q in ours(self._quarantines) if q.until >= since),
+            foreign_moves=tuple(m for m in ours(self._foreign) if m.seen_at >= since),
+            disturbances=tuple(d for d in ours(self._disturbances) if d.at >= since),
+            verdicts=tuple(v for v in ours(self._verdicts) if v.ended_at >= since),
+            breaker=self._breakers.get((vcenter, cluster), Breaker()),
+        )
+
+
+class MemoryAudit:
+    """`ports.Audit` in a list."""
+
+    def __init__(self, lock: threading.RLock) -> None:
+        self._audit_lock = lock
+        self._entries: list[AuditEntry] = []
+
+    def note(self, note: AuditNote) -> None:
+        """Append an entry to the chain."""
+        with self._audit_lock:
+            self._entries.append(next_entry(self._entries[-1] if self._entries else None, note))
+
+    def audit_entries(self, *, last: int) -> tuple[AuditEntry, ...]:
+        """Return the last entries, oldest first."""
+        with self._audit_lock:
+            return tuple(self._entries[-last:]) if last > 0 else ()
+
+    def verify_audit(self) -> AuditReport:
+        """Read the whole chain and say what does not hold."""
+        with self._audit_lock:
+            return verified(self._entries)
+
+
+def _same_quarantine(one: Quarantine, other: Quarantine) -> bool:
+    return (one.kind, one.subject, one.reason, one.cause) == (
+        other.kind,
+        other.subject,
+        other.reason,
+        other.cause,
+    )
+
+
+def _batch(verdict: Verdict) -> tuple[str, ClusterId, str]:
+    return verdict.vcenter, verdict.cluster, verdict.cycle_id
+
+
+T = TypeVar("T")
+
+
+def _newest(kept: Sequence[T], last: int) -> tuple[T, ...]:
+    return tuple(reversed(kept[-last:])) if last > 0 else ()

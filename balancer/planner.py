@@ -1,0 +1,93 @@
+"""Planning one cluster from values alone: resolve, assess, plan, sequence, verify, admit.
+
+The one planner of daemon, commands, tests and simulation. It is given a snapshot and can neither read nor
+write anything else, so that a dry run differs from a real one only in what is not called.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from balancer.assess.conclusion import Findings, conclude
+from balancer.assess.reading import read_need
+from balancer.collect import judge_quality
+from balancer.execute.budgets import admit
+from balancer.model.errors import PlanInvalid
+from balancer.model.fingerprint import fingerprint
+from balancer.model.need import Need
+from balancer.model.past import Past
+from balancer.model.plan import Draft, Incident, Plan, Schedule
+from balancer.model.reasons import Refusal
+from balancer.model.snapshot import Snapshot
+from balancer.model.stopwatch import Stopwatch
+from balancer.plan import PlanSettings, make_draft, only_mandatory
+from balancer.plan.verify import verify
+from balancer.policy.in_force import InForce, mode_in_force
+from balancer.policy.mode import Mode
+from balancer.policy.resolve import resolve
+from balancer.policy.types import Policy
+from balancer.rules.failover import lost_by_choice
+from balancer.sequence import make_schedule
+from balancer.version import VERSION
+
+PLANNING_TRIES = 3
+"""How often a plan is made anew when some of its moves cannot be put into a safe order."""
+
+
+def plan_snapshot(
+    snapshot: Snapshot,
+    policy: Policy,
+    *,
+    settings: PlanSettings,
+    past: Past | None = None,
+    in_force: InForce | None = None,
+    unfit: Sequence[Refusal] | None = None,
+) -> Plan:
+    """Plan one cluster from values alone.
+
+    What is not given is judged from these: `unfit` from the snapshot, `in_force` from the policy at the
+    snapshot's time.
+
+    Raises:
+        PlanInvalid: the plan did not pass the independent check.
+    """
+    now, watch, read = snapshot.taken_at, Stopwatch(), resolve(snapshot, policy)
+    gates = judge_quality(snapshot, policy.limits, now=now) if unfit is None else unfit
+    unfit = (*gates, *read.unfit)
+    past = past or Past()
+    need, wanted = read_need(read, policy, unfit=unfit, past=past, now=now)
+    watch.lap("assess")
+    draft, schedule = _find_way(need, wanted, settings, watch)
+    faults = verify(need, wanted, schedule.moves)
+    watch.lap("verify")
+    if faults:
+        raise PlanInvalid(f"plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}")
+    mode = in_force or mode_in_force(policy, Mode.AUTOMATIC, now)
+    mode, base = replace(mode, vm_modes=read.vm_modes), need.snapshot
+    moves, waiting = admit(schedule.moves, base, policy.limits, past.rows, now=now, in_force=mode)
+    found = Findings(
+        draft=draft, schedule=schedule, moves=moves, unfit=unfit, waiting=waiting, in_force=mode
+    )
+    plan_id = fingerprint(snapshot, policy, settings, VERSION)
+    plan = conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)
+    return replace(plan, notes=tuple(map(str, read.notes)))
+
+
+def _find_way(
+    need: Need, policy: Policy, settings: PlanSettings, watch: Stopwatch
+) -> tuple[Draft, Schedule]:
+    """Plan and sequence; forbid pairs that cannot be reached; where drops cost HA its room, plan musts alone."""
+    incidents: tuple[Incident, ...] = ()
+    for _ in range(PLANNING_TRIES):
+        draft = make_draft(need, policy, settings)
+        watch.lap("search")
+        schedule = make_schedule(need, policy, draft, certify=settings.prover)
+        incidents += draft.incidents + schedule.incidents
+        watch.lap("sequence")
+        dead = {(r.vm, r.host): r for r in schedule.dropped if r.vm and r.host}
+        if not dead:
+            break
+        need = replace(need, holds=need.holds.without_pairs(dead))
+    if dead and lost_by_choice(need, policy, schedule.moves):
+        draft, schedule = _find_way(only_mandatory(need), policy, settings, watch)
+        incidents += draft.incidents
+    return replace(draft, incidents=incidents), schedule
