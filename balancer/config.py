@@ -14,8 +14,8 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationInf
 
 from balancer.model.errors import InputError, Problem
 from balancer.policy.compose import PolicySet, load_policy_set
-from balancer.policy.document import PositiveSeconds
 from balancer.policy.file_access import first_bytes, is_file, is_folder
+from balancer.policy.limits_document import PositiveSeconds
 from balancer.policy.load import DEFAULT_POLICY
 from balancer.policy.mode import Mode
 from balancer.policy.problems import Loc, Mistake, closest, nearest, plain, shown

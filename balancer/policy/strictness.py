@@ -42,6 +42,12 @@ _LOWER_LIMITS = (
     "lost_hosts_at_most",
     "migration_timeout_s",  # what runs longer counts as unknown, and holds its slot and its VM
     "migration_timeout_factor",
+    "breaker_failures_in_row",
+    "breaker_failed_ratio",
+    "returns_at_most",
+    "worse_verdicts",
+    "approval_s",
+    "approved_plan_age_s",
 )
 _HIGHER_LIMITS = (
     "residence_s",
@@ -50,6 +56,12 @@ _HIGHER_LIMITS = (
     "failed_target_quarantine_s",
     "fresh_hosts_ratio",
     "fresh_vms_ratio",
+    "breaker_open_s",
+    "breaker_open_at_most_s",
+    "quiet_s",
+    "quarantine_at_most_s",
+    "residence_growth",
+    "verdict_after_s",
     "missing_hold_s",  # what is missing stops the cycle for so long
 )
 _CEILINGS = ("cpu_ceiling", "memory_ceiling", "vcpus_per_core", "vms_per_host")

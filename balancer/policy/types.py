@@ -123,6 +123,18 @@ class Limits:
     lost_hosts_at_most: int = 3
     migration_timeout_s: Seconds = 900.0
     migration_timeout_factor: float = 4.0
+    breaker_failures_in_row: int = 3
+    breaker_failed_ratio: Ratio = 0.20
+    breaker_open_s: Seconds = 1800.0
+    breaker_open_at_most_s: Seconds = 21_600.0
+    quiet_s: Seconds = 600.0
+    quarantine_at_most_s: Seconds = 604_800.0
+    residence_growth: float = 2.0
+    returns_at_most: int = 2
+    worse_verdicts: int = 3
+    verdict_after_s: Seconds = 300.0
+    approval_s: Seconds = 600.0
+    approved_plan_age_s: Seconds = 1800.0
 
 
 DEFAULT_PRIORITIES: Mapping[MoveReason, Priority] = MappingProxyType(

@@ -112,6 +112,18 @@ SIDES = {
     "lost_hosts_at_most": LOWER,
     "migration_timeout_s": LOWER,
     "migration_timeout_factor": LOWER,
+    "breaker_failures_in_row": LOWER,
+    "breaker_failed_ratio": LOWER,
+    "breaker_open_s": HIGHER,
+    "breaker_open_at_most_s": HIGHER,
+    "quiet_s": HIGHER,
+    "quarantine_at_most_s": HIGHER,
+    "residence_growth": HIGHER,
+    "returns_at_most": LOWER,
+    "worse_verdicts": LOWER,
+    "verdict_after_s": HIGHER,
+    "approval_s": LOWER,
+    "approved_plan_age_s": LOWER,
 }
 
 
