@@ -4,7 +4,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
 from balancer.execute.server_checks import ServerChecks
-from balancer.execute.tenure import Tenure
+from balancer.execute.tenure import LASTS_S, Tenure
 from balancer.model.need import Demand
 from balancer.model.plan import Move
 from balancer.model.reasons import Refusal
@@ -37,8 +37,9 @@ class Tools:
     `may_submit` answers why nothing may be sent now (pause, stop, stale data), or None; `may_move` answers
     it of one move (mode, windows). Both are asked before every submit. `demand_of` is the same function that
     the assessment measures demand with. `checks` outlives the run: what vCenter's own check said a short
-    time ago is not asked again. `cluster_name` is the cluster as the configuration names it, `holder` names this
-    process among those that may act on it.
+    time ago is not asked again. `lease_s` is how long the cluster's lease lasts unless it is renewed, and so how
+    long others wait after this process has died. `cluster_name` is the cluster as the configuration names it,
+    `holder` names this process among those that may act on it.
     """
 
     vcenter: str
@@ -53,6 +54,7 @@ class Tools:
     demand_of: Callable[[Snapshot, Policy], Mapping[VmId, Demand]]
     poll_s: Seconds = 1.0
     hold_s: Seconds = HOLD_S
+    lease_s: Seconds = LASTS_S
     may_move: MayMove = may_always
     checks: ServerChecks = field(default_factory=ServerChecks)
 
@@ -63,4 +65,10 @@ class Tools:
 
     def tenure(self) -> Tenure:
         """Return the lease of this cluster, not yet taken."""
-        return Tenure(self.store, self.clock, shard=self.shard, holder=self.holder)
+        return Tenure(
+            self.store,
+            self.clock,
+            shard=self.shard,
+            holder=self.holder,
+            lasts_s=self.lease_s,
+        )
