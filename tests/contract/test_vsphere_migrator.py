@@ -152,6 +152,6 @@ def test_after_a_connection_that_took_too_long_nothing_is_sent(
 ) -> None:
     with served(tmp_path) as (server, vcenter):
         monkeypatch.setattr("balancer.adapters.vsphere.migrator.PROBE_WITHIN_S", 0.0)
-        with pytest.raises(SubmitNotSent, match="took .* s to answer, 0 s are allowed"):
+        with pytest.raises(SubmitNotSent, match="0 s are allowed"):
             vcenter.migrator().submit(order())
         assert sent(server) == 0

@@ -1,0 +1,94 @@
+"""The scripted vCenter of the state machine: it refuses a second task of a VM, and takes late requests late."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import Any
+
+from balancer.model.errors import SubmitRefused, SubmitUnknown
+from balancer.model.outcome import MigrationOrder
+from balancer.model.snapshot import Snapshot
+from balancer.model.units import VmId
+from tests.proof.actors import Actor
+from tests.support.fakes import Flight, Script, ScriptedVCenter
+
+CALL_S = 30.0
+"""How long a call waits for its answer."""
+
+
+@dataclass(slots=True)
+class World(ScriptedVCenter):
+    """What is true. `late_s` says when the request of a VM arrives whose answer is lost.
+
+    `asker` is the process whose call it is, `by_others` is told of what we did not bring about.
+    """
+
+    late_s: dict[VmId, float] = field(default_factory=dict)
+    asker: Actor | None = None
+    by_others: Callable[[], None] | None = None
+
+    def submit(self, order: MigrationOrder) -> str:
+        """Start a migration as scripted; a lost answer takes the whole time of a call."""
+        self._advance()
+        script = self.scripts.get(order.vm, self.default)
+        if not self._is_out() and self.is_flying(order.vm):
+            self._count(order)
+            raise SubmitRefused("another task is already in progress", fault="TaskInProgress")
+        if self._is_out() or not script.reply_lost:
+            return ScriptedVCenter.submit(self, order)
+        self._count(order)
+        late_s = self.late_s.get(order.vm, 0.0)
+        if script.arrives and not late_s:
+            self._take(order, script)
+        elif script.arrives:
+            self.at(self.clock.monotonic() + late_s, partial(self._take, order, script))
+        if self.asker is not None:
+            self.asker.pause(CALL_S)
+        raise SubmitUnknown(f"asking for {order.vm}: no answer in {CALL_S:.0f} s")
+
+    def ours_flying(self) -> list[Flight]:
+        """Return our migrations under way."""
+        return [f for f in self.flights.values() if not f.is_over and not f.is_foreign]
+
+    def is_flying(self, vm: VmId) -> bool:
+        """Whether a migration of a VM is under way."""
+        return any(f.vm == vm and not f.is_over for f in self.flights.values())
+
+    def on_the_way(self) -> Snapshot:
+        """Return the truth with every migration of ours at its end already."""
+        target = {f.vm: f.target for f in self.ours_flying()}
+        vms = tuple(replace(v, host=target.get(v.id, v.host)) for v in self.truth.vms)
+        return replace(self.truth, vms=vms)
+
+    def advance(self) -> None:
+        """Let everything happen that is due."""
+        self._advance()
+
+    def be(self, **facts: Any) -> None:
+        """Change facts of the whole cluster."""
+        self._become(**facts)
+
+    def heal(self) -> None:
+        """End every fault; what hangs ends soon."""
+        self.outages.clear()
+        self.scripts.clear()
+        self.late_s.clear()
+        self.check_refusals.clear()
+        for flight in self.flights.values():
+            if flight.script.hangs and not flight.is_over:
+                flight.script = replace(flight.script, hangs=False, seconds=1.0)
+
+    def _count(self, order: MigrationOrder) -> None:
+        self.submits[order.vm] += 1
+        self.orders.append(order)
+        self.sent_at_s[order.vm] = self.clock.monotonic()
+
+    def _take(self, order: MigrationOrder, script: Script) -> None:
+        facts = self.truth.vm_by_id.get(order.vm)
+        if facts is not None and not self.is_flying(order.vm) and facts.host != order.target:
+            self._launch(order.vm, facts.host, order.target, script)
+
+    def _land(self, flight: Flight) -> None:
+        ScriptedVCenter._land(self, flight)
+        if self.by_others and (flight.is_foreign or flight.script.lands_on):
+            self.by_others()
