@@ -66,23 +66,18 @@ def read_rows(journal: Path) -> tuple[tuple[Row, ...], str]:
     return tuple(Row(**dict(zip(names, row, strict=True))) for row in found), verdict
 
 
-def balanced(
-    journal: Path, relocations: tuple[Relocation, ...], *, per_run: int, per_vm: int
-) -> Books:
+def balanced(journal: Path, relocations: tuple[Relocation, ...], *, per_run: int) -> Books:
     """Compare the journal with what the server did."""
     rows, verdict = read_rows(journal)
     owner, unowned = _owners(rows, relocations)
-    runs, vms = Counter(row.cycle for row in rows), Counter(row.vm for row in rows)
+    runs = Counter(row.cycle for row in rows if row.state != "aborted")
     return Books(
         rows=rows,
         relocations=len(relocations),
         lost=tuple(_untrue(rows, owner)),
         duplicates=tuple(f"no row for {line}" for line in unowned),
         leaked=tuple(f"open: {row}" for row in rows if row.state in OPEN),
-        over_budget=(
-            *(f"{count} moves in {run}" for run, count in runs.items() if count > per_run),
-            *(f"{count} moves of {vm}" for vm, count in vms.items() if count > per_vm),
-        ),
+        over_budget=tuple(f"{n} moves in {run}" for run, n in runs.items() if n > per_run),
         damaged=() if verdict == "ok" else (verdict,),
     )
 
@@ -105,9 +100,7 @@ def _owners(
     return owner, unowned
 
 
-def _asked_for(
-    line: Relocation, rows: tuple[Row, ...], owner: dict[int, Relocation]
-) -> Row | None:
+def _asked_for(line: Relocation, rows: tuple[Row, ...], owner: dict[int, Relocation]) -> Row | None:
     """Return the last row without a task that may have asked for a relocation."""
     possible = [
         row

@@ -9,6 +9,7 @@ import json
 import os
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -78,34 +79,46 @@ def _told_apart(called: str, facts: dict[str, Any]) -> str:
     return f"{called} of hosts" if facts["hosts"] else f"{called} of VMs"
 
 
-def watch_database(fate: Fate) -> None:
-    """Tell a fate of every transaction that writes: begun, each statement, before and after its commit."""
+@dataclass(slots=True)
+class Watcher:
+    """Whom the database and the wire tell what happens: one fate at a time, that of the life that is lived."""
+
+    fate: Fate
+    sends: Path
+    label: str
+
+
+def watch_database(watcher: Watcher) -> None:
+    """Tell of every transaction that writes: begun, each statement, before and after its commit."""
     written: list[str] = []
+
+    def reach(what: str) -> None:
+        watcher.fate.reach(f"{watcher.fate.call}, {what}")
 
     @event.listens_for(Engine, "after_cursor_execute")
     def _executed(_connection: Any, _cursor: Any, statement: str, *_rest: Any) -> None:
         words = statement.split()
         if words[0] in ("INSERT", "UPDATE"):
             written.append(words[0])
-            fate.reach(f"{fate.call}, {words[0].lower()} {words[1 + (words[0] == 'INSERT')]}")
+            reach(f"{words[0].lower()} {words[1 + (words[0] == 'INSERT')]}")
         elif statement == "BEGIN IMMEDIATE":
             written.clear()
-            fate.reach(f"{fate.call}, transaction begun")
+            reach("transaction begun")
 
     @event.listens_for(Engine, "commit")
     def _commits(_connection: Any) -> None:
         if written:
-            fate.reach(f"{fate.call}, before the commit")
+            reach("before the commit")
 
     @event.listens_for(Pool, "checkin")
     def _committed(_connection: Any, _record: Any) -> None:
         if written:
             written.clear()
-            fate.reach(f"{fate.call}, committed")
+            reach("committed")
 
 
-def watch_wire(fate: Fate, sends: Path, label: str) -> None:
-    """Tell a fate of the way of each vMotion request over the wire, and write down each that leaves."""
+def watch_wire(watcher: Watcher) -> None:
+    """Tell of the way of each vMotion request over the wire, and write down each that leaves."""
     request, send, getresponse = (
         WatchedConnection.request,
         WatchedConnection.send,
@@ -118,26 +131,26 @@ def watch_wire(fate: Fate, sends: Path, label: str) -> None:
             request(self, *args, **facts)
             return
         under_way.add(id(self))
-        fate.reach("the request, nothing sent")
-        note_send(sends, label)
+        watcher.fate.reach("the request, nothing sent")
+        note_send(watcher.sends, watcher.label)
         request(self, *args, **facts)
-        fate.reach("the request, all sent")
+        watcher.fate.reach("the request, all sent")
 
     def sent(self: WatchedConnection, data: Any) -> None:
         if id(self) not in under_way:
             send(self, data)
             return
         half = len(data) // 2
-        fate.reach("the request, a part begun")
+        watcher.fate.reach("the request, a part begun")
         send(self, data[:half])
-        fate.reach("the request, half a part sent")
+        watcher.fate.reach("the request, half a part sent")
         send(self, data[half:])
 
     def answered(self: WatchedConnection) -> Any:
         answer = getresponse(self)
         if id(self) in under_way:
             under_way.discard(id(self))
-            fate.reach("the request, answer begun")
+            watcher.fate.reach("the request, answer begun")
         return answer
 
     WatchedConnection.request = requested  # type: ignore[assignment,method-assign]

@@ -13,7 +13,9 @@ import traceback
 from collections.abc import Callable
 from typing import Any
 
-from tests.proof.life import Case, know_the_counters, live, look
+from tests.proof.life import Case, Stock
+
+STOCK = Stock()
 
 
 def start(case: dict[str, Any]) -> dict[str, object]:
@@ -23,7 +25,8 @@ def start(case: dict[str, Any]) -> dict[str, object]:
         return {"pid": pid}
     status = 1
     try:
-        live(Case(**case))
+        gc.disable()
+        STOCK.live(Case(**case))
         status = 0
     except BaseException:
         traceback.print_exc()
@@ -41,8 +44,8 @@ def wait(pid: int) -> dict[str, object]:
 
 
 def warm(case: dict[str, Any]) -> dict[str, object]:
-    """Read the cluster once, and put what was made so far out of the collector's sight."""
-    look(Case(**case))
+    """Live once, so that what all lives need is ready, and put it out of the collector's sight."""
+    STOCK.live(Case(**case))
     gc.collect()
     gc.freeze()
     return {"threads": threading.active_count()}
@@ -57,7 +60,6 @@ _DO: dict[str, Callable[[dict[str, Any]], dict[str, object]]] = {
 
 def main() -> None:
     """Serve until the input ends."""
-    know_the_counters()
     for line in sys.stdin:
         ask = json.loads(line)
         answer = _DO[ask["do"]](ask)

@@ -32,6 +32,11 @@ class Forks:
             text=True,
         )
 
+    def warm(self, case: Case) -> None:
+        """Let the server do once what all lives would do: read what seldom changes."""
+        answer = self._ask({"do": "warm", "case": asdict(case)})
+        assert answer["threads"] == 1, "the fork server must not have threads"
+
     def start(self, case: Case) -> int:
         """Start a life; return its process id."""
         return int(self._ask({"do": "start", "case": asdict(case)})["pid"])

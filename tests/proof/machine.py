@@ -5,7 +5,8 @@ at every intent, request and landing; at the end all faults are mended and the b
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import replace
 from datetime import timedelta
 from random import Random
@@ -24,31 +25,49 @@ from balancer.model.control import Pause
 from balancer.model.errors import SourceError, StoreError
 from balancer.model.host import HostState
 from balancer.model.lease import Allowance, Lease, Permit
-from balancer.model.outcome import JournalEntry, JournalStep, MoveState
+from balancer.model.outcome import JournalEntry, JournalRow, JournalStep, MoveState
 from balancer.model.past import Breaker
 from balancer.model.plan import Move, MoveReason
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import ClusterId, HostId, MoveId, VmId
-from balancer.model.vm import PowerState
+from balancer.model.vm import Automation, PowerState
 from balancer.policy.in_force import InForce
 from balancer.policy.mode import Mode
-from balancer.policy.types import Limits, Policy
+from balancer.policy.types import Policy
 from tests.proof.actors import Actor, WorldTime
 from tests.proof.oracle import Oracle
 from tests.proof.ports import InventoryPort, MigratorPort, StorePort
 from tests.proof.scenes import BAD_LUCK, LIMITS, VMS, some_cluster, some_moves
 from tests.proof.world import World
-from tests.support.fakes import RecordingEvents, Script
+from tests.support.builders import NOON
+from tests.support.fakes import RecordingEvents
 from tests.unit.execute.stage import demand_of, host_id, plan, vm_id
 
 INTERVAL_S = 20.0
 HEALED_AFTER = 80
+BAD_LUCK_RATIO = 0.4
+OTHER_CLUSTER = ClusterId("domain-c2")
 SEEN: Counter[str] = Counter()
 """How often each rule was applied and each fault struck, over all runs of this process."""
 
+FOUND: list[tuple[int, str]] = []
+"""After how many steps something was found, and what."""
+
+BAD_STATES = [state for state in HostState if state is not HostState.CONNECTED]
+BAD_POWER = [power for power in PowerState if power is not PowerState.ON]
 hosts = st.integers(1, 4).map(host_id)
 vms = st.integers(1, VMS).map(vm_id)
 seeds = st.integers(0, 2**32)
+
+
+@contextmanager
+def noted() -> Iterator[None]:
+    """Write down what was found, and when."""
+    try:
+        yield
+    except Exception as err:
+        FOUND.append((SEEN["steps"], f"{type(err).__name__}: {err}"))
+        raise
 
 
 class ExecutorMachine(RuleBasedStateMachine):
@@ -73,12 +92,16 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.oracle.waive()
         self.actors: list[Actor] = []
         self.started, self.trouble = 0, ""
+        self.random = random
         self.others: list[int] = []
         self.start(seed)
 
-    def rows(self) -> tuple[Any, ...]:
-        """Return every row of the journal."""
-        return tuple(self.store._rows)
+    def rows(self) -> list[JournalRow]:
+        """Return every row of the journal, oldest first."""
+        long_ago = NOON - timedelta(days=3650)
+        here = self.store.rows_since("vc1", self.world.start.cluster.id, long_ago)
+        there = self.store.rows_since("vc1", OTHER_CLUSTER, long_ago)
+        return sorted((*here, *there), key=lambda row: row.id)
 
     # time
 
@@ -87,18 +110,18 @@ class ExecutorMachine(RuleBasedStateMachine):
         SEEN[name] += 1
         SEEN["steps"] += 1
         self.actors = [actor for actor in self.actors if not actor.is_over]
-        awake = min(self.actors, key=lambda actor: actor.wakes_s, default=None)
-        until_s = awake.wakes_s if awake else self.time.elapsed_s + 5.0
-        self.time.elapsed_s = max(self.time.elapsed_s, until_s)
-        self.world.advance()
-        if awake:
+        if not self.actors:
+            self.start(self.random.getrandbits(32))
+        awake = min(self.actors, key=lambda actor: actor.wakes_s)
+        with noted():
+            self.world.advance_to(awake.wakes_s)
             awake.go_on()
 
     @rule()
     def time_passes(self) -> None:
         self.tick("time passes")
 
-    @rule(times=st.integers(2, 12))
+    @rule(times=st.integers(4, 20))
     def much_time_passes(self, times: int) -> None:
         for _ in range(times):
             self.tick("time passes")
@@ -116,10 +139,12 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.actors.append(actor)
 
     @precondition(lambda self: self.actors)
-    @rule(number=st.integers(0, 1))
+    @rule(number=st.integers(0, 5))
     def kill(self, number: int) -> None:
-        actor = self.actors[number % len(self.actors)]
-        actor.kill()
+        """Kill a process now and then; all the time would let nothing be moved."""
+        if number < len(self.actors):
+            self.actors[number].kill()
+            SEEN["killed"] += 1
         self.tick("kill")
 
     @precondition(lambda self: self.actors)
@@ -130,9 +155,11 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.tick("freeze")
 
     @precondition(lambda self: self.actors)
-    @rule(number=st.integers(0, 1))
+    @rule(number=st.integers(0, 5))
     def ask_to_stop(self, number: int) -> None:
-        self.actors[number % len(self.actors)].is_asked_to_stop = True
+        if number < len(self.actors):
+            self.actors[number].is_asked_to_stop = True
+            SEEN["asked to stop"] += 1
         self.tick("stop request")
 
     # what vCenter does
@@ -140,32 +167,34 @@ class ExecutorMachine(RuleBasedStateMachine):
     @rule(vm=vms, luck=st.sampled_from(sorted(BAD_LUCK)), seconds=st.floats(0.5, 300))
     def script(self, vm: VmId, luck: str, seconds: float) -> None:
         """Let the next migration of a VM go wrong in one way."""
-        script: Script = replace(BAD_LUCK[luck], seconds=seconds)
-        self.world.scripts[vm] = script
-        self.world.late_s[vm] = seconds % 29 if luck == "late request" else 0.0
-        self.tick(f"next: {luck}")
+        self.spoil(vm, luck, seconds)
+        self.tick("script")
 
-    @rule(seconds=st.floats(1, 200))
+    def spoil(self, vm: VmId, luck: str, seconds: float) -> None:
+        """Say how the next migration of a VM goes."""
+        SEEN[f"next: {luck}"] += 1
+        self.world.scripts[vm] = replace(BAD_LUCK[luck], seconds=seconds)
+        self.world.late_s[vm] = seconds % 29 if luck == "late request" else 0.0
+
+    @rule(seconds=st.floats(1, 60))
     def outage(self, seconds: float) -> None:
         now_s = self.time.elapsed_s
         self.world.outages.append((now_s, now_s + seconds))
         self.tick("outage")
 
-    @rule(host=hosts, state=st.sampled_from(list(HostState)))
-    def host_changes(self, host: HostId, state: HostState) -> None:
+    @rule(host=hosts, state=st.sampled_from(BAD_STATES), seconds=st.floats(5, 60))
+    def host_changes(self, host: HostId, state: HostState, seconds: float) -> None:
         self.world.put_host(host, state)
+        self.later(seconds, lambda: self.world.put_host(host, HostState.CONNECTED))
         self.by_others(f"host {state}")
 
-    @rule(host=hosts)
-    def host_is_back(self, host: HostId) -> None:
-        self.world.put_host(host, HostState.CONNECTED)
-        self.by_others("host back")
-
-    @rule(vm=vms, power=st.sampled_from(list(PowerState)))
-    def vm_power(self, vm: VmId, power: PowerState) -> None:
+    @rule(vm=vms, power=st.sampled_from(BAD_POWER), seconds=st.floats(5, 150))
+    def vm_power(self, vm: VmId, power: PowerState, seconds: float) -> None:
         self.world.put_vm(vm, power=power)
+        self.later(seconds, lambda: self.world.put_vm(vm, power=PowerState.ON))
         self.by_others(f"vm {power}")
 
+    @precondition(lambda self: len(self.world.truth.vms) > VMS - 3)
     @rule(vm=vms)
     def vm_is_deleted(self, vm: VmId) -> None:
         self.world.drop_vm(vm)
@@ -189,19 +218,32 @@ class ExecutorMachine(RuleBasedStateMachine):
             self.world.fly_foreign(vm, host, seconds)
         self.by_others("vm migrated by others")
 
-    @rule(acts=st.booleans())
-    def drs(self, acts: bool) -> None:
+    @rule(seconds=st.floats(2, 30))
+    def drs_acts(self, seconds: float) -> None:
+        self.put_drs(Automation.FULLY_AUTOMATED)
+        self.later(seconds, lambda: self.put_drs(Automation.MANUAL))
+        self.by_others("drs fully automated")
+
+    def put_drs(self, automation: Automation) -> None:
+        """Set the cluster's own DRS."""
         cluster = self.world.truth.cluster
-        automation = "fullyAutomated" if acts else "manual"
-        changed = replace(cluster.drs, enabled=acts, automation=automation)
-        self.world.be(cluster=replace(cluster, drs=changed))
-        self.by_others("drs fully automated" if acts else "drs off")
+        drs = replace(cluster.drs, enabled=True, automation=automation)
+        self.world.be(cluster=replace(cluster, drs=drs))
 
     @rule(vm=vms)
     def check_refuses(self, vm: VmId) -> None:
         no = Refusal.of(Reason.SERVER_CHECK, "the server says no", vm=vm)
         self.world.check_refusals[vm] = (no,)
         self.tick("check refuses")
+
+    def later(self, seconds: float, act: Callable[[], None]) -> None:
+        """Let others change something after a time."""
+
+        def change() -> None:
+            act()
+            self.oracle.waive()
+
+        self.world.at(self.time.elapsed_s + seconds, change)
 
     def by_others(self, name: str) -> None:
         """Take it that others have changed something."""
@@ -210,46 +252,52 @@ class ExecutorMachine(RuleBasedStateMachine):
 
     # what people and the system do
 
+    @precondition(lambda self: not self.oracle.is_paused)
     @rule()
     def pause(self) -> None:
         at = self.time.now()
         self.store.pause(Pause(shard="vc1/prod", by="somebody", at=at))
         self.oracle.is_paused = True
+        self.later(25.0, self.resume)
         self.tick("pause")
 
-    @precondition(lambda self: self.oracle.is_paused)
-    @rule()
     def resume(self) -> None:
+        """End the pause."""
         self.store.resume("vc1/prod", by="somebody", at=self.time.now())
         self.oracle.is_paused = False
-        self.tick("resume")
 
-    @rule(observes=st.booleans())
-    def mode(self, observes: bool) -> None:
-        self.oracle.observes = observes
-        self.tick("mode observe" if observes else "mode automatic")
+    @rule()
+    def mode(self) -> None:
+        """Make the mode more careful for a time."""
+        self.oracle.observes = True
+        self.later(12.0, self.act_again)
+        self.tick("mode observe")
 
-    @rule(trouble=st.sampled_from(["", "", "down", "late error"]))
-    def journal(self, trouble: str) -> None:
+    def act_again(self) -> None:
+        """Let the mode be automatic again."""
+        self.oracle.observes = False
+
+    @rule(trouble=st.sampled_from(["down", "late error"]), seconds=st.floats(1, 30))
+    def journal(self, trouble: str, seconds: float) -> None:
         self.trouble = trouble
-        self.tick(f"journal {trouble or 'well'}")
+        self.later(seconds, self.write_again)
+        self.tick(f"journal {trouble}")
+
+    def write_again(self) -> None:
+        """Let the journal be well again."""
+        self.trouble = ""
 
     @rule(hour=st.sampled_from([-3600.0, 0.0, 3600.0]))
     def clock_jumps(self, hour: float) -> None:
         self.time.jump_s = hour
         self.tick("clock jumps")
 
-    @rule(seconds=st.floats(60, 3600))
+    @rule(seconds=st.floats(5, 40))
     def breaker_opens(self, seconds: float) -> None:
         at = self.wall()
         broken = Breaker(level=1, since=at, until=at + timedelta(seconds=seconds), is_open=True)
-        self.store.put_breaker("vc1", self.world.truth.cluster.id, broken)
+        self.store.put_breaker("vc1", self.world.truth.cluster.id, broken, at=at)
         self.tick("breaker opens")
-
-    @rule()
-    def breaker_closes(self) -> None:
-        self.store.put_breaker("vc1", self.world.truth.cluster.id, Breaker())
-        self.tick("breaker closes")
 
     @precondition(lambda self: len(self.others) < 5)
     @rule(number=st.integers(1, 50))
@@ -287,7 +335,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         """Return a move of another cluster."""
         return JournalEntry(
             vcenter="vc1",
-            cluster=ClusterId("domain-c2"),
+            cluster=OTHER_CLUSTER,
             plan_id="other",
             cycle_id="other",
             move_id=MoveId(f"other-{number}"),
@@ -328,6 +376,9 @@ class ExecutorMachine(RuleBasedStateMachine):
             return
         cycle_id = f"{actor.name}-{int(self.time.elapsed_s * 1000)}"
         moves = some_moves(random, snapshot, cycle_id)
+        for one in moves:
+            if random.random() < BAD_LUCK_RATIO and one.vm not in self.world.scripts:
+                self.spoil(one.vm, random.choice(sorted(BAD_LUCK)), random.uniform(0.5, 250))
         free = InForce(mode=Mode.AUTOMATIC)
         marked, _ = admit(moves, snapshot, LIMITS, past.rows, now=now, in_force=free)
         made = plan(*marked, created_at=snapshot.taken_at, snapshot_taken_at=snapshot.taken_at)
@@ -377,11 +428,14 @@ class ExecutorMachine(RuleBasedStateMachine):
         self.trouble = ""
         self.world.heal()
         while self.others:
-            self.store.advance(
-                self.others.pop(), JournalStep(state=MoveState.DONE, at=self.wall())
-            )
-        self.settle_all()
-        rows = [row for row in self.rows() if row.entry.cluster == "domain-c1"]
+            self.store.advance(self.others.pop(), JournalStep(state=MoveState.DONE, at=self.wall()))
+        with noted():
+            self.settle_all()
+            self.judge_the_end()
+
+    def judge_the_end(self) -> None:
+        """Compare the books with the truth, when all has ended."""
+        rows = [row for row in self.rows() if row.entry.cluster != OTHER_CLUSTER]
         self.oracle.closed(rows)
         for row in rows:
             SEEN[f"row {row.state}"] += 1
@@ -391,8 +445,7 @@ class ExecutorMachine(RuleBasedStateMachine):
         teller = Actor("the end", self.time, lambda _: None)
         tools = self.tools_of(teller)
         for _ in range(HEALED_AFTER):
-            self.time.elapsed_s += 100.0
-            self.world.advance()
+            self.world.advance_to(self.time.elapsed_s + 100.0)
             (ref,) = self.world.clusters()
             settle(self.world.snapshot(ref), self.policy, tools)
             if not self.store.open_rows("vc1"):

@@ -15,14 +15,14 @@ HOSTS, VMS = 4, 12
 
 LIMITS = Limits(
     moves_per_run_ratio=0.0,
-    moves_per_run_at_least=4,
-    moves_per_run_at_most=4,
-    moves_per_hour_ratio=0.8,
+    moves_per_run_at_least=6,
+    moves_per_run_at_most=6,
+    moves_per_hour_ratio=2.0,
     mandatory_moves_per_run=5,
     migrations_per_host=2,
     migrations_per_cluster=3,
     migrations_per_vcenter=5,
-    moves_per_vm_per_day=3,
+    moves_per_vm_per_day=6,
     migration_timeout_s=200.0,
 )
 
@@ -74,7 +74,7 @@ def some_moves(random: Random, base: Snapshot, cycle_id: str) -> list[Move]:
     together = [one for kept in base.rules if kept.type is RuleType.AFFINITY for one in kept.vms]
     common, made = random.randint(1, HOSTS), []
     present = [machine for machine in base.vms if machine.is_running]
-    for machine in random.sample(present, k=min(len(present), random.randint(1, 8))):
+    for machine in random.sample(present, k=min(len(present), random.randint(3, 10))):
         source = int(machine.host.removeprefix("host-"))
         target = common if machine.id in together else random.randint(1, HOSTS)
         if source == target:

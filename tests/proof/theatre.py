@@ -2,9 +2,10 @@
 
 import json
 import shutil
+import sqlite3
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,7 @@ from tests.support.wire import document, host_row, vm_row, write
 
 HOSTS, VMS = 3, 8
 MIGRATION_S = 0.02
+MUCH_MHZ, LITTLE_MHZ = 3_600, 300
 
 
 @dataclass(kw_only=True)
@@ -37,29 +39,45 @@ class Theatre:
         self.journal = self.fresh
 
     def curtain(self) -> None:
-        """Begin a new case: an empty journal, every VM where it was at first, an empty log on the server."""
+        """Begin anew: an empty journal, and an empty log on the server."""
+        self.quiet()
         self.number += 1
         for name in (f"case-{self.number - 1}.sqlite{end}" for end in ("", "-wal", "-shm")):
             (self.folder / name).unlink(missing_ok=True)
         self.journal = self.folder / f"case-{self.number}.sqlite"
         shutil.copyfile(self.fresh, self.journal)
         self.sends.unlink(missing_ok=True)
+        self.server.control.forget_relocations()
+
+    def upset(self) -> None:
+        """Let the VMs of the fullest host want much and all others little, so that there is something to do."""
         control = self.server.control
-        for name, host in control.state().hosts.items():
+        hosts = control.state().hosts
+        fullest = max(hosts, key=lambda name: (len(hosts[name].vms), name))
+        for name, host in hosts.items():
             for vm in host.vms:
-                if name != "esx1":
-                    control.move(vm, "esx1")
-        control.forget_relocations()
+                control.set_demand(vm, cpu_mhz=MUCH_MHZ if name == fullest else LITTLE_MHZ)
 
     @property
     def sends(self) -> Path:
         """Return the file that every request is written to as it leaves."""
         return self.folder / "sends"
 
+    def warm(self) -> None:
+        """Let the fork server live once by itself."""
+        self.curtain()
+        self.upset()
+        self.forks.warm(self.case("nobody"))
+
     def start(self, label: str, **facts: Any) -> int:
         """Start a life; return its process id."""
+        (self.folder / f"said-{label}").unlink(missing_ok=True)
+        return self.forks.start(self.case(label, **facts))
+
+    def case(self, label: str, **facts: Any) -> Case:
+        """Return what a process is to do."""
         greeting = self.server.greeting
-        case = Case(
+        return Case(
             host=self.server.host,
             port=self.server.port,
             username=greeting.username,
@@ -71,8 +89,6 @@ class Theatre:
             label=label,
             **facts,
         )
-        (self.folder / f"said-{label}").unlink(missing_ok=True)
-        return self.forks.start(case)
 
     def play(self, label: str, **facts: Any) -> str:
         """Start a life and return how it ended."""
@@ -89,6 +105,11 @@ class Theatre:
             return []
         return [json.loads(line) for line in self.sends.read_text("utf-8").splitlines()]
 
+    def leases_given(self) -> int:
+        """Return how many leases were ever given in this journal."""
+        with closing(sqlite3.connect(f"file:{self.journal}?mode=ro", uri=True)) as base:
+            return int(base.execute("SELECT coalesce(sum(token), 0) FROM leases").fetchone()[0])
+
     def quiet(self) -> None:
         """Wait until the server has nothing under way."""
         self.server.control.wait_for_state(
@@ -98,12 +119,13 @@ class Theatre:
 
     def books(self) -> Books:
         """Compare journal and server."""
-        limits = LIMITS
         lines = tuple(_by_id(line) for line in self.server.control.relocations())
-        most = limits.moves_per_run_at_most
-        return balanced(
-            self.journal, lines, per_run=most, per_vm=limits.moves_per_vm_per_day
-        )
+        return balanced(self.journal, lines, per_run=LIMITS.moves_per_run_at_most)
+
+    def audit_faults(self) -> tuple[str, ...]:
+        """Return what does not hold in the audit log's chain."""
+        with closing(SqliteStore(self.journal)) as store:
+            return tuple(f"{fault.number}: {fault.detail}" for fault in store.verify_audit().faults)
 
     def too_many_at_once(self) -> list[str]:
         """Return the hosts, and the cluster, that ever carried more migrations than the limits allow."""

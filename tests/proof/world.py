@@ -8,8 +8,8 @@ from typing import Any
 from balancer.model.errors import SubmitRefused, SubmitUnknown
 from balancer.model.outcome import MigrationOrder
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import VmId
-from tests.proof.actors import Actor
+from balancer.model.units import HostId, VmId
+from tests.proof.actors import Actor, WorldTime
 from tests.support.fakes import Flight, Script, ScriptedVCenter
 
 CALL_S = 30.0
@@ -26,13 +26,15 @@ class World(ScriptedVCenter):
     late_s: dict[VmId, float] = field(default_factory=dict)
     asker: Actor | None = None
     by_others: Callable[[], None] | None = None
+    arrivals: list[tuple[float, VmId, HostId]] = field(default_factory=list)
 
     def submit(self, order: MigrationOrder) -> str:
         """Start a migration as scripted; a lost answer takes the whole time of a call."""
         self._advance()
         script = self.scripts.get(order.vm, self.default)
+        if not self._is_out() and order.vm not in self.truth.vm_by_id:
+            raise SubmitRefused("it has been deleted", fault="ManagedObjectNotFound")
         if not self._is_out() and self.is_flying(order.vm):
-            self._count(order)
             raise SubmitRefused("another task is already in progress", fault="TaskInProgress")
         if self._is_out() or not script.reply_lost:
             return ScriptedVCenter.submit(self, order)
@@ -60,9 +62,18 @@ class World(ScriptedVCenter):
         vms = tuple(replace(v, host=target.get(v.id, v.host)) for v in self.truth.vms)
         return replace(self.truth, vms=vms)
 
-    def advance(self) -> None:
-        """Let everything happen that is due."""
-        self._advance()
+    def advance_to(self, moment_s: float) -> None:
+        """Let time pass to a moment, and everything that is due until then happen, one after the other."""
+        assert isinstance(self.clock, WorldTime)
+        while (due_s := self._next_s()) <= moment_s:
+            self.clock.elapsed_s = max(self.clock.elapsed_s, due_s)
+            self._advance()
+        self.clock.elapsed_s = max(self.clock.elapsed_s, moment_s)
+
+    def _next_s(self) -> float:
+        flights = (flight.ends_s for flight in self.flights.values() if not flight.is_over)
+        due = (due.at_s for due in self._due if not due.is_done)
+        return min((*flights, *due), default=float("inf"))
 
     def be(self, **facts: Any) -> None:
         """Change facts of the whole cluster."""
@@ -77,6 +88,12 @@ class World(ScriptedVCenter):
         for flight in self.flights.values():
             if flight.script.hangs and not flight.is_over:
                 flight.script = replace(flight.script, hangs=False, seconds=1.0)
+
+    def put_vm(self, vm: VmId, **facts: Any) -> None:
+        """Change facts of a VM now; `arrivals` keeps where it came."""
+        ScriptedVCenter.put_vm(self, vm, **facts)
+        if "host" in facts:
+            self.arrivals.append((self.clock.monotonic(), vm, facts["host"]))
 
     def _count(self, order: MigrationOrder) -> None:
         self.submits[order.vm] += 1
