@@ -170,7 +170,9 @@ class Oracle:
         assert all(f.vm != order.vm for f in truth.in_flight), "S5: the VM is migrating"
         target = truth.host_by_id.get(order.target)
         assert target is not None, "S5: the target is gone"
-        assert target.state is HostState.CONNECTED, f"S5: the target is {target.state}"
+        takes = {HostState.CONNECTED}
+        takes |= {HostState.QUARANTINE} if row.entry.reason.is_mandatory else set()
+        assert target.state in takes, f"S5: the target is {target.state}"
         self._judge_memory(order, truth)
 
     def _judge_memory(self, order: MigrationOrder, truth: Snapshot) -> None:
