@@ -11,6 +11,7 @@ from balancer.assess.conclusion import Findings, conclude
 from balancer.assess.reading import read_need
 from balancer.collect import judge_quality
 from balancer.execute.budgets import admit
+from balancer.execute.verdict import after_verdicts
 from balancer.model.errors import PlanInvalid
 from balancer.model.fingerprint import fingerprint
 from balancer.model.need import Need
@@ -62,7 +63,8 @@ def plan_snapshot(
     if faults:
         raise PlanInvalid(f"plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}")
     mode = in_force or mode_in_force(policy, Mode.AUTOMATIC, now)
-    mode, base = replace(mode, vm_modes=read.vm_modes), need.snapshot
+    mode = after_verdicts(replace(mode, vm_modes=read.vm_modes), past, policy.limits)
+    base = need.snapshot
     moves, waiting = admit(schedule.moves, base, policy.limits, past.rows, now=now, in_force=mode)
     found = Findings(
         draft=draft, schedule=schedule, moves=moves, unfit=unfit, waiting=waiting, in_force=mode

@@ -2,14 +2,16 @@
 
 from datetime import datetime
 
+from balancer.execute.verdict import why_observed
 from balancer.model.past import Past
 from balancer.model.reasons import Reason, Refusal
+from balancer.policy.types import Limits
 
 
-def why_closed(past: Past, *, now: datetime) -> Refusal | None:
+def why_closed(past: Past, limits: Limits, *, now: datetime) -> Refusal | None:
     """Return why nothing may be sent, or None."""
     breaker = past.breaker
     if breaker.is_open and breaker.until is not None and now < breaker.until:
         detail = f"{breaker.cause}; open until {breaker.until:%Y-%m-%d %H:%M} UTC"
         return Refusal.of(Reason.BREAKER_OPEN, detail)
-    return None
+    return why_observed(past, limits)

@@ -4,10 +4,13 @@ Reads the journal's memory of one cluster and writes down what is learnt. Sends 
 what it needs to see is in the snapshot.
 """
 
+from collections.abc import Sequence
 from datetime import timedelta
 
+from balancer.execute.judging import judge_batches
 from balancer.execute.tools import Tools
 from balancer.model.past import Past
+from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.policy.types import Policy
 
@@ -15,12 +18,16 @@ MEMORY = timedelta(days=30)
 """How far back anything is remembered: quarantines that follow each other double."""
 
 
-def review(snapshot: Snapshot, policy: Policy, tools: Tools) -> Past:
+def review(
+    snapshot: Snapshot, policy: Policy, tools: Tools, *, unfit: Sequence[Refusal] = ()
+) -> Past:
     """Return what is remembered of the cluster, with what this look has added.
+
+    `unfit` are the reasons why the snapshot is not fit to act on: then nothing is measured by it.
 
     Raises:
         StoreError: the journal could not be read or written.
     """
-    del policy
     since = tools.clock.now() - MEMORY
-    return tools.store.past(tools.vcenter, snapshot.cluster.id, since)
+    past = tools.store.past(tools.vcenter, snapshot.cluster.id, since)
+    return judge_batches(snapshot, policy, tools, past, unfit=unfit)

@@ -42,8 +42,10 @@ from balancer.model.events import (
     MoveStarted,
     PlanMade,
     SnapshotTaken,
+    VerdictGiven,
 )
 from balancer.model.outcome import MoveOutcome
+from balancer.model.past import Verdict, VerdictResult
 from balancer.model.plan import IncidentKind, Move, Plan, PlanStatus
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import MoveId, Seconds, VmId
@@ -97,6 +99,8 @@ class ClusterMetrics:
                 self._move_ended(event.outcome)
             case CycleEnded():
                 self._cycle_ended(event)
+            case VerdictGiven():
+                self._verdict_given(event.verdict)
             case MoveProgressed():
                 pass
         for listener in self._listeners:
@@ -198,6 +202,12 @@ class ClusterMetrics:
             error = seconds / move.expected_seconds
             self._observe("migration_duration_error_ratio", error, VMOTION)
 
+    def _verdict_given(self, verdict: Verdict) -> None:
+        self._count("batch_verdicts_total", verdict.result.value)
+        if verdict.measured_gain is not None and (verdict.predicted_gain or 0.0) > 0.0:
+            realized = verdict.measured_gain / (verdict.predicted_gain or 1.0)
+            self._observe("plan_realized_benefit_ratio", realized)
+
     def _cycle_ended(self, event: CycleEnded) -> None:
         with self._lock:
             self._queued.clear()
@@ -229,6 +239,8 @@ class ClusterMetrics:
         self._count("cycles_missed_total", by=0.0)
         for result in CycleResult:
             self._count("cycles_total", result, by=0.0)
+        for verdict in sorted(set(VerdictResult) - {VerdictResult.PENDING}):
+            self._count("batch_verdicts_total", verdict.value, by=0.0)
         for kind in IncidentKind:
             self._count("solver_incidents_total", kind.value, by=0.0)
         for reason in sorted(set(MOVE_REASONS.values())):

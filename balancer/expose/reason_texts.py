@@ -198,6 +198,12 @@ _RUN_ROWS: tuple[Row, ...] = (
         "See what happened, then acknowledge with balancer resume.",
     ),
     (
+        Reason.VERDICTS_AWAITED,
+        "what was done is not measured yet",
+        "Some batches of moves have not been measured yet; until then no further move for the load's sake.",
+        _WAIT,
+    ),
+    (
         Reason.QUIET_TIME,
         "something happened a short while ago",
         "After failures of hosts, and when hosts come or go, the cluster is left in peace for a while.",

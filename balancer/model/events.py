@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from balancer.model.outcome import MoveOutcome
+from balancer.model.past import Verdict
 from balancer.model.plan import Move, Plan, State
 from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
@@ -66,4 +67,13 @@ class CycleEnded:
     held: Refusal | None = None
 
 
-Event = MoveStarted | MoveProgressed | MoveEnded | PlanMade | SnapshotTaken | CycleEnded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictGiven:
+    """What a batch did was measured, or will never be."""
+
+    verdict: Verdict
+
+
+Event = (
+    MoveStarted | MoveProgressed | MoveEnded | PlanMade | SnapshotTaken | CycleEnded | VerdictGiven
+)

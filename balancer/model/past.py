@@ -110,8 +110,9 @@ class Verdict:
     """What one batch (the moves that one cycle sent) did, measured once it had settled.
 
     Gains are in units of `State.cost`, positive for an improvement: `predicted_gain` by the plan for what was
-    sent, `measured_gain` against the same load with the VMs where they came from. `ended_at` is when the last
-    move ended. An acknowledged one does not count for the fallback any more.
+    sent (None where the plan is not known any more), `measured_gain` against the same load with the VMs where
+    they came from. `ended_at` is when the last move ended. An acknowledged one does not count for the fallback
+    any more.
     """
 
     id: int = 0
@@ -120,7 +121,7 @@ class Verdict:
     plan_id: str
     cycle_id: str
     ended_at: datetime
-    predicted_gain: float
+    predicted_gain: float | None
     result: VerdictResult = VerdictResult.PENDING
     measured_gain: float | None = None
     judged_at: datetime | None = None

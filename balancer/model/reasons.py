@@ -95,6 +95,7 @@ class Reason(StrEnum):
     LEASE_HELD = "lease_held"
     BREAKER_OPEN = "breaker_open"
     VERDICTS_WORSE = "verdicts_worse"
+    VERDICTS_AWAITED = "verdicts_awaited"
     QUIET_TIME = "quiet_time"
     CLUSTER_CONTENDED = "cluster_contended"
     DRS_AUTOMATED = "drs_automated"
