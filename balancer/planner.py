@@ -69,7 +69,8 @@ def plan_snapshot(
     found = Findings(
         draft=draft, schedule=schedule, moves=moves, unfit=unfit, waiting=waiting, in_force=mode
     )
-    plan_id = fingerprint(snapshot, policy, settings, VERSION)
+    learnt = (need.paces,) if need.paces.is_known else ()
+    plan_id = fingerprint(snapshot, policy, settings, VERSION, *learnt)
     plan = conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)
     return replace(plan, notes=tuple(map(str, read.notes)))
 

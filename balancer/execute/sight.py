@@ -5,7 +5,7 @@ Pure. Shared by the watching of running migrations and by the settling of rows t
 
 from dataclasses import dataclass
 
-from balancer.model.outcome import MoveState
+from balancer.model.outcome import SEEN_LATE, MoveState
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Seconds, VmId
 
@@ -55,7 +55,7 @@ def end_by_place(
     if sight.is_moving:
         return None
     if sight.host == target:
-        return Ending(state=MoveState.DONE, detail="seen on the target")
+        return Ending(state=MoveState.DONE, detail=SEEN_LATE)
     if sight.host not in (source, None):
         return Ending(state=MoveState.EXTERNAL, detail=f"seen on {sight.host}")
     if waited_s < hold_s:

@@ -289,4 +289,5 @@ def _entry(run: Execution, move: Move) -> JournalEntry:
         reason=move.reason,
         expected_seconds=move.expected_seconds,
         intended_at=run.tools.clock.now(),
+        pace=move.pace,
     )

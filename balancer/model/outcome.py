@@ -29,6 +29,10 @@ class MoveState(StrEnum):
 _OPEN = frozenset({MoveState.INTENT, MoveState.SUBMITTED, MoveState.UNKNOWN})
 
 
+SEEN_LATE = "seen on the target"
+"""Detail of a row whose task could not be asked: it had ended when somebody looked, and nobody knows since when."""
+
+
 class FailureKind(StrEnum):
     """What a failure asks for. One table maps faults to these."""
 
