@@ -5,6 +5,7 @@ journal, outcome, event and log line together. Reads and sends nothing itself.
 """
 
 import logging
+from datetime import datetime, timedelta
 
 from balancer.execute.agenda import Stage, Track, make_agenda
 from balancer.execute.budgets import allowance_for
@@ -28,7 +29,7 @@ from balancer.policy.types import Policy
 
 log = logging.getLogger(__name__)
 
-_ENDS_THE_RUN = frozenset({FailureKind.STOP, FailureKind.UNMAPPED})
+_ENDS_THE_RUN = frozenset({FailureKind.STOP, FailureKind.STOP_CLUSTER, FailureKind.UNMAPPED})
 _LEVEL = {MoveState.DONE: logging.INFO, MoveState.ABORTED: logging.INFO}
 
 
@@ -76,6 +77,11 @@ class Execution:
         self._resolved = as_the_policy_reads(snapshot, self.view, self.policy)
         self._seen_s = self.now_s
         self.link.back()
+
+    @property
+    def vcenter_now(self) -> datetime:
+        """Return the vCenter's clock: that of the newest snapshot, and what passed since."""
+        return self.view.taken_at + timedelta(seconds=self.now_s - self._seen_s)
 
     def plan_age_at(self, moment_s: Seconds) -> Seconds:
         """Return the plan's age at a monotonic time, measured on the clock that the snapshots carry.
@@ -145,10 +151,9 @@ class Execution:
         track.task = step.task or track.task
         self.record.advance(track.row, step)
 
-    def end(
-        self, track: Track, ending: Ending, *, fault: str = "", kind: FailureKind | None = None
-    ) -> None:
+    def end(self, track: Track, ending: Ending) -> None:
         """Bring a sent move to its end, and draw the consequences for those that wait."""
+        fault, kind = ending.fault, ending.kind
         at = self.tools.clock.now()
         step = JournalStep(state=ending.state, at=at, fault=fault, kind=kind, detail=ending.detail)
         self.write(track, step)
