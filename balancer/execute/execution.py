@@ -4,6 +4,7 @@ Holds the state that starting and watching share, and is the only place where a 
 journal, outcome, event and log line together. Reads and sends nothing itself.
 """
 
+import contextlib
 import logging
 from datetime import datetime, timedelta
 
@@ -13,9 +14,11 @@ from balancer.execute.bundles import serving_mandatory
 from balancer.execute.link import Link
 from balancer.execute.reading import as_the_policy_reads, kept_from
 from balancer.execute.record import Record
+from balancer.execute.rival import tell_rivals
 from balancer.execute.sight import Ending
 from balancer.execute.tenure import Tenure
 from balancer.execute.tools import Tools
+from balancer.model.errors import StoreError
 from balancer.model.events import MoveEnded
 from balancer.model.lease import Permit
 from balancer.model.outcome import FailureKind, JournalStep, MoveOutcome, MoveState
@@ -61,6 +64,8 @@ class Execution:
         self.uuids = {vm.id: vm.uuid or "" for vm in base.vms}
         self.stopped: Refusal | None = None
         self._seen_s = tools.clock.monotonic()
+        self._rival: Refusal | None = None
+        self._look_for_rivals()
 
     @property
     def view(self) -> Snapshot:
@@ -77,6 +82,7 @@ class Execution:
         self._resolved = as_the_policy_reads(snapshot, self.view, self.policy)
         self._seen_s = self.now_s
         self.link.back()
+        self._look_for_rivals()
 
     @property
     def vcenter_now(self) -> datetime:
@@ -108,7 +114,7 @@ class Execution:
         """
         if self.stopped:
             return self.stopped
-        refusal = self.tools.may_submit() or self.tenure.refusal()
+        refusal = self.tools.may_submit() or self.tenure.refusal() or self._rival
         if refusal:
             return refusal
         if self.is_too_old_at(self.now_s, completing=completing):
@@ -216,6 +222,12 @@ class Execution:
                 seconds=self.now_s - track.sent_s,
             )
             log.info("migration left running", extra=facts_of(track))
+
+    def _look_for_rivals(self) -> None:
+        """Take note of migrations of our account that the journal does not know, while they run."""
+        known = [track.move.vm for track in self.agenda.at(Stage.RUNNING)]
+        with contextlib.suppress(StoreError):  # then no intent can be written either
+            self._rival = tell_rivals(self.view, self.tools, known=known)
 
     def _close(self, track: Track, outcome: MoveOutcome) -> None:
         track.stage, track.outcome = Stage.OVER, outcome

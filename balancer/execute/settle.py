@@ -9,7 +9,8 @@ import logging
 from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 
-from balancer.execute.sight import MARGIN, Errand, Sight, adopted, judged, recalled, sight_of
+from balancer.execute.rival import tell_rivals
+from balancer.execute.sight import MARGIN, Sight, adopted, errand_of, judged, recalled, sight_of
 from balancer.execute.tools import Tools
 from balancer.model.outcome import JournalRow, JournalStep, MoveState, TaskState, TaskView
 from balancer.model.snapshot import Snapshot
@@ -31,12 +32,11 @@ def settle(
         SourceError: vCenter could not be asked; rows not yet settled stay open.
         StoreError: the journal could not be read or written; likewise.
     """
-    rows = tuple(
-        row
-        for row in tools.store.open_rows(tools.vcenter)
-        if row.entry.cluster == snapshot.cluster.id and row.id not in but
-    )
-    tools.vigil.keep(rows, tools.clock.monotonic())
+    tell_rivals(snapshot, tools)
+    every_row = tools.store.open_rows(tools.vcenter)
+    of_cluster = tuple(row for row in every_row if row.entry.cluster == snapshot.cluster.id)
+    tools.vigil.keep(of_cluster, tools.clock.monotonic())
+    rows = [row for row in of_cluster if row.id not in but]
     if not rows:
         return
     views = _tasks_of(rows, tools)
@@ -49,19 +49,6 @@ def settle(
         if step:
             tools.store.advance(row.id, step)
             _tell(row, step)
-
-
-def errand_of(row: JournalRow, hold_s: Seconds) -> Errand:
-    """Return what is looked for of a row."""
-    return Errand(
-        vm=row.entry.vm,
-        uuid=row.entry.vm_uuid,
-        source=row.entry.source,
-        target=row.entry.target,
-        task=row.task,
-        intended_at=row.entry.intended_at_vcenter,
-        hold_s=hold_s,
-    )
 
 
 def _tasks_of(rows: Sequence[JournalRow], tools: Tools) -> Mapping[int, TaskView]:

@@ -10,7 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from balancer.execute.failures import failure_kind
-from balancer.model.outcome import FailureKind, MoveState, PastTask, TaskState, TaskView
+from balancer.model.outcome import (
+    FailureKind,
+    JournalRow,
+    MoveState,
+    PastTask,
+    TaskState,
+    TaskView,
+)
 from balancer.model.snapshot import FlightKind, InFlight, Snapshot
 from balancer.model.units import HostId, Seconds, VmId
 
@@ -65,6 +72,19 @@ class Ending:
     detail: str
     fault: str = ""
     kind: FailureKind | None = None
+
+
+def errand_of(row: JournalRow, hold_s: Seconds) -> Errand:
+    """Return what is looked for of a row."""
+    return Errand(
+        vm=row.entry.vm,
+        uuid=row.entry.vm_uuid,
+        source=row.entry.source,
+        target=row.entry.target,
+        task=row.task,
+        intended_at=row.entry.intended_at_vcenter,
+        hold_s=hold_s,
+    )
 
 
 def sight_of(snapshot: Snapshot, vm: VmId, uuid: str = "") -> Sight:

@@ -41,6 +41,7 @@ from balancer.model.events import (
     MoveProgressed,
     MoveStarted,
     PlanMade,
+    RivalSeen,
     SnapshotTaken,
 )
 from balancer.model.outcome import MoveOutcome
@@ -71,6 +72,7 @@ class ClusterMetrics:
         self._queued: dict[MoveId, Move] = {}
         self._flying: dict[VmId, datetime] = {}
         self._snapshot: Snapshot | None = None
+        self._unclaimed: frozenset[str] = frozenset()
         self._listeners: list[Callable[[], None]] = []
         self._start_at_zero()
 
@@ -97,6 +99,8 @@ class ClusterMetrics:
                 self._move_ended(event.outcome)
             case CycleEnded():
                 self._cycle_ended(event)
+            case RivalSeen():
+                self._rival_seen(event.tasks)
             case MoveProgressed():
                 pass
         for listener in self._listeners:
@@ -170,6 +174,11 @@ class ClusterMetrics:
         with self._lock:
             self._queued = {move.id: move for move in plan.admitted}
 
+    def _rival_seen(self, tasks: frozenset[str]) -> None:
+        """Count each task once: it is told again as long as it runs."""
+        self._count("unclaimed_migrations_total", by=len(tasks - self._unclaimed))
+        self._unclaimed = tasks
+
     def _move_started(self, event: MoveStarted) -> None:
         with self._lock:
             self._queued.pop(event.move.id, None)
@@ -227,6 +236,7 @@ class ClusterMetrics:
     def _start_at_zero(self) -> None:
         """Make the counters of closed sets exist, so that their first increase is seen as one."""
         self._count("cycles_missed_total", by=0.0)
+        self._count("unclaimed_migrations_total", by=0.0)
         for result in CycleResult:
             self._count("cycles_total", result, by=0.0)
         for kind in IncidentKind:

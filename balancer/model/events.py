@@ -66,4 +66,11 @@ class CycleEnded:
     held: Refusal | None = None
 
 
-Event = MoveStarted | MoveProgressed | MoveEnded | PlanMade | SnapshotTaken | CycleEnded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RivalSeen:
+    """Our own account moves VMs of a cluster, and the journal does not know of it: tasks by id."""
+
+    tasks: frozenset[str]
+
+
+Event = RivalSeen | MoveStarted | MoveProgressed | MoveEnded | PlanMade | SnapshotTaken | CycleEnded
