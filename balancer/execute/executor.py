@@ -51,10 +51,13 @@ def _goes_on(run: Execution) -> bool:
 
 
 def _settle_after_return(run: Execution) -> None:
-    """Look for the ends of earlier rows once more, where the connection had been lost and is back."""
+    """Look for the ends of earlier rows once more, where the connection had been lost and is back.
+
+    Rows of this run are watched by it, or were left to the next cycle with an outcome that stands.
+    """
     if not run.link.take_return():
         return
-    mine = {track.row for track in run.agenda.at(Stage.RUNNING)}
+    mine = {track.row for track in run.agenda.tracks.values()}
     try:
         settle(run.view, run.policy, run.tools, but=mine)
     except SourceError as err:
