@@ -74,6 +74,20 @@ class VerdictGiven:
     verdict: Verdict
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RivalSeen:
+    """Our own account moves VMs of a cluster, and the journal does not know of it: tasks by id."""
+
+    tasks: frozenset[str]
+
+
 Event = (
-    MoveStarted | MoveProgressed | MoveEnded | PlanMade | SnapshotTaken | CycleEnded | VerdictGiven
+    RivalSeen
+    | MoveStarted
+    | MoveProgressed
+    | MoveEnded
+    | PlanMade
+    | SnapshotTaken
+    | CycleEnded
+    | VerdictGiven
 )
