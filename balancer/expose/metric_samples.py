@@ -21,7 +21,9 @@ from balancer.policy.types import Policy
 HERTZ_PER_MHZ = 1e6
 BYTES_PER_MIB = float(2**20)
 
-COOLING = frozenset({Reason.RECENTLY_MOVED, Reason.VM_FAILED_RECENTLY, Reason.VM_BUDGET})
+COOLING = frozenset(
+    {Reason.RECENTLY_MOVED, Reason.VM_FAILED_RECENTLY, Reason.VM_BUDGET, Reason.CONTENDED}
+)
 GATES = tuple(sorted({*UNFIT, Reason.HOSTS_LOST}))
 """What a snapshot may be found unfit for: all planning, or with hosts lost all but what must be."""
 

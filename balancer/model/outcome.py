@@ -38,8 +38,9 @@ class FailureKind(StrEnum):
     CAPACITY = "capacity"  # not enough room: plan again
     TRANSIENT = "transient"  # later
     CANCELLED = "cancelled"  # a person cancelled it
-    STOP = "stop"  # stop this run: rights, licence, login
-    UNMAPPED = "unmapped"  # not in the table: stop and tell
+    STOP = "stop"  # stop this run: the session or the login is at fault
+    STOP_CLUSTER = "stop_cluster"  # stop until a person has mended it: rights, licences
+    UNMAPPED = "unmapped"  # not in the table: stop until a person has looked, and tell
 
 
 class TaskState(StrEnum):
@@ -126,6 +127,11 @@ class JournalRow:
     detail: str = ""
     submitted_at: datetime | None = None
     ended_at: datetime | None = None
+
+    @property
+    def last_at(self) -> datetime:
+        """Return when it ended; of one that has not, when it was last heard of."""
+        return self.ended_at or self.submitted_at or self.entry.intended_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
