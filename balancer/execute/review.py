@@ -11,7 +11,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 
 from balancer.execute.breaker import judged
-from balancer.execute.contention import contention
+from balancer.execute.contention import Contention, contention
 from balancer.execute.disturbance import disturbances, known_hosts, new_ones, quiet_until
 from balancer.execute.foreign import foreign_moves
 from balancer.execute.gates import all_closed
@@ -19,7 +19,7 @@ from balancer.execute.quarantine import new_quarantines
 from balancer.execute.tools import Tools
 from balancer.model.audit import AuditNote
 from balancer.model.events import PastReviewed
-from balancer.model.past import Breaker, Past
+from balancer.model.past import Past
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import ClusterId, HostId, VmId
 from balancer.policy.types import Limits, Policy
@@ -95,7 +95,8 @@ def _note_disturbances(
     )
     new = new_ones(seen, past)
     for one in new:
-        _tell(tools, "cluster.disturbed", one.subject, one.detail, {"kind": str(one.kind)})
+        facts = {"host": one.subject, "kind": str(one.kind), "detail": one.detail}
+        log.warning("cluster disturbed", extra=facts)
         tools.store.note_disturbance(one)
     hosts = known_hosts(snapshot, past.hosts)
     if hosts != past.hosts:
@@ -122,24 +123,32 @@ def _note_foreign_moves(
         asked_at=asked_at,
         is_shaken=quiet_until(past.disturbances, limits, now=now) is not None,
     )
-    for move in new:
-        detail = f"{move.vm_name} was moved from {move.source} to {move.target} by somebody else"
-        facts = {"row": move.row, "is_return": move.is_return, "is_against": move.is_against}
-        _tell(tools, "vm.moved_by_others", move.vm, detail, facts)
-        tools.store.note_foreign_move(move)
     after = replace(past, foreign_moves=(*past.foreign_moves, *new))
     was = contention(past.foreign_moves, limits, now=now)
     fight = contention(after.foreign_moves, limits, now=now)
     if fight and not was:
-        _tell(tools, "cluster.contended", "", fight.told, {"vms": len(fight.undone)})
+        _tell_fight(fight, tools)
+    for move in new:
+        facts = {"vm": move.vm, "from": move.source, "to": move.target, "after_row": move.row}
+        more = {"is_return": move.is_return, "is_against": move.is_against}
+        log.warning("vm moved by somebody else", extra=facts | more)
+        tools.store.note_foreign_move(move)
     return after
+
+
+def _tell_fight(fight: Contention, tools: Tools) -> None:
+    """Say why the cluster is left alone, before what makes it so is kept: rather twice than never."""
+    log.error("cluster left alone", extra={"detail": fight.told})
+    now, told = tools.clock.now(), fight.told
+    tools.store.note(AuditNote(at=now, action="cluster.contended", shard=tools.shard, reason=told))
 
 
 def _put_quarantines(cluster: ClusterId, past: Past, limits: Limits, tools: Tools) -> Past:
     new = new_quarantines(past, limits, vcenter=tools.vcenter, cluster=cluster)
     for one in new:
-        facts = {"level": one.level, "cause": one.cause, "until": one.until.isoformat()}
-        _tell(tools, f"{one.kind}.quarantined", one.subject, f"{one.reason}: {one.detail}", facts)
+        facts = {"kind": str(one.kind), "subject": one.subject, "reason": str(one.reason)}
+        more = {"detail": one.detail, "level": one.level, "until": one.until.isoformat()}
+        log.warning("left alone for a while", extra=facts | more)
         tools.store.put_quarantine(one)
     return replace(past, quarantines=(*past.quarantines, *new))
 
@@ -149,28 +158,11 @@ def _put_breaker(cluster: ClusterId, past: Past, limits: Limits, tools: Tools) -
     after = judged(past.breaker, past.rows, limits, now=now)
     if after == past.breaker:
         return past
-    action = _what_changed(past.breaker, after)
-    if action:
-        facts = {"level": after.level, "until": after.until and after.until.isoformat()}
-        _tell(tools, action, "", after.cause, facts)
-    tools.store.put_breaker(tools.vcenter, cluster, after)
-    return replace(past, breaker=after)
-
-
-def _what_changed(before: Breaker, after: Breaker) -> str:
-    """Return what is to be told: an opening, a closing; nothing where only the calm has come."""
     if after.is_open:
-        return "breaker.opened"
-    return "breaker.closed" if before.is_open else ""
-
-
-def _tell(
-    tools: Tools, action: str, subject: str, detail: str, facts: Mapping[str, object]
-) -> None:
-    """Write to the audit log first: what stands in memory has been told, even if a crash makes it told twice."""
-    at: datetime = tools.clock.now()
-    note = AuditNote(
-        at=at, action=action, shard=tools.shard, subject=subject, reason=detail, facts=facts
-    )
-    tools.store.note(note)
-    log.warning("learnt", extra={"action": action, "subject": subject, "detail": detail, **facts})
+        until = after.until.isoformat() if after.until else None
+        facts = {"detail": after.cause, "level": after.level, "until": until}
+        log.error("breaker opened", extra=facts)
+    elif past.breaker.is_open:
+        log.warning("breaker closed: the move that tried has succeeded")
+    tools.store.put_breaker(tools.vcenter, cluster, after, at=now)
+    return replace(past, breaker=after)
