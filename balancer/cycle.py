@@ -46,7 +46,8 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
     snapshot, asked_at = seen.snapshot, seen.sighting.moment.asked_at
     watch.lap("collect")
     settle(snapshot, site.policy, tools)
-    past = review(snapshot, site.policy, tools, unfit=seen.unfit)
+    places = last.places if last else None
+    past = review(snapshot, site.policy, tools, asked_at=asked_at, before=places, unfit=seen.unfit)
     plan = plan_snapshot(
         snapshot,
         site.policy,

@@ -12,6 +12,7 @@ from balancer.execute.agenda import Stage, Track, make_agenda
 from balancer.execute.budgets import allowance_for
 from balancer.execute.bundles import serving_mandatory
 from balancer.execute.link import Link
+from balancer.execute.lookout import Lookout
 from balancer.execute.reading import as_the_policy_reads, kept_from
 from balancer.execute.record import Record
 from balancer.execute.rival import tell_rivals
@@ -63,6 +64,7 @@ class Execution:
         self.link = Link(tools.clock, tools.poll_s)
         self.uuids = {vm.id: vm.uuid or "" for vm in base.vms}
         self.stopped: Refusal | None = None
+        self.lookout = Lookout(base, policy, tools)
         self._seen_s = tools.clock.monotonic()
         self._rival: Refusal | None = None
         self._look_for_rivals()
@@ -122,6 +124,10 @@ class Execution:
             return Refusal.of(Reason.PLAN_TOO_OLD, f"the plan is {age_s:.0f} s old")
         if self.record.is_behind:
             return Refusal.of(Reason.JOURNAL_UNAVAILABLE, "a step could not be written yet")
+        learnt = self.lookout.refusal(has_sent=any(t.row for t in self.agenda.tracks.values()))
+        if learnt:
+            self.stop(learnt.reason, learnt.detail)
+            return self.stopped
         return None if self.link.may_ask else self.link.refusal()
 
     def permit(self, move: Move, *, completing: bool) -> Permit | None:
@@ -141,6 +147,10 @@ class Execution:
         move, is_mandatory = track.move, track.move.id in self._mandatory
         refusal = self.tools.may_move(move, is_mandatory)
         return refusal or kept_from(move, self._resolved, self.policy, is_mandatory=is_mandatory)
+
+    def serves_mandatory(self, track: Track) -> bool:
+        """Whether a move is an evacuation or a rule repair, or is made for one."""
+        return track.move.id in self._mandatory
 
     def is_final(self, refusal: Refusal) -> bool:
         """Whether a refusal will not pass in this run."""
@@ -234,6 +244,8 @@ class Execution:
         self.tools.events.tell(MoveEnded(outcome=outcome, at=self.tools.clock.now()))
 
     def _react(self, track: Track, outcome: MoveOutcome) -> None:
+        if outcome.state is MoveState.FAILED:
+            self.lookout.failed()
         if outcome.kind in _ENDS_THE_RUN:
             self.stop(Reason.RUN_STOPPED, f"{outcome.fault or 'no fault'}: {outcome.detail}")
         if outcome.kind is FailureKind.SKIP_TARGET:

@@ -13,7 +13,6 @@ from balancer.execute.batches import Batch, batches_of
 from balancer.execute.effect import measure_effect
 from balancer.execute.tools import Tools
 from balancer.execute.verdict import measured, pending, unknown
-from balancer.model.audit import AuditNote
 from balancer.model.errors import StoreError
 from balancer.model.events import VerdictGiven
 from balancer.model.outcome import JournalRow, MoveOutcome, MoveState
@@ -160,15 +159,6 @@ def _tell(tools: Tools, verdict: Verdict) -> None:
         "predicted_gain": verdict.predicted_gain,
         "measured_gain": verdict.measured_gain,
     }
-    note = AuditNote(
-        at=verdict.judged_at or verdict.ended_at,
-        action="verdict.given",
-        shard=tools.shard,
-        subject=verdict.cycle_id,
-        reason=verdict.result.value,
-        facts=facts | {"detail": verdict.detail},
-    )
-    tools.store.note(note)
     tools.events.tell(VerdictGiven(verdict=verdict))
     told = facts | {"result": verdict.result.value, "detail": verdict.detail}
     log.log(_LEVEL.get(verdict.result, logging.INFO), "batch judged", extra=told)

@@ -44,8 +44,10 @@ RETRY_S: Seconds = 5.0
 
 def start_ready(run: Execution) -> None:
     """Start every move that is ready and fits, in the order of the agenda."""
-    units = run.agenda.ready()
+    units = _that_may_try(run) if run.lookout.is_probing else run.agenda.ready()
     _note_ready(run, units)
+    if units and run.lookout.is_due() and not _look_around(run):
+        return
     try:
         rows = run.record.open_rows(run.tools.vcenter) if units else ()
     except StoreError as err:
@@ -58,6 +60,27 @@ def start_ready(run: Execution) -> None:
             continue
         if unit.waiting and not _try_unit(run, unit, rows):
             return
+
+
+def _that_may_try(run: Execution) -> tuple[Unit, ...]:
+    """Return the units that may be the one move of a run that tries: mandatory ones as long as any waits."""
+    for unit in run.agenda.units:
+        if len(unit.tracks) > 1 and unit.waiting:
+            detail = f"a group of {len(unit.tracks)} cannot be the one move that tries"
+            run.refuse(unit.waiting[0], Refusal.of(Reason.BREAKER_OPEN, detail))
+    needed = any(run.serves_mandatory(track) for track in run.agenda.at(Stage.WAITING))
+    ready = run.agenda.ready()
+    return tuple(unit for unit in ready if not needed or run.serves_mandatory(unit.tracks[0]))
+
+
+def _look_around(run: Execution) -> bool:
+    """Look at the whole cluster; return whether anything may be sent after what was seen."""
+    try:
+        run.see(run.lookout.look())
+    except SourceError as err:
+        run.link.lost(err)
+        return False
+    return run.closed(completing=True) is None
 
 
 def _note_ready(run: Execution, units: Sequence[Unit]) -> None:

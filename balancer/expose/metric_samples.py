@@ -21,7 +21,9 @@ from balancer.policy.types import Policy
 HERTZ_PER_MHZ = 1e6
 BYTES_PER_MIB = float(2**20)
 
-COOLING = frozenset({Reason.RECENTLY_MOVED, Reason.VM_FAILED_RECENTLY, Reason.VM_BUDGET})
+COOLING = frozenset(
+    {Reason.RECENTLY_MOVED, Reason.VM_FAILED_RECENTLY, Reason.VM_BUDGET, Reason.CONTENDED}
+)
 STOPS = (Reason.VERDICTS_WORSE,)
 """What holds a cluster in observe by itself until a person acknowledges it."""
 

@@ -97,6 +97,12 @@ _RUN_ROWS: tuple[Row, ...] = (
         "The VM has been moved as often as it may be in a day.",
         "Raise moves_per_vm_per_day in the policy.",
     ),
+    (
+        Reason.ON_TRIAL,
+        "first moves must stand",
+        "Whether others move VMs here too is not known at first: moves that stood for 15 minutes allow more.",
+        _WAIT,
+    ),
     # the plan and its steps
     (
         Reason.NO_TARGET,

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from balancer.model.outcome import MoveOutcome
-from balancer.model.past import Verdict
+from balancer.model.past import Past, Verdict
 from balancer.model.plan import Move, Plan, State
 from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
@@ -81,6 +81,15 @@ class RivalSeen:
     tasks: frozenset[str]
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastReviewed:
+    """What is remembered of a cluster was looked through; `closed` are all reasons why nothing may be sent."""
+
+    past: Past
+    closed: tuple[Refusal, ...]
+    at: datetime
+
+
 Event = (
     RivalSeen
     | MoveStarted
@@ -89,5 +98,6 @@ Event = (
     | PlanMade
     | SnapshotTaken
     | CycleEnded
+    | PastReviewed
     | VerdictGiven
 )

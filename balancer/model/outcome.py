@@ -152,6 +152,11 @@ class JournalRow:
     submitted_at: datetime | None = None
     ended_at: datetime | None = None
 
+    @property
+    def last_at(self) -> datetime:
+        """Return when it ended; of one that has not, when it was last heard of."""
+        return self.ended_at or self.submitted_at or self.entry.intended_at
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RowQuery:

@@ -75,6 +75,7 @@ class Reason(StrEnum):
     RUN_BUDGET = "run_budget"
     HOUR_BUDGET = "hour_budget"
     VM_BUDGET = "vm_budget"
+    ON_TRIAL = "on_trial"
     # the plan and its steps
     NO_TARGET = "no_target"
     NOT_NEEDED = "not_needed"

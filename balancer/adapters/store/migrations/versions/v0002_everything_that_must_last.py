@@ -199,14 +199,25 @@ def _memory() -> None:
         *_words("vcenter", "cluster", "vm", "vm_name", "source", "target", "seen_at"),
         _number("row"),
         _number("is_return"),
-        *_words("seal"),
+        _number("is_against"),
+        *_maybe("acknowledged_at"),
+        *_words("acknowledged_by", "seal"),
     )
     op.create_index("one_sighting_per_row", "foreign_moves", ["row", "target"], unique=True)
     op.create_index("foreign_moves_by_time", "foreign_moves", ["vcenter", "cluster", "seen_at"])
     op.create_table(
-        "disturbances", _key(), *_words("vcenter", "cluster", "kind", "at", "detail", "seal")
+        "disturbances",
+        _key(),
+        *_words("vcenter", "cluster", "kind", "at", "detail", "subject", "seal"),
     )
     op.create_index("disturbances_by_time", "disturbances", ["vcenter", "cluster", "at"])
+    op.create_table(
+        "known_hosts",
+        sa.Column("vcenter", sa.Text, primary_key=True, nullable=False),
+        sa.Column("cluster", sa.Text, primary_key=True, nullable=False),
+        sa.Column("id", sa.Text, primary_key=True, nullable=False),
+        *_words("name", "state", "seal"),
+    )
     op.create_table(
         "breakers",
         sa.Column("vcenter", sa.Text, primary_key=True, nullable=False),
@@ -222,7 +233,7 @@ def _memory() -> None:
         "verdicts",
         _key(),
         *_words("vcenter", "cluster", "plan_id", "cycle_id", "ended_at"),
-        sa.Column("predicted_gain", sa.Float, nullable=False),
+        sa.Column("predicted_gain", sa.Float),
         *_words("result"),
         sa.Column("measured_gain", sa.Float),
         *_maybe("judged_at"),
