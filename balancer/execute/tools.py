@@ -5,6 +5,7 @@ from dataclasses import dataclass, field
 
 from balancer.execute.server_checks import ServerChecks
 from balancer.execute.tenure import LASTS_S, Tenure
+from balancer.execute.vigil import Vigil
 from balancer.model.need import Demand
 from balancer.model.plan import Move
 from balancer.model.reasons import Refusal
@@ -37,9 +38,10 @@ class Tools:
     `may_submit` answers why nothing may be sent now (pause, stop, stale data), or None; `may_move` answers
     it of one move (mode, windows). Both are asked before every submit. `demand_of` is the same function that
     the assessment measures demand with. `checks` outlives the run: what vCenter's own check said a short
-    time ago is not asked again. `lease_s` is how long the cluster's lease lasts unless it is renewed, and so how
-    long others wait after this process has died. `cluster_name` is the cluster as the configuration names it,
-    `holder` names this process among those that may act on it.
+    time ago is not asked again. `vigil` outlives it too: how long the ends of rows have been waited for.
+    `lease_s` is how long the cluster's lease lasts unless it is renewed, and so how long others wait after this
+    process has died. `cluster_name` is the cluster as the configuration names it, `holder` names this process
+    among those that may act on it.
     """
 
     vcenter: str
@@ -57,6 +59,7 @@ class Tools:
     lease_s: Seconds = LASTS_S
     may_move: MayMove = may_always
     checks: ServerChecks = field(default_factory=ServerChecks)
+    vigil: Vigil = field(default_factory=Vigil)
 
     @property
     def shard(self) -> str:

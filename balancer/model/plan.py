@@ -74,7 +74,8 @@ class ProposedMove:
 class Move:
     """A move of a finished plan. `after` names moves that must have ended before this one starts.
 
-    Moves of one `wave` (from 1) may run at the same time. A VM occurs twice only when it is parked.
+    Moves of one `wave` (from 1) may run at the same time. A VM occurs twice only when it is parked. `pace` is
+    the factor by which experience has changed `expected_seconds` (1.0: none).
     """
 
     id: MoveId
@@ -92,6 +93,7 @@ class Move:
     memory_mib: Mib
     gain: float
     this_run: bool = True
+    pace: float = 1.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -125,6 +125,7 @@ MoveEntry = TypedDict(
         "memory_mib": NotNegative,
         "this_run": bool,
         "gain": float,
+        "pace": Annotated[float, Field(gt=0)],
     },
     total=False,
 )
