@@ -26,9 +26,10 @@ from balancer.model.errors import SourceError, StoreError
 from balancer.model.host import HostState
 from balancer.model.lease import Allowance, Lease, Permit
 from balancer.model.outcome import JournalEntry, JournalRow, JournalStep, MoveState
-from balancer.model.past import Breaker
+from balancer.model.past import Breaker, Past
 from balancer.model.plan import Move, MoveReason
 from balancer.model.reasons import Reason, Refusal
+from balancer.model.snapshot import Snapshot
 from balancer.model.units import ClusterId, HostId, MoveId, VmId
 from balancer.model.vm import Automation, PowerState
 from balancer.policy.in_force import InForce
@@ -55,6 +56,7 @@ FOUND: list[tuple[int, str]] = []
 
 BAD_STATES = [state for state in HostState if state is not HostState.CONNECTED]
 BAD_POWER = [power for power in PowerState if power is not PowerState.ON]
+Places = dict[VmId, HostId]
 hosts = st.integers(1, 4).map(host_id)
 vms = st.integers(1, VMS).map(vm_id)
 seeds = st.integers(0, 2**32)
@@ -353,27 +355,37 @@ class ExecutorMachine(RuleBasedStateMachine):
 
     def live(self, actor: Actor, random: Random) -> None:
         """Run cycles until a stop is asked for."""
-        tools = self.tools_of(actor)
+        tools, places = self.tools_of(actor), {}
         while not actor.is_asked_to_stop:
             try:
-                self.cycle(actor, tools, random)
+                places = self.cycle(actor, tools, random, places)
             except SourceError:
                 SEEN["cycle without vcenter"] += 1
             except StoreError:
                 SEEN["cycle without journal"] += 1
             actor.pause(INTERVAL_S)
 
-    def cycle(self, actor: Actor, tools: Tools, random: Random) -> None:
-        """Do what `run_cycle` does, with moves made at random in place of a planner's."""
+    def cycle(self, actor: Actor, tools: Tools, random: Random, before: Places) -> Places:
+        """Do what `run_cycle` does, with moves made at random in place of a planner's; return where VMs are."""
         (ref,) = tools.inventory.clusters()
+        asked_at = tools.clock.now()
         snapshot = tools.inventory.snapshot(ref)
         settle(snapshot, self.policy, tools)
-        past = review(snapshot, self.policy, tools)
+        past = review(snapshot, self.policy, tools, asked_at=asked_at, before=before)
         now, mind = tools.clock.now(), self.oracle.mind(actor)
         mind.is_held = self.breaker_is_open(now)
-        if why_closed(past, now=now):
-            SEEN["cycle held"] += 1
-            return
+        closed = why_closed(past, LIMITS, now=now)
+        if closed:
+            SEEN[f"cycle held: {closed.reason}"] += 1
+        else:
+            self.carry_out(actor, tools, random, snapshot, past)
+        return {vm.id: vm.host for vm in snapshot.vms}
+
+    def carry_out(
+        self, actor: Actor, tools: Tools, random: Random, snapshot: Snapshot, past: Past
+    ) -> None:
+        """Make moves, admit them, and carry them out."""
+        now, mind = tools.clock.now(), self.oracle.mind(actor)
         cycle_id = f"{actor.name}-{int(self.time.elapsed_s * 1000)}"
         moves = some_moves(random, snapshot, cycle_id)
         for one in moves:

@@ -5,9 +5,11 @@ executor, the admission or the rules; where a promise leaves room, the room is a
 """
 
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
+from itertools import combinations
+from types import MappingProxyType
 
 from balancer.model.host import HostState
 from balancer.model.lease import Lease
@@ -15,7 +17,7 @@ from balancer.model.outcome import JournalRow, MigrationOrder, MoveState
 from balancer.model.plan import Plan
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import HostId
+from balancer.model.units import HostId, VmId
 from balancer.model.vm import Automation
 from balancer.policy.types import Limits
 from tests.proof.actors import Actor, WorldTime
@@ -192,7 +194,7 @@ class Oracle:
 
     def waive(self) -> None:
         """Take what is broken now, or will be once all has landed, as broken by others."""
-        self.waived |= broken(self.world.truth) | broken(self.world.on_the_way())
+        self.waived |= broken(self.world.truth, self.world.targets())
 
     def landed(self, truth: Snapshot) -> None:
         """Judge what is true after a landing."""
@@ -219,7 +221,7 @@ class Oracle:
 
     def _judge_lost(self, ends: Sequence[JournalRow], claimed: Counter[str]) -> None:
         """Every migration of ours belongs to a row: by its task, or as the answer to an open question."""
-        lone = [f for f in self.world.flights.values() if not f.is_foreign]
+        lone = [f for f in self.world.flights.values() if f.is_ours]
         lone = [f for f in lone if f.task not in claimed]
         free = [r for r in ends if not r.task and r.id in self.sent]
         for flight in lone:
@@ -239,22 +241,25 @@ def _moves(flight: Flight) -> bool:
     return not script.lies and (not script.task_fault or script.fails_after_switch)
 
 
-def broken(truth: Snapshot) -> set[object]:
-    """Return every rule that keeps VMs apart and is broken, and every host that is too full."""
-    host_of = {vm.id: vm.host for vm in truth.vms if vm.is_running}
+def broken(truth: Snapshot, targets: Mapping[VmId, HostId] = MappingProxyType({})) -> set[object]:
+    """Return every rule that keeps VMs apart and is broken, and every host that is too full.
+
+    A VM with a target counts on both hosts: whatever lands first, it is in what is returned.
+    """
+    running = [vm for vm in truth.vms if vm.is_running]
+    places = {vm.id: {vm.host, targets.get(vm.id, vm.host)} for vm in running}
     found: set[object] = set()
     for rule in truth.rules:
         if rule.type is not RuleType.ANTI_AFFINITY or not (rule.enabled and rule.mandatory):
             continue
-        places = [(vm, host_of[vm]) for vm in rule.vms if vm in host_of]
-        for one, here in places:
-            for other, there in places:
-                if one < other and here == there:
-                    found.add((rule.name, one, other))
+        members = sorted(set(rule.vms) & places.keys())
+        for one, other in combinations(members, 2):
+            if places[one] & places[other]:
+                found.add((rule.name, one, other))
     held: Counter[str] = Counter()
-    for vm in truth.vms:
-        if vm.is_running:
-            held[vm.host] += int(vm.footprint_mib)
+    for vm in running:
+        for place in places[vm.id]:
+            held[place] += int(vm.footprint_mib)
     for host in truth.hosts:
         if held[host.id] > MEMORY_CEILING * host.usable_memory_mib + 1:
             found.add(("memory", host.id))

@@ -24,7 +24,12 @@ LIMITS = Limits(
     migrations_per_vcenter=5,
     moves_per_vm_per_day=6,
     migration_timeout_s=200.0,
+    breaker_failures_in_row=1000,
+    breaker_failed_ratio=1.0,
+    quiet_s=0.0,
+    returns_at_most=1000,
 )
+"""Small numbers, so that they are reached; what would keep a cluster from being worked on comes by the machine."""
 
 BAD_LUCK = MappingProxyType(
     {

@@ -7,7 +7,6 @@ from typing import Any
 
 from balancer.model.errors import SubmitRefused, SubmitUnknown
 from balancer.model.outcome import MigrationOrder
-from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
 from tests.proof.actors import Actor, WorldTime
 from tests.support.fakes import Flight, Script, ScriptedVCenter
@@ -50,17 +49,15 @@ class World(ScriptedVCenter):
 
     def ours_flying(self) -> list[Flight]:
         """Return our migrations under way."""
-        return [f for f in self.flights.values() if not f.is_over and not f.is_foreign]
+        return [f for f in self.flights.values() if not f.is_over and f.is_ours]
 
     def is_flying(self, vm: VmId) -> bool:
         """Whether a migration of a VM is under way."""
         return any(f.vm == vm and not f.is_over for f in self.flights.values())
 
-    def on_the_way(self) -> Snapshot:
-        """Return the truth with every migration of ours at its end already."""
-        target = {f.vm: f.target for f in self.ours_flying()}
-        vms = tuple(replace(v, host=target.get(v.id, v.host)) for v in self.truth.vms)
-        return replace(self.truth, vms=vms)
+    def targets(self) -> dict[VmId, HostId]:
+        """Return where our migrations under way go."""
+        return {flight.vm: flight.target for flight in self.ours_flying()}
 
     def advance_to(self, moment_s: float) -> None:
         """Let time pass to a moment, and everything that is due until then happen, one after the other."""
@@ -107,5 +104,5 @@ class World(ScriptedVCenter):
 
     def _land(self, flight: Flight) -> None:
         ScriptedVCenter._land(self, flight)
-        if self.by_others and (flight.is_foreign or flight.script.lands_on):
+        if self.by_others and (not flight.is_ours or flight.script.lands_on):
             self.by_others()
