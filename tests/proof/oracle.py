@@ -64,7 +64,7 @@ class Oracle:
     is_paused: bool = False
     observes: bool = False
     sent: dict[int, MigrationOrder] = field(default_factory=dict)
-    waived: set[object] = field(default_factory=set)
+    waived: set[tuple[str, ...]] = field(default_factory=set)
     minds: dict[Actor, Mind] = field(default_factory=dict)
 
     def mind(self, actor: Actor) -> Mind:
@@ -176,6 +176,10 @@ class Oracle:
         takes |= {HostState.QUARANTINE} if row.entry.reason.is_mandatory else set()
         assert target.state in takes, f"S5: the target is {target.state}"
         self._judge_memory(order, truth)
+        flying = self.world.targets()
+        new = broken(truth, {**flying, order.vm: order.target}) - broken(truth, flying)
+        kept_apart = {what for what in new - self.waived if what[0] != "memory"}
+        assert not kept_apart, f"S7: would be broken by this move: {sorted(kept_apart)}"
 
     def _judge_memory(self, order: MigrationOrder, truth: Snapshot) -> None:
         """Add up what is on the target, what we have on its way there, and the new one."""
@@ -241,14 +245,16 @@ def _moves(flight: Flight) -> bool:
     return not script.lies and (not script.task_fault or script.fails_after_switch)
 
 
-def broken(truth: Snapshot, targets: Mapping[VmId, HostId] = MappingProxyType({})) -> set[object]:
+def broken(
+    truth: Snapshot, targets: Mapping[VmId, HostId] = MappingProxyType({})
+) -> set[tuple[str, ...]]:
     """Return every rule that keeps VMs apart and is broken, and every host that is too full.
 
     A VM with a target counts on both hosts: whatever lands first, it is in what is returned.
     """
     running = [vm for vm in truth.vms if vm.is_running]
     places = {vm.id: {vm.host, targets.get(vm.id, vm.host)} for vm in running}
-    found: set[object] = set()
+    found: set[tuple[str, ...]] = set()
     for rule in truth.rules:
         if rule.type is not RuleType.ANTI_AFFINITY or not (rule.enabled and rule.mandatory):
             continue
