@@ -18,19 +18,11 @@ END_WITHIN_S = 60.0
 
 
 class Forks:
-    """A running fork server; leaving the context ends it."""
+    """A fork server, started when it is first asked; leaving the context ends it."""
 
     def __init__(self, errors: Path) -> None:
-        self._errors = errors.open("w", encoding="utf-8")
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "tests.proof.fork_server"],
-            cwd=ROOT,
-            env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            stderr=self._errors,
-            text=True,
-        )
+        self._errors = errors
+        self._process: subprocess.Popen[str] | None = None
 
     def warm(self, case: Case) -> None:
         """Let the server do once what all lives would do: read what seldom changes."""
@@ -62,12 +54,25 @@ class Forks:
         error: BaseException | None,
         trace: TracebackType | None,
     ) -> None:
-        _pipe(self._process.stdin).close()
-        self._process.wait(END_WITHIN_S)
-        _pipe(self._process.stdout).close()
-        self._errors.close()
+        if self._process is not None:
+            _pipe(self._process.stdin).close()
+            self._process.wait(END_WITHIN_S)
+            _pipe(self._process.stdout).close()
+
+    def _started(self) -> "subprocess.Popen[str]":
+        with self._errors.open("w", encoding="utf-8") as errors:
+            return subprocess.Popen(
+                [sys.executable, "-m", "tests.proof.fork_server"],
+                cwd=ROOT,
+                env={**os.environ, "OPENBLAS_NUM_THREADS": "1", "PYTHONPATH": str(ROOT)},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
 
     def _ask(self, ask: dict[str, Any]) -> dict[str, Any]:
+        self._process = self._process or self._started()
         stdin, stdout = _pipe(self._process.stdin), _pipe(self._process.stdout)
         stdin.write(json.dumps(ask) + "\n")
         stdin.flush()

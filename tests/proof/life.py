@@ -24,7 +24,7 @@ from balancer.plan import PlanSettings
 from balancer.policy.in_force import InForce
 from balancer.policy.mode import Mode
 from balancer.policy.types import Limits, Policy
-from balancer.ports import ClusterRef
+from balancer.ports import Clock, ClusterRef
 from balancer.site import Site
 from tests.proof.fate import Fate, WatchedPort, Watcher, watch_database, watch_wire
 
@@ -101,7 +101,7 @@ class Stock:
 
     def _connection(self, case: Case) -> VsphereConnection:
         """Return the connection to the server, logged out: its caches are kept."""
-        self._vcenter = self._vcenter or connect(_settings(case))
+        self._vcenter = self._vcenter or connect(settings_of(case))
         return self._vcenter
 
 
@@ -136,7 +136,7 @@ def _keep_what_was_compiled() -> None:
 def _cycles(
     case: Case, vcenter: VsphereConnection, store: SqliteStore, fate: Fate
 ) -> dict[str, object]:
-    site, used, held = _site(case, vcenter, store, fate), 0, []
+    site, used, held = site_of(case, vcenter, store, fate), 0, []
     while used < case.cycles:
         used += 1
         fate.phase = "settle"
@@ -157,7 +157,14 @@ def _cycles(
     }
 
 
-def _site(case: Case, vcenter: VsphereConnection, store: SqliteStore, fate: Fate) -> Site:
+def site_of(
+    case: Case,
+    vcenter: VsphereConnection,
+    store: SqliteStore,
+    fate: Fate,
+    clock: Clock | None = None,
+) -> Site:
+    """Return the cluster as a cycle works on it, with ports that a fate hears of."""
     tools = Tools(
         vcenter="vc1",
         cluster_name=CLUSTER.name,
@@ -165,7 +172,7 @@ def _site(case: Case, vcenter: VsphereConnection, store: SqliteStore, fate: Fate
         inventory=WatchedPort(vcenter.inventory, "inventory", fate),  # type: ignore[arg-type]
         migrator=WatchedPort(vcenter.migrator(), "migrator", fate),  # type: ignore[arg-type]
         store=WatchedPort(store, "store", fate),  # type: ignore[arg-type]
-        clock=SystemClock(),
+        clock=clock or SystemClock(),
         events=_Unheard(),
         may_submit=lambda: None,
         demand_of=demand_of,
@@ -182,7 +189,8 @@ def _site(case: Case, vcenter: VsphereConnection, store: SqliteStore, fate: Fate
     )
 
 
-def _settings(case: Case) -> VsphereSettings:
+def settings_of(case: Case) -> VsphereSettings:
+    """Return how the server is reached."""
     return VsphereSettings(
         name="vc1",
         host=case.host,

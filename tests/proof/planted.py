@@ -5,6 +5,7 @@ Where two places guard one promise, both are taken away: one alone would not let
 """
 
 import contextlib
+import logging
 import sys
 from collections.abc import Callable
 from dataclasses import replace
@@ -223,6 +224,7 @@ def found_after(name: str, steps: int) -> tuple[int, str] | None:
 
 def main(words: list[str]) -> int:
     """Plant all, and print the matrix."""
+    logging.disable(logging.CRITICAL)
     steps, missed = int(words[0]) if words else 50_000, 0
     sys.stdout.write("| planted | found after steps | by |\n| --- | --- | --- |\n")
     for name in PLANTS:
