@@ -15,8 +15,8 @@ HOSTS, VMS = 4, 12
 
 LIMITS = Limits(
     moves_per_run_ratio=0.0,
-    moves_per_run_at_least=6,
-    moves_per_run_at_most=6,
+    moves_per_run_at_least=4,
+    moves_per_run_at_most=4,
     moves_per_hour_ratio=2.0,
     mandatory_moves_per_run=5,
     migrations_per_host=2,

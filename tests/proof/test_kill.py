@@ -17,7 +17,7 @@ from tests.proof.theatre import Theatre, theatre
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(600)]
 
-KILLS = int(os.environ.get("BALANCER_KILLS", "3"))
+KILLS = int(os.environ.get("BALANCER_KILLS", "2"))
 FREEZES_AT = (
     "run: store.begin, before the commit",
     "run: store.begin, committed",
