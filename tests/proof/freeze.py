@@ -57,7 +57,8 @@ class FreezeRun:
             hold_s=hold_s,
         )
         if stage.forks.wait(frozen) != "stopped":
-            return  # it had nothing to do there
+            thaw.faults.append("it never came there")
+            return
         thaw.freezes += 1
         ends_at = time.time() + LEASE_S
         given = stage.leases_given()

@@ -34,6 +34,7 @@ LIMITS = Limits(
     moves_per_run_at_most=2,
     moves_per_hour_ratio=100.0,
     moves_per_vm_per_day=1000,
+    moves_on_trial=1000,
     migrations_per_host=2,
     residence_s=0.0,
     failed_vm_hold_s=0.0,
@@ -90,7 +91,11 @@ class Stock:
     def live(self, case: Case) -> None:
         """Run cycles, and say what was found."""
         fate = Fate(case.point, case.nth, case.signal)
-        store = SqliteStore(Path(case.journal))
+        try:
+            store = SqliteStore(Path(case.journal))
+        except StoreError as err:  # somebody frozen holds the lock: the daemon would end and say so
+            Path(case.said).write_text(json.dumps({"cycles": 0, "held": [str(err)]}), "utf-8")
+            return
         self.watcher.fate, self.watcher.sends = fate, Path(case.sends)
         self.watcher.label = case.label
         with self._connection(case) as vcenter:
@@ -147,6 +152,7 @@ def _cycles(
             continue
         held += [str(o.refusal.reason) for o in report.outcomes if o.refusal]
         held += [str(report.held.reason)] if report.held else []
+        held += [] if report.outcomes else map(str, report.plan.refusals)
         if case.until_settled and not store.open_rows("vc1"):
             break
     return {

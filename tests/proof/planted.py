@@ -202,7 +202,8 @@ def believed(patch: Patch) -> None:
 
 @plant("an open breaker is ignored")
 def no_breaker(patch: Patch) -> None:
-    patch.setattr(machine, "why_closed", lambda *_, **__: None)
+    for module in (machine, lookout):
+        patch.setattr(module, "why_closed", lambda *_, **__: None)
 
 
 @plant("a fully automated DRS is not noticed")
