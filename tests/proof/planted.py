@@ -17,6 +17,7 @@ from balancer.adapters.store import memory, permits
 from balancer.execute import (
     budgets,
     execution,
+    lookout,
     preflight,
     settle,
     sight,
