@@ -38,7 +38,9 @@ class Fate:
 
     def begins(self, call: str) -> None:
         """Take it that a port is called."""
-        self.phase, self.call = SCHEDULE.get(call, self.phase), call
+        if call != "store.past" or self.phase == "settle":  # a run looks back as well, at its ends
+            self.phase = SCHEDULE.get(call, self.phase)
+        self.call = call
 
     def reach(self, place: str) -> None:
         """Take it that a place is reached; the signal comes here."""
