@@ -35,6 +35,7 @@ ELSEWHERE = {
     "rules": "tests of rules",
     "drs": "tests of rules",
     "tag_rules": "tests of rules",
+    "evacuating": "comes from no file: tests/unit/plan/test_asked_empty.py",
 }
 """What is no single figure or switch, and where it is shown to count."""
 
