@@ -11,6 +11,7 @@ from balancer.assess.conclusion import Findings, conclude
 from balancer.assess.reading import read_need
 from balancer.collect import judge_quality
 from balancer.execute.budgets import admit
+from balancer.model.digest import marks_of
 from balancer.model.errors import PlanInvalid
 from balancer.model.fingerprint import fingerprint
 from balancer.model.need import Need
@@ -69,7 +70,8 @@ def plan_snapshot(
     )
     plan_id = fingerprint(snapshot, policy, settings, VERSION)
     plan = conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)
-    return replace(plan, notes=tuple(map(str, read.notes)))
+    marks = marks_of(read.snapshot, plan.moves)
+    return replace(plan, notes=tuple(map(str, read.notes)), rules=marks)
 
 
 def _find_way(

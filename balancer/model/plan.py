@@ -75,6 +75,7 @@ class Move:
     """A move of a finished plan. `after` names moves that must have ended before this one starts.
 
     Moves of one `wave` (from 1) may run at the same time. A VM occurs twice only when it is parked.
+    `vm_uuid` is the VM's instanceUuid, empty where the source gave none.
     """
 
     id: MoveId
@@ -92,6 +93,16 @@ class Move:
     memory_mib: Mib
     gain: float
     this_run: bool = True
+    vm_uuid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleMark:
+    """A rule that concerned VMs of a plan when that was made. `mark` changes with what the rule says."""
+
+    name: str
+    mandatory: bool
+    mark: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,7 +237,7 @@ class Plan:
     before `makespan_ideal_seconds` even if no two copies ever slowed each other down. `bound` is what no
     plan can beat; None where nobody asked for it. `mode` is the word of the mode in force when it was made,
     `mode_because` what held it there (None for automatic). `notes` tell what of the policy has no effect, or
-    another one than it seems, in words for people.
+    another one than it seems, in words for people. `rules` are those that name a VM of the moves.
     """
 
     id: str
@@ -250,6 +261,7 @@ class Plan:
     mode: str = ""
     mode_because: Refusal | None = None
     notes: tuple[str, ...] = ()
+    rules: tuple[RuleMark, ...] = ()
 
     @property
     def is_proven(self) -> bool:

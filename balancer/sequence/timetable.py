@@ -206,4 +206,5 @@ def _move(ground: Ground, entry: Entry, span: tuple[Seconds, Seconds]) -> Move:
         expected_seconds=span[1],
         memory_mib=ground.demand[step.vm].footprint_mib,
         gain=step.gain,
+        vm_uuid=vm.uuid or "",
     )
