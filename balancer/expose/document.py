@@ -35,7 +35,7 @@ Json = dict[str, object]
 def plan_document(plan: Plan, snapshot: Snapshot) -> Json:
     """Return the plan as a JSON object in the fixed order of its keys.
 
-    Equal plans give equal documents, but for the two timestamps and `elapsed_seconds`. Figures carry
+    Equal plans give equal documents, but for `elapsed_seconds`, the two timestamps and the digest. Figures carry
     nine significant digits, so that rounding of the last bits does not show.
     """
     document: Json = {

@@ -63,7 +63,8 @@ def _check_mandatory(entry: PlanEntry, plan: Plan, name: str) -> None:
         if given.get("mandatory", move.reason.is_mandatory) != move.reason.is_mandatory:
             raise BalancerError(
                 f"{name} says of {move.id} that it is {given['reason']} and that mandatory is "
-                f"{str(given['mandatory']).lower()}: both cannot be. It was changed after it was made; make a new plan."
+                f"{str(given['mandatory']).lower()}: "
+                "both cannot be. It was changed after it was made; make a new plan."
             )
 
 
