@@ -192,9 +192,15 @@ class Config(_Part):
     vcenters: tuple[VCenter, ...]
     clusters: tuple[Cluster, ...]
     policy_folder: FilePath | None = None
+    stop_file: FilePath | None = None
     journal: Journal = Field(default_factory=Journal)
     http: Http = Field(default_factory=Http)
     log: Log = Field(default_factory=Log)
+
+    @property
+    def stop_path(self) -> Path:
+        """Return the file whose presence stops everything: by default `stop` beside the journal."""
+        return self.stop_file or self.journal.path.with_name("stop")
 
     def vcenter_of(self, cluster: Cluster) -> VCenter:
         """Return the vCenter that a cluster of this configuration belongs to."""

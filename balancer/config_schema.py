@@ -16,6 +16,7 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "Config.vcenters": "The vCenters and the accounts used there.",
         "Config.clusters": "The clusters that are watched.",
         "Config.policy_folder": "Looked into for policies before /etc/balancer/policies.",
+        "Config.stop_file": "While this file is there nothing is sent; not given: stop beside the journal.",
         "Config.journal": "Where moves are written down before they are made.",
         "Config.http": "Where metrics and probes are served.",
         "Config.log": "Form and loudness of the log.",

@@ -128,7 +128,13 @@ class Execution:
         """Return why the mode in force or the policy does not let this move be sent now, or None."""
         move, is_mandatory = track.move, track.move.id in self._mandatory
         refusal = self.tools.may_move(move, is_mandatory)
-        return refusal or kept_from(move, self._resolved, self.policy, is_mandatory=is_mandatory)
+        return refusal or kept_from(
+            move,
+            self._resolved,
+            self.policy,
+            is_mandatory=is_mandatory,
+            is_approved=self.tools.is_approved,
+        )
 
     def is_final(self, refusal: Refusal) -> bool:
         """Whether a refusal will not pass in this run."""
@@ -175,6 +181,17 @@ class Execution:
             "move not sent",
             extra=facts_of(track) | {"reason": str(refusal.reason), "detail": refusal.detail},
         )
+        self._refuse(track, refusal)
+
+    def withdraw(self, track: Track, refusal: Refusal) -> None:
+        """Take back an intent whose call is not made, because something stopped it in between."""
+        at, detail = self.tools.clock.now(), f"not sent, {refusal}"
+        self.write(track, JournalStep(state=MoveState.ABORTED, at=at, detail=detail))
+        log.info("intent taken back", extra=facts_of(track) | {"detail": detail})
+        track.row = 0
+        self._refuse(track, refusal)
+
+    def _refuse(self, track: Track, refusal: Refusal) -> None:
         detail = f"goes only together with {track.move.vm_name}"
         for mate in self.agenda.mates(track):
             no = Refusal.of(Reason.DEPENDENCY_FAILED, detail, vm=mate.move.vm)

@@ -226,7 +226,11 @@ def _intent_refused(run: Execution, unit: Unit, track: Track, refusal: Refusal) 
 
 
 def _send(run: Execution, track: Track) -> None:
-    """Ask vCenter once for this migration."""
+    """Ask vCenter once for this migration, unless a stop came since the intent was written (S8)."""
+    refusal = run.tools.may_submit()
+    if refusal:
+        run.withdraw(track, refusal)
+        return
     move, limits = track.move, run.policy.limits
     time_limit_s = max(
         limits.migration_timeout_s, limits.migration_timeout_factor * move.expected_seconds

@@ -38,7 +38,8 @@ class Tools:
     it of one move (mode, windows). Both are asked before every submit. `demand_of` is the same function that
     the assessment measures demand with. `checks` outlives the run: what vCenter's own check said a short
     time ago is not asked again. `cluster_name` is the cluster as the configuration names it, `holder` names this
-    process among those that may act on it.
+    process among those that may act on it. `is_approved` says that a person approved the plan: it frees VMs
+    whose own mode waits for that.
     """
 
     vcenter: str
@@ -55,6 +56,7 @@ class Tools:
     hold_s: Seconds = HOLD_S
     may_move: MayMove = may_always
     checks: ServerChecks = field(default_factory=ServerChecks)
+    is_approved: bool = False
 
     @property
     def shard(self) -> str:

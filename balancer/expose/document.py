@@ -180,7 +180,12 @@ def move_entry(move: Move, snapshot: Snapshot) -> Json:
 
 
 def _rule(mark: RuleMark) -> Json:
-    return {"name": mark.name, "mandatory": mark.mandatory, "mark": mark.mark}
+    return {
+        "name": mark.name,
+        "mandatory": mark.mandatory,
+        "mark": mark.mark,
+        "vms": list(mark.vms),
+    }
 
 
 def _conflict(conflict: Conflict) -> Json:

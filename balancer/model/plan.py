@@ -98,11 +98,12 @@ class Move:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RuleMark:
-    """A rule that concerned VMs of a plan when that was made. `mark` changes with what the rule says."""
+    """A rule that named `vms` of a plan's moves when that was made. `mark` changes with what the rule says."""
 
     name: str
     mandatory: bool
     mark: str
+    vms: tuple[VmId, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -143,6 +143,7 @@ class RuleEntry(TypedDict, total=False):
     name: Required[str]
     mandatory: bool
     mark: Required[str]
+    vms: list[str]
 
 
 @_strict

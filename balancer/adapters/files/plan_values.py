@@ -121,7 +121,12 @@ def _reason(entry: MoveEntry) -> MoveReason:
 
 
 def _rule(entry: RuleEntry) -> RuleMark:
-    return RuleMark(name=entry["name"], mandatory=entry.get("mandatory", True), mark=entry["mark"])
+    return RuleMark(
+        name=entry["name"],
+        mandatory=entry.get("mandatory", True),
+        mark=entry["mark"],
+        vms=tuple(map(VmId, entry.get("vms", ()))),
+    )
 
 
 def _conflict(entry: ConflictEntry) -> Conflict:
