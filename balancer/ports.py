@@ -19,6 +19,7 @@ from balancer.model.outcome import (
     JournalRow,
     JournalStep,
     MigrationOrder,
+    RowQuery,
     TaskView,
 )
 from balancer.model.past import Breaker, Disturbance, ForeignMove, Past, Quarantine, Verdict
@@ -113,6 +114,9 @@ class Journal(Protocol):
     ) -> tuple[JournalRow, ...]:
         """Return the rows intended at or after `since`, oldest first."""
 
+    def find_rows(self, query: RowQuery) -> tuple[JournalRow, ...]:
+        """Return the rows that a query asks for, oldest first."""
+
     def steps_of(self, row: int) -> tuple[JournalStep, ...]:
         """Return the states that a row went through, oldest first; none for an unknown row."""
 
@@ -132,8 +136,10 @@ class Memory(Protocol):
     def note_disturbance(self, disturbance: Disturbance) -> None:
         """Keep a disturbance."""
 
-    def put_breaker(self, vcenter: str, cluster: ClusterId, breaker: Breaker) -> None:
-        """Keep the breaker's state in place of the one before."""
+    def put_breaker(
+        self, vcenter: str, cluster: ClusterId, breaker: Breaker, *, at: datetime
+    ) -> None:
+        """Keep the breaker's state in place of the one before; `at` is when it became so."""
 
     def put_verdict(self, verdict: Verdict) -> None:
         """Keep a batch's verdict; the one of its cycle, where there is one, is replaced."""
@@ -175,7 +181,7 @@ class Controls(Protocol):
         """Return the last plans of a shard (empty: of all shards), newest first."""
 
     def approve(self, approval: Approval) -> int:
-        """Keep an approval or a rejection; raises `StoreError` where the plan has one already."""
+        """Keep an approval or a rejection; raises `StoreError` for no plan, and for one that has one already."""
 
     def take_approval(self, shard: str, *, at: datetime) -> tuple[Approval, StoredPlan] | None:
         """Return the oldest approval that was not used and has not expired, and mark it used in the same step."""
@@ -185,7 +191,10 @@ class Controls(Protocol):
 
 
 class Audit(Protocol):
-    """The append-only log. Durable, or `StoreError`."""
+    """The append-only log. Durable, or `StoreError`.
+
+    What other methods write of moves, controls and memory is noted here in the same transaction.
+    """
 
     def note(self, note: AuditNote) -> None:
         """Append an entry to the chain."""

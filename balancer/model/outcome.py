@@ -129,6 +129,25 @@ class JournalRow:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class RowQuery:
+    """Which rows of the journal are asked for; what is empty or None leaves nothing out.
+
+    `cluster` is the cluster's id, `vm` a VM's id or its whole name, `plan` a plan's id. `since` and `until`
+    are about when a row was intended: from `since` on, and before `until`. `last`: no more than that many,
+    the newest.
+    """
+
+    vcenter: str = ""
+    cluster: ClusterId | None = None
+    vm: str = ""
+    states: frozenset[MoveState] = frozenset()
+    plan: str = ""
+    since: datetime | None = None
+    until: datetime | None = None
+    last: int | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class MoveOutcome:
     """What became of one planned move. `refusal` is set where it was not sent at all."""
 

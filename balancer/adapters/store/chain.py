@@ -3,8 +3,11 @@
 import hashlib
 import json
 from collections.abc import Iterable
-from datetime import UTC
+from dataclasses import replace
+from datetime import datetime
+from types import MappingProxyType
 
+from balancer.adapters.store.forms import plain_instant, plain_text
 from balancer.model.audit import AuditEntry, AuditFault, AuditNote, AuditReport
 
 GENESIS = "0" * 64
@@ -12,7 +15,12 @@ GENESIS = "0" * 64
 
 
 def next_entry(last: AuditEntry | None, note: AuditNote) -> AuditEntry:
-    """Return a note as the entry that follows the last one."""
+    """Return a note as the entry that follows the last one, in the form that can be written.
+
+    Raises:
+        StoreError: the note's time has no zone.
+    """
+    note = _writable(note)
     number = last.number + 1 if last else 1
     previous = last.digest if last else GENESIS
     return AuditEntry(
@@ -31,22 +39,41 @@ def verified(entries: Iterable[AuditEntry]) -> AuditReport:
             number = entry.number
         if entry.previous != head:
             faults.append(AuditFault(number=number, detail="does not follow the entry before it"))
-        if entry.digest != _digest(entry.number, entry.previous, entry.note):
+        if not is_whole(entry):
             faults.append(AuditFault(number=number, detail="was changed after it was written"))
         head = entry.digest
     return AuditReport(entries=number, head=head, faults=tuple(faults))
 
 
+def is_whole(entry: AuditEntry) -> bool:
+    """Whether an entry is as it was written."""
+    return entry.digest == _digest(entry.number, entry.previous, entry.note)
+
+
 def facts_text(note: AuditNote) -> str:
     """Return the facts as canonical JSON."""
-    return json.dumps(dict(note.facts), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return json.dumps(dict(note.facts), sort_keys=True, separators=(",", ":"), default=str)
+
+
+def _writable(note: AuditNote) -> AuditNote:
+    """Return a note as it is read back: text that every file takes, facts that JSON has words for."""
+    return replace(
+        note,
+        at=datetime.fromisoformat(plain_instant(note.at)),
+        action=plain_text(note.action),
+        actor=plain_text(note.actor),
+        shard=plain_text(note.shard),
+        subject=plain_text(note.subject),
+        reason=plain_text(note.reason),
+        facts=MappingProxyType(json.loads(facts_text(note))),
+    )
 
 
 def _digest(number: int, previous: str, note: AuditNote) -> str:
     parts = (
         number,
         previous,
-        note.at.astimezone(UTC).isoformat(timespec="microseconds"),
+        plain_instant(note.at),
         note.action,
         note.actor,
         note.shard,

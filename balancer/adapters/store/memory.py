@@ -6,14 +6,16 @@ where a crash must not lose what was sent.
 
 import threading
 from collections.abc import Callable
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
+from balancer.adapters.store import notes
 from balancer.adapters.store.memory_records import MemoryAudit, MemoryControls, MemoryOfClusters
 from balancer.adapters.store.permits import check_intent, check_lease
 from balancer.adapters.store.steps import after_step, first_row
 from balancer.model.errors import StoreError
 from balancer.model.lease import Lease, Permit
-from balancer.model.outcome import JournalEntry, JournalRow, JournalStep, MoveState
+from balancer.model.outcome import JournalEntry, JournalRow, JournalStep, MoveState, RowQuery
 from balancer.model.past import Past
 from balancer.model.units import ClusterId, Seconds
 
@@ -23,11 +25,12 @@ class MemoryStore(MemoryControls, MemoryOfClusters, MemoryAudit):
 
     def __init__(self) -> None:
         lock = threading.RLock()
-        MemoryControls.__init__(self, lock)
-        MemoryOfClusters.__init__(self, lock)
+        MemoryControls.__init__(self, lock, self.note)
+        MemoryOfClusters.__init__(self, lock, self.note)
         MemoryAudit.__init__(self, lock)
         self._lock = lock
-        self._rows: list[JournalRow] = []
+        self._rows: dict[int, JournalRow] = {}
+        self._shards: dict[int, str] = {}
         self._steps: dict[int, list[JournalStep]] = {}
         self._leases: dict[str, Lease] = {}
 
@@ -49,10 +52,7 @@ class MemoryStore(MemoryControls, MemoryOfClusters, MemoryAudit):
         """Return the lease with a later end; raises `IntentRefused` where it is not the newest any more."""
         with self._lock:
             check_lease(lease, self._leases.get(lease.shard))
-            ends = at + timedelta(seconds=lasts_s)
-            renewed = Lease(
-                shard=lease.shard, holder=lease.holder, token=lease.token, expires_at=ends
-            )
+            renewed = replace(lease, expires_at=at + timedelta(seconds=lasts_s))
             self._leases[lease.shard] = renewed
             return renewed
 
@@ -61,25 +61,25 @@ class MemoryStore(MemoryControls, MemoryOfClusters, MemoryAudit):
         with self._lock:
             newest = self._leases.get(lease.shard)
             if newest and newest.token == lease.token:
-                ended = datetime.min.replace(tzinfo=lease.expires_at.tzinfo)
-                self._leases[lease.shard] = Lease(
-                    shard=lease.shard, holder=lease.holder, token=lease.token, expires_at=ended
-                )
+                ended = datetime.min.replace(tzinfo=UTC)
+                self._leases[lease.shard] = replace(lease, expires_at=ended)
 
     def begin(self, entry: JournalEntry, permit: Permit) -> int:
         """Write an INTENT row and return its id; see `ports.Journal`."""
         with self._lock:
-            row = first_row(len(self._rows) + 1, entry)
+            row = first_row(max(self._rows, default=0) + 1, entry)
             check_intent(
                 entry,
                 permit,
                 newest=self._leases.get(permit.lease.shard),
                 pauses=self.pauses(),
-                rows=[r for r in self._rows if r.entry.vcenter == entry.vcenter],
+                rows=self._select(lambda row: row.entry.vcenter == entry.vcenter),
             )
-            self._rows.append(row)
+            self._rows[row.id] = row
+            self._shards[row.id] = permit.lease.shard
             step = JournalStep(state=MoveState.INTENT, at=entry.intended_at)
             self._steps[row.id] = [step]
+            self.note(notes.of_intent(row.id, entry, permit.lease))
             return row.id
 
     def advance(self, row: int, step: JournalStep) -> None:
@@ -89,10 +89,12 @@ class MemoryStore(MemoryControls, MemoryOfClusters, MemoryAudit):
             StoreError: there is no such row, or it has ended.
         """
         with self._lock:
-            if not 1 <= row <= len(self._rows):
+            before = self._rows.get(row)
+            if before is None:
                 raise StoreError(f"the journal has no row {row}; nothing was written")
-            self._rows[row - 1] = after_step(self._rows[row - 1], step)
+            self._rows[row] = after_step(before, step)
             self._steps[row].append(step)
+            self.note(notes.of_step(before, step, self._shards[row]))
 
     def open_rows(self, vcenter: str) -> tuple[JournalRow, ...]:
         """Return the rows whose end is not known, oldest first."""
@@ -102,12 +104,14 @@ class MemoryStore(MemoryControls, MemoryOfClusters, MemoryAudit):
         self, vcenter: str, cluster: ClusterId, since: datetime
     ) -> tuple[JournalRow, ...]:
         """Return the rows intended at or after `since`, oldest first."""
-        return self._select(
-            lambda row: (
-                (row.entry.vcenter, row.entry.cluster) == (vcenter, cluster)
-                and row.entry.intended_at >= since
-            )
-        )
+        return self.find_rows(RowQuery(vcenter=vcenter, cluster=cluster, since=since))
+
+    def find_rows(self, query: RowQuery) -> tuple[JournalRow, ...]:
+        """Return the newest rows that a query asks for, oldest first."""
+        found = self._select(lambda row: _is_asked_for(row, query))
+        if query.last is None:
+            return found
+        return found[-query.last :] if query.last > 0 else ()
 
     def steps_of(self, row: int) -> tuple[JournalStep, ...]:
         """Return the states that a row went through, oldest first."""
@@ -127,4 +131,17 @@ class MemoryStore(MemoryControls, MemoryOfClusters, MemoryAudit):
 
     def _select(self, wanted: Callable[[JournalRow], bool]) -> tuple[JournalRow, ...]:
         with self._lock:
-            return tuple(row for row in self._rows if wanted(row))
+            return tuple(row for row in self._rows.values() if wanted(row))
+
+
+def _is_asked_for(row: JournalRow, query: RowQuery) -> bool:
+    entry = row.entry
+    return (
+        query.vcenter in ("", entry.vcenter)
+        and query.cluster in (None, "", entry.cluster)
+        and query.vm in ("", entry.vm, entry.vm_name)
+        and (not query.states or row.state in query.states)
+        and query.plan in ("", entry.plan_id)
+        and (query.since is None or entry.intended_at >= query.since)
+        and (query.until is None or entry.intended_at < query.until)
+    )

@@ -1,11 +1,12 @@
 """What the store in memory keeps beside moves and leases: controls, what was learnt, the audit log."""
 
 import threading
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
+from balancer.adapters.store import notes
 from balancer.adapters.store.chain import next_entry, verified
 from balancer.model.audit import AuditEntry, AuditNote, AuditReport
 from balancer.model.control import Approval, Evacuation, Pause, StoredPlan
@@ -32,13 +33,14 @@ class _OfCluster(Protocol):
 
 
 Kept = TypeVar("Kept", bound=_OfCluster)
+Noting = Callable[[AuditNote], None]
 
 
 class MemoryControls:
     """`ports.Controls` in lists."""
 
-    def __init__(self, lock: threading.RLock) -> None:
-        self._controls_lock = lock
+    def __init__(self, lock: threading.RLock, note: Noting) -> None:
+        self._controls_lock, self._note_control = lock, note
         self._pauses: list[Pause] = []
         self._evacuations: list[Evacuation] = []
         self._plans: list[StoredPlan] = []
@@ -47,8 +49,9 @@ class MemoryControls:
     def pause(self, pause: Pause) -> int:
         """Keep a pause and return its id."""
         with self._controls_lock:
-            self._pauses.append(replace(pause, id=len(self._pauses) + 1))
-            return len(self._pauses)
+            self._pauses.append(replace(pause, id=_next_id(self._pauses)))
+            self._note_control(notes.of_pause(pause))
+            return self._pauses[-1].id
 
     def resume(self, shard: str, *, by: str, at: datetime) -> tuple[Pause, ...]:
         """End the pauses of exactly this shard; return them."""
@@ -58,6 +61,8 @@ class MemoryControls:
                 if pause.shard == shard and pause.ended_at is None:
                     self._pauses[place] = replace(pause, ended_at=at, ended_by=by)
                     ended.append(self._pauses[place])
+            if ended:
+                self._note_control(notes.of_resume(shard, tuple(ended), by=by, at=at))
             return tuple(ended)
 
     def pauses(self) -> tuple[Pause, ...]:
@@ -68,11 +73,14 @@ class MemoryControls:
     def ask_evacuation(self, evacuation: Evacuation) -> int:
         """Keep a request and return its id; of a host that is asked for already, that one's."""
         with self._controls_lock:
-            for known in self.evacuations(evacuation.shard):
-                if known.host == evacuation.host:
+            for known in self._evacuations:
+                is_same = (known.shard, known.host) == (evacuation.shard, evacuation.host)
+                if is_same and known.ended_at is None:
                     return known.id
-            self._evacuations.append(replace(evacuation, id=len(self._evacuations) + 1))
-            return len(self._evacuations)
+            new = replace(evacuation, id=_next_id(self._evacuations))
+            self._evacuations.append(new)
+            self._note_control(notes.of_evacuation(new))
+            return new.id
 
     def end_evacuation(self, request: int, *, by: str, at: datetime) -> None:
         """End a request; raises `StoreError` where there is no such one."""
@@ -83,7 +91,9 @@ class MemoryControls:
                     f"there is no evacuation {request} that lasts; nothing was written"
                 )
             place = known[request]
-            self._evacuations[place] = replace(self._evacuations[place], ended_at=at, ended_by=by)
+            ended = replace(self._evacuations[place], ended_at=at, ended_by=by)
+            self._evacuations[place] = ended
+            self._note_control(notes.of_evacuation_end(ended))
 
     def evacuations(self, shard: str) -> tuple[Evacuation, ...]:
         """Return the requests of a shard that last, oldest first."""
@@ -95,13 +105,13 @@ class MemoryControls:
     def keep_plan(self, plan: StoredPlan) -> int:
         """Keep a plan and return its number."""
         with self._controls_lock:
-            self._plans.append(replace(plan, id=len(self._plans) + 1))
-            return len(self._plans)
+            self._plans.append(replace(plan, id=_next_id(self._plans)))
+            return self._plans[-1].id
 
     def find_plan(self, key: str) -> StoredPlan | None:
         """Return the newest plan that `key` names."""
         with self._controls_lock:
-            exact = [p for p in self._plans if key in (str(p.id), p.digest, p.plan_id)]
+            exact = [p for p in self._plans if key and key in (str(p.id), p.digest, p.plan_id)]
             near = [
                 p
                 for p in self._plans
@@ -118,12 +128,15 @@ class MemoryControls:
     def approve(self, approval: Approval) -> int:
         """Keep an approval or a rejection."""
         with self._controls_lock:
+            if not any(plan.id == approval.plan for plan in self._plans):
+                raise StoreError(f"there is no plan {approval.plan}; nothing was written")
             if any(known.plan == approval.plan for known in self._approvals):
                 raise StoreError(
                     f"plan {approval.plan} was decided on already; nothing was written"
                 )
-            self._approvals.append(replace(approval, id=len(self._approvals) + 1))
-            return len(self._approvals)
+            self._approvals.append(replace(approval, id=_next_id(self._approvals)))
+            self._note_control(notes.of_decision(approval))
+            return self._approvals[-1].id
 
     def take_approval(self, shard: str, *, at: datetime) -> tuple[Approval, StoredPlan] | None:
         """Return the oldest approval that can be used, and mark it used in the same step."""
@@ -131,8 +144,10 @@ class MemoryControls:
             for place, approval in enumerate(self._approvals):
                 is_open = approval.used_at is None and not approval.rejected
                 if is_open and approval.shard == shard and at < approval.expires_at:
-                    self._approvals[place] = replace(approval, used_at=at)
-                    return self._approvals[place], self._plans[approval.plan - 1]
+                    used = replace(approval, used_at=at)
+                    self._approvals[place] = used
+                    self._note_control(notes.of_use(used, at))
+                    return used, next(plan for plan in self._plans if plan.id == used.plan)
             return None
 
     def approvals(self, shard: str, *, last: int) -> tuple[Approval, ...]:
@@ -144,8 +159,8 @@ class MemoryControls:
 class MemoryOfClusters:
     """`ports.Memory` in lists."""
 
-    def __init__(self, lock: threading.RLock) -> None:
-        self._past_lock = lock
+    def __init__(self, lock: threading.RLock, note: Noting) -> None:
+        self._past_lock, self._note_past = lock, note
         self._quarantines: list[Quarantine] = []
         self._foreign: list[ForeignMove] = []
         self._disturbances: list[Disturbance] = []
@@ -156,32 +171,42 @@ class MemoryOfClusters:
         """Keep a quarantine, unless it is there already."""
         with self._past_lock:
             if not any(_same_quarantine(known, quarantine) for known in self._quarantines):
-                self._quarantines.append(replace(quarantine, id=len(self._quarantines) + 1))
+                self._quarantines.append(replace(quarantine, id=_next_id(self._quarantines)))
+                self._note_past(notes.of_quarantine(quarantine))
 
     def note_foreign_move(self, move: ForeignMove) -> None:
         """Keep a sighting, unless it is there already."""
         with self._past_lock:
             if not any((m.row, m.target) == (move.row, move.target) for m in self._foreign):
-                self._foreign.append(replace(move, id=len(self._foreign) + 1))
+                self._foreign.append(replace(move, id=_next_id(self._foreign)))
+                self._note_past(notes.of_foreign_move(move))
 
     def note_disturbance(self, disturbance: Disturbance) -> None:
         """Keep a disturbance."""
         with self._past_lock:
-            self._disturbances.append(replace(disturbance, id=len(self._disturbances) + 1))
+            self._disturbances.append(replace(disturbance, id=_next_id(self._disturbances)))
+            self._note_past(notes.of_disturbance(disturbance))
 
-    def put_breaker(self, vcenter: str, cluster: ClusterId, breaker: Breaker) -> None:
+    def put_breaker(
+        self, vcenter: str, cluster: ClusterId, breaker: Breaker, *, at: datetime
+    ) -> None:
         """Keep the breaker's state in place of the one before."""
         with self._past_lock:
+            before = self._breakers.get((vcenter, cluster), Breaker())
             self._breakers[vcenter, cluster] = breaker
+            note = notes.of_breaker(vcenter, cluster, before, breaker, at=at)
+            if note:
+                self._note_past(note)
 
     def put_verdict(self, verdict: Verdict) -> None:
         """Keep a batch's verdict; the one of its cycle is replaced."""
         with self._past_lock:
+            self._note_past(notes.of_verdict(verdict))
             for place, known in enumerate(self._verdicts):
                 if _batch(known) == _batch(verdict):
                     self._verdicts[place] = replace(verdict, id=known.id)
                     return
-            self._verdicts.append(replace(verdict, id=len(self._verdicts) + 1))
+            self._verdicts.append(replace(verdict, id=_next_id(self._verdicts)))
 
     def acknowledge_verdicts(
         self, vcenter: str, cluster: ClusterId, *, by: str, at: datetime
@@ -194,6 +219,8 @@ class MemoryOfClusters:
                 if is_new and (known.vcenter, known.cluster) == (vcenter, cluster):
                     self._verdicts[place] = replace(known, acknowledged_at=at, acknowledged_by=by)
                     count += 1
+            note = notes.of_acknowledgement(vcenter, cluster, count, by=by, at=at)
+            self._note_past(note)
             return count
 
     def remembered(
@@ -251,6 +278,15 @@ def _batch(verdict: Verdict) -> tuple[str, ClusterId, str]:
 
 
 T = TypeVar("T")
+
+
+class _Numbered(Protocol):
+    @property
+    def id(self) -> int: ...
+
+
+def _next_id(kept: Sequence[_Numbered]) -> int:
+    return kept[-1].id + 1 if kept else 1
 
 
 def _newest(kept: Sequence[T], last: int) -> tuple[T, ...]:

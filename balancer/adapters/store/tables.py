@@ -1,99 +1,76 @@
-"""The tables of the journal on disk, and how values become columns. No queries here, only form.
+"""The tables of the journal on disk. No queries here, only form.
 
-`moves` holds one row per move that was about to be sent, `transitions` every state that it went through.
-At most one open row per vCenter and VM, and an append-only history, are enforced by the database itself.
+`moves` holds one row per move that was about to be sent, `transitions` every state that it went through, `audit`
+every decision and human action. At most one open row per vCenter and VM, one decision per plan, and two
+append-only histories are enforced by the database itself. Every row ends with its seal (see `forms`).
 """
-
-from datetime import UTC, datetime
-from typing import Any
 
 from sqlalchemy import (
     CheckConstraint,
     Column,
-    Dialect,
     Float,
     ForeignKey,
     Index,
     Integer,
+    LargeBinary,
     MetaData,
-    String,
     Table,
-    TypeDecorator,
+    Text,
     text,
 )
 
-from balancer.model.outcome import (
-    FailureKind,
-    JournalEntry,
-    JournalRow,
-    JournalStep,
-    MoveState,
-)
-from balancer.model.plan import MoveReason
-from balancer.model.units import ClusterId, HostId, MoveId, VmId
+from balancer.adapters.store.forms import SEAL
+from balancer.model.outcome import MoveState
 
-SCHEMA_VERSION = 1
-"""Kept in the database's `user_version`. A database of a higher version is refused."""
+SCHEMA_VERSION = 2
+"""Kept in the database's `user_version`. A lower one is upgraded at the start, a higher one is refused."""
 
 APPLICATION_ID = 0x76624A31
 """Kept in the database's `application_id`, so that no other program's file is mistaken for a journal."""
-
-
-class Text(TypeDecorator[str]):
-    """Text that can always be written: a lone surrogate is kept as its escape, not an error."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
-        """Return what is stored."""
-        return None if value is None else value.encode("utf-8", "backslashreplace").decode("utf-8")
-
-
-class Instant(TypeDecorator[datetime]):
-    """A time in UTC with microseconds, as text of fixed width, so that text order is time order."""
-
-    impl = String
-    cache_ok = True
-
-    def process_bind_param(self, value: datetime | None, dialect: Dialect) -> str | None:
-        """Return what is stored."""
-        return None if value is None else value.astimezone(UTC).isoformat(timespec="microseconds")
-
-    def process_result_value(self, value: Any | None, dialect: Dialect) -> datetime | None:
-        """Return what was stored."""
-        return None if value is None else datetime.fromisoformat(value)
-
 
 _OPEN_WORDS = ", ".join(f"'{state}'" for state in MoveState if state.is_open)
 _STATE_WORDS = ", ".join(f"'{state}'" for state in MoveState)
 
 metadata = MetaData()
 
+
+def _words(*names: str) -> list[Column[str]]:
+    return [Column(name, Text, nullable=False) for name in names]
+
+
+def _maybe(*names: str) -> list[Column[str]]:
+    """Columns that may be empty: most of them times."""
+    return [Column(name, Text) for name in names]
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False)
+
+
+def _key(name: str = "id") -> Column[int]:
+    return Column(name, Integer, primary_key=True)
+
+
+def _seal() -> Column[str]:
+    return Column(SEAL, Text, nullable=False)
+
+
 moves = Table(
     "moves",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("vcenter", Text, nullable=False),
-    Column("cluster", Text, nullable=False),
-    Column("plan_id", Text, nullable=False),
-    Column("cycle_id", Text, nullable=False),
-    Column("move_id", Text, nullable=False),
-    Column("vm", Text, nullable=False),
-    Column("vm_name", Text, nullable=False),
-    Column("vm_uuid", Text, nullable=False),
-    Column("source", Text, nullable=False),
-    Column("target", Text, nullable=False),
-    Column("reason", Text, nullable=False),
+    _key(),
+    *_words("vcenter", "cluster", "plan_id", "cycle_id", "move_id", "vm", "vm_name", "vm_uuid"),
+    *_words("source", "target", "reason"),
     Column("expected_seconds", Float, nullable=False),
-    Column("intended_at", Instant, nullable=False),
-    Column("state", Text, nullable=False),
-    Column("task", Text, nullable=False, default=""),
-    Column("fault", Text, nullable=False, default=""),
-    Column("kind", Text),
-    Column("detail", Text, nullable=False, default=""),
-    Column("submitted_at", Instant),
-    Column("ended_at", Instant),
+    *_words("intended_at"),
+    Column("pace", Float, nullable=False),
+    *_words("shard"),
+    _number("token"),
+    *_words("state", "task", "fault"),
+    *_maybe("kind"),
+    *_words("detail"),
+    *_maybe("submitted_at", "ended_at"),
+    _seal(),
     CheckConstraint(f"state in ({_STATE_WORDS})", name="state_is_known"),
     Index(
         "one_open_row_per_vm",
@@ -103,103 +80,163 @@ moves = Table(
         sqlite_where=text(f"state in ({_OPEN_WORDS})"),
     ),
     Index("moves_by_time", "vcenter", "cluster", "intended_at"),
-    sqlite_autoincrement=True,
+    Index("moves_by_vm", "vm", "intended_at"),
+    Index("moves_by_plan", "plan_id"),
 )
 
 transitions = Table(
     "transitions",
     metadata,
-    Column("id", Integer, primary_key=True),
-    Column("move", Integer, ForeignKey("moves.id"), nullable=False, index=True),
-    Column("state", Text, nullable=False),
-    Column("at", Instant, nullable=False),
-    Column("task", Text, nullable=False, default=""),
-    Column("fault", Text, nullable=False, default=""),
-    Column("kind", Text),
-    Column("detail", Text, nullable=False, default=""),
+    _key(),
+    Column("move", Integer, ForeignKey("moves.id"), nullable=False),
+    *_words("state", "at", "task", "fault"),
+    *_maybe("kind"),
+    *_words("detail"),
+    _seal(),
     CheckConstraint(f"state in ({_STATE_WORDS})", name="state_is_known"),
-    sqlite_autoincrement=True,
+    Index("transitions_by_move", "move"),
+)
+
+leases = Table(
+    "leases",
+    metadata,
+    Column("shard", Text, primary_key=True, nullable=False),
+    *_words("holder"),
+    _number("token"),
+    *_words("expires_at"),
+    _seal(),
+)
+
+pauses = Table(
+    "pauses",
+    metadata,
+    _key(),
+    *_words("shard", "by", "at", "reason"),
+    *_maybe("ended_at"),
+    *_words("ended_by"),
+    _seal(),
+    Index("pauses_that_last", "id", sqlite_where=text("ended_at is null")),
+)
+
+evacuations = Table(
+    "evacuations",
+    metadata,
+    _key(),
+    *_words("shard", "host", "host_name", "by", "at", "reason"),
+    *_maybe("ended_at"),
+    *_words("ended_by"),
+    _seal(),
+    Index(
+        "one_evacuation_per_host",
+        "shard",
+        "host",
+        unique=True,
+        sqlite_where=text("ended_at is null"),
+    ),
+)
+
+plans = Table(
+    "plans",
+    metadata,
+    _key(),
+    *_words("shard", "plan_id", "digest", "made_at", "status"),
+    _number("moves"),
+    Column("document", LargeBinary, nullable=False),
+    _seal(),
+    Index("plans_by_shard", "shard"),
+)
+
+approvals = Table(
+    "approvals",
+    metadata,
+    _key(),
+    *_words("shard"),
+    Column("plan", Integer, ForeignKey("plans.id"), nullable=False),
+    *_words("digest", "by", "at", "expires_at"),
+    _number("rejected"),
+    *_words("reason"),
+    *_maybe("used_at"),
+    _seal(),
+    Index("one_decision_per_plan", "plan", unique=True),
+    Index("approvals_by_shard", "shard"),
+)
+
+quarantines = Table(
+    "quarantines",
+    metadata,
+    _key(),
+    *_words("vcenter", "cluster", "kind", "subject", "identity"),
+    _number("level"),
+    *_words("since", "until", "reason", "detail"),
+    _number("cause"),
+    _seal(),
+    Index("one_quarantine_per_cause", "cause", "kind", "subject", "reason", unique=True),
+    Index("quarantines_by_end", "vcenter", "cluster", "until"),
+)
+
+foreign_moves = Table(
+    "foreign_moves",
+    metadata,
+    _key(),
+    *_words("vcenter", "cluster", "vm", "vm_name", "source", "target", "seen_at"),
+    _number("row"),
+    _number("is_return"),
+    _seal(),
+    Index("one_sighting_per_row", "row", "target", unique=True),
+    Index("foreign_moves_by_time", "vcenter", "cluster", "seen_at"),
+)
+
+disturbances = Table(
+    "disturbances",
+    metadata,
+    _key(),
+    *_words("vcenter", "cluster", "kind", "at", "detail"),
+    _seal(),
+    Index("disturbances_by_time", "vcenter", "cluster", "at"),
+)
+
+breakers = Table(
+    "breakers",
+    metadata,
+    Column("vcenter", Text, primary_key=True, nullable=False),
+    Column("cluster", Text, primary_key=True, nullable=False),
+    _number("level"),
+    *_maybe("since", "until"),
+    *_words("cause"),
+    _number("counted_to"),
+    _number("is_open"),
+    _seal(),
+)
+
+verdicts = Table(
+    "verdicts",
+    metadata,
+    _key(),
+    *_words("vcenter", "cluster", "plan_id", "cycle_id", "ended_at"),
+    Column("predicted_gain", Float, nullable=False),
+    *_words("result"),
+    Column("measured_gain", Float),
+    *_maybe("judged_at"),
+    *_words("detail"),
+    *_maybe("acknowledged_at"),
+    *_words("acknowledged_by"),
+    _seal(),
+    Index("one_verdict_per_batch", "vcenter", "cluster", "cycle_id", unique=True),
+    Index("verdicts_by_time", "vcenter", "cluster", "ended_at"),
+)
+
+audit = Table(
+    "audit",
+    metadata,
+    _key("number"),
+    *_words("at", "action", "actor", "shard", "subject", "reason", "facts", "previous", "digest"),
+    _seal(),
 )
 
 GUARDS = tuple(
-    f"CREATE TRIGGER transitions_no_{deed} BEFORE {deed} ON transitions "
-    f"BEGIN SELECT RAISE(ABORT, 'transitions is append only'); END"
+    f"CREATE TRIGGER {table}_no_{deed} BEFORE {deed} ON {table} "
+    f"BEGIN SELECT RAISE(ABORT, '{table} is append only'); END"
+    for table in ("transitions", "audit")
     for deed in ("update", "delete")
 )
-"""Statements that make the history append-only whoever writes to the file."""
-
-
-def row_columns(row: JournalRow) -> dict[str, object]:
-    """Return the columns of `moves` for one row, without the id."""
-    entry = row.entry
-    return {
-        "vcenter": entry.vcenter,
-        "cluster": entry.cluster,
-        "plan_id": entry.plan_id,
-        "cycle_id": entry.cycle_id,
-        "move_id": entry.move_id,
-        "vm": entry.vm,
-        "vm_name": entry.vm_name,
-        "vm_uuid": entry.vm_uuid,
-        "source": entry.source,
-        "target": entry.target,
-        "reason": str(entry.reason),
-        "expected_seconds": entry.expected_seconds,
-        "intended_at": entry.intended_at,
-    } | state_columns(row)
-
-
-def state_columns(row: JournalRow) -> dict[str, object]:
-    """Return the columns of `moves` that change while a row is open."""
-    return {
-        "state": str(row.state),
-        "task": row.task,
-        "fault": row.fault,
-        "kind": row.kind and str(row.kind),
-        "detail": row.detail,
-        "submitted_at": row.submitted_at,
-        "ended_at": row.ended_at,
-    }
-
-
-def step_columns(row: int, step: JournalStep) -> dict[str, object]:
-    """Return the columns of `transitions` for one step."""
-    return {
-        "move": row,
-        "state": str(step.state),
-        "at": step.at,
-        "task": step.task,
-        "fault": step.fault,
-        "kind": step.kind and str(step.kind),
-        "detail": step.detail,
-    }
-
-
-def read_row(columns: Any) -> JournalRow:
-    """Return one row from the columns of `moves`."""
-    entry = JournalEntry(
-        vcenter=columns.vcenter,
-        cluster=ClusterId(columns.cluster),
-        plan_id=columns.plan_id,
-        cycle_id=columns.cycle_id,
-        move_id=MoveId(columns.move_id),
-        vm=VmId(columns.vm),
-        vm_name=columns.vm_name,
-        vm_uuid=columns.vm_uuid,
-        source=HostId(columns.source),
-        target=HostId(columns.target),
-        reason=MoveReason(columns.reason),
-        expected_seconds=columns.expected_seconds,
-        intended_at=columns.intended_at,
-    )
-    return JournalRow(
-        id=columns.id,
-        entry=entry,
-        state=MoveState(columns.state),
-        task=columns.task,
-        fault=columns.fault,
-        kind=FailureKind(columns.kind) if columns.kind else None,
-        detail=columns.detail,
-        submitted_at=columns.submitted_at,
-        ended_at=columns.ended_at,
-    )
+"""Statements that make the histories append-only whoever writes to the file."""

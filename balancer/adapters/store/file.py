@@ -1,0 +1,132 @@
+"""The journal's file: opened and examined once, then read and written in transactions whose errors help.
+
+Write-ahead log with `synchronous=FULL`: what was acknowledged survives a power cut. Writers take the lock before
+they read, so that two of them never act on one state. Every error of the database or the file system becomes a
+`StoreError` that says what to do; unable to write means unable to act.
+"""
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from sqlalchemy import URL, Connection, Engine, create_engine, event
+from sqlalchemy.exc import IntegrityError, SQLAlchemyError
+
+from balancer.adapters.store.advice import DAMAGED, advice
+from balancer.adapters.store.examine import examine
+from balancer.adapters.store.tables import APPLICATION_ID, GUARDS, SCHEMA_VERSION, metadata
+from balancer.model.errors import StoreError
+from balancer.model.units import Seconds
+
+BUSY_TIMEOUT_S: Seconds = 5.0
+"""How long a writer waits for another one before it gives up."""
+
+
+class JournalFile:
+    """One SQLite file. Safe to share between threads; other processes may read and write along.
+
+    `thorough` examines every row at the opening; without it rows are examined as they are read.
+    """
+
+    def __init__(self, path: Path, *, busy_timeout_s: Seconds, thorough: bool) -> None:
+        self._path = path
+        self._engine = engine_of(path, busy_timeout_s)
+        self._writer = self._engine.execution_options(takes_lock=True)
+        try:
+            self._prepare(thorough=thorough)
+        except StoreError:
+            self.close()
+            raise
+
+    def close(self) -> None:
+        """Close every connection. The file cannot be relied on afterwards."""
+        self._engine.dispose()
+
+    @contextmanager
+    def reading(self, attempt: str) -> Iterator[Connection]:
+        """Give a connection that sees one state of the file."""
+        with self._transaction(attempt, self._engine) as connection:
+            yield connection
+
+    @contextmanager
+    def writing(self, attempt: str) -> Iterator[Connection]:
+        """Give a connection that alone may write; commit at the end of the block, or roll back and raise."""
+        with self._transaction(attempt, self._writer) as connection:
+            yield connection
+
+    def _prepare(self, *, thorough: bool) -> None:
+        with self.writing("open the journal") as connection:
+            version = pragma(connection, "user_version")
+            owner = pragma(connection, "application_id")
+            is_empty = not connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first()
+            self._check_owner(owner, version, is_empty)
+            if is_empty:
+                create(connection)
+            fault = examine(connection, thorough=thorough)
+            if fault:
+                raise StoreError(f"the journal {self._path} is damaged ({fault}). {DAMAGED}")
+
+    def _check_owner(self, owner: int, version: int, is_empty: bool) -> None:
+        if is_empty and owner in (0, APPLICATION_ID):
+            return
+        if owner != APPLICATION_ID:
+            raise StoreError(
+                f"the file {self._path} is a database of another program, not a journal. "
+                "It was not changed. Give the journal a file of its own."
+            )
+        if version > SCHEMA_VERSION:
+            raise StoreError(
+                f"the journal {self._path} has schema version {version}, this program knows "
+                f"versions up to {SCHEMA_VERSION}. It was not changed. Run the newer program, or "
+                "give this one another file."
+            )
+
+    @contextmanager
+    def _transaction(self, attempt: str, engine: Engine) -> Iterator[Connection]:
+        try:
+            with engine.begin() as connection:
+                yield connection
+        except IntegrityError as err:
+            raise StoreError(
+                f"could not {attempt} ({self._path}): the database refused it: {err.orig}. "
+                "Nothing was written; please report this as a bug."
+            ) from err
+        except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as err:
+            cause = str(getattr(err, "orig", None) or err)
+            raise StoreError(
+                f"could not {attempt} ({self._path}): {cause}. {advice(cause)}"
+            ) from err
+
+
+def engine_of(path: Path, busy_timeout_s: Seconds) -> Engine:
+    """Return connections to a file that write ahead, force to disk, and lock before a writer reads."""
+    arguments = {"timeout": busy_timeout_s, "isolation_level": None}
+    engine = create_engine(URL.create("sqlite", database=str(path)), connect_args=arguments)
+
+    @event.listens_for(engine, "connect")
+    def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
+        connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("PRAGMA foreign_keys=ON")
+
+    @event.listens_for(engine, "begin")
+    def _on_begin(connection: Connection) -> None:
+        takes_lock = connection.get_execution_options().get("takes_lock", False)
+        connection.exec_driver_sql("BEGIN IMMEDIATE" if takes_lock else "BEGIN")
+
+    return engine
+
+
+def create(connection: Connection) -> None:
+    """Make the tables of the present schema in an empty file."""
+    metadata.create_all(connection)
+    for guard in GUARDS:
+        connection.exec_driver_sql(guard)
+    connection.exec_driver_sql(f"PRAGMA application_id={APPLICATION_ID}")
+    connection.exec_driver_sql(f"PRAGMA user_version={SCHEMA_VERSION}")
+
+
+def pragma(connection: Connection, name: str) -> int:
+    """Return a number that SQLite keeps in the file's header."""
+    return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
