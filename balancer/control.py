@@ -8,7 +8,7 @@ made by the caller.
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from balancer.adapters.store.permits import covers, paused
 from balancer.model.control import Evacuation, Pause
@@ -16,6 +16,9 @@ from balancer.model.past import Breaker
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import ClusterId
 from balancer.ports import Store
+
+LOOKED_BACK = timedelta(days=1)
+"""What had failed by a resume, and in so long before, opens no breaker again."""
 
 EVERYTHING = ""
 """The shard of what concerns all clusters."""
@@ -33,7 +36,12 @@ class By:
 def why_paused(store: Store, shard: str) -> Refusal | None:
     """Return the oldest pause that covers a shard, or None. Raises `StoreError`."""
     covering = [pause for pause in store.pauses() if covers(pause.shard, shard)]
-    return Refusal.of(Reason.PAUSED, paused(covering[0])) if covering else None
+    return pause_refusal(covering[0]) if covering else None
+
+
+def pause_refusal(pause: Pause) -> Refusal:
+    """Return a pause as the reason why nothing is sent."""
+    return Refusal.of(Reason.PAUSED, paused(pause))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,11 +68,12 @@ class Lifted:
     shard: str
     verdicts: int = 0
     breaker: str = ""
+    foreign_moves: int = 0
 
     @property
     def is_something(self) -> bool:
         """Whether anything was lifted."""
-        return bool(self.verdicts or self.breaker)
+        return bool(self.verdicts or self.breaker or self.foreign_moves)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,11 +102,12 @@ def _lift(store: Store, shard: str, by: By) -> Lifted:
     if cluster is None:
         return Lifted(shard=shard)
     vcenter = shard.partition("/")[0]
-    past = store.past(vcenter, cluster, by.at)
+    past = store.past(vcenter, cluster, by.at - LOOKED_BACK)
     count = store.acknowledge_verdicts(vcenter, cluster, by=by.actor, at=by.at)
     if not past.breaker.is_open:
         return Lifted(shard=shard, verdicts=count)
-    store.put_breaker(vcenter, cluster, Breaker(counted_to=past.breaker.counted_to))
+    seen = max([past.breaker.counted_to, *(row.id for row in past.rows)])
+    store.put_breaker(vcenter, cluster, Breaker(counted_to=seen), at=by.at)
     return Lifted(shard=shard, verdicts=count, breaker=past.breaker.cause)
 
 

@@ -10,6 +10,7 @@ from balancer.collect import Observation, observe
 from balancer.execute import execute
 from balancer.execute.review import review
 from balancer.execute.settle import settle
+from balancer.keeping import keep
 from balancer.model.events import CycleEnded, PlanMade, SnapshotTaken
 from balancer.model.outcome import MoveOutcome
 from balancer.model.plan import Plan
@@ -59,6 +60,7 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
         log.warning("solver failed, plan goes on without it", extra=asdict(told))
     tools.events.tell(SnapshotTaken(snapshot=snapshot, state=plan.before, asked_at=asked_at))
     tools.events.tell(PlanMade(plan=plan))
+    keep(plan, snapshot, tools)
     held = site.why_not_executed(snapshot, past)
     if held is not None:
         facts = {"reason": held.reason, "detail": held.detail, "moves": len(plan.moves)}

@@ -15,9 +15,11 @@ import typer
 
 from balancer.cli.demo import demo
 from balancer.cli.doctor import doctor
+from balancer.cli.evacuate import evacuate
 from balancer.cli.evc import evc
 from balancer.cli.exit_codes import ExitCode
 from balancer.cli.explain import explain
+from balancer.cli.pause import pause, resume
 from balancer.cli.plan import plan
 from balancer.cli.policy import policy_app
 from balancer.cli.run import run
@@ -42,7 +44,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, doctor, evc, explain, plan, run, schema, snapshot, validate):
+for command in (
+    *(demo, doctor, evacuate, evc, explain, pause, plan),
+    *(resume, run, schema, snapshot, validate),
+):
     app.command()(command)
 app.add_typer(policy_app)
 

@@ -4,7 +4,7 @@ Implements `ports.Events`. Told by the cycle and the executor, on their threads;
 another. Never raises: every label is bounded or made safe before it is used.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import datetime
 from threading import Lock
 
@@ -26,6 +26,7 @@ from balancer.expose.metric_samples import (
     COOLING,
     Sample,
     flight_samples,
+    paused_samples,
     plan_samples,
     setting_samples,
     snapshot_samples,
@@ -45,6 +46,7 @@ from balancer.model.events import (
 )
 from balancer.model.outcome import MoveOutcome
 from balancer.model.plan import IncidentKind, Move, Plan, PlanStatus
+from balancer.model.reasons import Reason
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import MoveId, Seconds, VmId
 from balancer.policy.mode import Mode
@@ -101,6 +103,10 @@ class ClusterMetrics:
                 pass
         for listener in self._listeners:
             listener()
+
+    def paused(self, stops: Set[Reason]) -> None:
+        """Take note of what people let nothing be sent for, at present."""
+        self._keep("paused", paused_samples(stops))
 
     def cycle_scheduled(self, next_at: datetime) -> None:
         """Take note of when the next cycle is to start."""
@@ -226,6 +232,7 @@ class ClusterMetrics:
 
     def _start_at_zero(self) -> None:
         """Make the counters of closed sets exist, so that their first increase is seen as one."""
+        self.paused(frozenset())
         self._count("cycles_missed_total", by=0.0)
         for result in CycleResult:
             self._count("cycles_total", result, by=0.0)

@@ -117,6 +117,11 @@ _LOOP_SPECS = (
         (*CLUSTER, "reason"),
         "1 for the reason why the last plan was only shown although the mode acts, 0 for the others.",
     ),
+    _gauge(
+        "paused",
+        (*CLUSTER, "reason"),
+        "1 while nothing is sent because of a pause (operator) or of the stop file, by reason.",
+    ),
     _counter("cycles_total", (*CLUSTER, "result"), "Cycles by how they ended."),
     _histogram(
         "cycle_duration_seconds",

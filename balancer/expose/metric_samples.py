@@ -4,10 +4,10 @@ Pure. A host that is gone from the snapshot is gone from the samples, so that no
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
-from balancer.expose.metric_labels import MOVE_REASONS, VMOTION, VmClass, unique_labels
+from balancer.expose.metric_labels import MOVE_REASONS, PAUSE_WORDS, VMOTION, VmClass, unique_labels
 from balancer.model.host import Host, HostState
 from balancer.model.plan import HostLoad, Move, Plan, Priority, State
 from balancer.model.reasons import UNFIT, WITHHELD, Reason, Refusal
@@ -96,6 +96,12 @@ def withheld_samples(held: Refusal | None) -> Iterator[Sample]:
     for reason in sorted(WITHHELD):
         is_it = held is not None and held.reason is reason
         yield Sample("balancer_cluster_acting_withheld", (reason.value,), float(is_it))
+
+
+def paused_samples(stops: Set[Reason]) -> Iterator[Sample]:
+    """Yield for which of their reasons people let nothing be sent."""
+    for reason, word in PAUSE_WORDS.items():
+        yield Sample("balancer_paused", (word,), float(reason in stops))
 
 
 def flight_samples(started: Iterable[float], queued: Iterable[Move]) -> Iterator[Sample]:

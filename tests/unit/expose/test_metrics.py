@@ -50,7 +50,7 @@ def test_names_carry_their_unit() -> None:
     units = ("_seconds", "_bytes", "_hertz", "_ratio", "_total", "_info")
     counts = {
         *("leader", "config_last_reload_successful", "vcenter_up", "cluster_mode"),
-        *("cluster_acting_withheld", "cluster_mode_in_force"),
+        *("cluster_acting_withheld", "cluster_mode_in_force", "paused"),
         *("snapshot_objects", "snapshot_rejected_objects", "snapshot_statistics_objects"),
         *("cluster_hosts", "cluster_vms", "snapshot_denied_objects", "snapshot_unfit"),
         "vcenter_change_hints_up",
