@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from balancer.control import By
 from balancer.model.control import Approval, StoredPlan
-from balancer.model.errors import BalancerError
+from balancer.model.errors import BalancerError, PlanRefused
 from balancer.model.reasons import Reason
 from balancer.model.units import Seconds
 from balancer.ports import Store
@@ -118,14 +118,14 @@ def _named(plans: Iterable[StoredPlan]) -> str:
 
 
 def approve(store: Store, known: KnownPlan, by: By) -> Approval:
-    """Say yes to one plan, once. Raises `BalancerError` where that cannot be said any more."""
+    """Say yes to one plan, once. Raises `PlanRefused` where that cannot be said any more."""
     refuse_decided(known, by.at)
     if known.plan.moves == 0:
-        raise BalancerError(
+        raise PlanRefused(
             f"Plan {known.plan.id} has no moves, so that there is nothing to approve."
         )
     if by.at >= known.expires_at:
-        raise BalancerError(
+        raise PlanRefused(
             f"Plan {known.plan.id} was made at {clock(known.plan.made_at)} and could be approved until "
             f"{clock(known.expires_at)} (approval_s of the policy). Approve the newest one: balancer plans."
         )
@@ -133,7 +133,7 @@ def approve(store: Store, known: KnownPlan, by: By) -> Approval:
 
 
 def reject(store: Store, known: KnownPlan, by: By) -> Approval:
-    """Say no to one plan. Raises `BalancerError` where it was decided on already."""
+    """Say no to one plan. Raises `PlanRefused` where it was decided on already."""
     refuse_decided(known, by.at)
     return _decide(store, known, by, is_rejected=True)
 
@@ -155,7 +155,7 @@ def _decide(store: Store, known: KnownPlan, by: By, *, is_rejected: bool) -> App
 
 
 def refuse_decided(known: KnownPlan, now: datetime) -> None:
-    """Pass where nobody has decided on a plan yet; raises `BalancerError` with what was decided."""
+    """Pass where nobody has decided on a plan yet; raises `PlanRefused` with what was decided."""
     decision, number = known.decision, known.plan.id
     if decision is None:
         return
@@ -170,7 +170,7 @@ def refuse_decided(known: KnownPlan, now: datetime) -> None:
             told = f"was approved by {who}; that ended at {clock(decision.expires_at)} without being used"
         case _:
             told = f"is approved already, by {who}; it is carried out until {clock(decision.expires_at)}"
-    raise BalancerError(
+    raise PlanRefused(
         f"Plan {number} {told}. Each plan is decided on once: approve a newer one, see balancer plans."
     )
 

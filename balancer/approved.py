@@ -18,7 +18,7 @@ from balancer.fit import Fit, Moment, fit
 from balancer.model.audit import AuditNote
 from balancer.model.control import Approval, StoredPlan
 from balancer.model.digest import SHOWN_DIGITS, plan_digest
-from balancer.model.errors import BalancerError
+from balancer.model.errors import InputError, PlanRefused
 from balancer.model.events import CycleEnded, PlanMade
 from balancer.model.past import Past
 from balancer.model.plan import Plan
@@ -140,7 +140,7 @@ def run_approved(site: Site, *, cycle_id: str) -> CycleReport | None:
     approval, kept = taken
     try:
         plan = approved_plan(approval, kept)
-    except BalancerError as err:
+    except (InputError, PlanRefused) as err:
         note_refused(tools, kept, str(err))
         return None
     fitting = held_against(plan, site, ready)
@@ -152,11 +152,11 @@ def run_approved(site: Site, *, cycle_id: str) -> CycleReport | None:
 
 
 def approved_plan(approval: Approval, kept: StoredPlan) -> Plan:
-    """Return the plan that was approved; raises `BalancerError` where what is kept is not that one any more."""
+    """Return the plan that was approved; raises `PlanRefused` where what is kept is not that one any more."""
     plan = plan_from_bytes(kept.document.encode(), name=f"plan {kept.id}")
     told = (plan_digest(plan), plan.id, plan.created_at)
     if told != (approval.digest, kept.plan_id, kept.made_at) or approval.digest != kept.digest:
-        raise BalancerError(
+        raise PlanRefused(
             f"plan {kept.id} is not what was approved: it was changed since. Nothing of it is carried out."
         )
     return plan

@@ -231,7 +231,7 @@ class ClusterJob:
         return Site(
             cluster=cluster,
             barred=self._asked_whether_barred(watch, cluster),
-            policy=replace(watch.policies.at(turns.clock.now()), evacuating=self._wishes.emptied()),
+            policy=self._wishes.applied_to(watch.policies.at(turns.clock.now())),
             in_force=lambda snapshot: self.in_force(watch, snapshot),
             settings=watch.settings,
             tools=tools,

@@ -6,7 +6,7 @@ careful one: nothing is sent.
 
 import logging
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from balancer.adapters.store.permits import covers
 from balancer.approvals import usable
@@ -16,6 +16,7 @@ from balancer.model.errors import StoreError
 from balancer.model.plan import Move, MoveReason
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import HostId
+from balancer.policy.types import Policy
 from balancer.ports import Clock, Store
 
 log = logging.getLogger(__name__)
@@ -74,6 +75,10 @@ class Wishes:
     def emptied(self) -> frozenset[HostId]:
         """Return the hosts that are to be emptied and kept empty. Raises `StoreError`."""
         return frozenset(asked.host for asked in self._store.evacuations(self._shard))
+
+    def applied_to(self, policy: Policy) -> Policy:
+        """Return a policy that has the hosts to be emptied in it. Raises `StoreError`."""
+        return replace(policy, evacuating=self.emptied())
 
     def may_move(self, move: Move, is_mandatory: bool) -> Refusal | None:
         """Return why a move is not wanted any more since it was planned: what people ask has changed."""

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 def evacuate(
     host: Annotated[
-        str | None, typer.Argument(metavar="[HOST]", help="Name or id of the host.")
+        str | None, typer.Argument(metavar="HOST", help="Name or id of the host.")
     ] = None,
     config: RunningConfigOption = DEFAULT_CONFIG,
     cluster: ClusterOption = None,

@@ -26,6 +26,15 @@ RunningConfigOption = Annotated[
         help="Configuration of the daemon; its journal is what is asked and written.",
     ),
 ]
+OneClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="C",
+        help="This one alone, as NAME or VCENTER/NAME.",
+        show_default="all",
+    ),
+]
 ReasonOption = Annotated[
     str,
     typer.Option(

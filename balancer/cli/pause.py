@@ -5,7 +5,7 @@ Both write to the journal, where the daemon looks before each single move; neith
 
 from typing import TYPE_CHECKING
 
-from balancer.cli.options import DEFAULT_CONFIG, ClusterOption, ReasonOption, RunningConfigOption
+from balancer.cli.options import DEFAULT_CONFIG, OneClusterOption, ReasonOption, RunningConfigOption
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 def pause(
     config: RunningConfigOption = DEFAULT_CONFIG,
-    cluster: ClusterOption = None,
+    cluster: OneClusterOption = None,
     reason: ReasonOption = "",
 ) -> None:
     """Send no more moves, to one cluster or to any. What runs goes on; plans are still made and shown.
@@ -45,7 +45,7 @@ def pause(
 
 def resume(
     config: RunningConfigOption = DEFAULT_CONFIG,
-    cluster: ClusterOption = None,
+    cluster: OneClusterOption = None,
     reason: ReasonOption = "",
 ) -> None:
     """Let moves be sent again, and acknowledge what the balancer stopped itself for.

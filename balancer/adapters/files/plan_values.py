@@ -18,7 +18,7 @@ from balancer.adapters.files.plan_file import (
     parse_plan,
 )
 from balancer.model.digest import plan_digest
-from balancer.model.errors import BalancerError
+from balancer.model.errors import PlanRefused
 from balancer.model.plan import (
     Conflict,
     HostLoad,
@@ -39,19 +39,19 @@ def plan_from_bytes(content: bytes, *, name: str) -> Plan:
 
     Raises:
         InputError: the document has not the form of a plan.
-        BalancerError: it has no digest, or its digest is not that of its moves.
+        PlanRefused: it has no digest, or its digest is not that of its moves.
     """
     entry = parse_plan(content, name=name)
     plan, told = plan_of(entry), entry.get("digest", "")
     _check_mandatory(entry, plan, name)
     if not told:
-        raise BalancerError(
+        raise PlanRefused(
             f"{name} has no digest, so that nobody can tell whether it was changed: "
             "it was written by an older version, or not by balancer plan. Make it anew with "
             "balancer plan --config F --format json --output FILE."
         )
     if told != plan_digest(plan):
-        raise BalancerError(
+        raise PlanRefused(
             f"{name} was changed after it was made: its digest is {told[:12]}, that of what it says "
             f"now is {plan_digest(plan)[:12]}. Make a new plan; to leave moves out, change the policy."
         )
@@ -61,7 +61,7 @@ def plan_from_bytes(content: bytes, *, name: str) -> Plan:
 def _check_mandatory(entry: PlanEntry, plan: Plan, name: str) -> None:
     for given, move in zip(entry["moves"], plan.moves, strict=True):
         if given.get("mandatory", move.reason.is_mandatory) != move.reason.is_mandatory:
-            raise BalancerError(
+            raise PlanRefused(
                 f"{name} says of {move.id} that it is {given['reason']} and that mandatory is "
                 f"{str(given['mandatory']).lower()}: "
                 "both cannot be. It was changed after it was made; make a new plan."
