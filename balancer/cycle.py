@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 
 from balancer.collect import Observation, observe
 from balancer.execute import execute
+from balancer.execute.judging import note_batch
 from balancer.execute.review import review
 from balancer.execute.settle import settle
 from balancer.keeping import keep
@@ -46,7 +47,8 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
     snapshot, asked_at = seen.snapshot, seen.sighting.moment.asked_at
     watch.lap("collect")
     settle(snapshot, site.policy, tools)
-    past = review(snapshot, site.policy, tools)
+    places = last.places if last else None
+    past = review(snapshot, site.policy, tools, asked_at=asked_at, before=places, unfit=seen.unfit)
     plan = plan_snapshot(
         snapshot,
         site.policy,
@@ -67,6 +69,7 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
         log.info("plan not carried out", extra=facts)
     tools = site.tools_for(snapshot)
     outcomes = () if held else execute(plan, snapshot, site.policy, tools, cycle_id=cycle_id)
+    note_batch(plan, outcomes, tools, cycle_id=cycle_id)
     watch.lap("execute")
     tools.events.tell(CycleEnded(plan=plan, outcomes=outcomes, phase_seconds=watch.laps, held=held))
     return CycleReport(seen=seen, plan=plan, outcomes=outcomes, held=held)

@@ -11,6 +11,8 @@ from balancer.assess.conclusion import Findings, conclude
 from balancer.assess.reading import read_need
 from balancer.collect import judge_quality
 from balancer.execute.budgets import admit
+from balancer.execute.trial import trial_of
+from balancer.execute.verdict import after_verdicts
 from balancer.model.digest import marks_of
 from balancer.model.errors import PlanInvalid
 from balancer.model.fingerprint import fingerprint
@@ -54,6 +56,7 @@ def plan_snapshot(
     now, watch, read = snapshot.taken_at, Stopwatch(), resolve(snapshot, policy)
     gates = judge_quality(snapshot, policy.limits, now=now) if unfit is None else unfit
     unfit = (*gates, *read.unfit)
+    trial = trial_of(past, policy.limits, now=now) if past else None
     past = past or Past()
     need, wanted = read_need(read, policy, unfit=unfit, past=past, now=now)
     watch.lap("assess")
@@ -63,12 +66,16 @@ def plan_snapshot(
     if faults:
         raise PlanInvalid(f"plan for {snapshot.cluster.name} is unsound: {'; '.join(faults[:5])}")
     mode = in_force or mode_in_force(policy, Mode.AUTOMATIC, now)
-    mode, base = replace(mode, vm_modes=read.vm_modes), need.snapshot
-    moves, waiting = admit(schedule.moves, base, policy.limits, past.rows, now=now, in_force=mode)
+    mode = after_verdicts(replace(mode, vm_modes=read.vm_modes), past, policy.limits)
+    base = need.snapshot
+    moves, waiting = admit(
+        schedule.moves, base, policy.limits, past.rows, now=now, in_force=mode, trial=trial
+    )
     found = Findings(
         draft=draft, schedule=schedule, moves=moves, unfit=unfit, waiting=waiting, in_force=mode
     )
-    plan_id = fingerprint(snapshot, policy, settings, VERSION)
+    learnt = (need.paces,) if need.paces.is_known else ()
+    plan_id = fingerprint(snapshot, policy, settings, VERSION, *learnt)
     plan = conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)
     marks = marks_of(read.snapshot, plan.moves)
     return replace(plan, notes=tuple(map(str, read.notes)), rules=marks)

@@ -19,10 +19,19 @@ from balancer.model.outcome import (
     JournalRow,
     JournalStep,
     MigrationOrder,
+    PastTask,
     RowQuery,
     TaskView,
 )
-from balancer.model.past import Breaker, Disturbance, ForeignMove, Past, Quarantine, Verdict
+from balancer.model.past import (
+    Breaker,
+    Disturbance,
+    ForeignMove,
+    KnownHost,
+    Past,
+    Quarantine,
+    Verdict,
+)
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import ClusterId, HostId, Seconds, VmId
 
@@ -57,6 +66,12 @@ class Inventory(Protocol):
 
     def tasks(self, tasks: Sequence[str]) -> Mapping[str, TaskView]:
         """Look at tasks by id. One that the server does not know is MISSING."""
+
+    def task_history(self, vms: Sequence[VmId], since: datetime) -> tuple[PastTask, ...] | None:
+        """Return the relocations of these VMs that were queued at or after `since`, also forgotten ones.
+
+        `since` is the source's clock. None where the source keeps no history, or does not show it.
+        """
 
 
 class Migrator(Protocol):
@@ -133,8 +148,16 @@ class Memory(Protocol):
     def note_foreign_move(self, move: ForeignMove) -> None:
         """Keep a sighting; one after the same row to the same target is there already."""
 
+    def acknowledge_foreign_moves(
+        self, vcenter: str, cluster: ClusterId, *, by: str, at: datetime
+    ) -> int:
+        """Mark the sightings that nobody has acknowledged yet; return how many."""
+
     def note_disturbance(self, disturbance: Disturbance) -> None:
         """Keep a disturbance."""
+
+    def keep_hosts(self, vcenter: str, cluster: ClusterId, hosts: Sequence[KnownHost]) -> None:
+        """Keep the hosts that were seen just now in place of those of the look before."""
 
     def put_breaker(
         self, vcenter: str, cluster: ClusterId, breaker: Breaker, *, at: datetime

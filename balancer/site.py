@@ -45,7 +45,7 @@ class Site:
             return held
         if snapshot.cluster.drs.acts_alone:
             return Refusal.of(Reason.DRS_AUTOMATED, "the cluster's own DRS is fully automated")
-        closed = why_closed(past, now=self.tools.clock.now())
+        closed = why_closed(past, self.policy.limits, now=self.tools.clock.now())
         return self.barred or closed or self.tools.may_submit()
 
     def tools_for(self, snapshot: Snapshot) -> Tools:

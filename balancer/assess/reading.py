@@ -6,6 +6,7 @@ from datetime import datetime
 
 from balancer.assess.goals import fit_goals
 from balancer.assess.need import assess
+from balancer.assess.pace import learn_paces
 from balancer.assess.stability import holds_from
 from balancer.model.need import Need
 from balancer.model.outcome import JournalRow
@@ -32,7 +33,8 @@ def read_need(
     wanted = replace(policy, goals=fit_goals(policy.goals, unfit))
     holds = holds_from(resolved.snapshot, past, policy.limits, now=now)
     holds = replace(holds, excluded=resolved.excluded)
-    return assess(with_open_moves(resolved.snapshot, past.rows), wanted, holds), wanted
+    need = assess(with_open_moves(resolved.snapshot, past.rows), wanted, holds)
+    return replace(need, paces=learn_paces(past.rows, now=now)), wanted
 
 
 def with_open_moves(snapshot: Snapshot, rows: Iterable[JournalRow]) -> Snapshot:

@@ -1,33 +1,31 @@
-"""What experience says to leave alone: residence, budget per VM, failures, returns, running migrations.
+"""What experience says to leave alone: residence, budget per VM, failures, quarantines, running migrations.
 
-Reads the snapshot and the journal's rows, decides what is held still until when, and stores nothing:
-the journal is the memory. The planner obeys the holds; evacuations and broken must-rules may override
-those of `Holds.vms`, nothing overrides a pin. A VM whose own migration failed is pinned as well: an
-evacuation that tries it again at once would only fail again.
+Reads the snapshot and what is remembered, decides what is held still until when, and stores nothing. The
+planner obeys the holds; evacuations and broken must-rules may override those of `Holds.vms`, nothing overrides
+a pin. A VM whose own migration failed is pinned as well: an evacuation that tries it again at once would only
+fail again. So is a VM that somebody else moves back: two must not pull at one VM, and whoever moves it can
+evacuate it too. A VM that only went to and fro by our own moves is held, not pinned: it can be moved.
 """
 
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from itertools import pairwise
 from types import MappingProxyType
 
 from balancer.model.need import Holds
 from balancer.model.outcome import FailureKind, JournalRow, MoveState
-from balancer.model.past import Past
+from balancer.model.past import ForeignMove, Past, Quarantine, SubjectKind
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.policy.types import Limits
 
 DAY = timedelta(hours=24)
-"""The window in which a VM's moves, failures and returns are counted, and a refused pair is remembered."""
+"""The window in which a VM's moves are counted, and a refused pair is remembered."""
 
-TARGET_WINDOW = timedelta(hours=1)
-"""Two failures of a target within this time send it out."""
-
-_NOT_THE_VMS_FAULT = frozenset({FailureKind.SKIP_TARGET, FailureKind.STOP})
+_SAME_ARRIVAL = timedelta(minutes=10)
+"""An arrival is seen by the journal, by vCenter and by a later look at slightly different times."""
 
 _NOT_THERE = frozenset({FailureKind.SKIP_TARGET, FailureKind.CAPACITY})
 """Failures after which another target may do: not even an evacuation tries the same one again at once."""
@@ -56,23 +54,36 @@ def holds_from(snapshot: Snapshot, past: Past, limits: Limits, *, now: datetime)
     """Return what must not be touched at `now`. VMs and hosts that are not in `snapshot` are left out.
 
     The rows of `past` are at least those of the last 24 hours and every open one, in any order; a row
-    given twice counts once. Where several holds apply to a VM, the one that
-    ends last is told.
+    given twice counts once. A VM is known by its instance uuid: another one of the same id has no past.
+    Where several holds apply to a VM, the one that ends last is told.
     """
     unique = sorted({row.id: row for row in past.rows}.values(), key=lambda row: row.id)
-    known = [r for r in unique if r.entry.vm in snapshot.vm_by_id and not _never_left(r)]
-    holds = _residence(snapshot, known, limits)
-    for found in (_budgets(known, limits, now), _failures(known, limits), _returns(known, limits)):
-        for vm, hold in found.items():
-            holds[vm].extend(hold)
-    own = [row for row in known if row.kind in _PINNING]
-    failing = _vm_refusals(_failures(own, limits), now)
+    known = [r for r in unique if _is_here(snapshot, r.entry.vm, r.entry.vm_uuid)]
+    told = [row for row in known if not _never_left(row)]
+    holds = _residence(snapshot, told, past.foreign_moves, limits)
+    pinning: defaultdict[VmId, list[_Hold]] = defaultdict(list)
+    pinned_too, only_held = _quarantined(snapshot, past)
+    failing = [row for row in told if row.kind in _PINNING]
+    _add(holds, _budgets(told, limits, now), _failures(told, limits), pinned_too, only_held)
+    _add(pinning, _failures(failing, limits), pinned_too)
     return Holds(
         vms=_vm_refusals(holds, now),
-        pinned=MappingProxyType({**failing, **_pinned(snapshot, known)}),
-        targets=_targets(snapshot, unique, limits, now),
-        pairs=_pairs(snapshot, known, limits, now),
+        pinned=MappingProxyType({**_vm_refusals(pinning, now), **_pinned(snapshot, unique)}),
+        targets=_targets(snapshot, past.quarantines, now),
+        pairs=_pairs(snapshot, told, limits, now),
     )
+
+
+def _add(into: defaultdict[VmId, list[_Hold]], *found: Mapping[VmId, list[_Hold]]) -> None:
+    for one in found:
+        for vm, holds in one.items():
+            into[vm].extend(holds)
+
+
+def _is_here(snapshot: Snapshot, key: VmId, uuid: str) -> bool:
+    """Whether the VM that was known by this id and uuid is in the snapshot; an empty uuid is any."""
+    vm = snapshot.vm_by_id.get(key)
+    return vm is not None and (not uuid or not vm.uuid or vm.uuid == uuid)
 
 
 def _never_left(row: JournalRow) -> bool:
@@ -80,87 +91,114 @@ def _never_left(row: JournalRow) -> bool:
     return row.state is MoveState.FAILED and not row.fault and row.submitted_at is None
 
 
-def _ended(row: JournalRow) -> datetime:
-    return row.ended_at or row.submitted_at or row.entry.intended_at
-
-
 def _in_state(rows: Iterable[JournalRow], state: MoveState) -> Mapping[VmId, list[JournalRow]]:
     """Return the rows of one state for each VM, by the time of their end."""
     found: defaultdict[VmId, list[JournalRow]] = defaultdict(list)
-    for row in sorted(rows, key=lambda row: (_ended(row), row.id)):
+    for row in sorted(rows, key=lambda row: (row.last_at, row.id)):
         if row.state is state:
             found[row.entry.vm].append(row)
     return found
 
 
 def _residence(
-    snapshot: Snapshot, rows: Sequence[JournalRow], limits: Limits
+    snapshot: Snapshot,
+    rows: Sequence[JournalRow],
+    foreign: Iterable[ForeignMove],
+    limits: Limits,
 ) -> defaultdict[VmId, list[_Hold]]:
-    """Hold VMs that arrived a short while ago, whoever moved them."""
-    arrived = {vm.id: vm.last_moved_at for vm in snapshot.vms if vm.last_moved_at is not None}
-    for vm, done in _in_state(rows, MoveState.DONE).items():
-        arrived[vm] = max(_ended(done[-1]), arrived.get(vm, _ended(done[-1])))
-    stay = timedelta(seconds=limits.residence_s)
+    """Hold VMs that arrived a short while ago, whoever moved them; the longer, the more often they move."""
+    arrivals: defaultdict[VmId, set[datetime]] = defaultdict(set)
+    for vm in snapshot.vms:
+        arrivals[vm.id].update([vm.last_moved_at] if vm.last_moved_at else [])
+    for vm_id, done in _in_state(rows, MoveState.DONE).items():
+        arrivals[vm_id].update(row.last_at for row in done)
+    for move in foreign:
+        if move.vm in snapshot.vm_by_id:
+            arrivals[move.vm].add(move.seen_at)
     holds: defaultdict[VmId, list[_Hold]] = defaultdict(list)
-    for vm, at in arrived.items():
-        holds[vm].append(
-            _Hold(until=at + stay, reason=Reason.RECENTLY_MOVED, detail=f"moved at {_clock(at)}")
-        )
+    for vm_id, times in arrivals.items():
+        if times:
+            holds[vm_id].append(_stay(max(times), _moves_before(times), limits))
     return holds
+
+
+def _moves_before(times: Iterable[datetime]) -> int:
+    """Return how many moves preceded the last one within a day; arrivals seen twice count once."""
+    ordered = sorted(times, reverse=True)
+    apart = [ordered[0]]
+    for at in ordered[1:]:
+        if apart[-1] - at > _SAME_ARRIVAL:
+            apart.append(at)
+    return sum(1 for at in apart[1:] if ordered[0] - at < DAY)
+
+
+def _stay(at: datetime, before: int, limits: Limits) -> _Hold:
+    """Return the hold after an arrival; with each further move within a day it grows, up to a day."""
+    longest_s = max(limits.residence_s, DAY.total_seconds())
+    # Grown step by step, so that no number of moves makes a number that a float cannot hold.
+    stays_s = limits.residence_s
+    for _ in range(before):
+        stays_s = min(stays_s * limits.residence_growth, longest_s)
+    told = f"moved at {_clock(at)}" + (f", {before + 1} times within a day" if before else "")
+    until = at + timedelta(seconds=stays_s)
+    return _Hold(until=until, reason=Reason.RECENTLY_MOVED, detail=told)
 
 
 def _budgets(rows: Sequence[JournalRow], limits: Limits, now: datetime) -> dict[VmId, list[_Hold]]:
     """Hold VMs that have used up their moves of the day, until the oldest of them is forgotten."""
     allowed, holds = limits.moves_per_vm_per_day, {}
     for vm, done in _in_state(rows, MoveState.DONE).items():
-        recent = [row for row in done if _ended(row) > now - DAY]
+        recent = [row for row in done if row.last_at > now - DAY]
         if len(recent) >= allowed:
             oldest = recent[max(len(recent) - allowed, 0)]
             detail = f"{len(recent)} moves in 24 h, {allowed} are allowed"
-            holds[vm] = [_Hold(until=_ended(oldest) + DAY, reason=Reason.VM_BUDGET, detail=detail)]
+            holds[vm] = [_Hold(until=oldest.last_at + DAY, reason=Reason.VM_BUDGET, detail=detail)]
     return holds
 
 
 def _failures(rows: Sequence[JournalRow], limits: Limits) -> dict[VmId, list[_Hold]]:
-    """Hold VMs whose move failed: briefly after one failure, long after two within 24 hours.
-
-    A failure that the target or the whole connection is to blame for holds briefly, but does not add
-    up to a quarantine.
-    """
+    """Hold VMs whose last move failed a short while ago."""
     holds = {}
     for vm, failed in _in_state(rows, MoveState.FAILED).items():
         last = failed[-1]
-        brief = _ended(last) + timedelta(seconds=limits.failed_vm_hold_s)
-        detail = f"a move failed at {_clock(_ended(last))}: {last.fault or last.detail}"
-        found = [_Hold(until=brief, reason=Reason.VM_FAILED_RECENTLY, detail=detail)]
-        own = [row for row in failed if row.kind not in _NOT_THE_VMS_FAULT]
-        found += _quarantines(own, limits, "2 moves failed within 24 h")
-        holds[vm] = found
+        brief = last.last_at + timedelta(seconds=limits.failed_vm_hold_s)
+        detail = f"a move failed at {_clock(last.last_at)}: {last.fault or last.detail}"
+        holds[vm] = [_Hold(until=brief, reason=Reason.VM_FAILED_RECENTLY, detail=detail)]
     return holds
 
 
-def _returns(rows: Sequence[JournalRow], limits: Limits) -> dict[VmId, list[_Hold]]:
-    """Hold VMs that went back to the host they had just left, twice within 24 hours."""
-    holds = {}
-    for vm, done in _in_state(rows, MoveState.DONE).items():
-        back = [second for first, second in pairwise(done) if _is_return(first, second)]
-        holds[vm] = _quarantines(back, limits, "returned twice within 24 h to the host it had left")
-    return holds
+def _quarantined(
+    snapshot: Snapshot, past: Past
+) -> tuple[Mapping[VmId, list[_Hold]], Mapping[VmId, list[_Hold]]]:
+    """Return the VMs in quarantine: those that not even an evacuation may move, and those that it may."""
+    by_id = {row.id: row for row in past.rows}
+    pinned: defaultdict[VmId, list[_Hold]] = defaultdict(list)
+    held: defaultdict[VmId, list[_Hold]] = defaultdict(list)
+    for quarantine in past.quarantines:
+        vm = VmId(quarantine.subject)
+        is_vm = quarantine.kind is SubjectKind.VM
+        if not is_vm or not _is_here(snapshot, vm, quarantine.identity):
+            continue
+        if quarantine.reason is Reason.CONTENDED and _is_acknowledged(quarantine, past):
+            continue
+        times = f" (time {quarantine.level} in a row)" if quarantine.level > 1 else ""
+        hold = _Hold(
+            until=quarantine.until, reason=quarantine.reason, detail=quarantine.detail + times
+        )
+        cause = by_id.get(quarantine.cause)
+        into = held if cause and not _pins(quarantine, cause) else pinned
+        into[vm].append(hold)
+    return pinned, held
 
 
-def _is_return(first: JournalRow, second: JournalRow) -> bool:
-    went, came = first.entry, second.entry
-    return went.target == came.source and went.source == came.target
+def _pins(quarantine: Quarantine, cause: JournalRow) -> bool:
+    return quarantine.reason is Reason.CONTENDED or cause.kind in _PINNING
 
 
-def _quarantines(rows: Sequence[JournalRow], limits: Limits, detail: str) -> list[_Hold]:
-    """Return one hold for each two rows that follow each other within 24 hours."""
-    out = timedelta(seconds=limits.failed_vm_quarantine_s)
-    return [
-        _Hold(until=_ended(second) + out, reason=Reason.VM_FAILED_RECENTLY, detail=detail)
-        for first, second in pairwise(rows)
-        if _ended(second) - _ended(first) <= DAY
-    ]
+def _is_acknowledged(quarantine: Quarantine, past: Past) -> bool:
+    """Whether somebody has looked into who moves the VM: then it is as free as any other."""
+    seen = [move for move in past.foreign_moves if move.row == quarantine.cause]
+    return bool(seen) and all(move.acknowledged_at is not None for move in seen)
 
 
 def _vm_refusals(holds: Mapping[VmId, list[_Hold]], now: datetime) -> Mapping[VmId, Refusal]:
@@ -178,7 +216,7 @@ def _pinned(snapshot: Snapshot, rows: Sequence[JournalRow]) -> Mapping[VmId, Ref
     """Pin VMs that are on their way, and those of which this cannot be told."""
     pinned = {}
     for row in rows:
-        if row.state.is_open:
+        if row.state.is_open and row.entry.vm in snapshot.vm_by_id:
             where = _host_name(snapshot, row.entry.target)
             detail = f"its move to {where} has not ended, as far as is known"
             pinned[row.entry.vm] = Refusal.of(Reason.IN_FLIGHT, detail, vm=row.entry.vm)
@@ -195,21 +233,25 @@ def _host_name(snapshot: Snapshot, host: HostId) -> str:
 
 
 def _targets(
-    snapshot: Snapshot, rows: Sequence[JournalRow], limits: Limits, now: datetime
+    snapshot: Snapshot, quarantines: Iterable[Quarantine], now: datetime
 ) -> Mapping[HostId, Refusal]:
-    """Send out targets that were at fault twice within an hour."""
-    blamed: defaultdict[HostId, list[datetime]] = defaultdict(list)
-    for row in rows:
-        if row.state is MoveState.FAILED and row.kind is FailureKind.SKIP_TARGET:
-            blamed[row.entry.target].append(_ended(row))
-    out, refusals = timedelta(seconds=limits.failed_target_quarantine_s), {}
-    for host in sorted(blamed.keys() & snapshot.host_by_id.keys()):
-        times = pairwise(sorted(blamed[host]))
-        ends = [second + out for first, second in times if second - first <= TARGET_WINDOW]
-        if ends and max(ends) > now:
-            detail = f"2 migrations to it failed within an hour; out until {_clock(max(ends))}"
-            refusals[host] = Refusal.of(Reason.TARGET_FAILED_RECENTLY, detail, host=host)
-    return MappingProxyType(refusals)
+    """Send out targets that are in quarantine."""
+    last: dict[HostId, Quarantine] = {}
+    for quarantine in sorted(quarantines, key=lambda q: (q.until, q.cause)):
+        host = HostId(quarantine.subject)
+        if quarantine.kind is SubjectKind.HOST and host in snapshot.host_by_id:
+            last[host] = quarantine
+    return MappingProxyType(
+        {
+            host: Refusal.of(
+                quarantine.reason,
+                f"{quarantine.detail}; out until {_clock(quarantine.until)}",
+                host=host,
+            )
+            for host, quarantine in sorted(last.items())
+            if quarantine.until > now
+        }
+    )
 
 
 def _pairs(
@@ -222,15 +264,15 @@ def _pairs(
     """
     brief = timedelta(seconds=limits.failed_vm_hold_s)
     refusals = {}
-    for row in sorted(rows, key=lambda row: (row.kind is FailureKind.PAIR, _ended(row), row.id)):
+    for row in sorted(rows, key=lambda row: (row.kind is FailureKind.PAIR, row.last_at, row.id)):
         vm, host = row.entry.vm, row.entry.target
         if row.state is not MoveState.FAILED or host not in snapshot.host_by_id:
             continue
-        detail = f"at {_clock(_ended(row))}: {row.fault or row.detail}"
-        if row.kind is FailureKind.PAIR and _ended(row) + DAY > now:
+        detail = f"at {_clock(row.last_at)}: {row.fault or row.detail}"
+        if row.kind is FailureKind.PAIR and row.last_at + DAY > now:
             why = Refusal.of(Reason.SERVER_CHECK, f"refused {detail}", vm=vm, host=host)
             refusals[vm, host] = why
-        elif row.kind in _NOT_THERE and _ended(row) + brief > now:
+        elif row.kind in _NOT_THERE and row.last_at + brief > now:
             reason = Reason.TARGET_FAILED_RECENTLY
             refusals[vm, host] = Refusal.of(reason, f"failed {detail}", vm=vm, host=host)
     return MappingProxyType(refusals)

@@ -7,13 +7,13 @@ loss is never taken for granted at once: what was seen stays expected until it h
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from balancer.collect.quality import judge_quality
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import Seconds
+from balancer.model.units import HostId, Seconds, VmId
 from balancer.policy.types import Limits
 from balancer.ports import Clock, ClusterRef, Inventory
 
@@ -40,15 +40,16 @@ class Moment:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sighting:
-    """What a cycle leaves for the next one to compare with: names by id, and the time.
+    """What a cycle leaves for the next one to compare with: names by id, the host of each VM, and the time.
 
-    `missing_since_s` is the monotonic time since which expected objects are missing, None while they
-    are all there.
+    `places` are those that were seen, whatever is still expected. `missing_since_s` is the monotonic time since
+    which expected objects are missing, None while they are all there.
     """
 
     moment: Moment
     hosts: Mapping[str, str]
     vms: Mapping[str, str]
+    places: Mapping[VmId, HostId] = field(default_factory=dict)
     missing_since_s: Seconds | None = None
 
 
@@ -107,8 +108,16 @@ def sighting_of(
     """Return what the next cycle is to compare with: what is here, or what is still expected."""
     if last is not None and _is_held(snapshot, moment, last, limits):
         since_s = _missing_since_s(moment, last)
-        return Sighting(moment=moment, hosts=last.hosts, vms=last.vms, missing_since_s=since_s)
-    return Sighting(moment=moment, hosts=_hosts(snapshot), vms=_vms(snapshot))
+        return Sighting(
+            moment=moment,
+            hosts=last.hosts,
+            vms=last.vms,
+            places=_places(snapshot),
+            missing_since_s=since_s,
+        )
+    return Sighting(
+        moment=moment, hosts=_hosts(snapshot), vms=_vms(snapshot), places=_places(snapshot)
+    )
 
 
 def _judge_offset(moment: Moment, limits: Limits) -> Refusal | None:
@@ -184,6 +193,10 @@ def _missing_since_s(moment: Moment, last: Sighting) -> Seconds:
 
 def _hosts(snapshot: Snapshot) -> Mapping[str, str]:
     return {host.id: host.name for host in snapshot.hosts}
+
+
+def _places(snapshot: Snapshot) -> Mapping[VmId, HostId]:
+    return {vm.id: vm.host for vm in snapshot.vms}
 
 
 def _vms(snapshot: Snapshot) -> Mapping[str, str]:

@@ -12,6 +12,7 @@ from datetime import datetime, timedelta
 
 from balancer.execute.bundles import Bundle, make_bundles, with_predecessors
 from balancer.execute.slots import most_on
+from balancer.execute.trial import Trial
 from balancer.model.lease import Allowance
 from balancer.model.outcome import JournalRow, MoveState
 from balancer.model.plan import Move
@@ -25,7 +26,7 @@ HOUR = timedelta(hours=1)
 DAY = timedelta(days=1)
 
 
-def admit(
+def admit(  # noqa: PLR0913 - each is a fact of its own
     moves: Sequence[Move],
     snapshot: Snapshot,
     limits: Limits,
@@ -33,6 +34,7 @@ def admit(
     *,
     now: datetime,
     in_force: InForce,
+    trial: Trial | None = None,
 ) -> tuple[tuple[Move, ...], tuple[Refusal, ...]]:
     """Return all moves with `this_run` set, and why the others wait, alike reasons grouped.
 
@@ -40,9 +42,10 @@ def admit(
     with all that must go together (partners of a must-affinity rule, the hops of one VM), or not at
     all; one that does not fit is passed over, so that a large group does not block the small ones.
     What is in force for one of the VMs that come along holds for all of them.
-    `rows` must reach back a day. The hour's budget is at least `moves_per_run_at_least`.
+    `rows` must reach back a day. The hour's budget is at least `moves_per_run_at_least`. `trial` is None where
+    nothing is known of the past: then nothing is on trial.
     """
-    ledger = _ledger(snapshot, limits, rows, now)
+    ledger = _ledger(snapshot, limits, rows, now, trial)
     bundles = make_bundles(moves, snapshot)
     bundle_of = {key: bundle for bundle in bundles for key in bundle.ids}
     admitted: set[MoveId] = set()
@@ -71,6 +74,7 @@ class _Ledger:
     open_vms: frozenset[VmId]
     run_limit: int
     hour_limit: int
+    trial: Trial | None
 
     def refusal(self, wanted: Sequence[Move], bundle: Bundle) -> Refusal | None:
         """Return the first budget that the wanted moves would pass."""
@@ -90,6 +94,7 @@ class _Ledger:
             return
         self.run_left -= len(wanted)
         self.hour_left -= len(wanted)
+        self.trial = self.trial.with_more(len(wanted)) if self.trial else None
 
     def _load_refusal(self, wanted: Sequence[Move]) -> Refusal | None:
         per_vm = Counter(move.vm for move in wanted)
@@ -100,11 +105,15 @@ class _Ledger:
             return Refusal.of(Reason.RUN_BUDGET, f"{self.run_limit} load moves a run")
         if len(wanted) > self.hour_left:
             return Refusal.of(Reason.HOUR_BUDGET, f"{self.hour_limit} load moves an hour")
-        return None
+        return self.trial.refusal(len(wanted)) if self.trial else None
 
 
 def _ledger(
-    snapshot: Snapshot, limits: Limits, rows: Sequence[JournalRow], now: datetime
+    snapshot: Snapshot,
+    limits: Limits,
+    rows: Sequence[JournalRow],
+    now: datetime,
+    trial: Trial | None,
 ) -> _Ledger:
     per_run, per_hour = _load_moves(snapshot, limits)
     sent = [row for row in rows if row.state is not MoveState.ABORTED]
@@ -121,6 +130,7 @@ def _ledger(
         open_vms=frozenset(row.entry.vm for row in open_rows),
         run_limit=per_run,
         hour_limit=per_hour,
+        trial=trial,
     )
 
 

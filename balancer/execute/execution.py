@@ -4,17 +4,22 @@ Holds the state that starting and watching share, and is the only place where a 
 journal, outcome, event and log line together. Reads and sends nothing itself.
 """
 
+import contextlib
 import logging
+from datetime import datetime, timedelta
 
 from balancer.execute.agenda import Stage, Track, make_agenda
 from balancer.execute.budgets import allowance_for
 from balancer.execute.bundles import serving_mandatory
 from balancer.execute.link import Link
+from balancer.execute.lookout import Lookout
 from balancer.execute.reading import as_the_policy_reads, kept_from
 from balancer.execute.record import Record
+from balancer.execute.rival import tell_rivals
 from balancer.execute.sight import Ending
 from balancer.execute.tenure import Tenure
 from balancer.execute.tools import Tools
+from balancer.model.errors import StoreError
 from balancer.model.events import MoveEnded
 from balancer.model.lease import Permit
 from balancer.model.outcome import FailureKind, JournalStep, MoveOutcome, MoveState
@@ -28,7 +33,7 @@ from balancer.policy.types import Policy
 
 log = logging.getLogger(__name__)
 
-_ENDS_THE_RUN = frozenset({FailureKind.STOP, FailureKind.UNMAPPED})
+_ENDS_THE_RUN = frozenset({FailureKind.STOP, FailureKind.STOP_CLUSTER, FailureKind.UNMAPPED})
 _LEVEL = {MoveState.DONE: logging.INFO, MoveState.ABORTED: logging.INFO}
 
 
@@ -59,7 +64,10 @@ class Execution:
         self.link = Link(tools.clock, tools.poll_s)
         self.uuids = {vm.id: vm.uuid or "" for vm in base.vms}
         self.stopped: Refusal | None = None
+        self.lookout = Lookout(base, policy, tools)
         self._seen_s = tools.clock.monotonic()
+        self._rival: Refusal | None = None
+        self._look_for_rivals()
 
     @property
     def view(self) -> Snapshot:
@@ -76,6 +84,12 @@ class Execution:
         self._resolved = as_the_policy_reads(snapshot, self.view, self.policy)
         self._seen_s = self.now_s
         self.link.back()
+        self._look_for_rivals()
+
+    @property
+    def vcenter_now(self) -> datetime:
+        """Return the vCenter's clock: that of the newest snapshot, and what passed since."""
+        return self.view.taken_at + timedelta(seconds=self.now_s - self._seen_s)
 
     def plan_age_at(self, moment_s: Seconds) -> Seconds:
         """Return the plan's age at a monotonic time, measured on the clock that the snapshots carry.
@@ -102,7 +116,7 @@ class Execution:
         """
         if self.stopped:
             return self.stopped
-        refusal = self.tools.may_submit() or self.tenure.refusal()
+        refusal = self.tools.may_submit() or self.tenure.refusal() or self._rival
         if refusal:
             return refusal
         if self.is_too_old_at(self.now_s, completing=completing):
@@ -110,6 +124,10 @@ class Execution:
             return Refusal.of(Reason.PLAN_TOO_OLD, f"the plan is {age_s:.0f} s old")
         if self.record.is_behind:
             return Refusal.of(Reason.JOURNAL_UNAVAILABLE, "a step could not be written yet")
+        learnt = self.lookout.refusal(has_sent=any(t.row for t in self.agenda.tracks.values()))
+        if learnt:
+            self.stop(learnt.reason, learnt.detail)
+            return self.stopped
         return None if self.link.may_ask else self.link.refusal()
 
     def permit(self, move: Move, *, completing: bool) -> Permit | None:
@@ -136,6 +154,10 @@ class Execution:
             is_approved=self.tools.is_approved,
         )
 
+    def serves_mandatory(self, track: Track) -> bool:
+        """Whether a move is an evacuation or a rule repair, or is made for one."""
+        return track.move.id in self._mandatory
+
     def is_final(self, refusal: Refusal) -> bool:
         """Whether a refusal will not pass in this run."""
         return refusal is self.stopped or refusal.reason is Reason.PLAN_TOO_OLD
@@ -151,10 +173,9 @@ class Execution:
         track.task = step.task or track.task
         self.record.advance(track.row, step)
 
-    def end(
-        self, track: Track, ending: Ending, *, fault: str = "", kind: FailureKind | None = None
-    ) -> None:
+    def end(self, track: Track, ending: Ending) -> None:
         """Bring a sent move to its end, and draw the consequences for those that wait."""
+        fault, kind = ending.fault, ending.kind
         at = self.tools.clock.now()
         step = JournalStep(state=ending.state, at=at, fault=fault, kind=kind, detail=ending.detail)
         self.write(track, step)
@@ -229,11 +250,19 @@ class Execution:
             )
             log.info("migration left running", extra=facts_of(track))
 
+    def _look_for_rivals(self) -> None:
+        """Take note of migrations of our account that the journal does not know, while they run."""
+        known = [track.move.vm for track in self.agenda.at(Stage.RUNNING)]
+        with contextlib.suppress(StoreError):  # then no intent can be written either
+            self._rival = tell_rivals(self.view, self.tools, known=known)
+
     def _close(self, track: Track, outcome: MoveOutcome) -> None:
         track.stage, track.outcome = Stage.OVER, outcome
         self.tools.events.tell(MoveEnded(outcome=outcome, at=self.tools.clock.now()))
 
     def _react(self, track: Track, outcome: MoveOutcome) -> None:
+        if outcome.state is MoveState.FAILED:
+            self.lookout.failed()
         if outcome.kind in _ENDS_THE_RUN:
             self.stop(Reason.RUN_STOPPED, f"{outcome.fault or 'no fault'}: {outcome.detail}")
         if outcome.kind is FailureKind.SKIP_TARGET:

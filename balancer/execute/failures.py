@@ -1,15 +1,16 @@
 """The one table from vCenter's faults to what they ask for, and the texts of faults that say too little.
 
-Knows names only: adapters hand over a fault's class name, nothing here imports vSphere. A fault that is
-not in the table stops the run, because nobody has thought about it yet. Used for refused calls and for
-failed tasks alike.
+Knows names only: adapters hand over a fault's class name and the keys of its messages, nothing here imports
+vSphere. A fault that is not in the table stops the cluster, because nobody has thought about it yet. Used for
+refused calls and for failed tasks alike. docs/reference/faults.md is made from this table.
 
 Source: vSphere API reference, data objects that extend `MethodFault`; the faults declared for
 `RelocateVM_Task` and `MigrateVM_Task` with all their descendants are mapped (a test compares).
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from types import MappingProxyType
 
 from balancer.model.outcome import FailureKind
@@ -103,14 +104,18 @@ MksConnectionLimitReached NoActiveHostInCluster OvfConsumerPowerOnFault GenericD
 FileFault CannotAccessFile CannotCreateFile CannotDeleteFile DirectoryNotEmpty FileAlreadyExists FileLocked
 FileNameTooLong FileNotFound FileNotWritable FileTooLarge IncorrectFileType NetworkCopyFault NotADirectory
 NotAFile TooManyConcurrentNativeClones TooManyNativeCloneLevels TooManyNativeClonesOnFile
-ManagedObjectNotFound NotAuthenticated SessionNotFound DatabaseError
+ManagedObjectNotFound DatabaseError
 """
 
 _CANCELLED = "RequestCanceled"
 
 _STOP = """
-NoPermission SecurityError AuthenticationRequired RestrictedVersion SolutionUserRequired InvalidToken
-InvalidLogin InvalidClientCertificate PasswordExpired
+NotAuthenticated SessionNotFound InvalidLogin InvalidToken InvalidClientCertificate PasswordExpired
+AuthenticationRequired
+"""
+
+_STOP_CLUSTER = """
+NoPermission SecurityError RestrictedVersion SolutionUserRequired
 NotEnoughLicenses ExpiredFeatureLicense ExpiredAddonLicense ExpiredEditionLicense FailToEnableSPBM
 HostInventoryFull InUseFeatureManipulationDisallowed IncorrectHostInformation InvalidEditionLicense
 InventoryHasStandardAloneHosts LicenseDowngradeDisallowed LicenseExpired LicenseKeyEntityMismatch
@@ -126,6 +131,7 @@ _NAMES = {
     FailureKind.TRANSIENT: _TRANSIENT,
     FailureKind.CANCELLED: _CANCELLED,
     FailureKind.STOP: _STOP,
+    FailureKind.STOP_CLUSTER: _STOP_CLUSTER,
 }
 
 KIND_OF: Mapping[str, FailureKind] = MappingProxyType(
@@ -136,6 +142,48 @@ KIND_OF: Mapping[str, FailureKind] = MappingProxyType(
 TOLD_BY_TEXT = frozenset({"SystemError", "GenericVmConfigFault", "MigrationFault", "VmConfigFault"})
 """Faults whose class says only that something went wrong; their message decides."""
 
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class MessageKey:
+    """What the key of a fault's message asks for. `source` says where the key was found described."""
+
+    kind: FailureKind
+    source: str
+
+
+_MSG_DASHBOARD = "SexiLog, documentation of the msg dashboard"
+
+KEYS: Mapping[str, MessageKey] = MappingProxyType(
+    {
+        "msg.checkpoint.migration.maxSwitchoverTimeExceeded": MessageKey(
+            kind=FailureKind.TRANSIENT, source="Broadcom KB 307365 and 435078"
+        ),
+        "msg.checkpoint.migration.nodata": MessageKey(
+            kind=FailureKind.TRANSIENT, source=_MSG_DASHBOARD
+        ),
+        "msg.vmk.status.VMK_TIMEOUT": MessageKey(kind=FailureKind.TRANSIENT, source=_MSG_DASHBOARD),
+        "msg.vmotion.connect.failure": MessageKey(
+            kind=FailureKind.SKIP_TARGET, source=_MSG_DASHBOARD
+        ),
+        "vob.vmotion.stream.keepalive.read.fail": MessageKey(
+            kind=FailureKind.TRANSIENT, source="published log of an ESXi host whose CPUs were full"
+        ),
+        "msg.migrate.save.error": MessageKey(
+            kind=FailureKind.SKIP_VM, source="published fault of a VM with passthrough devices"
+        ),
+    }
+)
+"""Keys of `MethodFault.faultMessage`, the same in every language. Any other key leaves it to the family."""
+
+KEY_FAMILIES: Mapping[str, FailureKind] = MappingProxyType(
+    {
+        "msg.pciPassthru.": FailureKind.SKIP_VM,
+        "msg.vmotion.": FailureKind.TRANSIENT,
+        "vob.vmotion.": FailureKind.TRANSIENT,
+    }
+)
+"""Beginnings of keys; a key of the list above goes first."""
+
 _PASSING_TROUBLE = re.compile(
     r"switch-?over"
     r"|failed to resume"
@@ -144,16 +192,29 @@ _PASSING_TROUBLE = re.compile(
     r"|connection (reset|refused|closed|lost|was)|broken pipe|unreachable",
     re.IGNORECASE,
 )
-"""Texts of a copy or switch-over that did not succeed this time.
+"""Texts of a copy or switch-over that did not succeed this time, in English: asked where no key is known.
 
 Source: VMware knowledge base on `msg.checkpoint.migration.maxSwitchoverTimeExceeded` and vMotion failing
 between 10 and 90 percent: the VM goes on running on its source.
 """
 
 
-def failure_kind(fault: str, message: str = "") -> FailureKind:
-    """Return what a failure asks for. `fault` is a class name without package, such as `Timedout`."""
+def failure_kind(fault: str, message: str = "", keys: Iterable[str] = ()) -> FailureKind:
+    """Return what a failure asks for. `fault` is a class name without package, such as `Timedout`.
+
+    `keys` are those of the fault's messages; where none of them is known, the text decides.
+    """
     if fault in TOLD_BY_TEXT:
+        told = next((kind for key in keys if (kind := _kind_of_key(key))), None)
+        if told:
+            return told
         is_passing = _PASSING_TROUBLE.search(message)
         return FailureKind.TRANSIENT if is_passing else FailureKind.SKIP_VM
     return KIND_OF.get(fault, FailureKind.UNMAPPED)
+
+
+def _kind_of_key(key: str) -> FailureKind | None:
+    known = KEYS.get(key)
+    if known:
+        return known.kind
+    return next((kind for start, kind in KEY_FAMILIES.items() if key.startswith(start)), None)

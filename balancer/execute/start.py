@@ -44,8 +44,10 @@ RETRY_S: Seconds = 5.0
 
 def start_ready(run: Execution) -> None:
     """Start every move that is ready and fits, in the order of the agenda."""
-    units = run.agenda.ready()
+    units = _that_may_try(run) if run.lookout.is_probing else run.agenda.ready()
     _note_ready(run, units)
+    if units and run.lookout.is_due() and not _look_around(run):
+        return
     try:
         rows = run.record.open_rows(run.tools.vcenter) if units else ()
     except StoreError as err:
@@ -58,6 +60,27 @@ def start_ready(run: Execution) -> None:
             continue
         if unit.waiting and not _try_unit(run, unit, rows):
             return
+
+
+def _that_may_try(run: Execution) -> tuple[Unit, ...]:
+    """Return the units that may be the one move of a run that tries: mandatory ones as long as any waits."""
+    for unit in run.agenda.units:
+        if len(unit.tracks) > 1 and unit.waiting:
+            detail = f"a group of {len(unit.tracks)} cannot be the one move that tries"
+            run.refuse(unit.waiting[0], Refusal.of(Reason.BREAKER_OPEN, detail))
+    needed = any(run.serves_mandatory(track) for track in run.agenda.at(Stage.WAITING))
+    ready = run.agenda.ready()
+    return tuple(unit for unit in ready if not needed or run.serves_mandatory(unit.tracks[0]))
+
+
+def _look_around(run: Execution) -> bool:
+    """Look at the whole cluster; return whether anything may be sent after what was seen."""
+    try:
+        run.see(run.lookout.look())
+    except SourceError as err:
+        run.link.lost(err)
+        return False
+    return run.closed(completing=True) is None
 
 
 def _note_ready(run: Execution, units: Sequence[Unit]) -> None:
@@ -205,8 +228,10 @@ def _begin(run: Execution, unit: Unit, track: Track) -> None:
     permit = run.permit(track.move, completing=unit.is_begun)
     if permit is None:
         return  # the next turn says why
+    entry = _entry(run, track.move)
+    track.intended_at_vcenter = entry.intended_at_vcenter
     try:
-        track.row = run.record.begin(_entry(run, track.move), permit)
+        track.row = run.record.begin(entry, permit)
     except IntentRefused as err:
         _intent_refused(run, unit, track, err.refusal)
     except StoreError as err:
@@ -243,13 +268,12 @@ def _send(run: Execution, track: Track) -> None:
     try:
         task = run.tools.migrator.submit(order)
     except SubmitRefused as err:
-        kind = failure_kind(err.fault, str(err))
-        ending = Ending(state=MoveState.FAILED, detail=str(err))
-        run.end(track, ending, fault=err.fault, kind=kind)
+        kind = failure_kind(err.fault, str(err), err.message_keys)
+        run.end(track, Ending(state=MoveState.FAILED, detail=str(err), fault=err.fault, kind=kind))
     except SubmitNotSent as err:
         run.link.lost(err)
-        ending = Ending(state=MoveState.FAILED, detail=str(err))
-        run.end(track, ending, kind=FailureKind.TRANSIENT)
+        kind = FailureKind.TRANSIENT
+        run.end(track, Ending(state=MoveState.FAILED, detail=str(err), kind=kind))
     except SubmitUnknown as err:
         _note_sent(run, track, MoveState.UNKNOWN, detail=str(err))
     else:
@@ -293,4 +317,6 @@ def _entry(run: Execution, move: Move) -> JournalEntry:
         reason=move.reason,
         expected_seconds=move.expected_seconds,
         intended_at=run.tools.clock.now(),
+        pace=move.pace,
+        intended_at_vcenter=run.vcenter_now,
     )

@@ -42,9 +42,12 @@ from balancer.model.events import (
     MoveProgressed,
     MoveStarted,
     PlanMade,
+    RivalSeen,
     SnapshotTaken,
+    VerdictGiven,
 )
 from balancer.model.outcome import MoveOutcome
+from balancer.model.past import Verdict, VerdictResult
 from balancer.model.plan import IncidentKind, Move, Plan, PlanStatus
 from balancer.model.reasons import Reason
 from balancer.model.snapshot import Snapshot
@@ -73,6 +76,7 @@ class ClusterMetrics:
         self._queued: dict[MoveId, Move] = {}
         self._flying: dict[VmId, datetime] = {}
         self._snapshot: Snapshot | None = None
+        self._unclaimed: frozenset[str] = frozenset()
         self._listeners: list[Callable[[], None]] = []
         self._start_at_zero()
 
@@ -99,6 +103,10 @@ class ClusterMetrics:
                 self._move_ended(event.outcome)
             case CycleEnded():
                 self._cycle_ended(event)
+            case VerdictGiven():
+                self._verdict_given(event.verdict)
+            case RivalSeen():
+                self._rival_seen(event.tasks)
             case MoveProgressed():
                 pass
         for listener in self._listeners:
@@ -176,6 +184,11 @@ class ClusterMetrics:
         with self._lock:
             self._queued = {move.id: move for move in plan.admitted}
 
+    def _rival_seen(self, tasks: frozenset[str]) -> None:
+        """Count each task once: it is told again as long as it runs."""
+        self._count("unclaimed_migrations_total", by=len(tasks - self._unclaimed))
+        self._unclaimed = tasks
+
     def _move_started(self, event: MoveStarted) -> None:
         with self._lock:
             self._queued.pop(event.move.id, None)
@@ -203,6 +216,12 @@ class ClusterMetrics:
         if move.expected_seconds > 0.0:
             error = seconds / move.expected_seconds
             self._observe("migration_duration_error_ratio", error, VMOTION)
+
+    def _verdict_given(self, verdict: Verdict) -> None:
+        self._count("batch_verdicts_total", verdict.result.value)
+        if verdict.measured_gain is not None and (verdict.predicted_gain or 0.0) > 0.0:
+            realized = verdict.measured_gain / (verdict.predicted_gain or 1.0)
+            self._observe("plan_realized_benefit_ratio", realized)
 
     def _cycle_ended(self, event: CycleEnded) -> None:
         with self._lock:
@@ -234,8 +253,11 @@ class ClusterMetrics:
         """Make the counters of closed sets exist, so that their first increase is seen as one."""
         self.paused(frozenset())
         self._count("cycles_missed_total", by=0.0)
+        self._count("unclaimed_migrations_total", by=0.0)
         for result in CycleResult:
             self._count("cycles_total", result, by=0.0)
+        for verdict in sorted(set(VerdictResult) - {VerdictResult.PENDING}):
+            self._count("batch_verdicts_total", verdict.value, by=0.0)
         for kind in IncidentKind:
             self._count("solver_incidents_total", kind.value, by=0.0)
         for reason in sorted(set(MOVE_REASONS.values())):

@@ -176,6 +176,8 @@ def move_entry(move: Move, snapshot: Snapshot) -> Json:
         "memory_mib": number(move.memory_mib),
         "this_run": move.this_run,
         "gain": number(move.gain),
+        "pace": number(move.pace),
+        "pace": number(move.pace),
     }
 
 

@@ -18,6 +18,7 @@ MIGRATION_BUCKETS_S = (
     *(5.0, 10.0, 20.0, 40.0, 80.0, 160.0),
     *(320.0, 640.0, 1280.0, 2560.0, 5120.0),
 )
+BENEFIT_RATIO_BUCKETS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2.0, 4.0)
 ERROR_RATIO_BUCKETS = (0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2.0, 4.0, 8.0)
 
 
@@ -226,6 +227,25 @@ _PLAN_SPECS = (
     ),
 )
 
+_VERDICT_SPECS = (
+    _counter(
+        "batch_verdicts_total",
+        (*CLUSTER, "result"),
+        "Batches of moves by what they were measured to have done.",
+    ),
+    _histogram(
+        "plan_realized_benefit_ratio",
+        CLUSTER,
+        BENEFIT_RATIO_BUCKETS,
+        "Measured over predicted gain of batches, once settled; 1 is exact, harm counts as 0.",
+    ),
+    _gauge(
+        "circuit_open",
+        (*CLUSTER, "reason"),
+        "1 for each reason for which the cluster has been stopped automatically, 0 for the others.",
+    ),
+)
+
 _MIGRATION_SPECS = (
     _counter("migrations_total", (*CLUSTER, "kind", "reason", "outcome"), "Moves that ended."),
     _counter(
@@ -261,6 +281,11 @@ _MIGRATION_SPECS = (
         CLUSTER,
         "When the oldest running migration of ours was started; absent while none runs.",
     ),
+    _counter(
+        "unclaimed_migrations_total",
+        CLUSTER,
+        "Migrations of our own account that no row of the journal knows: a second balancer?",
+    ),
     _gauge("concurrency_limit", (*CLUSTER, "scope"), "Migrations that may run at a time."),
 )
 
@@ -270,6 +295,7 @@ CATALOGUE: tuple[MetricSpec, ...] = (
     *_LOOP_SPECS,
     *_SNAPSHOT_SPECS,
     *_PLAN_SPECS,
+    *_VERDICT_SPECS,
     *_MIGRATION_SPECS,
 )
 """All metrics, in the order of the page of reference."""

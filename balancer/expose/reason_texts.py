@@ -97,6 +97,12 @@ _RUN_ROWS: tuple[Row, ...] = (
         "The VM has been moved as often as it may be in a day.",
         "Raise moves_per_vm_per_day in the policy.",
     ),
+    (
+        Reason.ON_TRIAL,
+        "first moves must stand",
+        "Whether others move VMs here too is not known at first: moves that stood for 15 minutes allow more.",
+        _WAIT,
+    ),
     # the plan and its steps
     (
         Reason.NO_TARGET,
@@ -196,6 +202,12 @@ _RUN_ROWS: tuple[Row, ...] = (
         "moves made it worse",
         "Three of the last five batches made the cluster worse, as measured: it is only observed.",
         "See what happened, then acknowledge with balancer resume.",
+    ),
+    (
+        Reason.VERDICTS_AWAITED,
+        "what was done is not measured yet",
+        "Some batches of moves have not been measured yet; until then no further move for the load's sake.",
+        _WAIT,
     ),
     (
         Reason.QUIET_TIME,

@@ -34,7 +34,7 @@ def render_markdown(plan: Plan, snapshot: Snapshot, *, policy: Policy | None = N
     """Return the report as Markdown that ends with a line break."""
     view = report_view(plan, snapshot, policy)
     blocks = [
-        [f"**{markdown_text(view.verdict.replace(' -> ', ' → '))}**"],
+        [f"**{markdown_text(view.headline.replace(' -> ', ' → '))}**"],
         [markdown_text(" ".join([view.subject + ".", view.run_note]).strip())],
         _list("Why nothing is moved", [markdown_text(gate) for gate in view.gates]),
         _list("Conflicts", [_conflict(conflict) for conflict in view.conflicts]),

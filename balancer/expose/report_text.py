@@ -76,7 +76,7 @@ def shows_blocks(encoding: str | None) -> bool:
 def _head(view: ReportView, domain: str, paper: Paper) -> list[str]:
     tones = {PlanStatus.DEGRADED: Tone.WARN, PlanStatus.REFUSED: Tone.BAD}
     tone = tones.get(view.status, Tone.TITLE)
-    lines = [paper.paint(line, tone) for line in paper.wrap(view.verdict, "")]
+    lines = [paper.paint(line, tone) for line in paper.wrap(view.headline, "")]
     shortened = f"; host names without {domain}" if domain else ""
     lines += paper.wrap(view.subject + shortened, "")
     return lines + (paper.wrap(view.run_note, "") if view.run_note else [])

@@ -11,9 +11,9 @@ from itertools import groupby
 
 from balancer.expose.certificate_text import certificate_lines
 from balancer.expose.figures import counted, moment, percent, points
+from balancer.expose.headline import fixed_rules, gates, headline, run_note
 from balancer.expose.reason_texts import reason_text
 from balancer.expose.refusal_groups import RefusalGroup, group_by_reason
-from balancer.expose.verdict import fixed_rules, gates, run_note, verdict
 from balancer.model.host import Host, HostState
 from balancer.model.plan import (
     Conflict,
@@ -138,7 +138,7 @@ class ReportView:
     """Everything that a report says, in the order in which it says it."""
 
     status: PlanStatus
-    verdict: str
+    headline: str
     cluster: str
     subject: str
     run_note: str
@@ -171,7 +171,7 @@ def report_view(plan: Plan, snapshot: Snapshot, policy: Policy | None = None) ->
     """Put a plan into rows. With a policy the gate values stand beside their thresholds."""
     return ReportView(
         status=plan.status,
-        verdict=verdict(plan),
+        headline=headline(plan),
         cluster=plan.cluster_name,
         subject=f"Cluster {plan.cluster_name} ({plan.cluster_id}), "
         f"snapshot of {moment(plan.snapshot_taken_at)}, plan {plan.id}",

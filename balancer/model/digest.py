@@ -53,5 +53,5 @@ def _pieces(plan: Plan) -> Iterator[str]:
         yield from ("move", move.id, move.vm, move.vm_uuid, move.vm_name, move.source, move.target)
         yield from (move.reason.value, move.priority.value, str(move.wave), str(len(move.after)))
         yield from move.after
-        figures = (move.start_seconds, move.expected_seconds, move.memory_mib, move.gain)
+        figures = (move.start_seconds, move.expected_seconds, move.memory_mib, move.gain, move.pace)
         yield from (f"{figure + 0.0:.9g}" for figure in figures)

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from balancer.model.outcome import MoveOutcome
+from balancer.model.past import Past, Verdict
 from balancer.model.plan import Move, Plan, State
 from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
@@ -66,4 +67,37 @@ class CycleEnded:
     held: Refusal | None = None
 
 
-Event = MoveStarted | MoveProgressed | MoveEnded | PlanMade | SnapshotTaken | CycleEnded
+@dataclass(frozen=True, slots=True, kw_only=True)
+class VerdictGiven:
+    """What a batch did was measured, or will never be."""
+
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RivalSeen:
+    """Our own account moves VMs of a cluster, and the journal does not know of it: tasks by id."""
+
+    tasks: frozenset[str]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastReviewed:
+    """What is remembered of a cluster was looked through; `closed` are all reasons why nothing may be sent."""
+
+    past: Past
+    closed: tuple[Refusal, ...]
+    at: datetime
+
+
+Event = (
+    RivalSeen
+    | MoveStarted
+    | MoveProgressed
+    | MoveEnded
+    | PlanMade
+    | SnapshotTaken
+    | CycleEnded
+    | PastReviewed
+    | VerdictGiven
+)

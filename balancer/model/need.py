@@ -5,6 +5,7 @@ from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
 from balancer.model.goal import Goal
+from balancer.model.pace import MODEL, Paces
 from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Mhz, Mib, Ratio, VmId
@@ -76,7 +77,8 @@ class Need:
 
     `demand` has one entry for each running VM of the snapshot. `imbalance` is the capacity-weighted
     standard deviation of host load over CPU and memory (see `policy.objective`); `wants_balance` says
-    that it stands above the trigger, `wants_relief` that some host is above a contention threshold.
+    that it stands above the trigger, `wants_relief` that some host is above a contention threshold. `paces`
+    say how much longer migrations take than the model of duration says.
     """
 
     snapshot: Snapshot
@@ -85,6 +87,7 @@ class Need:
     imbalance: Ratio
     wants_balance: bool
     wants_relief: bool
+    paces: Paces = MODEL
 
     def excluding(self, goal: Goal, vms: Mapping[VmId, Refusal]) -> "Need":
         """Return this need with further VMs left alone for one goal; who is already keeps the reason."""

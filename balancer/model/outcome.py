@@ -29,6 +29,10 @@ class MoveState(StrEnum):
 _OPEN = frozenset({MoveState.INTENT, MoveState.SUBMITTED, MoveState.UNKNOWN})
 
 
+SEEN_LATE = "seen on the target"
+"""Detail of a row whose task could not be asked: it had ended when somebody looked, and nobody knows since when."""
+
+
 class FailureKind(StrEnum):
     """What a failure asks for. One table maps faults to these."""
 
@@ -38,8 +42,9 @@ class FailureKind(StrEnum):
     CAPACITY = "capacity"  # not enough room: plan again
     TRANSIENT = "transient"  # later
     CANCELLED = "cancelled"  # a person cancelled it
-    STOP = "stop"  # stop this run: rights, licence, login
-    UNMAPPED = "unmapped"  # not in the table: stop and tell
+    STOP = "stop"  # stop this run: the session or the login is at fault
+    STOP_CLUSTER = "stop_cluster"  # stop until a person has mended it: rights, licences
+    UNMAPPED = "unmapped"  # not in the table: stop until a person has looked, and tell
 
 
 class TaskState(StrEnum):
@@ -59,13 +64,31 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskView:
-    """One look at a task. `fault` is the fault's class name without package, such as `Timedout`."""
+    """One look at a task. `fault` is the fault's class name without package, such as `Timedout`.
+
+    `message_keys` are those of the fault's messages, in order: unlike `message`, they are the same in every
+    language.
+    """
 
     task: str
     state: TaskState
     progress_percent: int | None = None
     fault: str = ""
     message: str = ""
+    message_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastTask:
+    """A relocation of a VM as the source's task history keeps it. `queued_at` is the source's clock.
+
+    `is_ours` says whether our own account asked for it, None where that is not told.
+    """
+
+    vm: VmId
+    view: TaskView
+    queued_at: datetime | None
+    is_ours: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,6 +106,7 @@ class JournalEntry:
     """A move that is about to be sent, as it is written before the call.
 
     `pace` is the factor by which experience had changed the predicted seconds (1.0: none).
+    `intended_at` is our clock, `intended_at_vcenter` the vCenter's at the same moment, as far as it is known.
     """
 
     vcenter: str
@@ -98,6 +122,7 @@ class JournalEntry:
     reason: MoveReason
     expected_seconds: Seconds
     intended_at: datetime
+    intended_at_vcenter: datetime | None = None
     pace: float = 1.0
 
 
@@ -126,6 +151,11 @@ class JournalRow:
     detail: str = ""
     submitted_at: datetime | None = None
     ended_at: datetime | None = None
+
+    @property
+    def last_at(self) -> datetime:
+        """Return when it ended; of one that has not, when it was last heard of."""
+        return self.ended_at or self.submitted_at or self.entry.intended_at
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

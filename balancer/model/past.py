@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
+from balancer.model.host import HostState
 from balancer.model.outcome import JournalRow
 from balancer.model.reasons import Reason
 from balancer.model.units import ClusterId, HostId, VmId
@@ -40,9 +41,12 @@ class Quarantine:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignMove:
-    """A VM that was found elsewhere than where we had put it: somebody else moved it.
+    """A VM that somebody else moved, found on `target` instead of `source`, and the move of ours that it undoes.
 
-    `row` is our last move of it; `is_return` says that it went back where we had taken it from.
+    `row` is our last move of the VM, or the move of another VM whose way this one took back. `is_return` says
+    that the VM went back where we had taken it from; `is_against` that what a move of ours had done within the
+    day was undone by choice, not because the host had to be emptied or was lost. An acknowledged one does not
+    count any more.
     """
 
     id: int = 0
@@ -55,6 +59,9 @@ class ForeignMove:
     seen_at: datetime
     row: int
     is_return: bool
+    is_against: bool = True
+    acknowledged_at: datetime | None = None
+    acknowledged_by: str = ""
 
 
 class DisturbanceKind(StrEnum):
@@ -69,7 +76,7 @@ class DisturbanceKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Disturbance:
-    """Something happened to a cluster after which it is left in peace for a while."""
+    """Something happened to a cluster after which it is left in peace for a while. `subject` is the host's id."""
 
     id: int = 0
     vcenter: str
@@ -77,6 +84,16 @@ class Disturbance:
     kind: DisturbanceKind
     at: datetime
     detail: str
+    subject: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class KnownHost:
+    """A host as the last look at its cluster saw it."""
+
+    id: HostId
+    name: str
+    state: HostState
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -110,8 +127,9 @@ class Verdict:
     """What one batch (the moves that one cycle sent) did, measured once it had settled.
 
     Gains are in units of `State.cost`, positive for an improvement: `predicted_gain` by the plan for what was
-    sent, `measured_gain` against the same load with the VMs where they came from. `ended_at` is when the last
-    move ended. An acknowledged one does not count for the fallback any more.
+    sent (None where the plan is not known any more), `measured_gain` against the same load with the VMs where
+    they came from. `ended_at` is when the last move ended. An acknowledged one does not count for the fallback
+    any more.
     """
 
     id: int = 0
@@ -120,7 +138,7 @@ class Verdict:
     plan_id: str
     cycle_id: str
     ended_at: datetime
-    predicted_gain: float
+    predicted_gain: float | None
     result: VerdictResult = VerdictResult.PENDING
     measured_gain: float | None = None
     judged_at: datetime | None = None
@@ -133,7 +151,8 @@ class Verdict:
 class Past:
     """All that is remembered of one cluster, each oldest first. Nothing: as on the first day.
 
-    `rows` holds the journal's rows since the beginning of memory and every open one.
+    `rows` holds the journal's rows since the beginning of memory and every open one, `hosts` those of the last
+    look by id, none where nobody has looked yet.
     """
 
     rows: tuple[JournalRow, ...] = ()
@@ -142,3 +161,4 @@ class Past:
     disturbances: tuple[Disturbance, ...] = ()
     verdicts: tuple[Verdict, ...] = ()
     breaker: Breaker = field(default_factory=Breaker)
+    hosts: tuple[KnownHost, ...] = ()

@@ -74,8 +74,9 @@ class ProposedMove:
 class Move:
     """A move of a finished plan. `after` names moves that must have ended before this one starts.
 
-    Moves of one `wave` (from 1) may run at the same time. A VM occurs twice only when it is parked.
-    `vm_uuid` is the VM's instanceUuid, empty where the source gave none.
+    Moves of one `wave` (from 1) may run at the same time. A VM occurs twice only when it is parked. `pace` is
+    the factor by which experience has changed `expected_seconds` (1.0: none), `vm_uuid` the VM's instanceUuid,
+    empty where the source gave none.
     """
 
     id: MoveId
@@ -93,6 +94,7 @@ class Move:
     memory_mib: Mib
     gain: float
     this_run: bool = True
+    pace: float = 1.0
     vm_uuid: str = ""
 
 

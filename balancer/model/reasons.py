@@ -75,6 +75,7 @@ class Reason(StrEnum):
     RUN_BUDGET = "run_budget"
     HOUR_BUDGET = "hour_budget"
     VM_BUDGET = "vm_budget"
+    ON_TRIAL = "on_trial"
     # the plan and its steps
     NO_TARGET = "no_target"
     NOT_NEEDED = "not_needed"
@@ -95,6 +96,7 @@ class Reason(StrEnum):
     LEASE_HELD = "lease_held"
     BREAKER_OPEN = "breaker_open"
     VERDICTS_WORSE = "verdicts_worse"
+    VERDICTS_AWAITED = "verdicts_awaited"
     QUIET_TIME = "quiet_time"
     CLUSTER_CONTENDED = "cluster_contended"
     DRS_AUTOMATED = "drs_automated"

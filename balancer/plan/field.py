@@ -267,11 +267,16 @@ def _seconds(desk: Desk, units: Units) -> Floats:
 
 
 def _prices(desk: Desk, units: Units) -> tuple[Ints, Floats]:
-    """Return the class of each host's link, (H,), and the price of each unit by class, (classes, U)."""
-    _, first, link_of = np.unique(desk.problem.link_mbps, return_index=True, return_inverse=True)
+    """Return the class of each host as a target, (H,), and the price of each unit by class, (classes, U).
+
+    Hosts with links of one speed are one class, as long as nothing was learnt that tells hosts apart.
+    """
+    problem = desk.problem
+    kinds = problem.link_mbps if (problem.pace == 1.0).all() else np.arange(len(problem.hosts))
+    _, first, link_of = np.unique(kinds, return_index=True, return_inverse=True)
     vms, _ = flattened(units.members)
     sources = desk.base[vms]
-    rows = [_summed(units, price(desk.problem, vms, sources, np.full_like(vms, h))) for h in first]
+    rows = [_summed(units, price(problem, vms, sources, np.full_like(vms, h))) for h in first]
     return link_of.reshape(-1), np.array(rows).reshape(len(first), len(units))
 
 

@@ -1,6 +1,6 @@
 """What a migration costs: predicted seconds, and the price that the policy puts on them.
 
-The vectorised twin of `model.duration.vmotion_seconds`; a test compares the two.
+The vectorised twin of `model.duration.vmotion_seconds` at the pace that was learnt; a test compares the two.
 """
 
 from collections.abc import Sequence
@@ -24,7 +24,8 @@ def seconds(problem: Problem, vms: Sequence[int] | Ints, sources: Ints, targets:
     bandwidth = np.maximum(link * LINK_EFFICIENCY, 1.0)
     dirty = np.minimum(problem.dirty_mbps[rows] / bandwidth, MOST_DIRTY_RATIO)
     copied = problem.size[rows, FOOTPRINT] * _MBIT_PER_MIB / bandwidth
-    result: Floats = SETUP_SECONDS + copied / (1.0 - dirty)
+    model = SETUP_SECONDS + copied / (1.0 - dirty)
+    result: Floats = np.maximum(model * problem.pace[sources, targets], SETUP_SECONDS)
     return result
 
 

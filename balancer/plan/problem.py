@@ -15,6 +15,7 @@ from balancer.model.duration import LINK_EFFICIENCY, copy_mbps
 from balancer.model.goal import Goal
 from balancer.model.host import Host
 from balancer.model.need import Demand, Need
+from balancer.model.pace import Paces
 from balancer.model.rule import Rule, RuleType
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import Vm
@@ -95,6 +96,7 @@ class Problem:
     end: Ints  # (N,)
     link_mbps: Floats  # (H,) speed of vMotion, as far as a single copy can use it
     dirty_mbps: Floats  # (N,)
+    pace: Floats  # (H, H) factor on the seconds from source to target; on the diagonal that of the source
     serving: Bools  # (H,) balance and contention are measured over these
     leaving: Bools  # (H,) to be emptied
     pinned: Bools  # (N,) never moves
@@ -149,6 +151,7 @@ def compile_problem(need: Need, policy: Policy) -> Problem:
         end=end,
         link_mbps=np.array([copy_mbps(host) for host in hosts]) / LINK_EFFICIENCY,
         dirty_mbps=np.array([vm.dirty_rate_mbps or 0.0 for vm in vms]),
+        pace=_paces(need.paces, hosts),
         serving=np.array([host.id in serving for host in hosts], dtype=bool),
         leaving=np.array([host.is_leaving for host in hosts], dtype=bool),
         pinned=np.array([vm.id in need.holds.pinned for vm in vms], dtype=bool) | (at != end),
@@ -163,6 +166,15 @@ def compile_problem(need: Need, policy: Policy) -> Problem:
         apart_of=groups_of(apart),
         together_of=groups_of(together),
     )
+
+
+def _paces(paces: Paces, hosts: Sequence[Host]) -> Floats:
+    if not paces.is_known:
+        return np.ones((len(hosts), len(hosts)))
+    ids = [host.id for host in hosts]
+    found = np.array([[paces.of(one, other) for other in ids] for one in ids], dtype=np.float64)
+    np.fill_diagonal(found, [paces.of_source(one) for one in ids])
+    return found
 
 
 def _excluded(need: Need, vms: Sequence[Vm], goal: Goal) -> Bools:

@@ -129,7 +129,11 @@ class LimitsDocument(DocumentPart):
     )
     returns_at_most: AtLeastOne = Field(
         default=2,
-        description="So many moves undone by others within a day: the cluster is left to them.",
+        description="So many VMs moved back by others within a day: the cluster is left to them.",
+    )
+    moves_on_trial: AtLeastOne = Field(
+        default=2,
+        description="Load moves whose 15 minutes are not over; every two that stood allow one more.",
     )
     worse_verdicts: AtLeastOne = Field(
         default=3,

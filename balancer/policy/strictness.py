@@ -45,6 +45,7 @@ _LOWER_LIMITS = (
     "breaker_failures_in_row",
     "breaker_failed_ratio",
     "returns_at_most",
+    "moves_on_trial",
     "worse_verdicts",
     "approval_s",
     "approved_plan_age_s",

@@ -131,6 +131,7 @@ class Limits:
     quarantine_at_most_s: Seconds = 604_800.0
     residence_growth: float = 2.0
     returns_at_most: int = 2
+    moves_on_trial: int = 2
     worse_verdicts: int = 3
     verdict_after_s: Seconds = 300.0
     approval_s: Seconds = 600.0

@@ -9,6 +9,7 @@ import numpy as np
 
 from balancer.model.evc import EvcOrder
 from balancer.model.need import Demand
+from balancer.model.pace import MODEL, Paces
 from balancer.model.rule import Rule, RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Mhz, Mib, VmId
@@ -30,12 +31,20 @@ class Candidate:
 
 
 class Ground:
-    """What does not change while moves are judged: snapshot, policy, demand, and indexes over them."""
+    """What does not change while moves are judged: snapshot, policy, demand, paces, and indexes over them."""
 
-    def __init__(self, snapshot: Snapshot, policy: Policy, demand: Mapping[VmId, Demand]) -> None:
+    def __init__(
+        self,
+        snapshot: Snapshot,
+        policy: Policy,
+        demand: Mapping[VmId, Demand],
+        *,
+        paces: Paces = MODEL,
+    ) -> None:
         self.snapshot = snapshot
         self.policy = policy
         self.demand = demand
+        self.paces = paces
 
     @cached_property
     def evc(self) -> EvcOrder:

@@ -19,6 +19,7 @@ from balancer.model.duration import (
     streams_mbps,
     vmotion_seconds,
 )
+from balancer.model.pace import at_pace
 from balancer.model.snapshot import InFlight
 from balancer.rules.placement import Ground
 from balancer.sequence.dependencies import Entry
@@ -39,7 +40,8 @@ class Copy:
 
     `ticks` is how long it takes with both hosts to itself: no schedule makes it shorter. `links` are the
     speeds of both hosts' links and `most_mbps` is what its streams carry. `claims` are resources: its
-    two hosts first, the cluster last.
+    two hosts first, the cluster last. `setup_ticks` is how long it holds its slots before it sends, at
+    least `SETUP_TICKS`.
     """
 
     ticks: int
@@ -48,6 +50,7 @@ class Copy:
     links: tuple[float, float]
     most_mbps: float
     claims: tuple[int, ...]
+    setup_ticks: int = SETUP_TICKS
     hosts: tuple[int, int] = field(init=False)
 
     def __post_init__(self) -> None:
@@ -167,13 +170,18 @@ def _numbers(number_of: Mapping[Resource, int], claims: Iterable[Resource]) -> t
 
 
 def _copy(ground: Ground, step: Step, claims: tuple[int, ...]) -> Copy:
+    """Return the copy of a step; one that is slower than the model has that much more to set up and to send."""
     source, target = (ground.snapshot.host_by_id[host] for host in (step.source, step.target))
     memory_mib = ground.demand[step.vm].footprint_mib
     dirty_mbps = ground.snapshot.vm_by_id[step.vm].dirty_rate_mbps or 0.0
     alone_s = vmotion_seconds(source, target, memory_mib, dirty_rate_mbps=dirty_mbps)
+    pace = ground.paces.of(step.source, step.target)
+    setup_s = SETUP_SECONDS * max(pace, 1.0)
+    paced_s = at_pace(alone_s, pace)
     return Copy(
-        ticks=floor(alone_s * TICKS_PER_SECOND),
-        mbit=payload_mbit(memory_mib),
+        ticks=floor(paced_s * TICKS_PER_SECOND),
+        mbit=payload_mbit(memory_mib) * (paced_s - setup_s) / max(alone_s - SETUP_SECONDS, 1e-9),
+        setup_ticks=floor(setup_s * TICKS_PER_SECOND),
         dirty_mbps=dirty_mbps,
         links=(link_mbps(source), link_mbps(target)),
         most_mbps=min(streams_mbps(source), streams_mbps(target)),
@@ -195,6 +203,7 @@ def _ticks_left(ground: Ground, flight: InFlight) -> int:
         ground.demand[flight.vm].footprint_mib,
         dirty_rate_mbps=snapshot.vm_by_id[flight.vm].dirty_rate_mbps or 0.0,
     )
+    whole = at_pace(whole, ground.paces.of(flight.source, flight.target))
     return max(ceil((whole - elapsed) * TICKS_PER_SECOND), SETUP_TICKS)
 
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from heapq import heappop, heappush
 from math import ceil
 
-from balancer.sequence.jobs import SETUP_TICKS, Copy, Shop
+from balancer.sequence.jobs import Copy, Shop
 
 Key = tuple[int, int]
 """Job and entry of a copy of ours."""
@@ -51,7 +51,7 @@ class Links:
 
     def begin(self, copy: Copy, key: Key) -> None:
         """Let a copy begin now."""
-        start = self.now + SETUP_TICKS
+        start = self.now + copy.setup_ticks
         run = _Run(copy=copy, key=key, left_mbit=copy.mbit, copies_from=start, settled=start)
         for host in copy.hosts:
             self._runs[host].add(run)

@@ -17,7 +17,7 @@ class Origin:
 
     def __init__(self, need: Need, policy: Policy) -> None:
         self.need = need
-        self.ground = Ground(need.snapshot, policy, need.demand)
+        self.ground = Ground(need.snapshot, policy, need.demand, paces=need.paces)
         self.capacities = Capacities(need.snapshot, policy.limits)
 
     @cached_property

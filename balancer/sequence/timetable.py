@@ -206,5 +206,6 @@ def _move(ground: Ground, entry: Entry, span: tuple[Seconds, Seconds]) -> Move:
         expected_seconds=span[1],
         memory_mib=ground.demand[step.vm].footprint_mib,
         gain=step.gain,
+        pace=ground.paces.of(step.source, step.target),
         vm_uuid=vm.uuid or "",
     )

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 
 from balancer.model.duration import vmotion_seconds
+from balancer.model.pace import at_pace
 from balancer.model.plan import MoveReason, ProposedMove
 from balancer.model.rule import RuleType
 from balancer.model.units import HostId, Seconds, VmId
@@ -80,13 +81,14 @@ def step_seconds(ground: Ground, vm: VmId, source: HostId, target: HostId) -> Se
     An estimate to rank by, before it is known how many copies each host takes part in.
     """
     hosts, demand = ground.snapshot.host_by_id, ground.demand[vm]
-    return vmotion_seconds(
+    model_s = vmotion_seconds(
         hosts[source],
         hosts[target],
         demand.footprint_mib,
         dirty_rate_mbps=ground.snapshot.vm_by_id[vm].dirty_rate_mbps or 0.0,
         sharing=ground.policy.limits.migrations_per_host,
     )
+    return at_pace(model_s, ground.paces.of(source, target))
 
 
 def units_of(ground: Ground, moves: Sequence[ProposedMove]) -> list[Unit]:

@@ -372,6 +372,6 @@ def test_a_foreign_move_is_seen_like_any_other(server: VCenterProcess, reader: R
     (task,) = reader.vm("vm2").recentTask
     assert (task.info.state, task.info.reason.userName) == (
         "running",
-        "VSPHERE.LOCAL\\Administrator",
+        "VSPHERE.LOCAL\\operator",
     )
     wait_for(lambda: reader.vm("vm2").runtime.host.name, lambda n: n == "esx3", what="the move")

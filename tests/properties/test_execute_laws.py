@@ -239,6 +239,7 @@ UNFORESEEN = {
     Reason.SOURCE_HOST_STATE,
     Reason.TARGET_FAILED_RECENTLY,
     Reason.RUN_STOPPED,
+    Reason.BREAKER_OPEN,
 }
 
 

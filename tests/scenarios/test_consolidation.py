@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from balancer.expose.verdict import verdict
+from balancer.expose.headline import headline
 from balancer.model.goal import Goal
 from balancer.model.host import HostState
 from balancer.model.plan import MoveReason, Plan, PlanStatus
@@ -176,8 +176,8 @@ def test_a_cluster_of_one_host_in_use_is_left_alone() -> None:
 
 
 def test_the_report_says_how_many_hosts_are_emptied() -> None:
-    assert "4 hosts emptied" in verdict(planned(cluster()))
-    assert "emptied" not in verdict(planned(cluster(), SPREAD_OUT))
+    assert "4 hosts emptied" in headline(planned(cluster()))
+    assert "emptied" not in headline(planned(cluster(), SPREAD_OUT))
 
 
 def test_no_bound_of_level_loads_is_claimed_where_hosts_are_emptied() -> None:

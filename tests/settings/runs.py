@@ -1,6 +1,7 @@
 """Limits: what is admitted, when migrations start and end, and how fresh facts must be, by the value of each."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -8,6 +9,7 @@ from balancer.assess.stability import holds_from
 from balancer.collect.continuity import Moment, Sighting, judge_continuity, sighting_of
 from balancer.collect.quality import judge_quality
 from balancer.execute.budgets import admit
+from balancer.execute.quarantine import new_quarantines
 from balancer.model.host import HostState
 from balancer.model.outcome import FailureKind, JournalEntry, JournalRow, MoveState
 from balancer.model.past import Past
@@ -65,7 +67,9 @@ def held(snap: Snapshot, *rows: JournalRow) -> Callable[[Policy], object]:
     """Ask what time and experience hold still."""
 
     def look(policy: Policy) -> object:
-        holds = holds_from(snap, Past(rows=tuple(rows)), policy.limits, now=NOON)
+        past = Past(rows=rows)
+        new = new_quarantines(past, policy.limits, vcenter="vc1", cluster=snap.cluster.id)
+        holds = holds_from(snap, replace(past, quarantines=new), policy.limits, now=NOON)
         return sorted(holds.vms), sorted(holds.pinned), sorted(holds.targets)
 
     return look

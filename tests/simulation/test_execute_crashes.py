@@ -168,6 +168,9 @@ LIMITS = Limits(
     moves_per_vm_per_day=1000,
     moves_per_run_at_least=1000,
     moves_per_run_at_most=1000,
+    breaker_failures_in_row=1000,
+    breaker_failed_ratio=1.0,
+    returns_at_most=1000,
 )
 
 

@@ -33,7 +33,7 @@ from tests.support.fakes import FakeClock, RecordingEvents, Script, ScriptedVCen
 from tests.support.solvers import Scripted
 from tests.support.stairs import stairs
 
-ROOMY = Policy(limits=Limits(moves_per_run_ratio=1.0, moves_per_hour_ratio=1.0))
+ROOMY = Policy(limits=Limits(moves_per_run_ratio=1.0, moves_per_hour_ratio=1.0, moves_on_trial=100))
 
 
 @dataclass(kw_only=True)

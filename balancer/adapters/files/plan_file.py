@@ -130,6 +130,8 @@ MoveEntry = TypedDict(
         "memory_mib": NotNegative,
         "this_run": bool,
         "gain": float,
+        "pace": Annotated[float, Field(gt=0)],
+        "pace": Annotated[float, Field(gt=0)],
     },
     total=False,
 )

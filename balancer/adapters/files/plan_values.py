@@ -108,6 +108,7 @@ def _move(entry: MoveEntry) -> Move:
         expected_seconds=entry["expected_seconds"],
         memory_mib=entry.get("memory_mib", 0.0),
         gain=entry.get("gain", 0.0),
+        pace=entry.get("pace", 1.0),
         this_run=entry.get("this_run", True),
         vm_uuid=entry.get("vm_uuid", ""),
     )

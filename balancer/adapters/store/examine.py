@@ -26,10 +26,13 @@ def examine(connection: Connection, *, thorough: bool) -> str:
         return "its tables are not those of its schema version"
     if not thorough:
         return ""
+    return pages_fault(connection) or next(_broken_seals(connection), "")
+
+
+def pages_fault(connection: Connection) -> str:
+    """Return what SQLite's own check finds wrong with pages and indexes, empty for nothing."""
     verdict = str(connection.exec_driver_sql("PRAGMA integrity_check(1)").scalar_one())
-    if verdict != "ok":
-        return " ".join(verdict.split())
-    return next(_broken_seals(connection), "")
+    return "" if verdict == "ok" else " ".join(verdict.split())
 
 
 def schema_of(connection: Connection) -> Schema:

@@ -5,19 +5,23 @@ they read, so that two of them never act on one state. Every error of the databa
 `StoreError` that says what to do; unable to write means unable to act.
 """
 
+import logging
+import os
 import sqlite3
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import IntegrityError, SQLAlchemyError
 
 from balancer.adapters.store.advice import DAMAGED, advice
-from balancer.adapters.store.examine import examine
+from balancer.adapters.store.examine import examine, pages_fault
 from balancer.adapters.store.tables import APPLICATION_ID, GUARDS, SCHEMA_VERSION, metadata
 from balancer.model.errors import StoreError
 from balancer.model.units import Seconds
+
+log = logging.getLogger(__name__)
 
 BUSY_TIMEOUT_S: Seconds = 5.0
 """How long a writer waits for another one before it gives up."""
@@ -63,9 +67,26 @@ class JournalFile:
             self._check_owner(owner, version, is_empty)
             if is_empty:
                 create(connection)
+            elif version < SCHEMA_VERSION:
+                self._upgrade(connection, version)
             fault = examine(connection, thorough=thorough)
             if fault:
                 raise StoreError(f"the journal {self._path} is damaged ({fault}). {DAMAGED}")
+
+    def _upgrade(self, connection: Connection, version: int) -> None:
+        """Bring an older file to the present schema; the file as it was stays beside it."""
+        from balancer.adapters.store.migrations import upgrade  # noqa: PLC0415 (Alembic takes long)
+
+        fault = pages_fault(connection)
+        if fault or version < 1:
+            raise StoreError(
+                f"the journal {self._path} of version {version} is damaged ({fault}). {DAMAGED}"
+            )
+        kept = keep_copy(self._path, version)
+        reached = upgrade(connection, version)
+        connection.exec_driver_sql(f"PRAGMA user_version={reached}")
+        facts = {"from_version": version, "to_version": reached, "copy": str(kept)}
+        log.warning("journal upgraded", extra=facts)
 
     def _check_owner(self, owner: int, version: int, is_empty: bool) -> None:
         if is_empty and owner in (0, APPLICATION_ID):
@@ -116,6 +137,18 @@ def engine_of(path: Path, busy_timeout_s: Seconds) -> Engine:
         connection.exec_driver_sql("BEGIN IMMEDIATE" if takes_lock else "BEGIN")
 
     return engine
+
+
+def keep_copy(path: Path, version: int) -> Path:
+    """Copy a journal beside itself before it is changed, and return where; complete and on disk, or an error."""
+    copy = path.with_name(f"{path.name}.version-{version}")
+    part = copy.with_name(f"{copy.name}.part")
+    part.unlink(missing_ok=True)
+    with closing(sqlite3.connect(path)) as source, closing(sqlite3.connect(part)) as target:
+        source.backup(target)
+    with part.open("rb") as written:
+        os.fsync(written.fileno())
+    return part.replace(copy)
 
 
 def create(connection: Connection) -> None:

@@ -16,6 +16,7 @@ from balancer.model.past import (
     Breaker,
     Disturbance,
     ForeignMove,
+    KnownHost,
     Past,
     Quarantine,
     Verdict,
@@ -166,6 +167,7 @@ class MemoryOfClusters:
         self._disturbances: list[Disturbance] = []
         self._verdicts: list[Verdict] = []
         self._breakers: dict[tuple[str, ClusterId], Breaker] = {}
+        self._hosts: dict[tuple[str, ClusterId], tuple[KnownHost, ...]] = {}
 
     def put_quarantine(self, quarantine: Quarantine) -> None:
         """Keep a quarantine, unless it is there already."""
@@ -181,11 +183,31 @@ class MemoryOfClusters:
                 self._foreign.append(replace(move, id=_next_id(self._foreign)))
                 self._note_past(notes.of_foreign_move(move))
 
+    def acknowledge_foreign_moves(
+        self, vcenter: str, cluster: ClusterId, *, by: str, at: datetime
+    ) -> int:
+        """Mark the sightings that nobody has acknowledged yet; return how many."""
+        with self._past_lock:
+            count = 0
+            for place, known in enumerate(self._foreign):
+                is_here = (known.vcenter, known.cluster) == (vcenter, cluster)
+                if is_here and known.acknowledged_at is None:
+                    self._foreign[place] = replace(known, acknowledged_at=at, acknowledged_by=by)
+                    count += 1
+            note = notes.of_acknowledged_moves(vcenter, cluster, count, by=by, at=at)
+            self._note_past(note)
+            return count
+
     def note_disturbance(self, disturbance: Disturbance) -> None:
         """Keep a disturbance."""
         with self._past_lock:
             self._disturbances.append(replace(disturbance, id=_next_id(self._disturbances)))
             self._note_past(notes.of_disturbance(disturbance))
+
+    def keep_hosts(self, vcenter: str, cluster: ClusterId, hosts: Sequence[KnownHost]) -> None:
+        """Keep the hosts that were seen just now in place of those of the look before."""
+        with self._past_lock:
+            self._hosts[vcenter, cluster] = tuple(hosts)
 
     def put_breaker(
         self, vcenter: str, cluster: ClusterId, breaker: Breaker, *, at: datetime
@@ -238,6 +260,7 @@ class MemoryOfClusters:
             disturbances=tuple(d for d in ours(self._disturbances) if d.at >= since),
             verdicts=tuple(v for v in ours(self._verdicts) if v.ended_at >= since),
             breaker=self._breakers.get((vcenter, cluster), Breaker()),
+            hosts=self._hosts.get((vcenter, cluster), ()),
         )
 
 

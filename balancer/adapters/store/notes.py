@@ -134,6 +134,7 @@ def of_foreign_move(move: ForeignMove) -> AuditNote:
             "target": move.target,
             "row": move.row,
             "is_return": move.is_return,
+            "is_against": move.is_against,
         },
     )
 
@@ -143,6 +144,7 @@ def of_disturbance(disturbance: Disturbance) -> AuditNote:
     return AuditNote(
         at=disturbance.at,
         action="disturbance",
+        subject=disturbance.subject,
         reason=disturbance.detail,
         facts=_where(disturbance.vcenter, disturbance.cluster) | {"kind": str(disturbance.kind)},
     )
@@ -190,6 +192,14 @@ def of_acknowledgement(
     """Return the note of verdicts that a person has taken note of."""
     facts = _where(vcenter, cluster) | {"verdicts": count}
     return AuditNote(at=at, action="verdicts.acknowledged", actor=by, facts=facts)
+
+
+def of_acknowledged_moves(
+    vcenter: str, cluster: ClusterId, count: int, *, by: str, at: datetime
+) -> AuditNote:
+    """Return the note of moves by others that a person has taken note of."""
+    facts = _where(vcenter, cluster) | {"foreign_moves": count}
+    return AuditNote(at=at, action="foreign_moves.acknowledged", actor=by, facts=facts)
 
 
 def _where(vcenter: str, cluster: ClusterId) -> dict[str, object]:

@@ -1,10 +1,10 @@
 """What was learnt of clusters, in the file: quarantines, moves of others, disturbances, breakers, verdicts."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, Connection, Table, select
+from sqlalchemy import Column, Connection, Table, delete, select
 
 from balancer.adapters.store import notes
 from balancer.adapters.store.examine import rows_of
@@ -17,6 +17,7 @@ from balancer.adapters.store.tables import (
     breakers,
     disturbances,
     foreign_moves,
+    known_hosts,
     quarantines,
     verdicts,
 )
@@ -24,6 +25,7 @@ from balancer.model.past import (
     Breaker,
     Disturbance,
     ForeignMove,
+    KnownHost,
     Past,
     Quarantine,
     Verdict,
@@ -32,7 +34,7 @@ from balancer.model.past import (
 from balancer.model.units import ClusterId
 
 _QUARANTINE, _FOREIGN, _DISTURBANCE = Form(Quarantine), Form(ForeignMove), Form(Disturbance)
-_BREAKER, _VERDICT = Form(Breaker), Form(Verdict)
+_BREAKER, _VERDICT, _HOST = Form(Breaker), Form(Verdict), Form(KnownHost)
 T = TypeVar("T")
 
 
@@ -65,6 +67,7 @@ class SqlitePast:
                 disturbances=kept(disturbances, _DISTURBANCE, disturbances.c.at),
                 verdicts=kept(verdicts, _VERDICT, verdicts.c.ended_at),
                 breaker=_breaker(connection, vcenter, cluster)[1],
+                hosts=_hosts(connection, vcenter, cluster),
             )
 
     def put_quarantine(self, quarantine: Quarantine) -> None:
@@ -83,6 +86,36 @@ class SqlitePast:
             if _found(connection, foreign_moves, columns, ("row", "target")) is None:
                 put_next(connection, foreign_moves, columns)
                 append(connection, notes.of_foreign_move(move))
+
+    def acknowledge_foreign_moves(
+        self, vcenter: str, cluster: ClusterId, *, by: str, at: datetime
+    ) -> int:
+        """Mark the sightings that nobody has acknowledged yet; return how many."""
+        query = select(foreign_moves).where(
+            foreign_moves.c.vcenter == plain_text(vcenter),
+            foreign_moves.c.cluster == plain_text(cluster),
+            foreign_moves.c.acknowledged_at.is_(None),
+        )
+        marks: dict[str, Plain] = {
+            "acknowledged_at": plain_instant(at),
+            "acknowledged_by": plain_text(by),
+        }
+        with self._past_file.writing("acknowledge moves of others") as connection:
+            new = list(rows_of(connection, foreign_moves, query))
+            for row in new:
+                change(connection, foreign_moves, row, marks)
+            note = notes.of_acknowledged_moves(vcenter, cluster, len(new), by=by, at=at)
+            append(connection, note)
+            return len(new)
+
+    def keep_hosts(self, vcenter: str, cluster: ClusterId, hosts: Sequence[KnownHost]) -> None:
+        """Keep the hosts that were seen just now in place of those of the look before."""
+        where: dict[str, Plain] = {"vcenter": plain_text(vcenter), "cluster": plain_text(cluster)}
+        here = (known_hosts.c[key] == value for key, value in where.items())
+        with self._past_file.writing("keep the hosts of a cluster") as connection:
+            connection.execute(delete(known_hosts).where(*here))
+            for host in hosts:
+                put(connection, known_hosts, {**where, **_HOST.columns(host)})
 
     def note_disturbance(self, disturbance: Disturbance) -> None:
         """Keep a disturbance."""
@@ -144,6 +177,18 @@ def _breaker(connection: Connection, vcenter: str, cluster: ClusterId) -> tuple[
     where: dict[str, Plain] = {"vcenter": plain_text(vcenter), "cluster": plain_text(cluster)}
     row = _found(connection, breakers, where, ("vcenter", "cluster"))
     return row, _BREAKER.value(row._mapping) if row else Breaker()
+
+
+def _hosts(connection: Connection, vcenter: str, cluster: ClusterId) -> tuple[KnownHost, ...]:
+    query = (
+        select(known_hosts)
+        .where(
+            known_hosts.c.vcenter == plain_text(vcenter),
+            known_hosts.c.cluster == plain_text(cluster),
+        )
+        .order_by(known_hosts.c.id)
+    )
+    return tuple(_HOST.value(row._mapping) for row in rows_of(connection, known_hosts, query))
 
 
 def _found(

@@ -63,6 +63,7 @@ moves = Table(
     *_words("source", "target", "reason"),
     Column("expected_seconds", Float, nullable=False),
     *_words("intended_at"),
+    *_maybe("intended_at_vcenter"),
     Column("pace", Float, nullable=False),
     *_words("shard"),
     _number("token"),
@@ -181,6 +182,9 @@ foreign_moves = Table(
     *_words("vcenter", "cluster", "vm", "vm_name", "source", "target", "seen_at"),
     _number("row"),
     _number("is_return"),
+    _number("is_against"),
+    *_maybe("acknowledged_at"),
+    *_words("acknowledged_by"),
     _seal(),
     Index("one_sighting_per_row", "row", "target", unique=True),
     Index("foreign_moves_by_time", "vcenter", "cluster", "seen_at"),
@@ -190,9 +194,19 @@ disturbances = Table(
     "disturbances",
     metadata,
     _key(),
-    *_words("vcenter", "cluster", "kind", "at", "detail"),
+    *_words("vcenter", "cluster", "kind", "at", "detail", "subject"),
     _seal(),
     Index("disturbances_by_time", "vcenter", "cluster", "at"),
+)
+
+known_hosts = Table(
+    "known_hosts",
+    metadata,
+    Column("vcenter", Text, primary_key=True, nullable=False),
+    Column("cluster", Text, primary_key=True, nullable=False),
+    Column("id", Text, primary_key=True, nullable=False),
+    *_words("name", "state"),
+    _seal(),
 )
 
 breakers = Table(
@@ -213,7 +227,7 @@ verdicts = Table(
     metadata,
     _key(),
     *_words("vcenter", "cluster", "plan_id", "cycle_id", "ended_at"),
-    Column("predicted_gain", Float, nullable=False),
+    Column("predicted_gain", Float),
     *_words("result"),
     Column("measured_gain", Float),
     *_maybe("judged_at"),

@@ -84,10 +84,10 @@ def test_every_fault_that_a_relocation_declares_is_mapped() -> None:
     [
         ("TaskInProgress", KIND.TRANSIENT),
         ("Timedout", KIND.TRANSIENT),
-        ("NotAuthenticated", KIND.TRANSIENT),
+        ("NotAuthenticated", KIND.STOP),
         ("ManagedObjectNotFound", KIND.TRANSIENT),
-        ("NoPermission", KIND.STOP),
-        ("LicenseExpired", KIND.STOP),
+        ("NoPermission", KIND.STOP_CLUSTER),
+        ("LicenseExpired", KIND.STOP_CLUSTER),
         ("RequestCanceled", KIND.CANCELLED),
         ("InsufficientHostMemoryCapacityFault", KIND.CAPACITY),
         ("CpuIncompatible1ECX", KIND.PAIR),

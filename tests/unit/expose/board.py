@@ -13,10 +13,13 @@ from balancer.model.events import (
     MoveStarted,
     PlanMade,
     SnapshotTaken,
+    VerdictGiven,
 )
 from balancer.model.outcome import MoveOutcome, MoveState
+from balancer.model.past import Verdict, VerdictResult
 from balancer.model.plan import Move, Plan
 from balancer.model.snapshot import Snapshot
+from balancer.model.units import ClusterId
 from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 from tests.support.builders import NOON
@@ -81,6 +84,24 @@ def ended(step: Move, state: MoveState | None = MoveState.DONE, **facts: object)
     return MoveEnded(outcome=MoveOutcome(move=step, state=state, **facts), at=NOON)  # type: ignore[arg-type]
 
 
+def judged(
+    result: VerdictResult = VerdictResult.BETTER,
+    predicted: float | None = 0.02,
+    gain: float | None = 0.015,
+) -> VerdictGiven:
+    verdict = Verdict(
+        vcenter="vc1",
+        cluster=ClusterId("domain-c1"),
+        plan_id="p",
+        cycle_id="c",
+        ended_at=NOON,
+        predicted_gain=predicted,
+        result=result,
+        measured_gain=gain,
+    )
+    return VerdictGiven(verdict=verdict)
+
+
 def busy_board() -> Board:
     """Return a board that has been told one of everything."""
     board = Board(interval_s=300.0)
@@ -104,4 +125,5 @@ def busy_board() -> Board:
     board.cluster.tell(started(made.moves[1]))
     board.cluster.tell(ended(made.moves[1], seconds=20.0))
     board.cluster.tell(ended(made.moves[2], MoveState.FAILED, fault="Timedout"))
+    board.cluster.tell(judged())
     return board

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 
 from balancer.expose.document import plan_document
+from balancer.expose.headline import run_note
 from balancer.expose.metrics import Metrics
 from balancer.expose.report_markdown import render_markdown
 from balancer.expose.report_text import render_text
-from balancer.expose.verdict import run_note
 from balancer.model.events import PlanMade
 from balancer.model.plan import Plan
 from balancer.model.reasons import Reason, Refusal

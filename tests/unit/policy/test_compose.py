@@ -120,6 +120,7 @@ SIDES = {
     "quarantine_at_most_s": HIGHER,
     "residence_growth": HIGHER,
     "returns_at_most": LOWER,
+    "moves_on_trial": LOWER,
     "worse_verdicts": LOWER,
     "verdict_after_s": HIGHER,
     "approval_s": LOWER,

@@ -1,4 +1,4 @@
-"""The verdict line of a plan and the gate values behind it: what it amounts to, in one sentence each."""
+"""The headline of a plan and the gate values behind it: what it amounts to, in one sentence each."""
 
 from balancer.expose.figures import counted, duration, gibibytes, percent, points
 from balancer.model.host import Host
@@ -7,8 +7,8 @@ from balancer.model.snapshot import Snapshot
 from balancer.policy.types import Policy
 
 
-def verdict(plan: Plan) -> str:
-    """Return the verdict in one line, such as `Plan: 7 moves in 3 waves, 2 rule fixes, about 6 min, ...`."""
+def headline(plan: Plan) -> str:
+    """Return what a plan amounts to in one line, such as `Plan: 7 moves in 3 waves, 2 rule fixes, ...`."""
     if plan.status is PlanStatus.REFUSED and not plan.moves:
         return f"Refused: {_sentence(plan.reason or 'the snapshot is not fit to act on')}"
     if not plan.moves:
