@@ -12,8 +12,11 @@ from balancer.collect import Observation, observe
 from balancer.cycle import CycleReport
 from balancer.execute import Tools, execute
 from balancer.execute.budgets import admit
+from balancer.execute.judging import note_batch
 from balancer.execute.review import review
 from balancer.execute.settle import settle
+from balancer.execute.trial import trial_of
+from balancer.execute.verdict import after_verdicts
 from balancer.fit import Fit, Moment, fit
 from balancer.model.audit import AuditNote
 from balancer.model.control import Approval, StoredPlan
@@ -67,7 +70,14 @@ def look(site: Site) -> Ready:
     tools, limits = site.tools, site.policy.limits
     seen = observe(tools.inventory, site.cluster, clock=tools.clock, limits=limits, last=site.last)
     settle(seen.snapshot, site.policy, tools)
-    past = review(seen.snapshot, site.policy, tools)
+    past = review(
+        seen.snapshot,
+        site.policy,
+        tools,
+        asked_at=seen.sighting.moment.asked_at,
+        before=site.last.places if site.last else None,
+        unfit=seen.unfit,
+    )
     return Ready(seen=seen, past=past, held=site.why_not_executed(seen.snapshot, past))
 
 
@@ -97,22 +107,30 @@ def carry_out(plan: Plan, fitting: Fit, site: Site, ready: Ready, *, cycle_id: s
     tools, watch = site.tools_for(ready.snapshot), Stopwatch()
     kept = _admitted(plan, fitting, site, ready)
     tools.events.tell(PlanMade(plan=kept))
+    tools.chronicle.planned(kept, None, audit=tools.store, shard=tools.shard, at=tools.clock.now())
     outcomes = execute(kept, ready.snapshot, site.policy, tools, cycle_id=cycle_id)
+    note_batch(kept, outcomes, tools, cycle_id=cycle_id)
     watch.lap("execute")
     tools.events.tell(CycleEnded(plan=kept, outcomes=outcomes, phase_seconds=watch.laps))
     return CycleReport(seen=ready.seen, plan=kept, outcomes=outcomes)
 
 
 def _admitted(plan: Plan, fitting: Fit, site: Site, ready: Ready) -> Plan:
-    read = resolve(ready.snapshot, site.policy)
-    in_force = replace(site.in_force(ready.snapshot), vm_modes=read.vm_modes)
+    read, limits, now = (
+        resolve(ready.snapshot, site.policy),
+        site.policy.limits,
+        ready.snapshot.taken_at,
+    )
+    modes = replace(site.in_force(ready.snapshot), vm_modes=read.vm_modes)
+    in_force = after_verdicts(modes, ready.past, limits)
     moves, waiting = admit(
         fitting.moves,
         read.snapshot,
-        site.policy.limits,
+        limits,
         ready.past.rows,
-        now=ready.snapshot.taken_at,
+        now=now,
         in_force=in_force,
+        trial=trial_of(ready.past, limits, now=now),
     )
     left_out = tuple(dict.fromkeys(fitting.left_out.values()))
     return replace(plan, moves=moves, refusals=(*left_out, *waiting), mode=in_force.mode.value)

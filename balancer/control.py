@@ -104,11 +104,12 @@ def _lift(store: Store, shard: str, by: By) -> Lifted:
     vcenter = shard.partition("/")[0]
     past = store.past(vcenter, cluster, by.at - LOOKED_BACK)
     count = store.acknowledge_verdicts(vcenter, cluster, by=by.actor, at=by.at)
+    moved = store.acknowledge_foreign_moves(vcenter, cluster, by=by.actor, at=by.at)
     if not past.breaker.is_open:
-        return Lifted(shard=shard, verdicts=count)
+        return Lifted(shard=shard, verdicts=count, foreign_moves=moved)
     seen = max([past.breaker.counted_to, *(row.id for row in past.rows)])
     store.put_breaker(vcenter, cluster, Breaker(counted_to=seen), at=by.at)
-    return Lifted(shard=shard, verdicts=count, breaker=past.breaker.cause)
+    return Lifted(shard=shard, verdicts=count, breaker=past.breaker.cause, foreign_moves=moved)
 
 
 def cluster_id_of(store: Store, shard: str) -> ClusterId | None:

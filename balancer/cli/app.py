@@ -15,6 +15,7 @@ from typing import Annotated, cast
 import typer
 
 from balancer.cli.apply import apply
+from balancer.cli.audit import audit_app
 from balancer.cli.demo import demo
 from balancer.cli.doctor import doctor
 from balancer.cli.evacuate import evacuate
@@ -53,6 +54,7 @@ for command in (
     *(reject, resume, run, schema, snapshot, validate),
 ):
     app.command()(command)
+app.add_typer(audit_app)
 app.add_typer(policy_app)
 app.add_typer(journal_app)
 

@@ -177,7 +177,6 @@ def move_entry(move: Move, snapshot: Snapshot) -> Json:
         "this_run": move.this_run,
         "gain": number(move.gain),
         "pace": number(move.pace),
-        "pace": number(move.pace),
     }
 
 

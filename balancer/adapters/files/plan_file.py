@@ -131,7 +131,6 @@ MoveEntry = TypedDict(
         "this_run": bool,
         "gain": float,
         "pace": Annotated[float, Field(gt=0)],
-        "pace": Annotated[float, Field(gt=0)],
     },
     total=False,
 )

@@ -30,7 +30,8 @@ BUSY_TIMEOUT_S: Seconds = 5.0
 class JournalFile:
     """One SQLite file. Safe to share between threads; other processes may read and write along.
 
-    `thorough` examines every row at the opening; without it rows are examined as they are read.
+    `thorough` makes or upgrades the file where it must be, and examines every row at the opening; without it
+    nothing is changed, and rows are examined as they are read.
     """
 
     def __init__(self, path: Path, *, busy_timeout_s: Seconds, thorough: bool) -> None:
@@ -60,11 +61,17 @@ class JournalFile:
             yield connection
 
     def _prepare(self, *, thorough: bool) -> None:
-        with self.writing("open the journal") as connection:
+        opening = self.writing if thorough else self.reading
+        with opening("open the journal") as connection:
             version = pragma(connection, "user_version")
             owner = pragma(connection, "application_id")
             is_empty = not connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first()
             self._check_owner(owner, version, is_empty)
+            if (is_empty or version < SCHEMA_VERSION) and not thorough:
+                raise StoreError(
+                    f"the journal {self._path} is empty or of an older version. It was not changed. "
+                    "The daemon brings it to the present one when it starts."
+                )
             if is_empty:
                 create(connection)
             elif version < SCHEMA_VERSION:
@@ -113,7 +120,7 @@ class JournalFile:
                 f"could not {attempt} ({self._path}): the database refused it: {err.orig}. "
                 "Nothing was written; please report this as a bug."
             ) from err
-        except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as err:
+        except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, OverflowError) as err:
             cause = str(getattr(err, "orig", None) or err)
             raise StoreError(
                 f"could not {attempt} ({self._path}): {cause}. {advice(cause)}"

@@ -254,3 +254,6 @@ GUARDS = tuple(
     for deed in ("update", "delete")
 )
 """Statements that make the histories append-only whoever writes to the file."""
+
+GUARD_OF_TRANSITIONS = next(guard for guard in GUARDS if " transitions_no_delete " in guard)
+"""The one that is put back after old transitions were dropped."""
