@@ -27,7 +27,9 @@ DAY = timedelta(hours=24)
 TARGET_WINDOW = timedelta(hours=1)
 """Two failures of a target within this time send it out."""
 
-_NOT_THE_VMS_FAULT = frozenset({FailureKind.SKIP_TARGET, FailureKind.STOP})
+_NOT_THE_VMS_FAULT = frozenset(
+    {FailureKind.SKIP_TARGET, FailureKind.STOP, FailureKind.STOP_CLUSTER}
+)
 
 _NOT_THERE = frozenset({FailureKind.SKIP_TARGET, FailureKind.CAPACITY})
 """Failures after which another target may do: not even an evacuation tries the same one again at once."""
