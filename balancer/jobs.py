@@ -22,6 +22,7 @@ from balancer.early import EarlyCycles
 from balancer.execute import Tools
 from balancer.execute.chronicle import Chronicle
 from balancer.execute.server_checks import ServerChecks
+from balancer.execute.vigil import Vigil
 from balancer.expose.health import Health
 from balancer.expose.logs import bind
 from balancer.expose.metrics import ClusterMetrics
@@ -111,6 +112,7 @@ class ClusterJob:
         self._early = EarlyCycles(turns.clock, shortest_s=watch.shortest_interval_s)
         self._checks, self._chronicle = ServerChecks(), Chronicle()
         self._vm_modes = VmModes()
+        self._vigil = Vigil()
         self._wishes = Wishes(turns.store, turns.clock, watch.key, turns.stop_switch)
         self._emptied: frozenset[HostId] | None = None
         self._no_approval_before_s = 0.0
@@ -228,6 +230,7 @@ class ClusterJob:
             demand_of=demand_of,
             checks=self._checks,
             chronicle=self._chronicle,
+            vigil=self._vigil,
         )
         cluster = find_cluster(link.inventory, watch.name)
         return Site(
