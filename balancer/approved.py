@@ -15,7 +15,6 @@ from balancer.execute.budgets import admit
 from balancer.execute.judging import note_batch
 from balancer.execute.review import review
 from balancer.execute.settle import settle
-from balancer.execute.trial import trial_of
 from balancer.execute.verdict import after_verdicts
 from balancer.fit import Fit, Moment, fit
 from balancer.model.audit import AuditNote
@@ -116,6 +115,7 @@ def carry_out(plan: Plan, fitting: Fit, site: Site, ready: Ready, *, cycle_id: s
 
 
 def _admitted(plan: Plan, fitting: Fit, site: Site, ready: Ready) -> Plan:
+    """Return the plan with what the budgets admit of it; a person's word needs no trial of few moves first."""
     read, limits, now = (
         resolve(ready.snapshot, site.policy),
         site.policy.limits,
@@ -130,7 +130,6 @@ def _admitted(plan: Plan, fitting: Fit, site: Site, ready: Ready) -> Plan:
         ready.past.rows,
         now=now,
         in_force=in_force,
-        trial=trial_of(ready.past, limits, now=now),
     )
     left_out = tuple(dict.fromkeys(fitting.left_out.values()))
     return replace(plan, moves=moves, refusals=(*left_out, *waiting), mode=in_force.mode.value)

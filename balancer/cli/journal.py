@@ -1,6 +1,7 @@
 """`balancer journal`: what was moved, when, why, and what became of it. Changes nothing."""
 
 import re
+import sys
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -114,7 +115,7 @@ def _print_rows(rows: "Sequence[JournalRow]", report_format: JournalFormat) -> N
     if report_format is JournalFormat.JSON:
         _print_document(rows_document(rows))
     else:
-        _print_text(rows_text(rows, width=columns(None)))
+        _print_text(rows_text(rows, width=columns(None) if sys.stdout.isatty() else None))
 
 
 @journal_app.command("show")

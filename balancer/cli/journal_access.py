@@ -22,7 +22,7 @@ def journal_of(config: Config, *, may_make: bool = False) -> "Iterator[SqliteSto
         BalancerError: there is none yet, which most often means another configuration than the daemon's.
         StoreError: it cannot be opened.
     """
-    from balancer.adapters.store.sqlite import SqliteStore
+    from balancer.adapters.store.sqlite import SqliteStore, opened_by_command
 
     path = config.journal.path
     if not may_make and not path.exists():
@@ -31,7 +31,7 @@ def journal_of(config: Config, *, may_make: bool = False) -> "Iterator[SqliteSto
             f"the daemon runs with. To keep a daemon from moving anything before its first start, make the "
             f"file {config.stop_path}."
         )
-    store = SqliteStore(path, thorough=False)
+    store = opened_by_command(path) if path.exists() else SqliteStore(path)
     try:
         yield store
     finally:

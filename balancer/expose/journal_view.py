@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from balancer.expose.escape import visible
+from balancer.expose.escape import cells, visible
 from balancer.expose.figures import duration, timestamp
 from balancer.expose.text_layout import fit, widest
 from balancer.model.control import Approval, StoredPlan
@@ -17,8 +17,8 @@ Json = dict[str, object]
 _LEAST_NAME, _MOST_NAME = 8, 40
 
 
-def rows_text(rows: Sequence[JournalRow], *, width: int) -> str:
-    """Return rows as a table, oldest first; the last column takes what is left of the width."""
+def rows_text(rows: Sequence[JournalRow], *, width: int | None) -> str:
+    """Return rows as a table, oldest first. Lines are cut to the width of a terminal; None cuts nothing."""
     if not rows:
         return "No such moves in the journal.\n"
     names = [visible(row.entry.vm_name) for row in rows]
@@ -32,8 +32,12 @@ def rows_text(rows: Sequence[JournalRow], *, width: int) -> str:
             f"{row.id:>7}  {entry.intended_at:%Y-%m-%d %H:%M:%S}  {fit(name, name_wide)}  "
             f"{fit(journey, host_wide)}  {entry.reason.word:<11}  {row.state.value:<9}  {_told(row)}"
         )
-        lines.append(line.rstrip() if len(line) <= width else fit(line, width).rstrip())
-    return "\n".join(lines) + "\n"
+        lines.append(line)
+    return "".join(f"{_cut(line, width)}\n" for line in lines)
+
+
+def _cut(line: str, width: int | None) -> str:
+    return line.rstrip() if width is None or cells(line) <= width else fit(line, width).rstrip()
 
 
 def _head(name_wide: int, host_wide: int) -> str:

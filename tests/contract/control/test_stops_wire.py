@@ -9,7 +9,7 @@ from tests.support.commands import balancer
 from tests.support.stage import DaemonRun, running_daemon, wait_until
 from tests.support.vcenter import VCenterProcess
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow]
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(300)]
 
 WITHIN_S = 1.0
 """The promise: no submit later than this after the command has returned, or the file is there."""
