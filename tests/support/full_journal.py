@@ -8,7 +8,7 @@ from sqlalchemy import insert
 
 from balancer.adapters.store import notes
 from balancer.adapters.store.chain import next_entry
-from balancer.adapters.store.forms import Form
+from balancer.adapters.store.forms import Form, Plain
 from balancer.adapters.store.rows import sealed
 from balancer.adapters.store.sqlite import SqliteStore
 from balancer.adapters.store.sqlite_audit import _columns
@@ -33,14 +33,14 @@ def fill(path: Path, *, rows: int, until: datetime, days: float = 90.0, clusters
     store = SqliteStore(path)
     last: AuditEntry | None = None
     with store._file.writing("fill the journal") as connection:
-        batch: dict[str, list[dict[str, object]]] = {"moves": [], "transitions": [], "audit": []}
+        batch: dict[str, list[dict[str, Plain]]] = {"moves": [], "transitions": [], "audit": []}
         for row, steps in _lives(rows, until, days, clusters):
-            issued = {"id": row.id, "shard": SHARD, "token": 1}
+            issued: dict[str, Plain] = {"id": row.id, "shard": SHARD, "token": 1}
             columns = {**_ENTRY.columns(row.entry), **_STATE.columns(row), **issued}
             batch["moves"].append(sealed(moves, columns))
             for step in steps:
                 number = 3 * row.id - 2 + len(batch["transitions"]) % 3
-                moved = {"id": number, "move": row.id, **_STEP.columns(step)}
+                moved: dict[str, Plain] = {"id": number, "move": row.id, **_STEP.columns(step)}
                 batch["transitions"].append(sealed(transitions, moved))
                 is_first = step.state is MoveState.INTENT
                 told = (

@@ -155,7 +155,7 @@ def running_daemon(folder: Path, config: Path) -> Iterator[DaemonRun]:
         )
         run = DaemonRun(process=process, log_file=log_file)
         try:
-            wait_until("the daemon serves HTTP", lambda: bool(run.events("serving")), within_s=30)
+            wait_until("the daemon serves HTTP", lambda: bool(run.events("serving")), within_s=90)
             run.port = int(str(run.events("serving")[0]["port"]))
             yield run
         finally:

@@ -38,11 +38,13 @@ class JournalFile:
         self._path = path
         self._engine = engine_of(path, busy_timeout_s)
         self._writer = self._engine.execution_options(takes_lock=True)
+        self._place: tuple[int, int] | None = None
         try:
             self._prepare(thorough=thorough)
         except StoreError:
             self.close()
             raise
+        self._place = _place_of(path)
 
     def close(self) -> None:
         """Close every connection. The file cannot be relied on afterwards."""
@@ -112,6 +114,12 @@ class JournalFile:
 
     @contextmanager
     def _transaction(self, attempt: str, engine: Engine) -> Iterator[Connection]:
+        if self._place is not None and _place_of(self._path) != self._place:
+            raise StoreError(
+                f"could not {attempt}: the journal {self._path} was deleted or replaced while it was in use. "
+                "Nothing was written. Put the file back and start again; without it, start again: what runs "
+                "in vCenter is found there."
+            )
         try:
             with engine.begin() as connection:
                 yield connection
@@ -134,7 +142,10 @@ def engine_of(path: Path, busy_timeout_s: Seconds) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
-        connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        (owner,) = connection.execute("PRAGMA application_id").fetchone()
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        if owner == APPLICATION_ID or pages == 0:  # another program's file stays as it is
+            connection.execute("PRAGMA journal_mode=WAL").fetchone()
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -170,3 +181,12 @@ def create(connection: Connection) -> None:
 def pragma(connection: Connection, name: str) -> int:
     """Return a number that SQLite keeps in the file's header."""
     return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+
+
+def _place_of(path: Path) -> tuple[int, int] | None:
+    """Return which file a path leads to, None for none: SQLite goes on in a deleted one as if it were there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

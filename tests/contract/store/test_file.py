@@ -154,6 +154,15 @@ def test_a_refused_file_is_left_as_it_was(tmp_path: Path) -> None:
     raw.close()
 
 
+def test_a_file_of_another_program_is_left_byte_for_byte(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    _foreign(path)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="another program"):
+        SqliteStore(path)
+    assert path.read_bytes() == before
+
+
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="Create the folder"):
         SqliteStore(tmp_path / "missing" / "journal.sqlite")
