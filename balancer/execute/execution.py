@@ -178,7 +178,14 @@ class Execution:
         """Bring a sent move to its end, and draw the consequences for those that wait."""
         fault, kind = ending.fault, ending.kind
         at = self.tools.clock.now()
-        step = JournalStep(state=ending.state, at=at, fault=fault, kind=kind, detail=ending.detail)
+        step = JournalStep(
+            state=ending.state,
+            at=at,
+            task=ending.task,
+            fault=fault,
+            kind=kind,
+            detail=ending.detail,
+        )
         self.write(track, step)
         outcome = MoveOutcome(
             move=track.move,
