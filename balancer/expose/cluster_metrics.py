@@ -9,6 +9,7 @@ from datetime import datetime
 from threading import Lock
 
 from balancer.expose.instruments import Instruments
+from balancer.expose.learnt_samples import learnt_samples
 from balancer.expose.metric_labels import (
     MOVE_REASONS,
     OTHER,
@@ -40,6 +41,7 @@ from balancer.model.events import (
     MoveEnded,
     MoveProgressed,
     MoveStarted,
+    PastReviewed,
     PlanMade,
     SnapshotTaken,
 )
@@ -97,6 +99,8 @@ class ClusterMetrics:
                 self._move_ended(event.outcome)
             case CycleEnded():
                 self._cycle_ended(event)
+            case PastReviewed():
+                self._keep("learnt", learnt_samples(event))
             case MoveProgressed():
                 pass
         for listener in self._listeners:

@@ -10,10 +10,11 @@ import pytest
 from balancer.model.plan import MoveReason
 from balancer.policy.types import DemandReading, Goals, Limits, Policy, Prices, Thresholds
 from tests.settings.case import Case
+from tests.settings.learn import LEARN
 from tests.settings.plans import PLANS
 from tests.settings.runs import RUNS
 
-CASES = (*PLANS, *RUNS)
+CASES = (*PLANS, *RUNS, *LEARN)
 
 SECTIONS = {
     "goals": Goals,
