@@ -9,6 +9,7 @@ from datetime import datetime
 from threading import Lock
 
 from balancer.expose.instruments import Instruments
+from balancer.expose.learnt_samples import learnt_samples
 from balancer.expose.metric_labels import (
     MOVE_REASONS,
     OTHER,
@@ -41,6 +42,7 @@ from balancer.model.events import (
     MoveEnded,
     MoveProgressed,
     MoveStarted,
+    PastReviewed,
     PlanMade,
     RivalSeen,
     SnapshotTaken,
@@ -107,6 +109,8 @@ class ClusterMetrics:
                 self._verdict_given(event.verdict)
             case RivalSeen():
                 self._rival_seen(event.tasks)
+            case PastReviewed():
+                self._keep("learnt", learnt_samples(event))
             case MoveProgressed():
                 pass
         for listener in self._listeners:

@@ -11,10 +11,11 @@ from balancer.model.plan import MoveReason
 from balancer.policy.types import DemandReading, Goals, Limits, Policy, Prices, Thresholds
 from tests.settings.case import Case
 from tests.settings.control import CONTROL
+from tests.settings.learn import LEARN
 from tests.settings.plans import PLANS
 from tests.settings.runs import RUNS
 
-CASES = (*PLANS, *RUNS, *CONTROL)
+CASES = (*PLANS, *RUNS, *LEARN, *CONTROL)
 
 SECTIONS = {
     "goals": Goals,
