@@ -12,8 +12,9 @@ from balancer.policy.types import DemandReading, Goals, Limits, Policy, Prices, 
 from tests.settings.case import Case
 from tests.settings.plans import PLANS
 from tests.settings.runs import RUNS
+from tests.settings.verdict import VERDICT
 
-CASES = (*PLANS, *RUNS)
+CASES = (*PLANS, *RUNS, *VERDICT)
 
 SECTIONS = {
     "goals": Goals,
