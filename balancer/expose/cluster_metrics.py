@@ -9,6 +9,7 @@ from datetime import datetime
 from threading import Lock
 
 from balancer.expose.instruments import Instruments
+from balancer.expose.learnt_samples import learnt_samples
 from balancer.expose.metric_labels import (
     MOVE_REASONS,
     OTHER,
@@ -40,6 +41,7 @@ from balancer.model.events import (
     MoveEnded,
     MoveProgressed,
     MoveStarted,
+    PastReviewed,
     PlanMade,
     RivalSeen,
     SnapshotTaken,
@@ -101,10 +103,10 @@ class ClusterMetrics:
                 self._move_ended(event.outcome)
             case CycleEnded():
                 self._cycle_ended(event)
-            case VerdictGiven():
-                self._verdict_given(event.verdict)
             case RivalSeen():
                 self._rival_seen(event.tasks)
+            case PastReviewed() | VerdictGiven():
+                self._learnt(event)
             case MoveProgressed():
                 pass
         for listener in self._listeners:
@@ -210,6 +212,12 @@ class ClusterMetrics:
         if move.expected_seconds > 0.0:
             error = seconds / move.expected_seconds
             self._observe("migration_duration_error_ratio", error, VMOTION)
+
+    def _learnt(self, event: PastReviewed | VerdictGiven) -> None:
+        if isinstance(event, PastReviewed):
+            self._keep("learnt", learnt_samples(event))
+        else:
+            self._verdict_given(event.verdict)
 
     def _verdict_given(self, verdict: Verdict) -> None:
         self._count("batch_verdicts_total", verdict.result.value)

@@ -10,11 +10,12 @@ import pytest
 from balancer.model.plan import MoveReason
 from balancer.policy.types import DemandReading, Goals, Limits, Policy, Prices, Thresholds
 from tests.settings.case import Case
+from tests.settings.learn import LEARN
 from tests.settings.plans import PLANS
 from tests.settings.runs import RUNS
 from tests.settings.verdict import VERDICT
 
-CASES = (*PLANS, *RUNS, *VERDICT)
+CASES = (*PLANS, *RUNS, *LEARN, *VERDICT)
 
 SECTIONS = {
     "goals": Goals,
