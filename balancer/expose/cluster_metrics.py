@@ -105,12 +105,10 @@ class ClusterMetrics:
                 self._move_ended(event.outcome)
             case CycleEnded():
                 self._cycle_ended(event)
-            case VerdictGiven():
-                self._verdict_given(event.verdict)
             case RivalSeen():
                 self._rival_seen(event.tasks)
-            case PastReviewed():
-                self._keep("learnt", learnt_samples(event))
+            case PastReviewed() | VerdictGiven():
+                self._learnt(event)
             case MoveProgressed():
                 pass
         for listener in self._listeners:
@@ -220,6 +218,12 @@ class ClusterMetrics:
         if move.expected_seconds > 0.0:
             error = seconds / move.expected_seconds
             self._observe("migration_duration_error_ratio", error, VMOTION)
+
+    def _learnt(self, event: PastReviewed | VerdictGiven) -> None:
+        if isinstance(event, PastReviewed):
+            self._keep("learnt", learnt_samples(event))
+        else:
+            self._verdict_given(event.verdict)
 
     def _verdict_given(self, verdict: Verdict) -> None:
         self._count("batch_verdicts_total", verdict.result.value)

@@ -256,11 +256,6 @@ _VERDICT_SPECS = (
         BENEFIT_RATIO_BUCKETS,
         "Measured over predicted gain of batches, once settled; 1 is exact, harm counts as 0.",
     ),
-    _gauge(
-        "circuit_open",
-        (*CLUSTER, "reason"),
-        "1 for each reason for which the cluster has been stopped automatically, 0 for the others.",
-    ),
 )
 
 _MIGRATION_SPECS = (

@@ -24,9 +24,6 @@ BYTES_PER_MIB = float(2**20)
 COOLING = frozenset(
     {Reason.RECENTLY_MOVED, Reason.VM_FAILED_RECENTLY, Reason.VM_BUDGET, Reason.CONTENDED}
 )
-STOPS = (Reason.VERDICTS_WORSE,)
-"""What holds a cluster in observe by itself until a person acknowledges it."""
-
 GATES = tuple(sorted({*UNFIT, Reason.HOSTS_LOST}))
 """What a snapshot may be found unfit for: all planning, or with hosts lost all but what must be."""
 
@@ -84,9 +81,6 @@ def plan_samples(plan: Plan) -> Iterator[Sample]:
     """Yield what the newest plan intends and predicts, and the mode in force when it was made."""
     for mode in Mode:
         yield Sample("balancer_cluster_mode_in_force", (mode.value,), float(mode == plan.mode))
-    because = plan.mode_because.reason if plan.mode_because else None
-    for reason in STOPS:
-        yield Sample("balancer_circuit_open", (reason.value,), float(reason is because))
     moves = Counter(MOVE_REASONS[move.reason] for move in plan.moves)
     for word in sorted(set(MOVE_REASONS.values())):
         yield Sample("balancer_plan_moves", (word,), moves[word])

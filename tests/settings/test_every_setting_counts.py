@@ -14,8 +14,9 @@ from tests.settings.control import CONTROL
 from tests.settings.learn import LEARN
 from tests.settings.plans import PLANS
 from tests.settings.runs import RUNS
+from tests.settings.verdict import VERDICT
 
-CASES = (*PLANS, *RUNS, *LEARN, *CONTROL)
+CASES = (*PLANS, *RUNS, *LEARN, *VERDICT, *CONTROL)
 
 SECTIONS = {
     "goals": Goals,

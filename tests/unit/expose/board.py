@@ -11,12 +11,13 @@ from balancer.model.events import (
     MoveEnded,
     MoveProgressed,
     MoveStarted,
+    PastReviewed,
     PlanMade,
     SnapshotTaken,
     VerdictGiven,
 )
 from balancer.model.outcome import MoveOutcome, MoveState
-from balancer.model.past import Verdict, VerdictResult
+from balancer.model.past import Past, Verdict, VerdictResult
 from balancer.model.plan import Move, Plan
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import ClusterId
@@ -126,4 +127,5 @@ def busy_board() -> Board:
     board.cluster.tell(ended(made.moves[1], seconds=20.0))
     board.cluster.tell(ended(made.moves[2], MoveState.FAILED, fault="Timedout"))
     board.cluster.tell(judged())
+    board.cluster.tell(PastReviewed(past=Past(), closed=(), at=NOON))
     return board

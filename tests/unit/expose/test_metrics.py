@@ -54,6 +54,7 @@ def test_names_carry_their_unit() -> None:
         *("snapshot_objects", "snapshot_rejected_objects", "snapshot_statistics_objects"),
         *("cluster_hosts", "cluster_vms", "snapshot_denied_objects", "snapshot_unfit"),
         *("vcenter_change_hints_up", "circuit_open"),
+        *("quarantined", "contended_vms", "foreign_moves_against"),
         *("host_vms", "rule_violations", "plan_moves", "concurrency_limit"),
         *("migrations_in_flight", "migrations_queued"),
     }
