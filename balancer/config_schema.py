@@ -52,6 +52,7 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "Cluster.interval_s": "Seconds between two cycles.",
         "Cluster.shortest_interval_s": "Least seconds between two cycles when changes call for one early.",
         "Journal.path": "An SQLite database.",
+        "Journal.retention_days": "For how long what is over is kept; the audit log is kept for good.",
         "Http.listen": "Address of /metrics, /healthz and /readyz.",
         "Http.port": "TCP port; 0 takes a free one.",
         "Log.format": "auto: text on a terminal, JSON elsewhere.",
