@@ -58,7 +58,6 @@ def test_s8_after_a_pause_returns_nothing_is_sent_until_it_is_resumed(
         assert "storage work" in again.out
         if daemon.metric("balancer_plan_moves") > 0:
             wait_until("moves again", lambda: len(submits(server)) > sent, within_s=60)
-        assert daemon.stop() == 0
 
 
 def test_s8_once_the_stop_file_is_there_nothing_is_sent(
@@ -80,4 +79,3 @@ def test_s8_once_the_stop_file_is_there_nothing_is_sent(
         wait_until(
             "the note is gone", lambda: "room 3" not in daemon.get("/readyz").text, within_s=10
         )
-        assert daemon.stop() == 0
