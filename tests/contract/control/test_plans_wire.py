@@ -65,7 +65,7 @@ def test_a_rejected_plan_moves_nothing(
     tmp_path: Path, server: VCenterProcess, config: Path
 ) -> None:
     in_mode(config, "manual", interval_s=3600)
-    with running_daemon(tmp_path, config) as daemon:
+    with running_daemon(tmp_path, config):
         wait_until("a plan waits", lambda: bool(waiting(config)), within_s=60)
         number = str(waiting(config)[0]["number"])
         assert balancer("reject", number, config=config).code == 1  # no reason
