@@ -12,7 +12,6 @@ from sqlalchemy import Connection, Table, and_, delete, func, or_, select
 
 from balancer.adapters.store.file import JournalFile
 from balancer.adapters.store.forms import plain_instant
-from balancer.adapters.store.sqlite_moves import IS_OPEN
 from balancer.adapters.store.tables import (
     GUARD_OF_TRANSITIONS,
     approvals,
@@ -39,7 +38,9 @@ class SqliteUpkeep:
         """Drop what was over before then, and return how many rows; see `ports.Upkeep`."""
         with self._upkeep_file.writing("drop what is old from the journal") as connection:
             connection.exec_driver_sql("DROP TRIGGER transitions_no_delete")
-            old = select(moves.c.id).where(*_over(moves, ~IS_OPEN, moves.c.ended_at, before))
+            old = select(moves.c.id).where(
+                *_over(moves, moves.c.ended_at.is_not(None), moves.c.ended_at, before)
+            )
             steps = delete(transitions).where(transitions.c.move.in_(old))
             count = connection.execute(steps).rowcount
             connection.exec_driver_sql(GUARD_OF_TRANSITIONS)
@@ -49,7 +50,7 @@ class SqliteUpkeep:
 def _all_over(before: datetime) -> Iterator[tuple[Table, Any]]:
     """Yield each table with the condition of the rows that go, those that others point to last."""
     time = plain_instant(before)
-    yield moves, and_(*_over(moves, ~IS_OPEN, moves.c.ended_at, before))
+    yield moves, and_(*_over(moves, moves.c.ended_at.is_not(None), moves.c.ended_at, before))
     is_decided = or_(
         approvals.c.rejected != 0, approvals.c.used_at.is_not(None), approvals.c.expires_at < time
     )

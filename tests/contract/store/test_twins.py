@@ -11,6 +11,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import pytest
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
@@ -40,6 +41,7 @@ from tests.support.records import (
 
 STEPS = int(os.environ.get("BALANCER_TWIN_STEPS", "600"))
 STEPS_AT_ONCE = 60
+pytestmark = pytest.mark.timeout(120 + STEPS)
 RAM_DISK = Path(
     "/dev/shm"
 )  # what is compared is answers: forcing them to a disk would only take longer
@@ -58,8 +60,6 @@ TEXTS = st.text(max_size=6)
 class TwinStores(RuleBasedStateMachine):
     """Does everything twice. Time goes on by itself, sometimes by more than a day."""
 
-    steps = 0
-
     def __init__(self) -> None:
         super().__init__()
         self.folder = TemporaryDirectory(dir=RAM_DISK if RAM_DISK.is_dir() else None)
@@ -69,7 +69,6 @@ class TwinStores(RuleBasedStateMachine):
         self.leases: list[Lease] = []
 
     def _both(self, deed: Callable[[Store], Any]) -> Any:
-        TwinStores.steps += 1
         results: list[Any] = []
         for twin in (self.disk, self.memory):
             try:
