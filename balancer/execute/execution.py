@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from balancer.execute.agenda import Stage, Track, make_agenda
 from balancer.execute.budgets import allowance_for
 from balancer.execute.bundles import serving_mandatory
+from balancer.execute.chronicle import none_sent, not_sent, told
 from balancer.execute.link import Link
 from balancer.execute.reading import as_the_policy_reads, kept_from
 from balancer.execute.record import Record
@@ -193,9 +194,11 @@ class Execution:
             "move not sent",
             extra=facts_of(track) | {"reason": str(refusal.reason), "detail": refusal.detail},
         )
+        self._note_not_sent(track, refusal)
         detail = f"goes only together with {track.move.vm_name}"
         for mate in self.agenda.mates(track):
             no = Refusal.of(Reason.DEPENDENCY_FAILED, detail, vm=mate.move.vm)
+            self._note_not_sent(mate, no)
             self._close(mate, MoveOutcome(move=mate.move, state=None, refusal=no))
         self._close(track, MoveOutcome(move=track.move, state=None, refusal=refusal))
 
@@ -210,6 +213,9 @@ class Execution:
         if waiting:
             facts = {"reason": str(refusal.reason), "detail": refusal.detail, "moves": len(waiting)}
             log.info("moves not sent", extra=facts)
+            where = {"cycle_id": self.cycle_id, "shard": self.tools.shard}
+            at = self.tools.clock.now()
+            told(self.tools.store, none_sent(self.plan, len(waiting), refusal, at=at, **where))
         for track in waiting:
             self._close(track, MoveOutcome(move=track.move, state=None, refusal=refusal))
 
@@ -235,6 +241,11 @@ class Execution:
         known = [track.move.vm for track in self.agenda.at(Stage.RUNNING)]
         with contextlib.suppress(StoreError):  # then no intent can be written either
             self._rival = tell_rivals(self.view, self.tools, known=known)
+
+    def _note_not_sent(self, track: Track, refusal: Refusal) -> None:
+        where = {"cycle_id": self.cycle_id, "shard": self.tools.shard}
+        at = self.tools.clock.now()
+        told(self.tools.store, not_sent(self.plan, track.move, refusal, at=at, **where))
 
     def _close(self, track: Track, outcome: MoveOutcome) -> None:
         track.stage, track.outcome = Stage.OVER, outcome

@@ -9,7 +9,7 @@ from balancer.policy.types import Limits, Policy
 from tests.support.fakes import Script
 from tests.unit.test_cycle import Stage, stage
 
-HOURS, PER_HOUR = 24, 4
+HOURS, PER_HOUR = 24, 1
 NO_BUDGETS = Policy(
     limits=Limits(
         moves_per_run_at_least=1000,
