@@ -11,10 +11,12 @@ from balancer.model.events import (
     MoveEnded,
     MoveProgressed,
     MoveStarted,
+    PastReviewed,
     PlanMade,
     SnapshotTaken,
 )
 from balancer.model.outcome import MoveOutcome, MoveState
+from balancer.model.past import Past
 from balancer.model.plan import Move, Plan
 from balancer.model.snapshot import Snapshot
 from balancer.policy.mode import Mode
@@ -99,6 +101,7 @@ def busy_board() -> Board:
     board.cluster.cycle_scheduled(NOON)
     board.end(made)
     board.show(small_snapshot(), made)
+    board.cluster.tell(PastReviewed(past=Past(), closed=(), at=NOON))
     board.cluster.tell(started(made.moves[0]))
     board.cluster.tell(MoveProgressed(move=made.moves[0], progress_percent=40))
     board.cluster.tell(started(made.moves[1]))
