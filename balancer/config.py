@@ -165,9 +165,13 @@ class Cluster(_Part):
 
 
 class Journal(_Part):
-    """Where moves are written down before they are made: an SQLite database."""
+    """Where moves are written down before they are made: an SQLite database.
+
+    `retention_days`: for how long what is over is kept; the audit log is kept for good.
+    """
 
     path: FilePath = Path("/var/lib/balancer/journal.sqlite")
+    retention_days: Annotated[int, Field(ge=31, le=3_650)] = 90
 
 
 class Http(_Part):

@@ -64,6 +64,7 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
     if held is not None:
         facts = {"reason": held.reason, "detail": held.detail, "moves": len(plan.moves)}
         log.info("plan not carried out", extra=facts)
+    tools.chronicle.planned(plan, held, audit=tools.store, shard=tools.shard, at=tools.clock.now())
     tools = site.tools_for(snapshot)
     outcomes = () if held else execute(plan, snapshot, site.policy, tools, cycle_id=cycle_id)
     watch.lap("execute")

@@ -34,6 +34,7 @@ from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import Seconds
 from balancer.ports import Clock, Store
 from balancer.reload import Reloading, version_of
+from balancer.upkeep import EVERY, keep_up
 from balancer.version import VERSION
 from balancer.watch import Link, Watch
 from balancer.wiring import cluster_metrics, health_of, links_of, watch_health, watches_of
@@ -182,6 +183,19 @@ class Daemon:
             misfire_grace_time=None,
         )
 
+    def run_daily(self, work: Callable[[], None]) -> None:
+        """Run some upkeep now and once a day."""
+        self._scheduler.add_job(
+            work,
+            "interval",
+            seconds=EVERY.total_seconds(),
+            id="upkeep",
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+            next_run_time=self.clock.now(),
+        )
+
     def next_turn(self, watch: Watch) -> datetime:
         """Return when the cluster's next cycle is due."""
         return self.clock.now() + timedelta(seconds=watch.interval_s)
@@ -250,6 +264,7 @@ def serve(config: Config, path: Path) -> int:
 
         reloading = Reloading(version, links=links, take=take, metrics=metrics, health=health)
         daemon.start(metrics_of)
+        daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
         _wait(asked, hung_up, reloading, clock, partial(_tell_size, metrics, config))
         is_clean = daemon.stop()
         server.stop()

@@ -19,6 +19,7 @@ from balancer.collect.cluster_choice import find_cluster
 from balancer.cycle import CycleReport, run_cycle
 from balancer.early import EarlyCycles
 from balancer.execute import Tools
+from balancer.execute.chronicle import Chronicle
 from balancer.execute.server_checks import ServerChecks
 from balancer.expose.health import Health
 from balancer.expose.logs import bind
@@ -100,7 +101,7 @@ class ClusterJob:
         self._last: Sighting | None = None
         self._barred: Refusal | None = None
         self._early = EarlyCycles(turns.clock, shortest_s=watch.shortest_interval_s)
-        self._checks = ServerChecks()
+        self._checks, self._chronicle = ServerChecks(), Chronicle()
         self._vm_modes = VmModes()
 
     def run(self) -> None:
@@ -188,6 +189,7 @@ class ClusterJob:
             may_submit=turns.may_submit,
             demand_of=demand_of,
             checks=self._checks,
+            chronicle=self._chronicle,
         )
         cluster = find_cluster(link.inventory, watch.name)
         return Site(

@@ -13,6 +13,7 @@ from typing import Annotated, cast
 
 import typer
 
+from balancer.cli.audit import audit_app
 from balancer.cli.demo import demo
 from balancer.cli.doctor import doctor
 from balancer.cli.evc import evc
@@ -44,6 +45,7 @@ app = typer.Typer(
 )
 for command in (demo, doctor, evc, explain, plan, run, schema, snapshot, validate):
     app.command()(command)
+app.add_typer(audit_app)
 app.add_typer(policy_app)
 
 

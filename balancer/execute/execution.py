@@ -9,6 +9,7 @@ import logging
 from balancer.execute.agenda import Stage, Track, make_agenda
 from balancer.execute.budgets import allowance_for
 from balancer.execute.bundles import serving_mandatory
+from balancer.execute.chronicle import none_sent, not_sent, told
 from balancer.execute.link import Link
 from balancer.execute.lookout import Lookout
 from balancer.execute.reading import as_the_policy_reads, kept_from
@@ -185,9 +186,11 @@ class Execution:
             "move not sent",
             extra=facts_of(track) | {"reason": str(refusal.reason), "detail": refusal.detail},
         )
+        self._note_not_sent(track, refusal)
         detail = f"goes only together with {track.move.vm_name}"
         for mate in self.agenda.mates(track):
             no = Refusal.of(Reason.DEPENDENCY_FAILED, detail, vm=mate.move.vm)
+            self._note_not_sent(mate, no)
             self._close(mate, MoveOutcome(move=mate.move, state=None, refusal=no))
         self._close(track, MoveOutcome(move=track.move, state=None, refusal=refusal))
 
@@ -202,6 +205,9 @@ class Execution:
         if waiting:
             facts = {"reason": str(refusal.reason), "detail": refusal.detail, "moves": len(waiting)}
             log.info("moves not sent", extra=facts)
+            where = {"cycle_id": self.cycle_id, "shard": self.tools.shard}
+            at = self.tools.clock.now()
+            told(self.tools.store, none_sent(self.plan, len(waiting), refusal, at=at, **where))
         for track in waiting:
             self._close(track, MoveOutcome(move=track.move, state=None, refusal=refusal))
 
@@ -221,6 +227,11 @@ class Execution:
                 seconds=self.now_s - track.sent_s,
             )
             log.info("migration left running", extra=facts_of(track))
+
+    def _note_not_sent(self, track: Track, refusal: Refusal) -> None:
+        where = {"cycle_id": self.cycle_id, "shard": self.tools.shard}
+        at = self.tools.clock.now()
+        told(self.tools.store, not_sent(self.plan, track.move, refusal, at=at, **where))
 
     def _close(self, track: Track, outcome: MoveOutcome) -> None:
         track.stage, track.outcome = Stage.OVER, outcome

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from balancer.execute.chronicle import Chronicle
 from balancer.execute.server_checks import ServerChecks
 from balancer.execute.tenure import Tenure
 from balancer.model.need import Demand
@@ -37,7 +38,8 @@ class Tools:
     `may_submit` answers why nothing may be sent now (pause, stop, stale data), or None; `may_move` answers
     it of one move (mode, windows). Both are asked before every submit. `demand_of` is the same function that
     the assessment measures demand with. `checks` outlives the run: what vCenter's own check said a short
-    time ago is not asked again. `cluster_name` is the cluster as the configuration names it, `holder` names this
+    time ago is not asked again; so does `chronicle`: what was told of a
+    plan is not told again. `cluster_name` is the cluster as the configuration names it, `holder` names this
     process among those that may act on it.
     """
 
@@ -55,6 +57,7 @@ class Tools:
     hold_s: Seconds = HOLD_S
     may_move: MayMove = may_always
     checks: ServerChecks = field(default_factory=ServerChecks)
+    chronicle: Chronicle = field(default_factory=Chronicle)
 
     @property
     def shard(self) -> str:
