@@ -57,9 +57,10 @@ soak-collect: $(DEV) ## Read 10,000 VMs in 50 cycles and show the memory held (m
 bench-plan: $(DEV) ## Measure the planner against rivals (BENCH=quick: under 3 minutes)
 	$(BIN)/python -m tests.bench.planner $(BENCH_ARGS)
 
-prove-once: $(DEV) ## Lose the answers of 1,000 vMotion requests: none may be sent twice
+prove-once: $(DEV) ## Lose the answers of 2 x 1,000 vMotion requests: none is sent twice, each row ends as it was
 	$(BIN)/python -m tests.support.vcenter build
 	BALANCER_ONCE_CASES=1000 $(BIN)/python -m pytest tests/contract/test_once_on_the_wire.py
+	BALANCER_ONCE_JOURNAL_CASES=1000 $(BIN)/python -m pytest -s tests/contract/test_once_with_journal.py
 
 fuzz: $(DEV) ## Read 100,000 spoilt policies: each is read or refused with its places (half an hour)
 	BALANCER_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/properties/test_policy_fuzz.py

@@ -19,6 +19,7 @@ from balancer.model.outcome import (
     JournalRow,
     JournalStep,
     MigrationOrder,
+    PastTask,
     RowQuery,
     TaskView,
 )
@@ -65,6 +66,12 @@ class Inventory(Protocol):
 
     def tasks(self, tasks: Sequence[str]) -> Mapping[str, TaskView]:
         """Look at tasks by id. One that the server does not know is MISSING."""
+
+    def task_history(self, vms: Sequence[VmId], since: datetime) -> tuple[PastTask, ...] | None:
+        """Return the relocations of these VMs that were queued at or after `since`, also forgotten ones.
+
+        `since` is the source's clock. None where the source keeps no history, or does not show it.
+        """
 
 
 class Migrator(Protocol):

@@ -7,9 +7,10 @@ ready and writes down what became of each move.
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from enum import Enum, auto
 
-from balancer.model.outcome import MoveOutcome, MoveState
+from balancer.model.outcome import MoveOutcome, MoveState, TaskView
 from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import Rule
@@ -38,6 +39,9 @@ class Track:
     sent_s: Seconds = 0.0
     deadline_s: Seconds = 0.0
     lost_s: Seconds | None = None  # since when no task can be asked
+    recalled_s: Seconds | None = None  # when the task history was asked last
+    past: TaskView | None = None  # what it told
+    intended_at_vcenter: datetime | None = None
     progress_percent: int = -1
     looks: int = 0  # at the target after a success, without seeing the VM
     warnings: tuple[Refusal, ...] = ()  # of vCenter's check, which hold nothing up

@@ -4,7 +4,9 @@ Holds the state that starting and watching share, and is the only place where a 
 journal, outcome, event and log line together. Reads and sends nothing itself.
 """
 
+import contextlib
 import logging
+from datetime import datetime, timedelta
 
 from balancer.execute.agenda import Stage, Track, make_agenda
 from balancer.execute.budgets import allowance_for
@@ -14,9 +16,11 @@ from balancer.execute.link import Link
 from balancer.execute.lookout import Lookout
 from balancer.execute.reading import as_the_policy_reads, kept_from
 from balancer.execute.record import Record
+from balancer.execute.rival import tell_rivals
 from balancer.execute.sight import Ending
 from balancer.execute.tenure import Tenure
 from balancer.execute.tools import Tools
+from balancer.model.errors import StoreError
 from balancer.model.events import MoveEnded
 from balancer.model.lease import Permit
 from balancer.model.outcome import FailureKind, JournalStep, MoveOutcome, MoveState
@@ -63,6 +67,8 @@ class Execution:
         self.stopped: Refusal | None = None
         self.lookout = Lookout(base, policy, tools)
         self._seen_s = tools.clock.monotonic()
+        self._rival: Refusal | None = None
+        self._look_for_rivals()
 
     @property
     def view(self) -> Snapshot:
@@ -79,6 +85,12 @@ class Execution:
         self._resolved = as_the_policy_reads(snapshot, self.view, self.policy)
         self._seen_s = self.now_s
         self.link.back()
+        self._look_for_rivals()
+
+    @property
+    def vcenter_now(self) -> datetime:
+        """Return the vCenter's clock: that of the newest snapshot, and what passed since."""
+        return self.view.taken_at + timedelta(seconds=self.now_s - self._seen_s)
 
     def plan_age_at(self, moment_s: Seconds) -> Seconds:
         """Return the plan's age at a monotonic time, measured on the clock that the snapshots carry.
@@ -105,7 +117,7 @@ class Execution:
         """
         if self.stopped:
             return self.stopped
-        refusal = self.tools.may_submit() or self.tenure.refusal()
+        refusal = self.tools.may_submit() or self.tenure.refusal() or self._rival
         if refusal:
             return refusal
         if self.is_too_old_at(self.now_s, completing=completing):
@@ -156,12 +168,18 @@ class Execution:
         track.task = step.task or track.task
         self.record.advance(track.row, step)
 
-    def end(
-        self, track: Track, ending: Ending, *, fault: str = "", kind: FailureKind | None = None
-    ) -> None:
+    def end(self, track: Track, ending: Ending) -> None:
         """Bring a sent move to its end, and draw the consequences for those that wait."""
+        fault, kind = ending.fault, ending.kind
         at = self.tools.clock.now()
-        step = JournalStep(state=ending.state, at=at, fault=fault, kind=kind, detail=ending.detail)
+        step = JournalStep(
+            state=ending.state,
+            at=at,
+            task=ending.task,
+            fault=fault,
+            kind=kind,
+            detail=ending.detail,
+        )
         self.write(track, step)
         outcome = MoveOutcome(
             move=track.move,
@@ -227,6 +245,12 @@ class Execution:
                 seconds=self.now_s - track.sent_s,
             )
             log.info("migration left running", extra=facts_of(track))
+
+    def _look_for_rivals(self) -> None:
+        """Take note of migrations of our account that the journal does not know, while they run."""
+        known = [track.move.vm for track in self.agenda.at(Stage.RUNNING)]
+        with contextlib.suppress(StoreError):  # then no intent can be written either
+            self._rival = tell_rivals(self.view, self.tools, known=known)
 
     def _note_not_sent(self, track: Track, refusal: Refusal) -> None:
         where = {"cycle_id": self.cycle_id, "shard": self.tools.shard}

@@ -7,9 +7,11 @@ reason. Between planning and the next cycle, this is the only stage that changes
 
 from balancer.execute.agenda import Stage
 from balancer.execute.execution import Execution
+from balancer.execute.settle import settle
 from balancer.execute.start import start_ready, without_slots
 from balancer.execute.tools import Tools
 from balancer.execute.watch import watch
+from balancer.model.errors import SourceError, StoreError
 from balancer.model.outcome import MoveOutcome
 from balancer.model.plan import Plan
 from balancer.model.reasons import Reason
@@ -40,11 +42,28 @@ def _goes_on(run: Execution) -> bool:
     if _is_stopping(run):
         return False
     watch(run)
+    _settle_after_return(run)
     run.write_off()
     if run.closed(completing=True) is None:
         start_ready(run)
         run.write_off()
     return _has_more_to_do(run)
+
+
+def _settle_after_return(run: Execution) -> None:
+    """Look for the ends of earlier rows once more, where the connection had been lost and is back.
+
+    Rows of this run are watched by it, or were left to the next cycle with an outcome that stands.
+    """
+    if not run.link.take_return():
+        return
+    mine = {track.row for track in run.agenda.tracks.values()}
+    try:
+        settle(run.view, run.policy, run.tools, but=mine)
+    except SourceError as err:
+        run.link.lost(err)
+    except StoreError as err:
+        run.stop(Reason.JOURNAL_UNAVAILABLE, str(err))
 
 
 def _is_stopping(run: Execution) -> bool:

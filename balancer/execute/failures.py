@@ -1,140 +1,14 @@
-"""The one table from vCenter's faults to what they ask for, and the texts of faults that say too little.
+"""What a failed move asks for: by its fault's class, by the keys of its messages, at last by its text.
 
-Knows names only: adapters hand over a fault's class name, nothing here imports vSphere. A fault that is
-not in the table stops the run, because nobody has thought about it yet. Used for refused calls and for
-failed tasks alike.
-
-Source: vSphere API reference, data objects that extend `MethodFault`; the faults declared for
-`RelocateVM_Task` and `MigrateVM_Task` with all their descendants are mapped (a test compares).
+Used for refused calls and for failed tasks alike. The table is `model.faults`. A fault that is not in it stops
+the cluster, because nobody has thought about it yet.
 """
 
 import re
-from collections.abc import Mapping
-from types import MappingProxyType
+from collections.abc import Iterable
 
+from balancer.model.faults import KEY_FAMILIES, KEYS, KIND_OF, TOLD_BY_TEXT
 from balancer.model.outcome import FailureKind
-
-_SKIP_VM = """
-ToolsInstallationInProgress MigrationDisabled MethodDisabled MethodAlreadyDisabledFault
-DisallowedChangeByService RestrictedByAdministrator AffinityConfigured DrsDisabledOnVm
-InsufficientStorageSpace NoDiskSpace
-DeviceNotSupported DeviceBackingNotSupported DVPortNotSupported UnusedVirtualDiskBlocksNotScrubbed
-VirtualDiskBlocksNotFullyProvisioned DeviceControllerNotSupported DigestNotSupported
-FileBackedPortNotSupported MultiWriterNotSupported NonPersistentDisksNotSupported RDMNotSupported
-PhysCompatRDMNotSupported RawDiskNotSupported RemoteDeviceNotSupported SharedBusControllerNotSupported
-VMINotSupported VirtualDiskModeNotSupported VirtualEthernetCardNotSupported DisallowedMigrationDeviceAttached
-MigrationFeatureNotSupported FullStorageVMotionNotSupported IndependentDiskVMotionNotSupported
-NonHomeRDMVMotionNotSupported StorageVMotionNotSupported UnsharedSwapVMotionNotSupported
-VMotionAcrossNetworkNotSupported
-SnapshotCopyNotSupported HotSnapshotMoveNotSupported SnapshotCloneNotSupported
-SnapshotMoveFromNonHomeNotSupported SnapshotMoveNotSupported SnapshotMoveToNonHomeNotSupported
-CloneFromSnapshotNotSupported SnapshotRevertIssue CannotMoveVmWithDeltaDisk CannotMoveVmWithNativeDeltaDisk
-DiskMoveTypeNotSupported FaultToleranceNeedsThickDisk IncompatibleDefaultDevice
-LargeRDMConversionNotSupported MaintenanceModeFileMove RDMConversionNotSupported RDMNotPreserved
-ReadOnlyDisksWithLegacyDestination SuspendedRelocateNotSupported TooManyDisksOnLegacyHost
-UncommittedUndoableDisk WillResetSnapshotDirectory CannotModifyConfigCpuRequirements
-WillModifyConfigCpuRequirements
-VMOnConflictDVPort
-FaultToleranceAntiAffinityViolated CannotMoveFaultToleranceVm InvalidDrsBehaviorForFtVm
-FaultToleranceCannotEditMem FaultToleranceCpuIncompatible InaccessibleFTMetadataDatastore
-PowerOnFtSecondaryTimedout VmConfigIncompatibleForFaultTolerance VmConfigIncompatibleForRecordReplay
-VmFaultToleranceIssue CannotChangeDrsBehaviorForFtSecondary CannotChangeHaSettingsForFtSecondary
-CannotComputeFTCompatibleHosts FaultToleranceNotLicensed FaultTolerancePrimaryPowerOnNotAttempted
-FtIssuesOnHost HostIncompatibleForFaultTolerance IncompatibleHostForFtSecondary
-InvalidOperationOnSecondaryVm NoHostSuitableForFtSecondary NotSupportedDeviceForFT
-PowerOnFtSecondaryFailed SecondaryVmAlreadyDisabled SecondaryVmAlreadyEnabled
-SecondaryVmAlreadyRegistered SecondaryVmNotRegistered VmFaultToleranceConfigIssue
-VmFaultToleranceConfigIssueWrapper VmFaultToleranceInvalidFileBacking VmFaultToleranceOpIssuesList
-CannotDisableSnapshot CpuHotPlugNotSupported MemoryHotPlugNotSupported DeltaDiskFormatNotSupported
-EightHostLimitViolated InvalidFormat InvalidDiskFormat InvalidSnapshotFormat InvalidVmConfig
-InvalidDeviceSpec DeviceHotPlugNotSupported DeviceNotFound DeviceUnsupportedForVmPlatform
-DeviceUnsupportedForVmVersion DisallowedDiskModeChange InvalidController InvalidDeviceBacking
-InvalidDeviceOperation MissingController SwapPlacementOverrideNotSupported TooManyDevices
-UnsupportedGuest VmWwnConflict NumVirtualCpusIncompatible OvfConsumerValidationFault
-SoftRuleVioCorrectionDisallowed SoftRuleVioCorrectionImpact UnsupportedVmxLocation VAppNotRunning
-VAppPropertyFault InvalidNetworkInType InvalidPropertyType InvalidPropertyValue UnconfiguredPropertyValue
-MissingIpPool MissingNetworkIpConfig NoAvailableIp NoVcManagedIpConfigured NotUserConfigurableProperty
-VFlashCacheHotConfigNotSupported
-InvalidArgument IncompatibleSetting InvalidDasConfigArgument InvalidDasRestartPriorityForFtVm
-InvalidIndexArgument InvalidRequest InvalidType MethodNotFound NotSupported NotImplemented
-"""
-
-_SKIP_TARGET = """
-InvalidHostState InvalidHostConnectionState HostNotConnected HostNotReachable HostCommunication
-VMotionInterfaceIssue VMotionNotConfigured VMotionNotLicensed VMotionNotSupported VMotionLinkDown
-VMotionLinkCapacityLow
-HAErrorsAtDest WillLoseHAProtection DisallowedOperationOnFailoverHost QuarantineModeFault
-OperationDisallowedOnHost HostAccessRestrictedToManagementServer
-"""
-
-_PAIR = """
-CpuIncompatible CpuIncompatible1ECX CpuIncompatible81EDX CpuCompatibilityUnknown FeatureRequirementsNotMet
-VirtualHardwareCompatibilityIssue NotEnoughCpus NotEnoughLogicalCpus NumVirtualCpusNotSupported
-NumVirtualCoresPerSocketNotSupported MemorySizeNotSupported MemorySizeNotRecommended
-MemorySizeNotSupportedByDatastore VirtualHardwareVersionNotSupported DrsVmotionIncompatibleFault
-DiskNotSupported IDEDiskNotSupported StorageVmotionIncompatible WakeOnLanNotSupported
-CannotAccessVmComponent CannotAccessVmConfig CannotAccessVmDevice CannotAccessVmDisk
-RDMPointsToInaccessibleDisk CannotAccessNetwork CannotUseNetwork DestinationSwitchFull
-LegacyNetworkInterfaceInUse VMOnVirtualIntranet MismatchedNetworkPolicies NetworksMayNotBeTheSame
-VMotionProtocolIncompatible MismatchedVMotionNetworkNames FaultToleranceNotSameBuild
-RuleViolation VmHostAffinityRuleViolation NoCompatibleHardAffinityHost NoCompatibleSoftAffinityHost
-FtVmHostRuleViolation NoCompatibleHost NoCompatibleHostWithAccessToDevice
-InvalidDatastore InvalidDatastorePath InaccessibleDatastore DatastoreNotWritableOnHost
-SwapDatastoreNotWritableOnHost SwapDatastoreUnset InvalidDatastoreState DatacenterMismatch
-UnsupportedDatastore MemoryFileFormatNotSupportedByDatastore UnSupportedDatastoreForVFlash
-RDMNotSupportedOnDatastore LargeRDMNotSupportedOnDatastore VFlashModuleNotSupported EncryptionKeyRequired
-"""
-
-_CAPACITY = """
-InsufficientResourcesFault InsufficientAgentVmsDeployed InsufficientCpuResourcesFault
-InsufficientFailoverResourcesFault InsufficientGraphicsResourcesFault InsufficientHostCapacityFault
-InsufficientHostCpuCapacityFault InsufficientHostMemoryCapacityFault InsufficientPerCpuCapacity
-InsufficientMemoryResourcesFault InsufficientNetworkCapacity InsufficientNetworkResourcePoolCapacity
-InsufficientStandbyResource InsufficientStandbyCpuResource InsufficientStandbyMemoryResource
-InsufficientVFlashResourcesFault InvalidResourcePoolStructureFault NumVirtualCpusExceedsLimit
-VmFaultToleranceTooManyFtVcpusOnHost VmFaultToleranceTooManyVMsOnHost VmSmpFaultToleranceTooManyVMsOnHost
-"""
-
-_TRANSIENT = """
-TaskInProgress VAppTaskInProgress VAppOperationInProgress ConcurrentAccess ResourceInUse FilterInUse
-QuiesceDatastoreIOForHAFailed Timedout MigrationNotReady NoGuestHeartbeat LimitExceeded
-InvalidState InvalidPowerState InvalidVmState QuestionPending VmPowerOnDisabled CannotPowerOffVmInCluster
-MksConnectionLimitReached NoActiveHostInCluster OvfConsumerPowerOnFault GenericDrsFault
-FileFault CannotAccessFile CannotCreateFile CannotDeleteFile DirectoryNotEmpty FileAlreadyExists FileLocked
-FileNameTooLong FileNotFound FileNotWritable FileTooLarge IncorrectFileType NetworkCopyFault NotADirectory
-NotAFile TooManyConcurrentNativeClones TooManyNativeCloneLevels TooManyNativeClonesOnFile
-ManagedObjectNotFound NotAuthenticated SessionNotFound DatabaseError
-"""
-
-_CANCELLED = "RequestCanceled"
-
-_STOP = """
-NoPermission SecurityError AuthenticationRequired RestrictedVersion SolutionUserRequired InvalidToken
-InvalidLogin InvalidClientCertificate PasswordExpired
-NotEnoughLicenses ExpiredFeatureLicense ExpiredAddonLicense ExpiredEditionLicense FailToEnableSPBM
-HostInventoryFull InUseFeatureManipulationDisallowed IncorrectHostInformation InvalidEditionLicense
-InventoryHasStandardAloneHosts LicenseDowngradeDisallowed LicenseExpired LicenseKeyEntityMismatch
-LicenseRestricted LicenseSourceUnavailable NoLicenseServerConfigured VmLimitLicense VramLimitLicense
-LicenseAssignmentFailed ThirdPartyLicenseAssignmentFailed
-"""
-
-_NAMES = {
-    FailureKind.SKIP_VM: _SKIP_VM,
-    FailureKind.SKIP_TARGET: _SKIP_TARGET,
-    FailureKind.PAIR: _PAIR,
-    FailureKind.CAPACITY: _CAPACITY,
-    FailureKind.TRANSIENT: _TRANSIENT,
-    FailureKind.CANCELLED: _CANCELLED,
-    FailureKind.STOP: _STOP,
-}
-
-KIND_OF: Mapping[str, FailureKind] = MappingProxyType(
-    {name: kind for kind, names in _NAMES.items() for name in names.split()}
-)
-"""Fault class name without package -> what it asks for."""
-
-TOLD_BY_TEXT = frozenset({"SystemError", "GenericVmConfigFault", "MigrationFault", "VmConfigFault"})
-"""Faults whose class says only that something went wrong; their message decides."""
 
 _PASSING_TROUBLE = re.compile(
     r"switch-?over"
@@ -144,16 +18,29 @@ _PASSING_TROUBLE = re.compile(
     r"|connection (reset|refused|closed|lost|was)|broken pipe|unreachable",
     re.IGNORECASE,
 )
-"""Texts of a copy or switch-over that did not succeed this time.
+"""Texts of a copy or switch-over that did not succeed this time, in English: asked where no key is known.
 
 Source: VMware knowledge base on `msg.checkpoint.migration.maxSwitchoverTimeExceeded` and vMotion failing
 between 10 and 90 percent: the VM goes on running on its source.
 """
 
 
-def failure_kind(fault: str, message: str = "") -> FailureKind:
-    """Return what a failure asks for. `fault` is a class name without package, such as `Timedout`."""
+def failure_kind(fault: str, message: str = "", keys: Iterable[str] = ()) -> FailureKind:
+    """Return what a failure asks for. `fault` is a class name without package, such as `Timedout`.
+
+    `keys` are those of the fault's messages; where none of them is known, the text decides.
+    """
     if fault in TOLD_BY_TEXT:
+        told = next((kind for key in keys if (kind := _kind_of_key(key))), None)
+        if told:
+            return told
         is_passing = _PASSING_TROUBLE.search(message)
         return FailureKind.TRANSIENT if is_passing else FailureKind.SKIP_VM
     return KIND_OF.get(fault, FailureKind.UNMAPPED)
+
+
+def _kind_of_key(key: str) -> FailureKind | None:
+    known = KEYS.get(key)
+    if known:
+        return known.kind
+    return next((kind for start, kind in KEY_FAMILIES.items() if key.startswith(start)), None)

@@ -25,6 +25,7 @@ class Link:
         self._failures = 0
         self._next_try_s = 0.0
         self._error = ""
+        self._has_returned = False
 
     @property
     def is_down(self) -> bool:
@@ -58,7 +59,13 @@ class Link:
         """Take note of a call that was answered."""
         if self.is_down:
             log.info("vcenter answers again", extra={"failures": self._failures})
+            self._has_returned = True
         self._failures = 0
+
+    def take_return(self) -> bool:
+        """Return whether the link came back since this was asked last."""
+        has_returned, self._has_returned = self._has_returned, False
+        return has_returned
 
     def refusal(self) -> Refusal:
         """Say why nothing is sent while the link is down."""

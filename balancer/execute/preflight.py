@@ -13,7 +13,7 @@ from balancer.model.errors import SourceAnswerInvalid
 from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
-from balancer.model.snapshot import Snapshot
+from balancer.model.snapshot import FlightKind, Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import Vm
 from balancer.policy.types import Policy
@@ -89,8 +89,10 @@ def _facts_changed(fresh: Snapshot, move: Move, uuid: str) -> Refusal | None:
 def _cannot_leave(fresh: Snapshot, move: Move, vm: Vm) -> Refusal | None:
     if not vm.is_running:
         return _no(Reason.NOT_RUNNING, f"{vm.name} is {vm.power.phrase}", move)
-    if any(flight.vm == move.vm for flight in fresh.in_flight):
-        return _no(Reason.IN_FLIGHT, f"a migration of {vm.name} is running already", move)
+    flight = next((flight for flight in fresh.in_flight if flight.vm == move.vm), None)
+    if flight:
+        what = "copy" if flight.kind is FlightKind.PROVISIONING else "migration"
+        return _no(Reason.IN_FLIGHT, f"a {what} of {vm.name} is running already", move)
     if vm.host != move.source:
         return _no(
             Reason.SOURCE_CHANGED, f"{vm.name} is on {fresh.host_by_id[vm.host].name} now", move

@@ -228,8 +228,10 @@ def _begin(run: Execution, unit: Unit, track: Track) -> None:
     permit = run.permit(track.move, completing=unit.is_begun)
     if permit is None:
         return  # the next turn says why
+    entry = _entry(run, track.move)
+    track.intended_at_vcenter = entry.intended_at_vcenter
     try:
-        track.row = run.record.begin(_entry(run, track.move), permit)
+        track.row = run.record.begin(entry, permit)
     except IntentRefused as err:
         _intent_refused(run, unit, track, err.refusal)
     except StoreError as err:
@@ -262,13 +264,12 @@ def _send(run: Execution, track: Track) -> None:
     try:
         task = run.tools.migrator.submit(order)
     except SubmitRefused as err:
-        kind = failure_kind(err.fault, str(err))
-        ending = Ending(state=MoveState.FAILED, detail=str(err))
-        run.end(track, ending, fault=err.fault, kind=kind)
+        kind = failure_kind(err.fault, str(err), err.message_keys)
+        run.end(track, Ending(state=MoveState.FAILED, detail=str(err), fault=err.fault, kind=kind))
     except SubmitNotSent as err:
         run.link.lost(err)
-        ending = Ending(state=MoveState.FAILED, detail=str(err))
-        run.end(track, ending, kind=FailureKind.TRANSIENT)
+        kind = FailureKind.TRANSIENT
+        run.end(track, Ending(state=MoveState.FAILED, detail=str(err), kind=kind))
     except SubmitUnknown as err:
         _note_sent(run, track, MoveState.UNKNOWN, detail=str(err))
     else:
@@ -312,4 +313,5 @@ def _entry(run: Execution, move: Move) -> JournalEntry:
         reason=move.reason,
         expected_seconds=move.expected_seconds,
         intended_at=run.tools.clock.now(),
+        intended_at_vcenter=run.vcenter_now,
     )

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from balancer.execute.chronicle import Chronicle
 from balancer.execute.server_checks import ServerChecks
 from balancer.execute.tenure import Tenure
+from balancer.execute.vigil import Vigil
 from balancer.model.need import Demand
 from balancer.model.plan import Move
 from balancer.model.reasons import Refusal
@@ -38,9 +39,9 @@ class Tools:
     `may_submit` answers why nothing may be sent now (pause, stop, stale data), or None; `may_move` answers
     it of one move (mode, windows). Both are asked before every submit. `demand_of` is the same function that
     the assessment measures demand with. `checks` outlives the run: what vCenter's own check said a short
-    time ago is not asked again; so does `chronicle`: what was told of a
-    plan is not told again. `cluster_name` is the cluster as the configuration names it, `holder` names this
-    process among those that may act on it.
+    time ago is not asked again; so does `chronicle`: what was told of a plan is not told again; and `vigil`: how
+    long the ends of rows have been waited for. `cluster_name` is the cluster as the configuration names it,
+    `holder` names this process among those that may act on it.
     """
 
     vcenter: str
@@ -57,6 +58,7 @@ class Tools:
     hold_s: Seconds = HOLD_S
     may_move: MayMove = may_always
     checks: ServerChecks = field(default_factory=ServerChecks)
+    vigil: Vigil = field(default_factory=Vigil)
     chronicle: Chronicle = field(default_factory=Chronicle)
 
     @property

@@ -8,9 +8,18 @@ import logging
 
 from balancer.execute.agenda import Stage, Track
 from balancer.execute.execution import Execution, facts_of
-from balancer.execute.failures import failure_kind
-from balancer.execute.sight import Ending, Sight, end_by_place, sight_of
-from balancer.model.errors import SourceAnswerInvalid, SourceError
+from balancer.execute.settle import tasks_of_others
+from balancer.execute.sight import (
+    MARGIN,
+    Ending,
+    Errand,
+    Sight,
+    adopted,
+    judged,
+    recalled,
+    sight_of,
+)
+from balancer.model.errors import SourceAnswerInvalid, SourceError, StoreError
 from balancer.model.events import MoveProgressed
 from balancer.model.outcome import JournalStep, MoveState, TaskState, TaskView
 from balancer.model.units import Seconds
@@ -19,6 +28,9 @@ log = logging.getLogger(__name__)
 
 LOOKS_AFTER_SUCCESS = 5
 """How often a VM is looked for on its target after its task succeeded."""
+
+RECALL_EVERY_S: Seconds = 10.0
+"""How often the task history is asked for a task that cannot be asked itself: it costs three calls."""
 
 LOOK_FOR_S: Seconds = 10.0
 """How long a run that has nothing else to do looks for the migration of a request without an answer.
@@ -89,31 +101,56 @@ def _confirm(run: Execution, track: Track) -> None:
 
 
 def _conclude_failure(run: Execution, track: Track, view: TaskView) -> None:
-    sight = _sight(run, track)
-    detail = view.message
-    if sight.host == track.move.target:
-        detail = f"{detail}; the VM was seen on the target nevertheless".lstrip("; ")
-    kind = failure_kind(view.fault, view.message)
-    run.end(track, Ending(state=MoveState.FAILED, detail=detail), fault=view.fault, kind=kind)
+    ending = judged(_errand(run, track), _sight(run, track), view, waited_s=0.0)
+    if ending:
+        run.end(track, ending)
 
 
 def _look_for_vm(run: Execution, track: Track) -> None:
-    """Find out by the VM's place what became of a request without an answer or a task that is gone."""
+    """Find out what became of a request without an answer or a task that is gone.
+
+    By the task history, asked once in a while, and by the VM's place.
+    """
     if track.lost_s is None:
         track.lost_s = run.now_s
-    sight, move = _sight(run, track), track.move
-    if sight.task not in ("", track.task) and sight.heading == move.target:
-        _adopt(run, track, sight.task)
+    _recall(run, track)
+    sight, errand = _sight(run, track), _errand(run, track)
+    task = adopted(errand, sight)
+    if task:
+        _adopt(run, track, task)
         return
-    ending = end_by_place(
-        sight,
-        source=move.source,
-        target=move.target,
-        waited_s=run.now_s - track.lost_s,
-        hold_s=run.tools.hold_s,
-    )
+    ending = judged(errand, sight, track.past, waited_s=run.now_s - track.lost_s)
     if ending:
         run.end(track, ending)
+
+
+def _recall(run: Execution, track: Track) -> None:
+    """Ask the task history, where it is time."""
+    is_early = track.recalled_s is not None and run.now_s - track.recalled_s < RECALL_EVERY_S
+    if is_early or track.intended_at_vcenter is None:
+        return
+    track.recalled_s, since = run.now_s, track.intended_at_vcenter - MARGIN
+    history = run.tools.inventory.task_history([track.move.vm], since)
+    if not history:
+        return
+    try:
+        others = tasks_of_others(run.plan.cluster_id, run.tools)
+    except StoreError:
+        return  # whose task it is cannot be told now; the place decides
+    track.past = recalled(_errand(run, track), history, of_others=others - {track.task})
+
+
+def _errand(run: Execution, track: Track) -> Errand:
+    move = track.move
+    return Errand(
+        vm=move.vm,
+        uuid=run.uuids.get(move.vm, ""),
+        source=move.source,
+        target=move.target,
+        task=track.task,
+        intended_at=track.intended_at_vcenter,
+        hold_s=run.tools.hold_s,
+    )
 
 
 def _adopt(run: Execution, track: Track, task: str) -> None:

@@ -43,6 +43,7 @@ from balancer.model.events import (
     MoveStarted,
     PastReviewed,
     PlanMade,
+    RivalSeen,
     SnapshotTaken,
 )
 from balancer.model.outcome import MoveOutcome
@@ -73,6 +74,7 @@ class ClusterMetrics:
         self._queued: dict[MoveId, Move] = {}
         self._flying: dict[VmId, datetime] = {}
         self._snapshot: Snapshot | None = None
+        self._unclaimed: frozenset[str] = frozenset()
         self._listeners: list[Callable[[], None]] = []
         self._start_at_zero()
 
@@ -101,6 +103,8 @@ class ClusterMetrics:
                 self._cycle_ended(event)
             case PastReviewed():
                 self._keep("learnt", learnt_samples(event))
+            case RivalSeen():
+                self._rival_seen(event.tasks)
             case MoveProgressed():
                 pass
         for listener in self._listeners:
@@ -174,6 +178,11 @@ class ClusterMetrics:
         with self._lock:
             self._queued = {move.id: move for move in plan.admitted}
 
+    def _rival_seen(self, tasks: frozenset[str]) -> None:
+        """Count each task once: it is told again as long as it runs."""
+        self._count("unclaimed_migrations_total", by=len(tasks - self._unclaimed))
+        self._unclaimed = tasks
+
     def _move_started(self, event: MoveStarted) -> None:
         with self._lock:
             self._queued.pop(event.move.id, None)
@@ -231,6 +240,7 @@ class ClusterMetrics:
     def _start_at_zero(self) -> None:
         """Make the counters of closed sets exist, so that their first increase is seen as one."""
         self._count("cycles_missed_total", by=0.0)
+        self._count("unclaimed_migrations_total", by=0.0)
         for result in CycleResult:
             self._count("cycles_total", result, by=0.0)
         for kind in IncidentKind:

@@ -273,6 +273,11 @@ _MIGRATION_SPECS = (
         CLUSTER,
         "When the oldest running migration of ours was started; absent while none runs.",
     ),
+    _counter(
+        "unclaimed_migrations_total",
+        CLUSTER,
+        "Migrations of our own account that no row of the journal knows: a second balancer?",
+    ),
     _gauge("concurrency_limit", (*CLUSTER, "scope"), "Migrations that may run at a time."),
 )
 

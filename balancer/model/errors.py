@@ -106,10 +106,14 @@ class SubmitNotSent(SubmitError):
 
 
 class SubmitRefused(SubmitError):
-    """The server refused the call with a fault. `fault` is its class name, such as `TaskInProgress`."""
+    """The server refused the call with a fault. `fault` is its class name, such as `TaskInProgress`.
 
-    def __init__(self, message: str, *, fault: str) -> None:
+    `message_keys` are those of the fault's messages, which are the same in every language.
+    """
+
+    def __init__(self, message: str, *, fault: str, message_keys: tuple[str, ...] = ()) -> None:
         self.fault = fault
+        self.message_keys = message_keys
         super().__init__(message)
 
 

@@ -76,6 +76,20 @@ class PastReviewed:
     at: datetime
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RivalSeen:
+    """Our own account moves VMs of a cluster, and the journal does not know of it: tasks by id."""
+
+    tasks: frozenset[str]
+
+
 Event = (
-    MoveStarted | MoveProgressed | MoveEnded | PlanMade | SnapshotTaken | CycleEnded | PastReviewed
+    RivalSeen
+    | MoveStarted
+    | MoveProgressed
+    | MoveEnded
+    | PlanMade
+    | SnapshotTaken
+    | CycleEnded
+    | PastReviewed
 )

@@ -60,13 +60,31 @@ class TaskState(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskView:
-    """One look at a task. `fault` is the fault's class name without package, such as `Timedout`."""
+    """One look at a task. `fault` is the fault's class name without package, such as `Timedout`.
+
+    `message_keys` are those of the fault's messages, in order: unlike `message`, they are the same in every
+    language.
+    """
 
     task: str
     state: TaskState
     progress_percent: int | None = None
     fault: str = ""
     message: str = ""
+    message_keys: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PastTask:
+    """A relocation of a VM as the source's task history keeps it. `queued_at` is the source's clock.
+
+    `is_ours` says whether our own account asked for it, None where that is not told.
+    """
+
+    vm: VmId
+    view: TaskView
+    queued_at: datetime | None
+    is_ours: bool | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,6 +102,7 @@ class JournalEntry:
     """A move that is about to be sent, as it is written before the call.
 
     `pace` is the factor by which experience had changed the predicted seconds (1.0: none).
+    `intended_at` is our clock, `intended_at_vcenter` the vCenter's at the same moment, as far as it is known.
     """
 
     vcenter: str
@@ -99,6 +118,7 @@ class JournalEntry:
     reason: MoveReason
     expected_seconds: Seconds
     intended_at: datetime
+    intended_at_vcenter: datetime | None = None
     pace: float = 1.0
 
 

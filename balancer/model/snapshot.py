@@ -174,18 +174,31 @@ class ResourcePool:
     memory_shares: float | None = None
 
 
+class FlightKind(StrEnum):
+    """What a task does to a VM, as far as the server tells: it decides what the task costs its hosts."""
+
+    VMOTION = "vmotion"
+    STORAGE = "storage"  # disks move, with or without the host
+    PROVISIONING = "provisioning"  # the VM is being copied
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InFlight:
-    """A migration that is running or queued, ours or somebody else's.
+    """A migration that is running or queued, ours or somebody else's; or a task that holds a VM like one.
 
-    Where the server does not tell the target (yet), `target` equals `source`.
+    Where the server does not tell the target (yet), `target` equals `source`. `queued_at` is the server's
+    clock. `is_ours` says whether our own account asked for a relocation, None where that is not told; two
+    processes with one account cannot be told apart by it.
     """
 
     vm: VmId
     source: HostId
     target: HostId
+    queued_at: datetime | None = None
     started_at: datetime | None = None
     task: str | None = None
+    kind: FlightKind = FlightKind.VMOTION
+    is_ours: bool | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

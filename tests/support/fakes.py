@@ -20,9 +20,9 @@ from balancer.model.errors import (
 from balancer.model.events import Event
 from balancer.model.host import HostState
 from balancer.model.insight import ServerAnswer
-from balancer.model.outcome import MigrationOrder, TaskState, TaskView
+from balancer.model.outcome import MigrationOrder, PastTask, TaskState, TaskView
 from balancer.model.reasons import Refusal
-from balancer.model.snapshot import InFlight, Snapshot
+from balancer.model.snapshot import FlightKind, InFlight, Snapshot
 from balancer.model.units import HostId, Seconds, VmId
 from balancer.ports import ClusterRef
 from tests.support.builders import NOON
@@ -39,6 +39,10 @@ class FakeClock:
     def now(self) -> datetime:
         """Return the start plus what has been slept."""
         return self._start + timedelta(seconds=self._elapsed_s)
+
+    def jump(self, seconds: Seconds) -> None:
+        """Set the wall clock forward, or back; the monotonic one goes on as it was."""
+        self._start += timedelta(seconds=seconds)
 
     def monotonic(self) -> float:
         """Return what has been slept."""
@@ -76,6 +80,7 @@ class Script:
     hangs: the task never ends. vanishes: the task is forgotten at its end, the VM moved all the same.
     lies: the task succeeds and the VM stays. queued_s: how long the task waits before it runs.
     lands_on: where the VM ends instead of the target. fails_after_switch: fault, yet the VM moved.
+    hides_target: the server does not tell where the migration goes. message_keys: of the fault's messages.
     """
 
     seconds: Seconds = 30.0
@@ -90,6 +95,9 @@ class Script:
     lies: bool = False
     lands_on: HostId | None = None
     fails_after_switch: bool = False
+    hides_target: bool = False
+    kind: FlightKind = FlightKind.VMOTION
+    message_keys: tuple[str, ...] = ()
 
 
 @dataclass(slots=True, kw_only=True)
@@ -102,8 +110,9 @@ class Flight:
     target: HostId
     script: Script
     queued_at_s: Seconds
+    queued_at: datetime
     is_over: bool = False
-    is_foreign: bool = False
+    is_ours: bool | None = True
 
     @property
     def starts_s(self) -> Seconds:
@@ -128,7 +137,8 @@ class ScriptedVCenter:
     """An `Inventory` and a `Migrator` over one snapshot, in the virtual time of `clock`.
 
     `submits` counts the calls that reached the network for each VM, `peaks` the most simultaneous
-    migrations that a host ever took part in, `refreshes` the reads. `outages` are spans in which nothing answers.
+    migrations that a host ever took part in, `refreshes` the reads, `recalls` the questions to the task history.
+    `outages` are spans in which nothing answers. `ahead` is added to the server's own clock.
     """
 
     start: Snapshot
@@ -144,19 +154,24 @@ class ScriptedVCenter:
     peaks: Counter[HostId] = field(default_factory=Counter)
     peak: int = 0
     refreshes: int = 0
+    recalls: int = 0
+    keeps_no_history: bool = False
+    ahead: timedelta = timedelta(0)
     flights: dict[str, Flight] = field(default_factory=dict)
     after_each: Callable[[Snapshot], None] | None = None
     truth: Snapshot = field(init=False)
+    _began: datetime = field(init=False)
     _due: list[_Due] = field(default_factory=list)
 
     def __post_init__(self) -> None:
-        """Begin with the snapshot as the truth."""
+        """Begin with the snapshot as the truth, and with our clock."""
         self.truth = self.start
+        self._began = self.clock.now() - timedelta(seconds=self.clock.monotonic())
 
     # scripting
 
     def at(self, at_s: Seconds, act: Callable[[], None]) -> None:
-        """Let something happen at a monotonic time."""
+        """Let something happen."""
         self._due.append(_Due(at_s=at_s, act=act))
 
     def put_vm(self, vm: VmId, **facts: Any) -> None:
@@ -173,10 +188,23 @@ class ScriptedVCenter:
         """Let a VM be gone."""
         self._become(vms=tuple(v for v in self.truth.vms if v.id != vm))
 
-    def fly_foreign(self, vm: VmId, target: HostId, seconds: Seconds = 60.0) -> str:
-        """Let somebody else migrate a VM, from now."""
+    def fly_foreign(
+        self,
+        vm: VmId,
+        target: HostId,
+        seconds: Seconds = 60.0,
+        *,
+        is_ours: bool | None = False,
+        **facts: Any,
+    ) -> str:
+        """Let somebody else migrate a VM, from now; `is_ours` says what account the server tells."""
         source = self.truth.vm_by_id[vm].host
-        return self._launch(vm, source, target, Script(seconds=seconds), is_foreign=True)
+        script = Script(seconds=seconds, **facts)
+        return self._launch(vm, source, target, script, is_ours=is_ours)
+
+    def now(self) -> datetime:
+        """Return the server's clock."""
+        return self._began + timedelta(seconds=self.clock.monotonic()) + self.ahead
 
     # ports.Inventory
 
@@ -188,7 +216,7 @@ class ScriptedVCenter:
     def snapshot(self, cluster: ClusterRef) -> Snapshot:
         """Return the truth."""
         self._answer()
-        return replace(self.truth, taken_at=self.clock.now(), in_flight=self._in_flight())
+        return replace(self.truth, taken_at=self.now(), in_flight=self._in_flight())
 
     def refresh(self, base: Snapshot, *, vms: Iterable[VmId], hosts: Iterable[HostId]) -> Snapshot:
         """Return `base` with what was named, and the VMs on the named hosts, as it is now."""
@@ -203,7 +231,7 @@ class ScriptedVCenter:
         new_vms = [v for v in self.truth.vms if v.id in named_vms and v.host in known]
         return replace(
             base,
-            taken_at=self.clock.now(),
+            taken_at=self.now(),
             cluster=self.truth.cluster,
             hosts=(*kept_hosts, *new_hosts),
             vms=(*(vm for vm in kept_vms if vm.host in known), *new_vms),
@@ -224,6 +252,23 @@ class ScriptedVCenter:
         self._answer()
         return {task: self._view(task) for task in tasks}
 
+    def task_history(self, vms: Sequence[VmId], since: datetime) -> tuple[PastTask, ...] | None:
+        """Return every relocation of the VMs since then, also those that `tasks` has forgotten."""
+        self._answer()
+        self.recalls += 1
+        if self.keeps_no_history:
+            return None
+        return tuple(
+            PastTask(
+                vm=flight.vm,
+                view=self._view_of(flight),
+                queued_at=flight.queued_at,
+                is_ours=flight.is_ours,
+            )
+            for flight in self.flights.values()
+            if flight.vm in set(vms) and flight.queued_at >= since
+        )
+
     # ports.Migrator
 
     def submit(self, order: MigrationOrder) -> str:
@@ -236,7 +281,11 @@ class ScriptedVCenter:
         self.sent_at_s[order.vm] = self.clock.monotonic()
         script = self.scripts.get(order.vm, self.default)
         if script.call_fault:
-            raise SubmitRefused(script.message or "refused", fault=script.call_fault)
+            raise SubmitRefused(
+                script.message or "refused",
+                fault=script.call_fault,
+                message_keys=script.message_keys,
+            )
         source = self.truth.vm_by_id[order.vm].host
         task = ""
         if script.arrives:
@@ -253,7 +302,7 @@ class ScriptedVCenter:
         source: HostId,
         target: HostId,
         script: Script,
-        is_foreign: bool = False,
+        is_ours: bool | None = True,
     ) -> str:
         task = f"task-{len(self.flights) + 1}"
         self.flights[task] = Flight(
@@ -263,7 +312,8 @@ class ScriptedVCenter:
             target=target,
             script=script,
             queued_at_s=self.clock.monotonic(),
-            is_foreign=is_foreign,
+            queued_at=self.now(),
+            is_ours=is_ours,
         )
         self._measure()
         return task
@@ -312,7 +362,10 @@ class ScriptedVCenter:
         flight = self.flights.get(task)
         if flight is None or (flight.is_over and flight.script.vanishes):
             return TaskView(task=task, state=TaskState.MISSING)
-        moment_s, script = self.clock.monotonic(), flight.script
+        return self._view_of(flight)
+
+    def _view_of(self, flight: Flight) -> TaskView:
+        moment_s, script, task = self.clock.monotonic(), flight.script, flight.task
         if moment_s < flight.starts_s:
             return TaskView(task=task, state=TaskState.QUEUED)
         if not flight.is_over:
@@ -320,13 +373,25 @@ class ScriptedVCenter:
             return TaskView(task=task, state=TaskState.RUNNING, progress_percent=int(done * 100))
         if script.task_fault:
             return TaskView(
-                task=task, state=TaskState.ERROR, fault=script.task_fault, message=script.message
+                task=task,
+                state=TaskState.ERROR,
+                fault=script.task_fault,
+                message=script.message,
+                message_keys=script.message_keys,
             )
         return TaskView(task=task, state=TaskState.SUCCESS)
 
     def _in_flight(self) -> tuple[InFlight, ...]:
         return tuple(
-            InFlight(vm=flight.vm, source=flight.source, target=flight.target, task=flight.task)
+            InFlight(
+                vm=flight.vm,
+                source=flight.source,
+                target=flight.source if flight.script.hides_target else flight.target,
+                queued_at=flight.queued_at,
+                task=flight.task,
+                kind=flight.script.kind,
+                is_ours=flight.is_ours,
+            )
             for flight in self.flights.values()
             if not flight.is_over
         )

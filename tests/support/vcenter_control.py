@@ -5,6 +5,7 @@ speaks no SOAP. Tests use it beside the product's own connection, to arrange a s
 rules, host states, faults) and to see what really happened (moves, peaks, calls).
 """
 
+import json
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import TracebackType
@@ -244,9 +245,20 @@ class VCenterControl:
         """Switch a VM on, off or to suspended at once."""
         self._send("POST", f"/vms/{vm}/power", {"power": power})
 
-    def move(self, vm: str, host: str, *, seconds: float | None = None) -> None:
-        """Move a VM as somebody else would: at once, or as a task of that many seconds."""
-        self._send("POST", "/move", {"vm": vm, "host": host, "seconds": seconds})
+    def move(
+        self, vm: str, host: str, *, seconds: float | None = None, user: str | None = None
+    ) -> None:
+        """Move a VM as somebody else would (or ``user``): at once, or as a task of that many seconds."""
+        ask = {"vm": vm, "host": host, "seconds": seconds}
+        self._send("POST", "/move", ask | ({"user": user} if user else {}))
+
+    def forget_tasks(self, task: str = "") -> None:
+        """Let ended relocations, or one, fall out of the recent tasks; the history keeps them."""
+        self._send("POST", "/tasks/forget", {"task": task})
+
+    def sessions(self) -> int:
+        """Return how many sessions are logged in."""
+        return int(json.loads(self._send("GET", "/sessions"))["sessions"])
 
     def rights(
         self, everywhere: Iterable[str], on: Mapping[str, Iterable[str]] | None = None

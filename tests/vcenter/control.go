@@ -40,6 +40,8 @@ func newControl(w *world, g *gate, p *port) http.Handler {
 		"POST /demand":             c.alone(c.demand),
 		"POST /rules":              c.alone(c.rules),
 		"POST /move":               c.alone(c.move),
+		"POST /tasks/forget":       c.alone(c.forgetTasks),
+		"GET /sessions":            c.alone(c.sessions),
 		"POST /hosts/{host}/state": c.alone(c.hostState),
 		"POST /hosts/{host}/setup": c.alone(c.hostSetup),
 		"POST /drs":                c.alone(c.drs),
@@ -216,7 +218,7 @@ func (c *control) move(req *http.Request) (any, error) {
 		Host    string   `json:"host"`
 		Seconds *float64 `json:"seconds"`
 		User    string   `json:"user"`
-	}{User: administrator}
+	}{User: somebodyElse}
 	if err := read(req, &ask); err != nil {
 		return nil, err
 	}

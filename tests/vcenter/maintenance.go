@@ -11,6 +11,7 @@ import (
 
 const (
 	administrator   = "VSPHERE.LOCAL\\Administrator"
+	somebodyElse    = "VSPHERE.LOCAL\\operator"
 	exitMaintenance = 50 * time.Millisecond
 )
 

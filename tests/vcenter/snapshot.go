@@ -192,8 +192,11 @@ type InFlight struct {
 	VM        string `json:"vm"`
 	From      string `json:"from"`
 	To        string `json:"to"`
+	QueuedAt  string `json:"queued_at,omitempty"`
 	StartedAt string `json:"started_at,omitempty"`
 	Task      string `json:"task,omitempty"`
+	Kind      string `json:"kind,omitempty"`
+	IsOurs    *bool  `json:"is_ours,omitempty"`
 }
 
 // loadSnapshot reads and checks a snapshot file.

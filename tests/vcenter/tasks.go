@@ -1,8 +1,6 @@
 package main
 
 import (
-	"time"
-
 	"github.com/vmware/govmomi/simulator"
 	"github.com/vmware/govmomi/vim25/methods"
 	"github.com/vmware/govmomi/vim25/mo"
@@ -50,7 +48,7 @@ func (w *world) newTask(spec taskSpec) *task {
 	entity := spec.entity.Reference()
 	inner.Info = types.TaskInfo{
 		Name: spec.name, DescriptionId: spec.description, Entity: &entity, EntityName: spec.entity.Entity().Name,
-		Reason: &types.TaskReasonUser{UserName: spec.user}, QueueTime: time.Now().UTC(),
+		Reason: &types.TaskReasonUser{UserName: spec.user}, QueueTime: w.now(),
 		State: types.TaskInfoStateQueued, Cancelable: spec.cancel != nil,
 	}
 	w.ctx.Map.Put(inner)
@@ -74,7 +72,7 @@ func (t *task) alsoRecentOn(entities ...mo.Entity) {
 }
 
 func (t *task) start() {
-	t.world.update(t.Task, set("info.startTime", time.Now().UTC()), set("info.state", types.TaskInfoStateRunning))
+	t.world.update(t.Task, set("info.startTime", t.world.now()), set("info.state", types.TaskInfoStateRunning))
 }
 
 func (t *task) progress(percent int32) {
@@ -85,7 +83,7 @@ func (t *task) progress(percent int32) {
 
 func (t *task) succeed(result types.AnyType) {
 	changes := []types.PropertyChange{
-		set("info.completeTime", time.Now().UTC()), set("info.progress", int32(100)),
+		set("info.completeTime", t.world.now()), set("info.progress", int32(100)),
 		set("info.state", types.TaskInfoStateSuccess),
 	}
 	if result != nil {
@@ -96,7 +94,7 @@ func (t *task) succeed(result types.AnyType) {
 
 func (t *task) fail(r *refusal) {
 	fault := r.localized()
-	t.world.update(t.Task, set("info.completeTime", time.Now().UTC()),
+	t.world.update(t.Task, set("info.completeTime", t.world.now()),
 		set("info.error", &fault), set("info.state", types.TaskInfoStateError))
 }
 
@@ -125,10 +123,10 @@ func canceled() *refusal {
 	return refuse(new(types.RequestCanceled), "The task was canceled by a user.")
 }
 
-// userOf is the name the session logged in with.
+// userOf is the account that the session logged in with.
 func userOf(ctx *simulator.Context) string {
 	if ctx.Session == nil {
 		return ""
 	}
-	return ctx.Session.UserName
+	return accountName(ctx.Session.UserName)
 }

@@ -6,11 +6,12 @@ It decides when migrations start and end; `vcenter.py` tells it the time and mov
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 
 from balancer.adapters.simulated.demand import draw
 from balancer.model.duration import vmotion_seconds
 from balancer.model.host import Host
-from balancer.model.outcome import TaskState, TaskView
+from balancer.model.outcome import PastTask, TaskState, TaskView
 from balancer.model.units import HostId, Seconds, VmId
 from balancer.model.vm import Vm
 
@@ -55,9 +56,21 @@ class Migration:
         percent = min(int(100 * share), _MOST_PROGRESS)
         return TaskView(task=self.task, state=TaskState.RUNNING, progress_percent=percent)
 
+    def past(self, now_s: Seconds, start: datetime) -> PastTask:
+        """Return the entry of the task history; `start` is the server's clock at zero seconds."""
+        return PastTask(
+            vm=self.vm.id,
+            view=self._result() if self.has_ended else self.view(now_s),
+            queued_at=start + timedelta(seconds=self.queued_s),
+            is_ours=not self.is_foreign,
+        )
+
     def _ended(self, now_s: Seconds) -> TaskView:
         if now_s - (self.ends_s or 0.0) > TASK_MEMORY_S:
             return TaskView(task=self.task, state=TaskState.MISSING)
+        return self._result()
+
+    def _result(self) -> TaskView:
         if not self.fault:
             return TaskView(task=self.task, state=TaskState.SUCCESS, progress_percent=100)
         message = f"The migration of {self.vm.name} to {self.target.name} failed: {self.fault}."

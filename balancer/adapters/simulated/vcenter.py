@@ -5,7 +5,7 @@ scripted events come true. It plays the server, so it must not know plans, journ
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from threading import RLock
 
 from balancer.adapters.simulated.admission import ServerFault, find_fault
@@ -26,7 +26,7 @@ from balancer.adapters.simulated.view import View
 from balancer.model.errors import SourceUnreachable, SubmitNotSent, SubmitRefused, SubmitUnknown
 from balancer.model.host import HostState
 from balancer.model.insight import ServerAnswer
-from balancer.model.outcome import MigrationOrder, TaskState, TaskView
+from balancer.model.outcome import MigrationOrder, PastTask, TaskState, TaskView
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Seconds, VmId
@@ -108,6 +108,14 @@ class SimulatedVCenter:
             self._connect()
             return {task: self._look(task) for task in tasks}
 
+    def task_history(self, vms: Sequence[VmId], since: datetime) -> tuple[PastTask, ...] | None:
+        """Return the migrations of the VMs since then, also forgotten ones."""
+        with self._lock:
+            self._connect()
+            asked, begun = frozenset(vms), self._start
+            past = (m.past(self._now_s(), begun) for m in self._board.all if m.vm.id in asked)
+            return tuple(each for each in past if each.queued_at and each.queued_at >= since)
+
     # --- ports.Migrator
 
     def submit(self, order: MigrationOrder) -> str:
@@ -151,7 +159,7 @@ class SimulatedVCenter:
         return self.clock.monotonic() - self._start_s
 
     def _view(self) -> View:
-        return View(self._estate, self._board, self._demand, now_s=self._now_s())
+        return View(self._estate, self._board, self._demand, now_s=self._now_s(), start=self._start)
 
     def _look(self, task: str) -> TaskView:
         migration = self._board.by_task.get(task)

@@ -5,7 +5,7 @@ Reads the estate and the demand model and changes neither.
 
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import datetime
+from datetime import datetime, timedelta
 
 from balancer.adapters.simulated.demand import CORE_MHZ, DemandModel
 from balancer.adapters.simulated.estate import Estate
@@ -23,8 +23,15 @@ class View:
     """The estate as it shows at one moment. Made anew for each call."""
 
     def __init__(
-        self, estate: Estate, board: Board, demand: DemandModel, *, now_s: Seconds
+        self,
+        estate: Estate,
+        board: Board,
+        demand: DemandModel,
+        *,
+        now_s: Seconds,
+        start: datetime,
     ) -> None:
+        self._start = start
         self._estate = estate
         self._board = board
         self._demand = demand
@@ -104,7 +111,14 @@ class View:
         """Return the queued and running migrations of a cluster, oldest first."""
         hosts = self._estate.cluster_of
         return tuple(
-            InFlight(vm=m.vm.id, source=m.source.id, target=m.target.id, task=m.task)
+            InFlight(
+                vm=m.vm.id,
+                source=m.source.id,
+                target=m.target.id,
+                queued_at=self._start + timedelta(seconds=m.queued_s),
+                task=m.task,
+                is_ours=not m.is_foreign,
+            )
             for m in self._board.open
             if hosts[m.source.id] == cluster
         )

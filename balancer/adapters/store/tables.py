@@ -66,6 +66,7 @@ moves = Table(
     *_words("source", "target", "reason"),
     Column("expected_seconds", Float, nullable=False),
     *_words("intended_at"),
+    *_maybe("intended_at_vcenter"),
     Column("pace", Float, nullable=False),
     *_words("shard"),
     _number("token"),

@@ -65,6 +65,16 @@ def fault_text(fault: vmodl.MethodFault) -> str:
     return " ".join(" ".join(parts).split())
 
 
+def fault_keys(fault: vmodl.MethodFault) -> tuple[str, ...]:
+    """Return the keys of a fault's messages, in order: the same in every language."""
+    known: Any = fault
+    return tuple(
+        str(message.key)
+        for message in getattr(known, "faultMessage", None) or ()
+        if getattr(message, "key", None)
+    )
+
+
 def fault_line(fault: vmodl.MethodFault) -> str:
     """Return name and text of a fault for messages."""
     text = fault_text(fault)

@@ -13,7 +13,7 @@ import threading
 from pyVmomi import vim, vmodl
 
 from balancer.adapters.vsphere.facts import object_id
-from balancer.adapters.vsphere.faults import fault_line, fault_name
+from balancer.adapters.vsphere.faults import fault_keys, fault_line, fault_name
 from balancer.adapters.vsphere.reading import ReadClient
 from balancer.adapters.vsphere.session import Opened, Session
 from balancer.adapters.vsphere.stub import CallFailed, NotConnected
@@ -66,7 +66,7 @@ class VsphereMigrator:
             task = vm.RelocateVM_Task(spec, _PRIORITIES[order.priority])
         except vmodl.MethodFault as err:
             text = f"{_subject(order)} was refused by {where}: {fault_line(err)}"
-            raise SubmitRefused(text, fault=fault_name(err)) from err
+            raise SubmitRefused(text, fault=fault_name(err), message_keys=fault_keys(err)) from err
         except NotConnected as err:
             text = f"{_subject(order)} was not sent: no connection to {where} ({err.cause})"
             raise SubmitNotSent(text) from err

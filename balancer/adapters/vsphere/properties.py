@@ -178,7 +178,9 @@ RECENT_TASK = (
     "info.descriptionId",
     "info.state",
     "info.entity",
+    "info.queueTime",
     "info.startTime",
     "info.eventChainId",
 )
+TASK_REASON = ("info.descriptionId", "info.reason")
 CHECK_RESULT = ("info.result",)

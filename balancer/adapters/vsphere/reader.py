@@ -18,6 +18,7 @@ from pyVmomi.VmomiSupport import ManagedObject
 
 from balancer.adapters.vsphere import condense, properties
 from balancer.adapters.vsphere.facts import Facts, in_utc, object_id
+from balancer.adapters.vsphere.history import TaskHistory
 from balancer.adapters.vsphere.reading import ReadClient
 from balancer.adapters.vsphere.retrieve import (
     Retrieved,
@@ -28,7 +29,9 @@ from balancer.adapters.vsphere.retrieve import (
     retrieve_these,
 )
 from balancer.adapters.vsphere.session import Opened, Session
+from balancer.adapters.vsphere.tasks import Heading
 from balancer.model.errors import SourceAnswerInvalid, SourceUnreachable
+from balancer.model.outcome import PastTask
 from balancer.model.units import HostId, Seconds, VmId
 
 _FIRST_POLL_S = 0.05
@@ -58,6 +61,7 @@ class Reader:
         self._settings = session.settings
         self._sleep = sleep
         self._client = ReadClient(session, sleep)
+        self._history = TaskHistory(self._client)
         self._shared = condense.Shared()
 
     def now(self) -> datetime:
@@ -204,18 +208,33 @@ class Reader:
             "the recent tasks", lambda opened: opened.content.taskManager, "recentTask", wanted
         )
 
-    def target_of(self, vm: VmId, event_chain: int) -> HostId | None:
-        """Return where a running migration of a VM goes, None where the server does not tell.
+    def reasons_of(self, tasks: Iterable[str]) -> Retrieved:
+        """Read who asked for the named tasks. Apart from the list of them: a reason is a structure."""
+        wanted = Wanted(kind=vim.Task, paths=properties.TASK_REASON)
+        return self._these("who asked for the migrations", wanted, tasks)
+
+    def task_history(self, vms: Sequence[VmId], since: datetime) -> tuple[PastTask, ...] | None:
+        """Read the relocations of VMs since then from the task history; None where it is not shown."""
+        return self._history.of(vms, since)
+
+    def heading_of(self, vm: VmId, event_chain: int) -> Heading:
+        """Return where a running migration of a VM goes, as far as the server tells.
 
         A task does not name its target; the event at its start does.
-        Source: vSphere API, `TaskInfo.eventChainId`, `VmBeingHotMigratedEvent.destHost`.
+        Source: vSphere API, `TaskInfo.eventChainId`, `VmBeingHotMigratedEvent.destHost`, `.destDatastore`.
         """
         events = self._client.run(
             "read the events of a migration", lambda opened: _events(opened, event_chain)
         )
         of_vm = [event for event in events if event.vm and object_id(event.vm.vm) == vm]
-        targets = [key for event in of_vm if (key := object_id(event.destHost.host))]
-        return HostId(targets[-1]) if targets else None
+        if not of_vm:
+            return Heading()
+        host = object_id(of_vm[-1].destHost.host)
+        store = getattr(of_vm[-1], "destDatastore", None)
+        return Heading(
+            host=HostId(host) if host else None,
+            datastore=None if store is None else object_id(store.datastore),
+        )
 
     def tasks(self, keys: Sequence[str], *, with_error: bool) -> Retrieved:
         """Read the named tasks."""

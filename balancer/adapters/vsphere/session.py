@@ -49,7 +49,10 @@ _PROBE_S = 10.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opened:
-    """A session that is logged in. `version` is the API version agreed on, in pyVmomi's words."""
+    """A session that is logged in. `version` is the API version agreed on, in pyVmomi's words.
+
+    `user` is the account as the server writes it, empty where it does not say.
+    """
 
     stub: WatchedStub
     content: vim.ServiceInstanceContent
@@ -57,6 +60,7 @@ class Opened:
     version: str
     instance_uuid: str
     api_version: str
+    user: str = ""
 
     def service(self) -> vim.ServiceInstance:
         """Return the root of the API."""
@@ -229,7 +233,7 @@ class Session:
                 " vCenter. Give the address of the vCenter that manages the cluster."
             )
         with self._guard.turn(who.both):
-            self._send_login(content.sessionManager, who)
+            user = self._send_login(content.sessionManager, who)
         return Opened(
             stub=stub,
             content=content,
@@ -237,13 +241,17 @@ class Session:
             version=str(stub.version),
             instance_uuid=about.instanceUuid or "",
             api_version=about.apiVersion,
+            user=user,
         )
 
-    def _send_login(self, sessions: vim.SessionManager, who: _Credentials) -> None:
-        """Send one login. What became of it is noted before another session may send its own."""
+    def _send_login(self, sessions: vim.SessionManager, who: _Credentials) -> str:
+        """Send one login and return the account's name as the server writes it.
+
+        What became of it is noted before another session may send its own.
+        """
         self._check_guard(who)
         try:
-            sessions.Login(who.username, who.password, None)
+            session = sessions.Login(who.username, who.password, None)
         except (vim.fault.InvalidLogin, vim.fault.NoPermission) as err:
             self._guard.note_refusal(who.both)
             what = f"the server refused ({fault_line(err)})"
@@ -252,6 +260,7 @@ class Session:
             self._guard.note_no_answer()
             raise source_error(self.settings, "log in", err) from err
         self._guard.note_success()
+        return str(getattr(session, "userName", None) or "")
 
     def _check_guard(self, who: _Credentials) -> None:
         if not self._guard.allows(who.both):

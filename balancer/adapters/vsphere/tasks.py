@@ -5,15 +5,16 @@ would break the whole. Must never take a task that it cannot read for one that h
 """
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from pyVmomi import vim, vmodl
 
 from balancer.adapters.vsphere.facts import Facts
-from balancer.adapters.vsphere.faults import fault_name, fault_text
+from balancer.adapters.vsphere.faults import fault_keys, fault_name, fault_text
 from balancer.model.outcome import TaskState, TaskView
-from balancer.model.snapshot import InFlight
+from balancer.model.snapshot import FlightKind, InFlight
 from balancer.model.units import HostId, VmId
+from balancer.model.vm import Vm
 
 # Source: task catalogue of a vCenter (`TaskDescription.methodInfo` keys).
 _MIGRATIONS = frozenset(
@@ -33,17 +34,20 @@ _CONSOLIDATIONS = frozenset(
         "vm.Snapshot.remove",
     }
 )
+# Source: the same. "Other provisioning operations" have a cost on the host (see `model.ceilings`).
+_COPIES = frozenset({"VirtualMachine.clone", "vm.Snapshot.export", "VirtualMachine.export"})
 _OPEN = frozenset({"queued", "running"})
 UNREADABLE_FAULT = "Unreadable"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OpenTasks:
-    """What is under way: migrations by VM, hosts entering maintenance, VMs whose disks are merged."""
+    """What is under way: migrations by VM, hosts entering maintenance, VMs whose disks are merged, copies."""
 
     migrations: Mapping[VmId, Facts]
     entering: frozenset[HostId]
     consolidating: frozenset[VmId] = frozenset()
+    copies: Mapping[VmId, Facts] = field(default_factory=dict)
 
 
 def open_tasks_from(tasks: Iterable[Facts]) -> OpenTasks:
@@ -51,6 +55,7 @@ def open_tasks_from(tasks: Iterable[Facts]) -> OpenTasks:
     migrations: dict[VmId, Facts] = {}
     entering: set[HostId] = set()
     consolidating: set[VmId] = set()
+    copies: dict[VmId, Facts] = {}
     for facts in tasks:
         entity, what = facts.ref("info.entity"), facts.text("info.descriptionId")
         if entity is None or facts.text("info.state") not in _OPEN:
@@ -59,29 +64,76 @@ def open_tasks_from(tasks: Iterable[Facts]) -> OpenTasks:
             entering.add(HostId(entity))
         elif what in _CONSOLIDATIONS:
             consolidating.add(VmId(entity))
+        elif what in _COPIES:
+            copies[VmId(entity)] = facts
         elif what in _MIGRATIONS and facts.ref_kind("info.entity") == "VirtualMachine":
             migrations[VmId(entity)] = facts
     return OpenTasks(
         migrations=migrations,
         entering=frozenset(entering),
         consolidating=frozenset(consolidating),
+        copies=copies,
     )
 
 
-def in_flight_from(task: Facts, vm: VmId, source: HostId, target: HostId | None) -> InFlight:
-    """Translate a migration under way. Where the target is not known it equals the source."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Heading:
+    """Where a migration goes, as the event at its start tells: ids, None where it does not."""
+
+    host: HostId | None = None
+    datastore: str | None = None
+
+
+def in_flight_from(task: Facts, vm: Vm, heading: Heading, *, is_ours: bool | None) -> InFlight:
+    """Translate a migration under way. Where the target is not known it equals the source.
+
+    Disks move where the event names a datastore that the VM is not on, or the VM's own host as its target.
+    """
+    moves_disks = heading.host == vm.host or (
+        heading.datastore is not None and heading.datastore not in vm.datastores
+    )
     return InFlight(
-        vm=vm,
-        source=source,
-        target=source if target is None else target,
+        vm=vm.id,
+        source=vm.host,
+        target=vm.host if heading.host is None else heading.host,
+        queued_at=task.time("info.queueTime"),
         started_at=task.time("info.startTime"),
         task=task.id,
+        kind=FlightKind.STORAGE if moves_disks else FlightKind.VMOTION,
+        is_ours=is_ours,
+    )
+
+
+def copy_from(task: Facts, vm: Vm) -> InFlight:
+    """Translate a task that copies a VM: it costs its host, and the VM cannot be moved meanwhile."""
+    return InFlight(
+        vm=vm.id,
+        source=vm.host,
+        target=vm.host,
+        queued_at=task.time("info.queueTime"),
+        started_at=task.time("info.startTime"),
+        task=task.id,
+        kind=FlightKind.PROVISIONING,
+        is_ours=False,
+    )
+
+
+def ended_view(key: str, state: str, error: vmodl.MethodFault | None) -> TaskView:
+    """Return a task as the history tells it."""
+    if error is None:
+        return TaskView(task=key, state=_state_of(state))
+    return TaskView(
+        task=key,
+        state=_state_of(state),
+        fault=fault_name(error),
+        message=fault_text(error),
+        message_keys=fault_keys(error),
     )
 
 
 def task_view_from(facts: Facts, *, error_is_readable: bool) -> TaskView:
     """Translate a look at a task."""
-    state = _state(facts)
+    state = _state_of(facts.text("info.state"))
     error = facts.one("info.error", vmodl.MethodFault)
     fault, message = (fault_name(error), fault_text(error)) if error is not None else ("", "")
     if state is TaskState.ERROR and error is None and not error_is_readable:
@@ -92,12 +144,12 @@ def task_view_from(facts: Facts, *, error_is_readable: bool) -> TaskView:
         progress_percent=facts.count("info.progress"),
         fault=fault,
         message=message,
+        message_keys=fault_keys(error) if error is not None else (),
     )
 
 
-def _state(facts: Facts) -> TaskState:
+def _state_of(word: str | None) -> TaskState:
     """Return the state; a task without one is taken as running, so that it is looked at again."""
-    word = facts.text("info.state")
     return TaskState(word) if word in _OPEN | {"success", "error"} else TaskState.RUNNING
 
 

@@ -26,7 +26,8 @@ DONE = MoveState.DONE
         ("InsufficientMemoryResourcesFault", KIND.CAPACITY),
         ("TaskInProgress", KIND.TRANSIENT),
         ("RequestCanceled", KIND.CANCELLED),
-        ("NoPermission", KIND.STOP),
+        ("NotAuthenticated", KIND.STOP),
+        ("NoPermission", KIND.STOP_CLUSTER),
         ("BrandNewFault", KIND.UNMAPPED),
     ],
 )
@@ -54,7 +55,8 @@ FAULT_OF = {
     KIND.CAPACITY: "InsufficientResourcesFault",
     KIND.TRANSIENT: "Timedout",
     KIND.CANCELLED: "RequestCanceled",
-    KIND.STOP: "LicenseExpired",
+    KIND.STOP: "InvalidLogin",
+    KIND.STOP_CLUSTER: "LicenseExpired",
     KIND.UNMAPPED: "BrandNewFault",
 }
 
@@ -68,7 +70,7 @@ def test_the_rest_of_the_plan_goes_on_after_an_ordinary_failure(kind: FailureKin
     assert [outcomes[key].state for key in ("m-002", "m-003")] == [DONE, DONE]
 
 
-@pytest.mark.parametrize("kind", [KIND.STOP, KIND.UNMAPPED])
+@pytest.mark.parametrize("kind", [KIND.STOP, KIND.STOP_CLUSTER, KIND.UNMAPPED])
 def test_a_failure_that_concerns_all_ends_the_run_and_what_runs_is_watched_on(
     kind: FailureKind,
 ) -> None:
@@ -131,6 +133,7 @@ def test_a_task_that_vanishes_is_replaced_by_a_look_at_the_vm() -> None:
 
 def test_a_task_that_vanishes_without_effect_is_aborted_after_the_hold() -> None:
     stage = Stage()
+    stage.vcenter.keeps_no_history = True
     stage.vcenter.scripts[vm_id(1)] = Script(vanishes=True, lies=True)
     outcome = stage.run(move(1, 1, 2))["m-001"]
     assert outcome.state is MoveState.ABORTED

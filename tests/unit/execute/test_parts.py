@@ -5,7 +5,7 @@ import pytest
 from balancer.adapters.store.memory import MemoryStore
 from balancer.execute.link import LONGEST_BACK_OFF_S, Link
 from balancer.execute.record import Record
-from balancer.execute.sight import Sight, end_by_place, sight_of
+from balancer.execute.sight import Errand, Sight, judged, sight_of
 from balancer.model.errors import (
     LoginRefused,
     SourceUnreachable,
@@ -94,9 +94,8 @@ def test_a_sight_tells_place_and_migration() -> None:
         ),
     )
     assert sight_of(base, vm_id(1)) == Sight(host=host_id(1))
-    moving = Sight(host=host_id(1), is_moving=True, heading=host_id(2))
-    assert sight_of(flying, vm_id(1)) == moving
-    assert sight_of(flying, vm_id(2)).task == "task-8"
+    assert sight_of(flying, vm_id(1)) == Sight(host=host_id(1), flight=flying.in_flight[1])
+    assert sight_of(flying, vm_id(2)).flight == flying.in_flight[0]
 
 
 @pytest.mark.parametrize(
@@ -109,6 +108,15 @@ def test_a_vm_of_another_identity_is_not_the_one_looked_for(uuid: str, is_seen: 
 
 
 def test_a_vm_that_is_moving_has_no_end_yet_however_long_it_takes() -> None:
-    moving = Sight(host=host_id(1), is_moving=True)
-    end = end_by_place(moving, source=host_id(1), target=host_id(2), waited_s=1e9, hold_s=90)
-    assert end is None
+    flight = InFlight(vm=vm_id(1), source=host_id(1), target=host_id(2))
+    errand = Errand(
+        vm=vm_id(1),
+        uuid="",
+        source=host_id(1),
+        target=host_id(2),
+        task="",
+        intended_at=None,
+        hold_s=90.0,
+    )
+    assert judged(errand, Sight(host=host_id(1), flight=flight), None, waited_s=1e9) is None
+    assert judged(errand, Sight(host=host_id(1)), None, waited_s=1e9) is not None

@@ -41,6 +41,7 @@ def leave_row(stage: Stage, state: MoveState, task: str = "", **facts: Any) -> i
         "reason": MoveReason.BALANCE,
         "expected_seconds": 30.0,
         "intended_at": stage.clock.now(),
+        "intended_at_vcenter": stage.vcenter.now(),
     }
     number = begun(stage.store, JournalEntry(**(defaults | facts)))
     if state is not MoveState.INTENT:
@@ -121,7 +122,8 @@ def test_a_row_without_a_task_is_told_by_the_vms_place(
         (Script(seconds=5, task_fault="Timedout"), YOUNG, MoveState.FAILED),
         (Script(seconds=5, vanishes=True), YOUNG, MoveState.DONE),
         (Script(seconds=5, vanishes=True, lies=True), YOUNG, MoveState.SUBMITTED),
-        (Script(seconds=5, vanishes=True, lies=True), OLD, MoveState.ABORTED),
+        (Script(seconds=5, vanishes=True, lies=True), OLD, MoveState.EXTERNAL),
+        (Script(seconds=5, vanishes=True, task_fault="Timedout"), OLD, MoveState.FAILED),
         (Script(seconds=5, lies=True), YOUNG, MoveState.SUBMITTED),
         (Script(seconds=5, lies=True), OLD, MoveState.EXTERNAL),
         (Script(seconds=5, lands_on=host_id(3)), YOUNG, MoveState.EXTERNAL),
@@ -134,7 +136,8 @@ def test_a_row_without_a_task_is_told_by_the_vms_place(
         "failed",
         "forgotten, on the target",
         "forgotten, on the source, just now",
-        "forgotten, on the source, long ago",
+        "forgotten, it had succeeded, on the source, long ago",
+        "forgotten, it had failed",
         "succeeded, not seen yet",
         "succeeded, back on the source",
         "landed elsewhere",

@@ -13,6 +13,7 @@ from balancer.model.snapshot import (
     Datastore,
     DatastoreState,
     Drs,
+    FlightKind,
     Ha,
     InFlight,
     Network,
@@ -194,8 +195,11 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         vm=st.sampled_from(vms),
         source=st.sampled_from(hosts),
         target=st.sampled_from(hosts),
+        queued_at=st.none() | _times,
         started_at=st.none() | _times,
         task=_maybe_name,
+        kind=st.sampled_from(FlightKind),
+        is_ours=st.none() | st.booleans(),
     )
     pools = ["cpu_limit_mhz", "cpu_shares", "memory_limit_mib", "memory_shares"]
     pools += ["cpu_reservation_mhz", "memory_reservation_mib"]

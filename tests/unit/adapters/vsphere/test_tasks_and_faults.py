@@ -10,14 +10,18 @@ from balancer.adapters.vsphere.facts import Facts
 from balancer.adapters.vsphere.faults import fault_line, fault_name, refusals_of
 from balancer.adapters.vsphere.tasks import (
     UNREADABLE_FAULT,
+    Heading,
     check_faults_from,
+    copy_from,
     in_flight_from,
     open_tasks_from,
     task_view_from,
 )
 from balancer.model.outcome import TaskState
 from balancer.model.reasons import Reason
+from balancer.model.snapshot import FlightKind
 from balancer.model.units import HostId, VmId
+from tests.support.builders import vm
 from tests.unit.adapters.vsphere.build import facts, ref
 
 VM_1 = ref(vim.VirtualMachine, "vm-1")
@@ -68,9 +72,37 @@ def test_a_host_with_a_running_maintenance_task_is_entering() -> None:
 
 def test_a_target_that_is_not_known_equals_the_source() -> None:
     known = task("task-1", "VirtualMachine.relocate", VM_1)
-    flight = in_flight_from(known, VmId("vm-1"), HostId("host-1"), None)
+    flight = in_flight_from(known, vm(1, on=1), Heading(), is_ours=None)
     assert (flight.source, flight.target, flight.task) == ("host-1", "host-1", "task-1")
     assert flight.started_at == datetime(2026, 11, 22, 12, tzinfo=UTC)
+    assert (flight.kind, flight.is_ours) == (FlightKind.VMOTION, None)
+
+
+@pytest.mark.parametrize(
+    ("heading", "kind"),
+    [
+        (Heading(host=HostId("host-2"), datastore="ds-1"), FlightKind.VMOTION),
+        (Heading(host=HostId("host-2")), FlightKind.VMOTION),
+        (Heading(host=HostId("host-2"), datastore="ds-9"), FlightKind.STORAGE),
+        (Heading(host=HostId("host-1"), datastore="ds-1"), FlightKind.STORAGE),
+    ],
+    ids=["same datastore", "no datastore told", "another datastore", "its own host"],
+)
+def test_a_migration_that_moves_disks_is_told_apart(heading: Heading, kind: FlightKind) -> None:
+    known = task("task-1", "VirtualMachine.relocate", VM_1)
+    machine = vm(1, on=1, datastores=frozenset({"ds-1"}))
+    assert in_flight_from(known, machine, heading, is_ours=True).kind is kind
+
+
+def test_a_vm_that_is_being_copied_is_under_way_on_its_host() -> None:
+    found = open_tasks_from([task("task-1", "VirtualMachine.clone", VM_1)])
+    assert found.migrations == {}
+    flight = copy_from(found.copies[VmId("vm-1")], vm(1, on=1))
+    assert (flight.kind, flight.source, flight.target) == (
+        FlightKind.PROVISIONING,
+        "host-1",
+        "host-1",
+    )
 
 
 def test_a_failed_task_tells_its_fault_and_the_keys_of_its_messages() -> None:
@@ -81,6 +113,7 @@ def test_a_failed_task_tells_its_fault_and_the_keys_of_its_messages() -> None:
     )
     assert (view.state, view.fault) == (TaskState.ERROR, "Timedout")
     assert view.message == "Operation timed out. [msg.migrate.timeout] took too long"
+    assert view.message_keys == ("msg.migrate.timeout",)
 
 
 def test_a_fault_that_cannot_be_read_is_still_a_failure() -> None:

@@ -1,7 +1,7 @@
 """From version 1 (moves and their transitions) to 2: seals, leases, controls, memory and the audit log.
 
-Both tables of version 1 are written anew: each row gets its seal, and a move its pace, shard and token, of which
-version 1 knew nothing.
+Both tables of version 1 are written anew: each row gets its seal, and a move its pace, shard, token and time
+on the vCenter's clock, of which version 1 knew nothing.
 """
 
 from collections.abc import Iterable, Mapping
@@ -20,7 +20,12 @@ down_revision = None
 _STATES = "'intent', 'submitted', 'done', 'failed', 'aborted', 'external', 'unknown'"
 _OPEN = "'intent', 'submitted', 'unknown'"
 _AT_ONCE = 1000
-_NEW_COLUMNS: Mapping[str, object] = {"pace": 1.0, "shard": "", "token": 0}
+_NEW_COLUMNS: Mapping[str, object] = {
+    "intended_at_vcenter": None,
+    "pace": 1.0,
+    "shard": "",
+    "token": 0,
+}
 
 
 def upgrade() -> None:
@@ -85,6 +90,7 @@ def _moves() -> sa.Table:
         *_words("source", "target", "reason"),
         sa.Column("expected_seconds", sa.Float, nullable=False),
         *_words("intended_at"),
+        *_maybe("intended_at_vcenter"),
         sa.Column("pace", sa.Float, nullable=False),
         *_words("shard"),
         _number("token"),
