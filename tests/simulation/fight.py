@@ -76,7 +76,7 @@ def _levelled(
         full, empty = max(load, key=lambda h: load[h]), min(load, key=lambda h: load[h])
         gap = load[full] - load[empty]
         fitting = [vm for vm, on in sorted(places.items()) if on == full and weight(vm) < gap]
-        if gap <= 2 * step or not fitting:
+        if gap <= step or not fitting:
             break
         vm = min(fitting, key=lambda vm: (abs(weight(vm) - gap / 2), vm))
         places[vm] = empty

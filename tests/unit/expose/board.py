@@ -121,6 +121,7 @@ def busy_board() -> Board:
     board.cluster.cycle_scheduled(NOON)
     board.end(made)
     board.show(small_snapshot(), made)
+    board.cluster.tell(PastReviewed(past=Past(), closed=(), at=NOON))
     board.cluster.tell(started(made.moves[0]))
     board.cluster.tell(MoveProgressed(move=made.moves[0], progress_percent=40))
     board.cluster.tell(started(made.moves[1]))

@@ -57,6 +57,7 @@ def test_names_carry_their_unit() -> None:
         *("quarantined", "contended_vms", "foreign_moves_against"),
         *("host_vms", "rule_violations", "plan_moves", "concurrency_limit"),
         *("migrations_in_flight", "migrations_queued"),
+        *("circuit_open", "quarantined", "contended_vms", "foreign_moves_against"),
     }
     bare = {spec.name for spec in CATALOGUE if not spec.name.endswith(units)}
     assert bare == {f"balancer_{name}" for name in counts}
