@@ -207,7 +207,7 @@ class Week:
 
 
 def honest_days(
-    seed: int, days: float, *, interval_s: Seconds = 1800.0, shape: DayShape | None = None
+    seed: int, days: float, *, interval_s: Seconds = 300.0, shape: DayShape | None = None
 ) -> Week:
     """Return the verdicts of so many days of a lively load, and whether they ever stopped the cluster."""
     world = World(seed=seed, load=lively(seed, shape), interval_s=interval_s)
