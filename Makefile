@@ -7,7 +7,7 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once fuzz docs clean
+.PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,15 @@ prove-once: $(DEV) ## Lose the answers of 2 x 1,000 vMotion requests: none is se
 	$(BIN)/python -m tests.support.vcenter build
 	BALANCER_ONCE_CASES=1000 $(BIN)/python -m pytest tests/contract/test_once_on_the_wire.py
 	BALANCER_ONCE_JOURNAL_CASES=1000 $(BIN)/python -m pytest -s tests/contract/test_once_with_journal.py
+
+kill-test: $(DEV) ## Kill the process 1,000 times at each point, and freeze it 20 times (hours; KILLS=n)
+	$(BIN)/python -m tests.support.vcenter build
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.proof.kill $(or $(KILLS),1000)
+	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.proof.freeze $(or $(FREEZES),20)
+
+sim-exec: $(DEV) ## 200,000 steps of the executor under every fault, then 20 planted bugs (half an hour)
+	$(BIN)/python -m tests.proof.sim_exec $(or $(STEPS),200000)
+	$(BIN)/python -m tests.proof.planted
 
 fuzz: $(DEV) ## Read 100,000 spoilt policies: each is read or refused with its places (half an hour)
 	BALANCER_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/properties/test_policy_fuzz.py

@@ -41,6 +41,12 @@ log = logging.getLogger(__name__)
 RETRY_S: Seconds = 5.0
 """Pause before a move is looked at again for which others have left no slot."""
 
+SEND_WITHIN_S: Seconds = 2.0
+"""A call that is not begun so soon after its intent was asked for is not made at all.
+
+A process that was frozen, or waited for its disk, must not send what others have settled meanwhile.
+"""
+
 
 def start_ready(run: Execution) -> None:
     """Start every move that is ready and fits, in the order of the agenda."""
@@ -228,6 +234,7 @@ def _begin(run: Execution, unit: Unit, track: Track) -> None:
     permit = run.permit(track.move, completing=unit.is_begun)
     if permit is None:
         return  # the next turn says why
+    asked_s = run.now_s
     entry = _entry(run, track.move)
     track.intended_at_vcenter = entry.intended_at_vcenter
     try:
@@ -237,7 +244,7 @@ def _begin(run: Execution, unit: Unit, track: Track) -> None:
     except StoreError as err:
         run.stop(Reason.JOURNAL_UNAVAILABLE, str(err))
     else:
-        _send(run, track)
+        _send(run, track, asked_s=asked_s)
 
 
 def _intent_refused(run: Execution, unit: Unit, track: Track, refusal: Refusal) -> None:
@@ -250,8 +257,8 @@ def _intent_refused(run: Execution, unit: Unit, track: Track, refusal: Refusal) 
         run.refuse(track, refusal)
 
 
-def _send(run: Execution, track: Track) -> None:
-    """Ask vCenter once for this migration, unless a stop came since the intent was written (S8)."""
+def _send(run: Execution, track: Track, *, asked_s: Seconds) -> None:
+    """Ask vCenter once for this migration, unless a stop came since the intent (S8), or it comes too late (S4)."""
     refusal = run.tools.may_submit()
     if refusal:
         run.withdraw(track, refusal)
@@ -265,6 +272,10 @@ def _send(run: Execution, track: Track) -> None:
     order = MigrationOrder(
         vm=move.vm, vm_name=move.vm_name, target=move.target, priority=move.priority
     )
+    too_late = _too_late(run, asked_s)
+    if too_late:
+        run.end(track, Ending(state=MoveState.ABORTED, detail=too_late))
+        return
     try:
         task = run.tools.migrator.submit(order)
     except SubmitRefused as err:
@@ -278,6 +289,16 @@ def _send(run: Execution, track: Track) -> None:
         _note_sent(run, track, MoveState.UNKNOWN, detail=str(err))
     else:
         _note_sent(run, track, MoveState.SUBMITTED, task=task, detail=_warned(track))
+
+
+def _too_late(run: Execution, asked_s: Seconds) -> str:
+    """Return why a call must not be begun any more, empty where it may."""
+    passed_s = run.now_s - asked_s
+    if passed_s >= SEND_WITHIN_S:
+        return f"not sent: the intent took {passed_s:.1f} s, {SEND_WITHIN_S:.0f} s are allowed"
+    if run.tenure.is_given_up:
+        return "not sent: the lease was not renewed in time, and others may act soon"
+    return ""
 
 
 def _warned(track: Track) -> str:

@@ -11,7 +11,7 @@ from typing import Self
 from balancer.model.errors import IntentRefused, StoreError
 from balancer.model.lease import Lease
 from balancer.model.reasons import Reason, Refusal
-from balancer.model.units import Seconds
+from balancer.model.units import Ratio, Seconds
 from balancer.ports import Clock, Leases
 
 log = logging.getLogger(__name__)
@@ -19,18 +19,31 @@ log = logging.getLogger(__name__)
 LASTS_S: Seconds = 30.0
 """How long a lease lasts unless it is renewed: how long the cluster waits after its holder has died."""
 
-RENEW_AFTER_S: Seconds = 10.0
+RENEW_AFTER_RATIO: Ratio = 1 / 3
+"""A lease is renewed after this share of its time."""
 
-GIVE_UP_AFTER_S: Seconds = 20.0
-"""Without a renewal in this time nothing more is sent: well before others may take over."""
+GIVE_UP_AFTER_RATIO: Ratio = 2 / 3
+"""Without a renewal in this share of its time nothing more is sent: well before others may take over."""
 
 
 class Tenure:
-    """The right of one process to act on a shard. Use as a context; ask `refusal` before each submit."""
+    """The right of one process to act on a shard. Use as a context; ask `refusal` before each submit.
 
-    def __init__(self, leases: Leases, clock: Clock, *, shard: str, holder: str) -> None:
+    `lasts_s` is how long the lease lasts unless it is renewed. Another process waits
+    for the end that the holder wrote.
+    """
+
+    def __init__(
+        self,
+        leases: Leases,
+        clock: Clock,
+        *,
+        shard: str,
+        holder: str,
+        lasts_s: Seconds = LASTS_S,
+    ) -> None:
         self._leases, self._clock = leases, clock
-        self._shard, self._holder = shard, holder
+        self._shard, self._holder, self._lasts_s = shard, holder, lasts_s
         self._lease: Lease | None = None
         self._renewed_s = 0.0
         self._lost = Refusal.of(Reason.LEASE_HELD, "no lease was asked for")
@@ -43,7 +56,7 @@ class Tenure:
         )
         try:
             self._lease = self._leases.take_lease(
-                self._shard, self._holder, at=self._clock.now(), lasts_s=LASTS_S
+                self._shard, self._holder, at=self._clock.now(), lasts_s=self._lasts_s
             )
         except StoreError as err:
             self._lost = Refusal.of(Reason.JOURNAL_UNAVAILABLE, str(err))
@@ -74,17 +87,23 @@ class Tenure:
         self._renew_in_time()
         if self._lease is None:
             return self._lost
-        if self._clock.monotonic() - self._renewed_s >= GIVE_UP_AFTER_S:
+        if self.is_given_up:
             return Refusal.of(Reason.LEASE_HELD, "the lease could not be renewed")
         return None
 
+    @property
+    def is_given_up(self) -> bool:
+        """Whether the lease may end before long, or has: nothing may be sent under it. Asks nobody."""
+        held_s = self._clock.monotonic() - self._renewed_s
+        return held_s >= GIVE_UP_AFTER_RATIO * self._lasts_s
+
     def _renew_in_time(self) -> None:
-        now_s = self._clock.monotonic()
-        if self._lease is None or now_s - self._renewed_s < RENEW_AFTER_S:
+        now_s, after_s = self._clock.monotonic(), RENEW_AFTER_RATIO * self._lasts_s
+        if self._lease is None or now_s - self._renewed_s < after_s:
             return
         try:
             self._lease = self._leases.renew_lease(
-                self._lease, at=self._clock.now(), lasts_s=LASTS_S
+                self._lease, at=self._clock.now(), lasts_s=self._lasts_s
             )
             self._renewed_s = now_s
         except IntentRefused as err:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 
 from balancer.execute.chronicle import Chronicle
 from balancer.execute.server_checks import ServerChecks
-from balancer.execute.tenure import Tenure
+from balancer.execute.tenure import LASTS_S, Tenure
 from balancer.execute.vigil import Vigil
 from balancer.model.need import Demand
 from balancer.model.plan import Move
@@ -40,9 +40,10 @@ class Tools:
     it of one move (mode, windows). Both are asked before every submit. `demand_of` is the same function that
     the assessment measures demand with. `checks` outlives the run: what vCenter's own check said a short
     time ago is not asked again. `vigil` outlives it too: how long the ends of rows have been waited for; and so
-    does `chronicle`: what was told of a plan is not told again. `cluster_name` is the cluster as the configuration
-    names it, `holder` names this process among those that may act on it. `is_approved` says that a person approved
-    the plan: it frees VMs whose own mode waits for that.
+    does `chronicle`: what was told of a plan is not told again. `lease_s` is how long the cluster's lease lasts
+    unless it is renewed, and so how long others wait after this process has died. `cluster_name` is the cluster as
+    the configuration names it, `holder` names this process among those that may act on it. `is_approved` says that
+    a person approved the plan: it frees VMs whose own mode waits for that.
     """
 
     vcenter: str
@@ -57,6 +58,7 @@ class Tools:
     demand_of: Callable[[Snapshot, Policy], Mapping[VmId, Demand]]
     poll_s: Seconds = 1.0
     hold_s: Seconds = HOLD_S
+    lease_s: Seconds = LASTS_S
     may_move: MayMove = may_always
     checks: ServerChecks = field(default_factory=ServerChecks)
     vigil: Vigil = field(default_factory=Vigil)
@@ -70,4 +72,10 @@ class Tools:
 
     def tenure(self) -> Tenure:
         """Return the lease of this cluster, not yet taken."""
-        return Tenure(self.store, self.clock, shard=self.shard, holder=self.holder)
+        return Tenure(
+            self.store,
+            self.clock,
+            shard=self.shard,
+            holder=self.holder,
+            lasts_s=self.lease_s,
+        )

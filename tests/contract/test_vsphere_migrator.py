@@ -145,3 +145,13 @@ def test_only_the_inventory_logs_in_while_nothing_is_moved(tmp_path: Path) -> No
     with served(tmp_path, heard) as (_, vcenter):
         vcenter.inventory.snapshot(CLUSTER)
         assert heard.logins["ok"] == 1
+
+
+def test_after_a_connection_that_took_too_long_nothing_is_sent(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with served(tmp_path) as (server, vcenter):
+        monkeypatch.setattr("balancer.adapters.vsphere.migrator.PROBE_WITHIN_S", 0.0)
+        with pytest.raises(SubmitNotSent, match="0 s are allowed"):
+            vcenter.migrator().submit(order())
+        assert sent(server) == 0

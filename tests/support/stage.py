@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import IO
 
 import httpx
 import yaml
@@ -143,10 +144,13 @@ def write_inventory(folder: Path, snapshot: Snapshot) -> Path:
 
 
 @contextmanager
-def running_daemon(folder: Path, config: Path) -> Iterator[DaemonRun]:
-    """Start `balancer run` and end it at the end, whatever happened; waits until it serves HTTP."""
+def running_daemon(folder: Path, config: Path, *, piped: bool = False) -> Iterator[DaemonRun]:
+    """Start `balancer run` and end it at the end, whatever happened; waits until it serves HTTP.
+
+    With `piped` another process writes its log to the file, as where the daemon may not write files.
+    """
     log_file = folder / "daemon.log"
-    with log_file.open("w", encoding="utf-8") as sink:
+    with log_file.open("w", encoding="utf-8") as file, _written_to(file, piped=piped) as sink:
         process = subprocess.Popen(
             [str(BALANCER), "run", "--config", str(config)],
             stdout=sink,
@@ -163,3 +167,13 @@ def running_daemon(folder: Path, config: Path) -> Iterator[DaemonRun]:
             if process.poll() is None:
                 process.kill()
                 process.wait(10)
+
+
+@contextmanager
+def _written_to(file: IO[str], *, piped: bool) -> Iterator[IO[str]]:
+    if not piped:
+        yield file
+        return
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=file, text=True) as writer:
+        assert writer.stdin is not None
+        yield writer.stdin

@@ -9,6 +9,7 @@ that a connection that died of idleness is found before anything is asked.
 # pyVmomi marks itself as typed, its run-time part is not.
 
 import threading
+import time
 
 from pyVmomi import vim, vmodl
 
@@ -20,6 +21,11 @@ from balancer.adapters.vsphere.stub import CallFailed, NotConnected
 from balancer.model.errors import SourceError, SubmitNotSent, SubmitRefused, SubmitUnknown
 from balancer.model.outcome import MigrationOrder
 from balancer.model.plan import Priority
+from balancer.model.units import Seconds
+
+PROBE_WITHIN_S: Seconds = 5.0
+"""After a probe (and a login, where one is needed) that took longer, nothing is sent: the lease under which
+the move was allowed may end while the connection is being made."""
 
 _MovePriority = vim.VirtualMachine.MovePriority
 _PRIORITIES = {
@@ -53,10 +59,18 @@ class VsphereMigrator:
         self._session.close()
 
     def _probed(self, order: MigrationOrder) -> Opened:
+        begun_s = time.monotonic()
         try:
-            return self._reads.run("prepare a migration", _alive)
+            opened = self._reads.run("prepare a migration", _alive)
         except SourceError as err:
             raise SubmitNotSent(f"{_subject(order)} was not sent. {err}") from err
+        took_s = time.monotonic() - begun_s
+        if took_s > PROBE_WITHIN_S:
+            raise SubmitNotSent(
+                f"{_subject(order)} was not sent: the connection to {self._session.settings.where} took"
+                f" {took_s:.1f} s to answer, {PROBE_WITHIN_S:.0f} s are allowed. It is planned anew."
+            )
+        return opened
 
     def _sent(self, opened: Opened, order: MigrationOrder) -> str:
         vm = vim.VirtualMachine(order.vm, opened.stub)
