@@ -57,9 +57,10 @@ soak-collect: $(DEV) ## Read 10,000 VMs in 50 cycles and show the memory held (m
 bench-plan: $(DEV) ## Measure the planner against rivals (BENCH=quick: under 3 minutes)
 	$(BIN)/python -m tests.bench.planner $(BENCH_ARGS)
 
-prove-once: $(DEV) ## Lose the answers of 1,000 vMotion requests: none may be sent twice
+prove-once: $(DEV) ## Lose the answers of 2 x 1,000 vMotion requests: none is sent twice, each row ends as it was
 	$(BIN)/python -m tests.support.vcenter build
 	BALANCER_ONCE_CASES=1000 $(BIN)/python -m pytest tests/contract/test_once_on_the_wire.py
+	BALANCER_ONCE_JOURNAL_CASES=1000 $(BIN)/python -m pytest -s tests/contract/test_once_with_journal.py
 
 kill-test: $(DEV) ## Kill the process 1,000 times at each point, and freeze it 20 times (hours; KILLS=n)
 	$(BIN)/python -m tests.support.vcenter build
@@ -73,8 +74,9 @@ sim-exec: $(DEV) ## 200,000 steps of the executor under every fault, then 20 pla
 fuzz: $(DEV) ## Read 100,000 spoilt policies: each is read or refused with its places (half an hour)
 	BALANCER_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/properties/test_policy_fuzz.py
 
-docs: $(DEV) ## Write the generated reference pages anew
+docs: $(DEV) ## Write the generated reference pages and schemas anew
 	$(BIN)/python -m balancer.expose.reference_pages docs/reference
+	$(BIN)/python -m tests.support.schemas
 
 clean: ## Remove the virtual environment and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/vcenter/bin

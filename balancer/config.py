@@ -165,9 +165,13 @@ class Cluster(_Part):
 
 
 class Journal(_Part):
-    """Where moves are written down before they are made: an SQLite database."""
+    """Where moves are written down before they are made: an SQLite database.
+
+    `retention_days`: for how long what is over is kept; the audit log is kept for good.
+    """
 
     path: FilePath = Path("/var/lib/balancer/journal.sqlite")
+    retention_days: Annotated[int, Field(ge=31, le=3_650)] = 90
 
 
 class Http(_Part):
@@ -192,9 +196,15 @@ class Config(_Part):
     vcenters: tuple[VCenter, ...]
     clusters: tuple[Cluster, ...]
     policy_folder: FilePath | None = None
+    stop_file: FilePath | None = None
     journal: Journal = Field(default_factory=Journal)
     http: Http = Field(default_factory=Http)
     log: Log = Field(default_factory=Log)
+
+    @property
+    def stop_path(self) -> Path:
+        """Return the file whose presence stops everything: by default `stop` beside the journal."""
+        return self.stop_file or self.journal.path.with_name("stop")
 
     def vcenter_of(self, cluster: Cluster) -> VCenter:
         """Return the vCenter that a cluster of this configuration belongs to."""

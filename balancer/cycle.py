@@ -11,6 +11,7 @@ from balancer.execute import execute
 from balancer.execute.judging import note_batch
 from balancer.execute.review import review
 from balancer.execute.settle import settle
+from balancer.keeping import keep
 from balancer.model.events import CycleEnded, PlanMade, SnapshotTaken
 from balancer.model.outcome import MoveOutcome
 from balancer.model.plan import Plan
@@ -61,10 +62,12 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
         log.warning("solver failed, plan goes on without it", extra=asdict(told))
     tools.events.tell(SnapshotTaken(snapshot=snapshot, state=plan.before, asked_at=asked_at))
     tools.events.tell(PlanMade(plan=plan))
+    keep(plan, snapshot, tools)
     held = site.why_not_executed(snapshot, past)
     if held is not None:
         facts = {"reason": held.reason, "detail": held.detail, "moves": len(plan.moves)}
         log.info("plan not carried out", extra=facts)
+    tools.chronicle.planned(plan, held, audit=tools.store, shard=tools.shard, at=tools.clock.now())
     tools = site.tools_for(snapshot)
     outcomes = () if held else execute(plan, snapshot, site.policy, tools, cycle_id=cycle_id)
     note_batch(plan, outcomes, tools, cycle_id=cycle_id)

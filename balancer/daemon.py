@@ -25,18 +25,22 @@ from apscheduler.schedulers.background import BackgroundScheduler
 from balancer.adapters.clock import SystemClock
 from balancer.adapters.http.app import build_app
 from balancer.adapters.http.server import HttpServer
+from balancer.adapters.stop_file import StopFile
 from balancer.adapters.store.sqlite import SqliteStore
 from balancer.config import Config
 from balancer.expose.health import Health
 from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.jobs import ClusterJob
+from balancer.model.errors import StoreError
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import Seconds
 from balancer.ports import Clock, Store
 from balancer.reload import Reloading, version_of
+from balancer.upkeep import EVERY, keep_up
 from balancer.version import VERSION
 from balancer.watch import Link, Watch
 from balancer.wiring import cluster_metrics, health_of, links_of, watch_health, watches_of
+from balancer.wishes import StopSwitch, asked_of, no_stop
 
 log = logging.getLogger(__name__)
 
@@ -66,9 +70,16 @@ class Daemon:
     """The scheduler and its jobs. `start`, `reconfigure` as often as needed, `stop` once: from one thread."""
 
     def __init__(
-        self, watches: Sequence[Watch], *, store: Store, clock: Clock, health: Health
+        self,
+        watches: Sequence[Watch],
+        *,
+        store: Store,
+        clock: Clock,
+        health: Health,
+        stop_switch: StopSwitch = no_stop,
     ) -> None:
         self.store = store
+        self.stop_switch = stop_switch
         self.clock = clock
         self.health = health
         self.holder = f"{socket.gethostname()} {os.getpid()} {secrets.token_hex(4)}"
@@ -76,6 +87,7 @@ class Daemon:
         self._links: dict[str, Link] = {}
         self._jobs: dict[str, ClusterJob] = {}
         self._stopping = threading.Event()
+        self._is_deaf = False
         self._scheduler = BackgroundScheduler(timezone="UTC")
 
     def may_submit(self) -> Refusal | None:
@@ -83,6 +95,19 @@ class Daemon:
         if self._stopping.is_set():
             return Refusal.of(Reason.STOPPING, "the daemon is stopping")
         return None
+
+    def look_at_wishes(self) -> None:
+        """Look what people ask, and let each cluster's job hear of it. Cheap: asked every second."""
+        try:
+            asked = asked_of(self.store)
+        except StoreError as err:
+            if not self._is_deaf:
+                log.error("what people ask cannot be read", extra={"error": str(err)})
+            self._is_deaf = True
+            return
+        self._is_deaf = False
+        for job in self._jobs.values():
+            job.asked(asked)
 
     def start(self, metrics_of: Callable[[Watch], ClusterMetrics]) -> None:
         """Start one interval job per cluster, the first cycle at once."""
@@ -182,6 +207,19 @@ class Daemon:
             misfire_grace_time=None,
         )
 
+    def run_daily(self, work: Callable[[], None]) -> None:
+        """Run some upkeep now and once a day."""
+        self._scheduler.add_job(
+            work,
+            "interval",
+            seconds=EVERY.total_seconds(),
+            id="upkeep",
+            max_instances=1,
+            coalesce=True,
+            misfire_grace_time=None,
+            next_run_time=self.clock.now(),
+        )
+
     def next_turn(self, watch: Watch) -> datetime:
         """Return when the cluster's next cycle is due."""
         return self.clock.now() + timedelta(seconds=watch.interval_s)
@@ -238,7 +276,8 @@ def serve(config: Config, path: Path) -> int:
     health = health_of(watches, clock)
     metrics_of = partial(cluster_metrics, metrics)
     with closing(SqliteStore(config.journal.path)) as store:
-        daemon = Daemon(watches, store=store, clock=clock, health=health)
+        switch = StopFile(config.stop_path)
+        daemon = Daemon(watches, store=store, clock=clock, health=health, stop_switch=switch)
         server = HttpServer(build_app(metrics, health), config.http.listen, config.http.port)
         server.start()
         log.info("serving", extra={"url": server.url, "port": server.port, "version": VERSION})
@@ -250,7 +289,13 @@ def serve(config: Config, path: Path) -> int:
 
         reloading = Reloading(version, links=links, take=take, metrics=metrics, health=health)
         daemon.start(metrics_of)
-        _wait(asked, hung_up, reloading, clock, partial(_tell_size, metrics, config))
+        daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
+
+        def beat() -> None:
+            _tell_size(metrics, config)
+            daemon.look_at_wishes()
+
+        _wait(asked, hung_up, reloading, clock, beat)
         is_clean = daemon.stop()
         server.stop()
     log.info("stopped", extra={"clean": is_clean})
@@ -269,8 +314,8 @@ def _wait(
     """Wait for a stop request, and look after the configuration meanwhile."""
     look_s = clock.monotonic() + LOOK_AT_FILES_EVERY_S
     while not asked.wait(HEARTBEAT_S):
-        heartbeat()
         try:
+            heartbeat()
             if hung_up.is_set():
                 hung_up.clear()
                 reloading.reload()
@@ -278,7 +323,7 @@ def _wait(
                 look_s = clock.monotonic() + LOOK_AT_FILES_EVERY_S
                 reloading.look()
         except Exception:  # the clusters are worked on with what is in force
-            log.exception("looking after the configuration failed unexpectedly")
+            log.exception("looking after files and wishes failed unexpectedly")
 
 
 def _tell_size(metrics: Metrics, config: Config) -> None:

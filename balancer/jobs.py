@@ -13,13 +13,16 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
 
+from balancer.approved import run_approved
 from balancer.assess.demand import demand_of
 from balancer.collect import Sighting
 from balancer.collect.cluster_choice import find_cluster
 from balancer.cycle import CycleReport, run_cycle
 from balancer.early import EarlyCycles
 from balancer.execute import Tools
+from balancer.execute.chronicle import Chronicle
 from balancer.execute.server_checks import ServerChecks
+from balancer.execute.vigil import Vigil
 from balancer.expose.health import Health
 from balancer.expose.logs import bind
 from balancer.expose.metrics import ClusterMetrics
@@ -27,7 +30,7 @@ from balancer.model.changes import Change
 from balancer.model.errors import BalancerError, SourceError
 from balancer.model.reasons import WITHHELD, Refusal
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import Seconds, VmId
+from balancer.model.units import HostId, Seconds, VmId
 from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.mode import Mode, most_careful
 from balancer.policy.resolve import resolve
@@ -36,11 +39,15 @@ from balancer.policy.windows import next_change
 from balancer.ports import Clock, ClusterRef, Store
 from balancer.site import Site
 from balancer.watch import Watch
+from balancer.wishes import Asked, Wishes
 
 log = logging.getLogger(__name__)
 
 FIRST_RETRY_S = 2.0
 """Back-off after a vCenter did not answer: doubles until the cluster's own interval is shorter."""
+
+LOOK_AGAIN_S: Seconds = 10.0
+"""How long an approval waits that could not be used, as outside of a window, unless a regular cycle comes first."""
 
 MOST_DOUBLINGS = 12
 """Keeps the back-off a sane number; any interval is shorter by then."""
@@ -55,7 +62,10 @@ class Turns(Protocol):
     holder: str
 
     def may_submit(self) -> Refusal | None:
-        """Return why nothing may be submitted now (S8), or None."""
+        """Return why nothing may be submitted now (S8), or None: the daemon is stopping."""
+
+    def stop_switch(self) -> Refusal | None:
+        """Return why nothing may be sent anywhere, by the stop file."""
 
     def run_later(self, job: "ClusterJob", delay_s: Seconds, *, why: str) -> None:
         """Run a cluster's cycle once more before its next turn. One for each reason is kept."""
@@ -100,8 +110,12 @@ class ClusterJob:
         self._last: Sighting | None = None
         self._barred: Refusal | None = None
         self._early = EarlyCycles(turns.clock, shortest_s=watch.shortest_interval_s)
-        self._checks = ServerChecks()
+        self._checks, self._chronicle = ServerChecks(), Chronicle()
         self._vm_modes = VmModes()
+        self._vigil = Vigil()
+        self._wishes = Wishes(turns.store, turns.clock, watch.key, turns.stop_switch)
+        self._emptied: frozenset[HostId] | None = None
+        self._no_approval_before_s = 0.0
 
     def run(self) -> None:
         """Run one cycle; every failure ends here, in the log and in the metrics."""
@@ -132,6 +146,19 @@ class ClusterJob:
         """Hear of changes in this cluster; a cycle runs early where they are worth one."""
         self._run_early(self._early.heard(changes))
 
+    def asked(self, asked: Asked) -> None:
+        """Hear each second what people ask, and show it; run a cycle now for what cannot wait for its turn."""
+        stops = self._wishes.stops_among(asked)
+        self._metrics.paused({stop.reason for stop in stops})
+        self._turns.health.paused(self.watch.key, str(stops[0]) if stops else "")
+        before, self._emptied = self._emptied, self._wishes.emptied_among(asked)
+        if before is not None and before != self._emptied:
+            self._turns.run_later(self, 0.0, why="evacuation")
+        is_free = not stops and not self._busy.locked() and not self._failures
+        is_due = self._turns.clock.monotonic() >= self._no_approval_before_s
+        if is_free and is_due and self._wishes.has_approval_among(asked):
+            self._turns.run_later(self, 0.0, why="approved")
+
     def in_force(self, begun: Watch, snapshot: Snapshot) -> InForce:
         """Return what holds now for a cycle that began with `begun` and works on a snapshot."""
         now, watch = self._turns.clock.now(), self.watch
@@ -158,7 +185,7 @@ class ClusterJob:
 
     def _run(self, cycle_id: str) -> None:
         try:
-            report = run_cycle(self._site(), cycle_id=cycle_id)
+            report = self._cycle(cycle_id)
         except SourceError as error:
             self._turns.health.vcenter_down(self.watch.link.name, str(error))
             self._retry(error)
@@ -173,6 +200,20 @@ class ClusterJob:
             self._succeed(report)
         self._run_at_next_window()
 
+    def _cycle(self, cycle_id: str) -> CycleReport:
+        """Carry out an approved plan where one waits, else plan anew."""
+        site, report = self._site(), None
+        if self._wishes.has_approval():
+            report = run_approved(site, cycle_id=cycle_id)
+            if report is None:
+                now_s = self._turns.clock.monotonic()
+                self._no_approval_before_s = now_s + LOOK_AGAIN_S
+        return report or run_cycle(site, cycle_id=cycle_id)
+
+    def _may_submit(self) -> Refusal | None:
+        """Return why nothing may be sent at this moment: a stop of the daemon, or a person's word."""
+        return self._turns.may_submit() or self._wishes.why_stopped()
+
     def _site(self) -> Site:
         watch, turns = self.watch, self._turns
         link = watch.link
@@ -185,19 +226,22 @@ class ClusterJob:
             store=turns.store,
             clock=turns.clock,
             events=self._metrics,
-            may_submit=turns.may_submit,
+            may_submit=self._may_submit,
             demand_of=demand_of,
             checks=self._checks,
+            chronicle=self._chronicle,
+            vigil=self._vigil,
         )
         cluster = find_cluster(link.inventory, watch.name)
         return Site(
             cluster=cluster,
             barred=self._asked_whether_barred(watch, cluster),
-            policy=watch.policies.at(turns.clock.now()),
+            policy=self._wishes.applied_to(watch.policies.at(turns.clock.now())),
             in_force=lambda snapshot: self.in_force(watch, snapshot),
             settings=watch.settings,
             tools=tools,
             last=self._last,
+            may_move=self._wishes.may_move,
         )
 
     def _asked_whether_barred(self, watch: Watch, cluster: ClusterRef) -> Refusal | None:
@@ -205,11 +249,11 @@ class ClusterJob:
 
         It is asked where a window keeps it from acting, too: that may open before the plan is made.
         """
-        barred = watch.link.barred(cluster) if watch.mode.acts else None
+        barred = watch.link.barred(cluster) if watch.mode.may_act else None
         if barred is not None and barred != self._barred:
             told = {"configured": watch.mode.value, "reason": barred.reason.value}
             log.warning("observed only", extra={**told, "detail": barred.detail})
-        elif barred is None and self._barred is not None and watch.mode.acts:
+        elif barred is None and self._barred is not None and watch.mode.may_act:
             log.warning("acting again", extra={"configured": watch.mode.value})
         self._barred = barred
         return barred

@@ -13,6 +13,7 @@ from balancer.collect import judge_quality
 from balancer.execute.budgets import admit
 from balancer.execute.trial import trial_of
 from balancer.execute.verdict import after_verdicts
+from balancer.model.digest import marks_of
 from balancer.model.errors import PlanInvalid
 from balancer.model.fingerprint import fingerprint
 from balancer.model.need import Need
@@ -76,7 +77,8 @@ def plan_snapshot(
     learnt = (need.paces,) if need.paces.is_known else ()
     plan_id = fingerprint(snapshot, policy, settings, VERSION, *learnt)
     plan = conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)
-    return replace(plan, notes=tuple(map(str, read.notes)))
+    marks = marks_of(read.snapshot, plan.moves)
+    return replace(plan, notes=tuple(map(str, read.notes)), rules=marks)
 
 
 def _find_way(

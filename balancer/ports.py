@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
 
-from balancer.model.audit import AuditEntry, AuditNote, AuditReport
+from balancer.model.audit import AuditEntry, AuditHead, AuditNote, AuditReport
 from balancer.model.control import Approval, Evacuation, Pause, StoredPlan
 from balancer.model.events import Event
 from balancer.model.insight import ServerAnswer
@@ -225,11 +225,22 @@ class Audit(Protocol):
     def audit_entries(self, *, last: int) -> tuple[AuditEntry, ...]:
         """Return the last entries, oldest first."""
 
-    def verify_audit(self) -> AuditReport:
-        """Read the whole chain and say what does not hold."""
+    def verify_audit(self, *, heads: Iterable[AuditHead] = ()) -> AuditReport:
+        """Read the whole chain and say what does not hold; each of `heads` must be in it."""
 
 
-class Store(Leases, Journal, Memory, Controls, Audit, Protocol):
+class Upkeep(Protocol):
+    """Keeps the rest in bounds. Durable, or `StoreError`."""
+
+    def forget(self, before: datetime) -> int:
+        """Drop what was over before then, and return how many rows; never what is open, nor the audit log.
+
+        Ended moves go with their transitions, and plans with their decisions. The newest row of each kind stays,
+        so that no number comes twice.
+        """
+
+
+class Store(Leases, Journal, Memory, Controls, Audit, Upkeep, Protocol):
     """Everything that must outlive the process. Unable to write means unable to act."""
 
 

@@ -24,8 +24,8 @@ from balancer.wiring import watches_of
 
 log = logging.getLogger(__name__)
 
-NEEDS_RESTART = ("vcenters", "journal", "http")
-"""Sections that are read at the start only: connections, the journal's file, the address."""
+NEEDS_RESTART = ("vcenters", "journal", "stop_file", "http")
+"""Sections that are read at the start only: connections, the files of journal and stop, the address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from balancer.collect import Sighting
 from balancer.execute import Tools
 from balancer.execute.gates import why_closed
+from balancer.execute.tools import MayMove, may_always
 from balancer.model.past import Past
 from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
@@ -24,7 +25,8 @@ from balancer.ports import ClusterRef
 class Site:
     """One cluster as the daemon works on it. `barred` says why its account must not act, where it must not.
 
-    `policy` is what the cycle plans with. `in_force` is asked anew each time: it answers for that moment.
+    `policy` is what the cycle plans with. `in_force` is asked anew each time: it answers for that moment, as does
+    `may_move` of one move.
     """
 
     cluster: ClusterRef
@@ -34,6 +36,7 @@ class Site:
     tools: Tools
     last: Sighting | None = None
     barred: Refusal | None = None
+    may_move: MayMove = may_always
 
     def why_not_executed(self, snapshot: Snapshot, past: Past) -> Refusal | None:
         """Return why a plan must stay on paper (S1), or None where it may be carried out."""
@@ -49,6 +52,7 @@ class Site:
         """Return the tools of one execution: before each move it is asked anew what is in force."""
 
         def may_move(move: Move, is_mandatory: bool) -> Refusal | None:
-            return self.in_force(snapshot).refusal(move, is_mandatory=is_mandatory)
+            refusal = self.in_force(snapshot).refusal(move, is_mandatory=is_mandatory)
+            return refusal or self.may_move(move, is_mandatory)
 
         return replace(self.tools, may_move=may_move)

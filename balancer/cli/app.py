@@ -1,6 +1,7 @@
 """The list of commands, and what becomes of their errors.
 
-Expected errors become one readable paragraph on stderr and exit code 1; a traceback is only shown with
+Expected errors become one readable paragraph on stderr and exit code 1
+(4 for a plan that is refused); a traceback is only shown with
 `--debug`. It knows every command by name and none of what they do.
 """
 
@@ -13,18 +14,24 @@ from typing import Annotated, cast
 
 import typer
 
+from balancer.cli.apply import apply
+from balancer.cli.audit import audit_app
 from balancer.cli.demo import demo
 from balancer.cli.doctor import doctor
+from balancer.cli.evacuate import evacuate
 from balancer.cli.evc import evc
 from balancer.cli.exit_codes import ExitCode
 from balancer.cli.explain import explain
+from balancer.cli.journal import journal_app
+from balancer.cli.pause import pause, resume
 from balancer.cli.plan import plan
+from balancer.cli.plans import approve, plans, reject
 from balancer.cli.policy import policy_app
 from balancer.cli.run import run
 from balancer.cli.schema import schema
 from balancer.cli.snapshot import snapshot
 from balancer.cli.validate import validate
-from balancer.model.errors import BalancerError
+from balancer.model.errors import BalancerError, PlanRefused
 
 
 @dataclass(slots=True)
@@ -42,9 +49,14 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
-for command in (demo, doctor, evc, explain, plan, run, schema, snapshot, validate):
+for command in (
+    *(apply, approve, demo, doctor, evacuate, evc, explain, pause, plan, plans),
+    *(reject, resume, run, schema, snapshot, validate),
+):
     app.command()(command)
+app.add_typer(audit_app)
 app.add_typer(policy_app)
+app.add_typer(journal_app)
 
 
 def _show_version(wanted: bool) -> None:
@@ -75,8 +87,10 @@ def run_command_line(arguments: Sequence[str], session: Session) -> int:
         code = command.main(
             list(arguments), prog_name="balancer", standalone_mode=False, obj=session
         )
+    except PlanRefused as err:
+        return _fail(str(err), ExitCode.REFUSED, debug=session.debug)
     except BalancerError as err:
-        return _fail(str(err), debug=session.debug)
+        return _fail(str(err), ExitCode.ERROR, debug=session.debug)
     except typer.Abort:
         return ExitCode.INTERRUPTED
     except _complaint() as err:
@@ -90,11 +104,11 @@ def _complaint() -> type[Exception]:
     return next(kind for kind in typer.BadParameter.mro() if kind.__name__ == "ClickException")
 
 
-def _fail(message: str, *, debug: bool) -> int:
+def _fail(message: str, code: ExitCode, *, debug: bool) -> int:
     if debug:
         traceback.print_exc()
     print(f"balancer: {message}", file=sys.stderr)
-    return ExitCode.ERROR
+    return code
 
 
 class Reporter:

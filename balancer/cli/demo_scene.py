@@ -34,6 +34,7 @@ _LIMITS = Limits(
     migrations_per_cluster=8,
     moves_per_vm_per_day=4,
     residence_s=1800.0,
+    moves_on_trial=20,
 )
 
 DEMO_POLICY = Policy(

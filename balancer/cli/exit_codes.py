@@ -10,5 +10,8 @@ class ExitCode(IntEnum):
     ERROR = 1
     CHANGES = 2  # only with --detailed-exitcode
     UNMET = 3  # some must-rule or evacuation cannot be met
-    REFUSED = 4  # stale or partial facts
+    REFUSED = (
+        4  # stale or partial facts, a stale plan, not approved, paused, window closed, no lease
+    )
+    PARTLY = 5  # some of the moves were made
     INTERRUPTED = 130

@@ -15,6 +15,32 @@ ClusterOption = Annotated[
 SnapshotOption = Annotated[
     Path | None, typer.Option("--snapshot", metavar="F", help="Read a snapshot file.")
 ]
+DEFAULT_CONFIG = Path("/etc/balancer/config.yaml")
+
+RunningConfigOption = Annotated[
+    Path,
+    typer.Option(
+        "--config",
+        metavar="F",
+        envvar="BALANCER_CONFIG",
+        help="Configuration of the daemon; its journal is what is asked and written.",
+    ),
+]
+OneClusterOption = Annotated[
+    str | None,
+    typer.Option(
+        "--cluster",
+        metavar="C",
+        help="This one alone, as NAME or VCENTER/NAME.",
+        show_default="all",
+    ),
+]
+ReasonOption = Annotated[
+    str,
+    typer.Option(
+        "--reason", metavar="TEXT", help="Why, for those who look later.", show_default=False
+    ),
+]
 PolicyOption = Annotated[
     list[str] | None,
     typer.Option(

@@ -40,3 +40,13 @@ def columns(output: Path | None) -> int:
 def encoding(output: Path | None) -> str:
     """Return the encoding of what is written: UTF-8 into files, the terminal's own otherwise."""
     return "utf-8" if output is not None else sys.stdout.encoding or "ascii"
+
+
+def say(text: str) -> None:
+    """Print one line for people; nothing in a name or a reason can harm the terminal."""
+    from balancer.expose.escape import visible
+
+    charset = encoding(None)
+    sys.stdout.flush()
+    sys.stdout.buffer.write(f"{visible(text)}\n".encode(charset, errors="backslashreplace"))
+    sys.stdout.buffer.flush()

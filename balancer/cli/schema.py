@@ -18,6 +18,8 @@ class SchemaKind(StrEnum):
     POLICY_TEST = "policy-test"
     SNAPSHOT = "snapshot"
     PLAN = "plan"
+    PLANS = "plans"
+    JOURNAL = "journal"
 
 
 def schema(
@@ -26,7 +28,7 @@ def schema(
         Path | None, typer.Option("--output", metavar="F", help="Write to a file.")
     ] = None,
 ) -> None:
-    """Print the JSON Schema of configuration, policy, policy-test, snapshot or plan files.
+    """Print the JSON Schema of configuration, policy, policy-test, snapshot, plan, plans or journal files.
 
     Editors that know yaml-language-server complete and check a file that begins with
     "# yaml-language-server: $schema=PATH", PATH being relative to the file.

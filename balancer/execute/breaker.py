@@ -21,7 +21,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from balancer.execute.failures import TOLD_BY_TEXT
+from balancer.model.faults import TOLD_BY_TEXT
 from balancer.model.outcome import FailureKind, JournalRow, MoveState
 from balancer.model.past import Breaker
 from balancer.policy.types import Limits

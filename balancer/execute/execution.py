@@ -11,6 +11,7 @@ from datetime import datetime, timedelta
 from balancer.execute.agenda import Stage, Track, make_agenda
 from balancer.execute.budgets import allowance_for
 from balancer.execute.bundles import serving_mandatory
+from balancer.execute.chronicle import none_sent, not_sent, told
 from balancer.execute.link import Link
 from balancer.execute.lookout import Lookout
 from balancer.execute.reading import as_the_policy_reads, kept_from
@@ -146,7 +147,13 @@ class Execution:
         """Return why the mode in force or the policy does not let this move be sent now, or None."""
         move, is_mandatory = track.move, track.move.id in self._mandatory
         refusal = self.tools.may_move(move, is_mandatory)
-        return refusal or kept_from(move, self._resolved, self.policy, is_mandatory=is_mandatory)
+        return refusal or kept_from(
+            move,
+            self._resolved,
+            self.policy,
+            is_mandatory=is_mandatory,
+            is_approved=self.tools.is_approved,
+        )
 
     def serves_mandatory(self, track: Track) -> bool:
         """Whether a move is an evacuation or a rule repair, or is made for one."""
@@ -171,7 +178,14 @@ class Execution:
         """Bring a sent move to its end, and draw the consequences for those that wait."""
         fault, kind = ending.fault, ending.kind
         at = self.tools.clock.now()
-        step = JournalStep(state=ending.state, at=at, fault=fault, kind=kind, detail=ending.detail)
+        step = JournalStep(
+            state=ending.state,
+            at=at,
+            task=ending.task,
+            fault=fault,
+            kind=kind,
+            detail=ending.detail,
+        )
         self.write(track, step)
         outcome = MoveOutcome(
             move=track.move,
@@ -196,9 +210,22 @@ class Execution:
             "move not sent",
             extra=facts_of(track) | {"reason": str(refusal.reason), "detail": refusal.detail},
         )
+        self._refuse(track, refusal)
+
+    def withdraw(self, track: Track, refusal: Refusal) -> None:
+        """Take back an intent whose call is not made, because something stopped it in between."""
+        at, detail = self.tools.clock.now(), f"not sent, {refusal}"
+        self.write(track, JournalStep(state=MoveState.ABORTED, at=at, detail=detail))
+        log.info("intent taken back", extra=facts_of(track) | {"detail": detail})
+        track.row = 0
+        self._refuse(track, refusal)
+
+    def _refuse(self, track: Track, refusal: Refusal) -> None:
+        self._note_not_sent(track, refusal)
         detail = f"goes only together with {track.move.vm_name}"
         for mate in self.agenda.mates(track):
             no = Refusal.of(Reason.DEPENDENCY_FAILED, detail, vm=mate.move.vm)
+            self._note_not_sent(mate, no)
             self._close(mate, MoveOutcome(move=mate.move, state=None, refusal=no))
         self._close(track, MoveOutcome(move=track.move, state=None, refusal=refusal))
 
@@ -213,6 +240,9 @@ class Execution:
         if waiting:
             facts = {"reason": str(refusal.reason), "detail": refusal.detail, "moves": len(waiting)}
             log.info("moves not sent", extra=facts)
+            where = {"cycle_id": self.cycle_id, "shard": self.tools.shard}
+            at = self.tools.clock.now()
+            told(self.tools.store, none_sent(self.plan, len(waiting), refusal, at=at, **where))
         for track in waiting:
             self._close(track, MoveOutcome(move=track.move, state=None, refusal=refusal))
 
@@ -238,6 +268,11 @@ class Execution:
         known = [track.move.vm for track in self.agenda.at(Stage.RUNNING)]
         with contextlib.suppress(StoreError):  # then no intent can be written either
             self._rival = tell_rivals(self.view, self.tools, known=known)
+
+    def _note_not_sent(self, track: Track, refusal: Refusal) -> None:
+        where = {"cycle_id": self.cycle_id, "shard": self.tools.shard}
+        at = self.tools.clock.now()
+        told(self.tools.store, not_sent(self.plan, track.move, refusal, at=at, **where))
 
     def _close(self, track: Track, outcome: MoveOutcome) -> None:
         track.stage, track.outcome = Stage.OVER, outcome

@@ -48,14 +48,13 @@ def foreign_moves(
     busy |= {flight.vm for flight in snapshot.in_flight}
     found: list[ForeignMove] = []
     for vm in snapshot.running_vms:
-        move = None
-        row = last.get(vm.id)
-        if vm.id in busy:
+        row, move = last.get(vm.id), None
+        if vm.id in busy or (row and vm.host == row.entry.target):
             continue
         if row and is_same(vm, row):
             move = _of_ours(snapshot, vm, row, now=asked_at, is_shaken=is_shaken)
-        elif not is_shaken:
-            move = _way_back(snapshot, vm, last, before.get(vm.id), now=asked_at)
+        if not is_shaken and not (move and move.is_against):
+            move = _way_back(snapshot, vm, last, before.get(vm.id), now=asked_at) or move
         if move and (move.row, move.target) not in known:
             found.append(replace(move, vcenter=vcenter))
     return tuple(found)
@@ -82,10 +81,8 @@ def _is_there(snapshot: Snapshot, row: JournalRow) -> bool:
 
 def _of_ours(
     snapshot: Snapshot, vm: Vm, row: JournalRow, *, now: datetime, is_shaken: bool
-) -> ForeignMove | None:
-    """Return what became of a VM that we had moved, where it is not where we had put it."""
-    if vm.host == row.entry.target:
-        return None
+) -> ForeignMove:
+    """Return the move by others of a VM that is not where we had put it."""
     is_forced = is_shaken or not _takes(snapshot, row.entry.target)
     is_against = not is_forced and now - row.last_at <= DAY
     return _noted(snapshot, vm, row, source=row.entry.target, now=now, is_against=is_against)

@@ -27,11 +27,17 @@ def as_the_policy_reads(fresh: Snapshot, before: Snapshot, policy: Policy) -> Re
 
 
 def kept_from(
-    move: Move, resolved: Resolved, policy: Policy, *, is_mandatory: bool
+    move: Move,
+    resolved: Resolved,
+    policy: Policy,
+    *,
+    is_mandatory: bool,
+    is_approved: bool = False,
 ) -> Refusal | None:
     """Return why the policy keeps this move from being made now, or None.
 
-    `is_mandatory` says that it serves an evacuation or a must-rule, by itself or for another.
+    `is_mandatory` says that it serves an evacuation or a must-rule, by itself or for another; `is_approved` that
+    a person approved it.
     """
     holds = Holds(excluded=resolved.excluded)
     refusal = left_alone(holds, move.vm, move.reason, evens_counts=policy.goals.vm_count)
@@ -39,7 +45,7 @@ def kept_from(
         return refusal
     if resolved.unfit and not is_mandatory:
         return replace(resolved.unfit[0], vm=move.vm)
-    modes = InForce(mode=Mode.AUTOMATIC, vm_modes=resolved.vm_modes)
+    modes = InForce(mode=Mode.AUTOMATIC, vm_modes=resolved.vm_modes, is_approved=is_approved)
     return modes.refusal(move, is_mandatory=is_mandatory)
 
 

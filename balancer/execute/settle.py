@@ -103,6 +103,7 @@ def _next_step(
         return JournalStep(
             state=ending.state,
             at=at,
+            task=ending.task,
             fault=ending.fault,
             kind=ending.kind,
             detail=ending.detail,

@@ -6,7 +6,7 @@ account, VM, kind and the time at which it was queued.
 """
 
 from collections.abc import Iterable, Set
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from balancer.execute.failures import failure_kind
@@ -67,12 +67,13 @@ class Sight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Ending:
-    """The end of a move, with what was seen."""
+    """The end of a move, with what was seen. `task` is the one that was found to be its own."""
 
     state: MoveState
     detail: str
     fault: str = ""
     kind: FailureKind | None = None
+    task: str = ""
 
 
 def errand_of(row: JournalRow, hold_s: Seconds) -> Errand:
@@ -136,8 +137,16 @@ def judged(
     """Return the end that task and place prove together, or None: not known yet.
 
     `told` is the move's own task, asked before the VM was looked at; None where no task can be asked.
-    `waited_s` counts from the intent, as far as that can be trusted.
+    `waited_s` counts from the intent, as far as that can be trusted. The task is kept with the end: no later
+    move of the VM may take it for its own.
     """
+    ending = _judged(errand, sight, told, waited_s=waited_s)
+    return replace(ending, task=told.task) if ending and told else ending
+
+
+def _judged(
+    errand: Errand, sight: Sight, told: TaskView | None, *, waited_s: Seconds
+) -> Ending | None:
     if told and told.state is TaskState.ERROR:
         return _failed(errand, sight, told)
     if sight.flight or (told and not told.state.has_ended):

@@ -258,7 +258,11 @@ def _intent_refused(run: Execution, unit: Unit, track: Track, refusal: Refusal) 
 
 
 def _send(run: Execution, track: Track, *, asked_s: Seconds) -> None:
-    """Ask vCenter once for this migration, unless that comes too late after the intent (S4)."""
+    """Ask vCenter once for this migration, unless a stop came since the intent (S8), or it comes too late (S4)."""
+    refusal = run.tools.may_submit()
+    if refusal:
+        run.withdraw(track, refusal)
+        return
     move, limits = track.move, run.policy.limits
     time_limit_s = max(
         limits.migration_timeout_s, limits.migration_timeout_factor * move.expected_seconds

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 
+from balancer.execute.chronicle import Chronicle
 from balancer.execute.server_checks import ServerChecks
 from balancer.execute.tenure import LASTS_S, Tenure
 from balancer.execute.vigil import Vigil
@@ -38,10 +39,11 @@ class Tools:
     `may_submit` answers why nothing may be sent now (pause, stop, stale data), or None; `may_move` answers
     it of one move (mode, windows). Both are asked before every submit. `demand_of` is the same function that
     the assessment measures demand with. `checks` outlives the run: what vCenter's own check said a short
-    time ago is not asked again. `vigil` outlives it too: how long the ends of rows have been waited for.
-    `lease_s` is how long the cluster's lease lasts unless it is renewed, and so how long others wait after this
-    process has died. `cluster_name` is the cluster as the configuration names it, `holder` names this process
-    among those that may act on it.
+    time ago is not asked again. `vigil` outlives it too: how long the ends of rows have been waited for; and so
+    does `chronicle`: what was told of a plan is not told again. `lease_s` is how long the cluster's lease lasts
+    unless it is renewed, and so how long others wait after this process has died. `cluster_name` is the cluster as
+    the configuration names it, `holder` names this process among those that may act on it. `is_approved` says that
+    a person approved the plan: it frees VMs whose own mode waits for that.
     """
 
     vcenter: str
@@ -60,6 +62,8 @@ class Tools:
     may_move: MayMove = may_always
     checks: ServerChecks = field(default_factory=ServerChecks)
     vigil: Vigil = field(default_factory=Vigil)
+    is_approved: bool = False
+    chronicle: Chronicle = field(default_factory=Chronicle)
 
     @property
     def shard(self) -> str:

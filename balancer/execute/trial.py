@@ -1,13 +1,13 @@
 """How many load moves may be on trial: what nobody has undone for a while earns the next ones. Pure.
 
 Nobody can see beforehand whether somebody else balances the cluster too. So the first moves are few, and only
-those that stood their time make more possible. A move that was undone begins it all anew.
+those that stood their time make more possible. For a day after a move was undone it is one at a time.
 """
 
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
-from balancer.execute.contention import counts
+from balancer.execute.contention import DAY, counts
 from balancer.model.outcome import MoveState
 from balancer.model.past import Past
 from balancer.model.reasons import Reason, Refusal
@@ -54,7 +54,9 @@ class Trial:
 def trial_of(past: Past, limits: Limits, *, now: datetime) -> Trial:
     """Return how many load moves may be on trial after what is remembered, and how many are."""
     load = [row for row in past.rows if not row.entry.reason.is_mandatory]
-    undone_at = max((m.seen_at for m in past.foreign_moves if counts(m)), default=None)
+    against = [m for m in past.foreign_moves if counts(m) and now - m.seen_at < DAY]
+    undone_at = max((m.seen_at for m in against), default=None)
+    undone = {m.row for m in past.foreign_moves if m.is_against}
     under_way = [
         row
         for row in load
@@ -65,7 +67,9 @@ def trial_of(past: Past, limits: Limits, *, now: datetime) -> Trial:
         for row in load
         if row.state is MoveState.DONE
         and now - row.last_at >= STOOD
+        and row.id not in undone
         and (undone_at is None or row.last_at > undone_at)
     ]
-    allowed = limits.moves_on_trial + len(stood) // STOOD_FOR_ONE_MORE
+    first = limits.moves_on_trial if undone_at is None else 1
+    allowed = first + len(stood) // STOOD_FOR_ONE_MORE
     return Trial(allowed=allowed, under_way=len(under_way))

@@ -4,11 +4,12 @@ Implements `ports.Events`. Told by the cycle and the executor, on their threads;
 another. Never raises: every label is bounded or made safe before it is used.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import datetime
 from threading import Lock
 
 from balancer.expose.instruments import Instruments
+from balancer.expose.learnt_samples import learnt_samples
 from balancer.expose.metric_labels import (
     MOVE_REASONS,
     OTHER,
@@ -26,6 +27,7 @@ from balancer.expose.metric_samples import (
     COOLING,
     Sample,
     flight_samples,
+    paused_samples,
     plan_samples,
     setting_samples,
     snapshot_samples,
@@ -40,6 +42,7 @@ from balancer.model.events import (
     MoveEnded,
     MoveProgressed,
     MoveStarted,
+    PastReviewed,
     PlanMade,
     RivalSeen,
     SnapshotTaken,
@@ -48,6 +51,7 @@ from balancer.model.events import (
 from balancer.model.outcome import MoveOutcome
 from balancer.model.past import Verdict, VerdictResult
 from balancer.model.plan import IncidentKind, Move, Plan, PlanStatus
+from balancer.model.reasons import Reason
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import MoveId, Seconds, VmId
 from balancer.policy.mode import Mode
@@ -101,14 +105,18 @@ class ClusterMetrics:
                 self._move_ended(event.outcome)
             case CycleEnded():
                 self._cycle_ended(event)
-            case VerdictGiven():
-                self._verdict_given(event.verdict)
             case RivalSeen():
                 self._rival_seen(event.tasks)
+            case PastReviewed() | VerdictGiven():
+                self._learnt(event)
             case MoveProgressed():
                 pass
         for listener in self._listeners:
             listener()
+
+    def paused(self, stops: Set[Reason]) -> None:
+        """Take note of what people let nothing be sent for, at present."""
+        self._keep("paused", paused_samples(stops))
 
     def cycle_scheduled(self, next_at: datetime) -> None:
         """Take note of when the next cycle is to start."""
@@ -211,6 +219,12 @@ class ClusterMetrics:
             error = seconds / move.expected_seconds
             self._observe("migration_duration_error_ratio", error, VMOTION)
 
+    def _learnt(self, event: PastReviewed | VerdictGiven) -> None:
+        if isinstance(event, PastReviewed):
+            self._keep("learnt", learnt_samples(event))
+        else:
+            self._verdict_given(event.verdict)
+
     def _verdict_given(self, verdict: Verdict) -> None:
         self._count("batch_verdicts_total", verdict.result.value)
         if verdict.measured_gain is not None and (verdict.predicted_gain or 0.0) > 0.0:
@@ -245,6 +259,7 @@ class ClusterMetrics:
 
     def _start_at_zero(self) -> None:
         """Make the counters of closed sets exist, so that their first increase is seen as one."""
+        self.paused(frozenset())
         self._count("cycles_missed_total", by=0.0)
         self._count("unclaimed_migrations_total", by=0.0)
         for result in CycleResult:

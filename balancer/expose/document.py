@@ -11,7 +11,18 @@ from collections.abc import Mapping
 from balancer.expose.figures import timestamp
 from balancer.expose.refusal_groups import RefusalGroup, group_refusals
 from balancer.model.certificate import Certificate
-from balancer.model.plan import Conflict, HostLoad, Incident, Move, Plan, Spread, State, Violation
+from balancer.model.digest import plan_digest
+from balancer.model.plan import (
+    Conflict,
+    HostLoad,
+    Incident,
+    Move,
+    Plan,
+    RuleMark,
+    Spread,
+    State,
+    Violation,
+)
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId
 from balancer.version import VERSION
@@ -24,7 +35,7 @@ Json = dict[str, object]
 def plan_document(plan: Plan, snapshot: Snapshot) -> Json:
     """Return the plan as a JSON object in the fixed order of its keys.
 
-    Equal plans give equal documents, but for the two timestamps and `elapsed_seconds`. Figures carry
+    Equal plans give equal documents, but for `elapsed_seconds`, the two timestamps and the digest. Figures carry
     nine significant digits, so that rounding of the last bits does not show.
     """
     document: Json = {
@@ -35,6 +46,7 @@ def plan_document(plan: Plan, snapshot: Snapshot) -> Json:
         "snapshot_taken_at": timestamp(plan.snapshot_taken_at),
         "cluster": {"id": plan.cluster_id, "name": plan.cluster_name},
         "status": plan.status.value,
+        "digest": plan_digest(plan),
     }
     if plan.reason:
         document["reason"] = plan.reason
@@ -45,6 +57,7 @@ def plan_document(plan: Plan, snapshot: Snapshot) -> Json:
         document["bound"] = _bound(plan.bound)
     document |= {
         "moves": [move_entry(move, snapshot) for move in plan.moves],
+        "rules": [_rule(mark) for mark in plan.rules],
         "makespan_seconds": number(plan.makespan_seconds),
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
         "refusals": [_refusal(group) for group in group_refusals(plan.refusals)],
@@ -147,11 +160,13 @@ def move_entry(move: Move, snapshot: Snapshot) -> Json:
         "id": move.id,
         "vm": move.vm,
         "vm_name": move.vm_name,
+        **({"vm_uuid": move.vm_uuid} if move.vm_uuid else {}),
         "from": move.source,
         "from_name": host_name(snapshot, move.source),
         "to": move.target,
         "to_name": host_name(snapshot, move.target),
         "reason": move.reason.word,
+        "mandatory": move.reason.is_mandatory,
         "why": move.why,
         "priority": move.priority.value,
         "wave": move.wave,
@@ -162,6 +177,15 @@ def move_entry(move: Move, snapshot: Snapshot) -> Json:
         "this_run": move.this_run,
         "gain": number(move.gain),
         "pace": number(move.pace),
+    }
+
+
+def _rule(mark: RuleMark) -> Json:
+    return {
+        "name": mark.name,
+        "mandatory": mark.mandatory,
+        "mark": mark.mark,
+        "vms": list(mark.vms),
     }
 
 

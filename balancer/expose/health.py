@@ -53,6 +53,7 @@ class _Loop:
     withheld: str = ""
     mode: str = ""
     because: str = ""
+    paused: str = ""
 
 
 class Health:
@@ -134,6 +135,13 @@ class Health:
             if known is not None:
                 known.withheld = why
 
+    def paused(self, loop: str, why: str) -> None:
+        """Take note of who stopped a loop from sending anything; empty where nobody did."""
+        with self._lock:
+            known = self._loops.get(loop)
+            if known is not None:
+                known.paused = why
+
     def mode_in_force(self, loop: str, mode: str, because: str) -> None:
         """Take note of the mode in force, and of what holds it there; that is empty for automatic."""
         with self._lock:
@@ -176,6 +184,8 @@ class Health:
     def _notes(self) -> Iterator[HealthProblem]:
         """Yield what is worth knowing; called with the lock held."""
         for name, loop in sorted(self._loops.items()):
+            if loop.paused:
+                yield HealthProblem(subject=f"cluster {name}", why=f"stopped: {loop.paused}")
             if loop.because:
                 yield HealthProblem(subject=f"cluster {name}", why=f"{loop.mode}: {loop.because}")
             if loop.withheld:

@@ -118,6 +118,11 @@ _LOOP_SPECS = (
         (*CLUSTER, "reason"),
         "1 for the reason why the last plan was only shown although the mode acts, 0 for the others.",
     ),
+    _gauge(
+        "paused",
+        (*CLUSTER, "reason"),
+        "1 while nothing is sent because of a pause (operator) or of the stop file, by reason.",
+    ),
     _counter("cycles_total", (*CLUSTER, "result"), "Cycles by how they ended."),
     _histogram(
         "cycle_duration_seconds",
@@ -196,6 +201,23 @@ _SNAPSHOT_SPECS = (
     _gauge("rule_violations", (*CLUSTER, "rule_type", "enforcement"), "Rules that are broken now."),
 )
 
+_LEARNT_SPECS = (
+    _gauge(
+        "circuit_open",
+        (*CLUSTER, "reason"),
+        "1 for each reason why nothing is started on the cluster until time or a person ends it.",
+    ),
+    _gauge(
+        "quarantined", (*CLUSTER, "kind"), "VMs, and hosts as targets, that are left alone now."
+    ),
+    _gauge("contended_vms", CLUSTER, "VMs left alone because somebody else moves them back."),
+    _gauge(
+        "foreign_moves_against",
+        CLUSTER,
+        "Moves of ours that others undid within the last day and that nobody has acknowledged.",
+    ),
+)
+
 _PLAN_SPECS = (
     _counter(
         "candidates_rejected_total",
@@ -233,11 +255,6 @@ _VERDICT_SPECS = (
         CLUSTER,
         BENEFIT_RATIO_BUCKETS,
         "Measured over predicted gain of batches, once settled; 1 is exact, harm counts as 0.",
-    ),
-    _gauge(
-        "circuit_open",
-        (*CLUSTER, "reason"),
-        "1 for each reason for which the cluster has been stopped automatically, 0 for the others.",
     ),
 )
 
@@ -289,6 +306,7 @@ CATALOGUE: tuple[MetricSpec, ...] = (
     *_VCENTER_SPECS,
     *_LOOP_SPECS,
     *_SNAPSHOT_SPECS,
+    *_LEARNT_SPECS,
     *_PLAN_SPECS,
     *_VERDICT_SPECS,
     *_MIGRATION_SPECS,

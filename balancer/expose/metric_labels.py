@@ -13,6 +13,7 @@ from types import MappingProxyType
 from balancer.expose.escape import metric_label
 from balancer.model.outcome import FailureKind, MoveOutcome, MoveState
 from balancer.model.plan import MoveReason, PlanStatus
+from balancer.model.reasons import Reason
 
 OTHER = "other"
 VMOTION = "vmotion"
@@ -40,6 +41,12 @@ class Outcome(StrEnum):
     CANCELLED = "cancelled"
     SKIPPED = "skipped"  # never sent, or never became a migration
     SUPERSEDED = "superseded"  # the VM is on a host that we did not choose
+
+
+PAUSE_WORDS: Mapping[Reason, str] = MappingProxyType(
+    {Reason.PAUSED: "operator", Reason.STOP_FILE: "stop_file"}
+)
+"""What people use to let nothing be sent."""
 
 
 class VmClass(StrEnum):

@@ -4,10 +4,10 @@ Pure. A host that is gone from the snapshot is gone from the samples, so that no
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
 
-from balancer.expose.metric_labels import MOVE_REASONS, VMOTION, VmClass, unique_labels
+from balancer.expose.metric_labels import MOVE_REASONS, PAUSE_WORDS, VMOTION, VmClass, unique_labels
 from balancer.model.host import Host, HostState
 from balancer.model.plan import HostLoad, Move, Plan, Priority, State
 from balancer.model.reasons import UNFIT, WITHHELD, Reason, Refusal
@@ -24,9 +24,6 @@ BYTES_PER_MIB = float(2**20)
 COOLING = frozenset(
     {Reason.RECENTLY_MOVED, Reason.VM_FAILED_RECENTLY, Reason.VM_BUDGET, Reason.CONTENDED}
 )
-STOPS = (Reason.VERDICTS_WORSE,)
-"""What holds a cluster in observe by itself until a person acknowledges it."""
-
 GATES = tuple(sorted({*UNFIT, Reason.HOSTS_LOST}))
 """What a snapshot may be found unfit for: all planning, or with hosts lost all but what must be."""
 
@@ -84,9 +81,6 @@ def plan_samples(plan: Plan) -> Iterator[Sample]:
     """Yield what the newest plan intends and predicts, and the mode in force when it was made."""
     for mode in Mode:
         yield Sample("balancer_cluster_mode_in_force", (mode.value,), float(mode == plan.mode))
-    because = plan.mode_because.reason if plan.mode_because else None
-    for reason in STOPS:
-        yield Sample("balancer_circuit_open", (reason.value,), float(reason is because))
     moves = Counter(MOVE_REASONS[move.reason] for move in plan.moves)
     for word in sorted(set(MOVE_REASONS.values())):
         yield Sample("balancer_plan_moves", (word,), moves[word])
@@ -104,6 +98,12 @@ def withheld_samples(held: Refusal | None) -> Iterator[Sample]:
     for reason in sorted(WITHHELD):
         is_it = held is not None and held.reason is reason
         yield Sample("balancer_cluster_acting_withheld", (reason.value,), float(is_it))
+
+
+def paused_samples(stops: Set[Reason]) -> Iterator[Sample]:
+    """Yield for which of their reasons people let nothing be sent."""
+    for reason, word in PAUSE_WORDS.items():
+        yield Sample("balancer_paused", (word,), float(reason in stops))
 
 
 def flight_samples(started: Iterable[float], queued: Iterable[Move]) -> Iterator[Sample]:

@@ -1,4 +1,4 @@
-"""The generated pages of reference: metrics, reasons and policies, from the same tables the program uses.
+"""The generated pages of reference: metrics, reasons, policies and faults, from the same tables the program uses.
 
 Run `python -m balancer.expose.reference_pages docs/reference` to write them; a test fails while they are
 out of date.
@@ -8,6 +8,7 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
+from balancer.expose.faults_page import faults_page
 from balancer.expose.metric_catalog import CATALOGUE, CLUSTER, MetricSpec, MetricType
 from balancer.expose.metric_labels import MOVE_REASONS, PHASES, PLAN_RESULTS, STAGES
 from balancer.expose.policy_page import policy_page
@@ -90,6 +91,7 @@ def write_pages(folder: Path) -> None:
     (folder / "metrics.md").write_text(metrics_page(), "utf-8")
     (folder / "reasons.md").write_text(reasons_page(), "utf-8")
     (folder / "policy.md").write_text(policy_page(GENERATED), "utf-8")
+    (folder / "faults.md").write_text(faults_page(GENERATED), "utf-8")
 
 
 def _metric_row(spec: MetricSpec) -> str:

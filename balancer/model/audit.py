@@ -37,6 +37,14 @@ class AuditEntry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class AuditHead:
+    """An entry's number and digest as somebody noted them elsewhere: entries up to it cannot be cut off unseen."""
+
+    number: int
+    digest: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class AuditFault:
     """A place where the chain does not hold."""
 
@@ -51,3 +59,8 @@ class AuditReport:
     entries: int
     head: str
     faults: tuple[AuditFault, ...] = ()
+
+    @property
+    def is_whole(self) -> bool:
+        """Whether nothing is wrong."""
+        return not self.faults

@@ -15,6 +15,7 @@ BalancerError              something was attempted and did not work; the message
 |- StoreError              the journal cannot be read or written: nothing may be moved
 |  `- IntentRefused        the journal says no to this one move: lease, pause, budget
 |     `- RowOpen           the VM has a row whose end is not known; the others may go on
+|- PlanRefused             a plan must not be approved or carried out (exit 4)
 `- PlanInvalid             the independent check rejected our own plan: a bug, never executed
 """
 
@@ -144,6 +145,10 @@ class RowOpen(IntentRefused):
             "known end; it is settled from what vCenter shows"
         )
         return cls(Refusal.of(Reason.IN_FLIGHT, detail, vm=vm))
+
+
+class PlanRefused(BalancerError):
+    """A plan must not be approved or carried out: it was changed, decided on already, or it is too late."""
 
 
 class PlanInvalid(BalancerError):

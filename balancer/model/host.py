@@ -48,6 +48,7 @@ _GIVES = frozenset(
     }
 )
 _TAKES = frozenset({HostState.CONNECTED, HostState.QUARANTINE})
+_LEAVING = frozenset({HostState.ENTERING_MAINTENANCE, HostState.MAINTENANCE})
 _BEING_IN = frozenset({HostState.QUARANTINE, HostState.MAINTENANCE, HostState.STANDBY})
 
 
@@ -75,6 +76,7 @@ class Host:
     What a host can do with storage decides no move between hosts yet; None: not known.
     Source: vSphere API, `HostConfigInfo.localSwapDatastore`, `HostCapability.unsharedSwapVMotionSupported`
     and `vmotionWithStorageVMotionSupported`.
+    `is_asked_empty` is no fact of vSphere: a person asked here that it be emptied and kept empty.
 
     Raises:
         ValueError: a figure is negative, infinite or not a number. A capacity of 0 is one: see `usable_cpu_mhz`.
@@ -104,6 +106,7 @@ class Host:
     swap_datastore: str | None = None
     unshared_swap_supported: bool | None = None
     storage_vmotion_supported: bool | None = None
+    is_asked_empty: bool = False
 
     def __post_init__(self) -> None:
         """Refuse figures that are none."""
@@ -120,6 +123,23 @@ class Host:
             self.vmotion.link_mbps,
         )
         check_figures(f"host {self.id}", figures)
+
+    @property
+    def takes(self) -> bool:
+        """Whether a VM may be moved here (to a host in quarantine only as a last resort)."""
+        return self.state.takes and not self.is_asked_empty
+
+    @property
+    def is_leaving(self) -> bool:
+        """Whether every movable VM must leave it."""
+        return self.state in _LEAVING or self.is_asked_empty
+
+    @property
+    def phrase(self) -> str:
+        """Return what it is, in words: "in maintenance", "asked to be emptied"."""
+        if self.is_asked_empty and self.state.takes:
+            return "asked to be emptied"
+        return self.state.phrase
 
     @property
     def usable_cpu_mhz(self) -> Mhz:

@@ -75,7 +75,8 @@ class Move:
     """A move of a finished plan. `after` names moves that must have ended before this one starts.
 
     Moves of one `wave` (from 1) may run at the same time. A VM occurs twice only when it is parked. `pace` is
-    the factor by which experience has changed `expected_seconds` (1.0: none).
+    the factor by which experience has changed `expected_seconds` (1.0: none), `vm_uuid` the VM's instanceUuid,
+    empty where the source gave none.
     """
 
     id: MoveId
@@ -94,6 +95,17 @@ class Move:
     gain: float
     this_run: bool = True
     pace: float = 1.0
+    vm_uuid: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RuleMark:
+    """A rule that named `vms` of a plan's moves when that was made. `mark` changes with what the rule says."""
+
+    name: str
+    mandatory: bool
+    mark: str
+    vms: tuple[VmId, ...]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -228,7 +240,7 @@ class Plan:
     before `makespan_ideal_seconds` even if no two copies ever slowed each other down. `bound` is what no
     plan can beat; None where nobody asked for it. `mode` is the word of the mode in force when it was made,
     `mode_because` what held it there (None for automatic). `notes` tell what of the policy has no effect, or
-    another one than it seems, in words for people.
+    another one than it seems, in words for people. `rules` are those that name a VM of the moves.
     """
 
     id: str
@@ -252,6 +264,7 @@ class Plan:
     mode: str = ""
     mode_because: Refusal | None = None
     notes: tuple[str, ...] = ()
+    rules: tuple[RuleMark, ...] = ()
 
     @property
     def is_proven(self) -> bool:

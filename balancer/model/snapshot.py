@@ -254,7 +254,7 @@ class Snapshot:
         Balance and contention are measured over these.
         """
         spare = self.cluster.ha.failover_hosts
-        return tuple(host for host in self.hosts if host.state.takes and host.id not in spare)
+        return tuple(host for host in self.hosts if host.takes and host.id not in spare)
 
     def active_rules(self, *types: RuleType) -> tuple[Rule, ...]:
         """Return the enabled rules of the given types (all types where none is given), in file order."""

@@ -172,7 +172,7 @@ def _static(problem: Problem, law: str) -> Ints:
 def _takes(problem: Problem, row: int) -> bool:
     host, need = problem.hosts[row], problem.need
     is_spare = host.id in need.snapshot.cluster.ha.failover_hosts or host.id in need.holds.targets
-    return host.state.takes and host.vmotion.enabled and not is_spare
+    return host.takes and host.vmotion.enabled and not is_spare
 
 
 def _unencrypted(problem: Problem) -> Bools:

@@ -231,8 +231,8 @@ def _host_words(problem: Problem, hosts: Sequence[Host]) -> list[str]:
 
 
 def _state_words(problem: Problem, host: Host) -> str:
-    if not host.state.takes:
-        return host.state.phrase
+    if not host.takes:
+        return host.phrase
     if host.id in problem.need.snapshot.cluster.ha.failover_hosts:
         return "kept free for HA"
     if host.id in problem.need.holds.targets:

@@ -21,7 +21,7 @@ _STATE = {
 def sentence(ledger: Ledger, cost: LoadCost, vm: int, target: int, note: Note) -> str:
     """Return why `vm` goes to `target` in the state of `ledger`, which is that just before the move."""
     match note.reason:
-        case MoveReason.EVACUATE:
+        case MoveReason.EVACUATE | MoveReason.REQUESTED:
             return _evacuation(ledger, cost, vm, target)
         case MoveReason.RULE | MoveReason.SHOULD_RULE:
             return _rule(ledger, cost, vm, target, note)

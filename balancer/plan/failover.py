@@ -40,7 +40,7 @@ class Failover:
         self._hosts = len(problem.hosts)
         self._serving = np.flatnonzero(problem.serving)
         self.count = failures_to_tolerate(snapshot)
-        self._takes = np.array([host.state.takes for host in problem.hosts], dtype=bool)
+        self._takes = np.array([host.takes for host in problem.hosts], dtype=bool)
         if spare is not None:
             self._takes &= ~spare
         cpu, memory = problem.capacity[:, 0], problem.capacity[:, 1]

@@ -7,6 +7,7 @@ room for. Never makes a must-rule worse than it is.
 import numpy as np
 
 from balancer.model.goal import Goal
+from balancer.model.host import Host
 from balancer.model.plan import MoveReason
 from balancer.model.rule import RuleType
 from balancer.plan.codes import Bools
@@ -103,10 +104,15 @@ def _evacuate(desk: Desk, cost: LoadCost) -> list[Task]:
         if desk.leaves_alone(movers):
             continue
         host = problem.hosts[int(desk.ledger.at[vm])]
-        task = Task(movers=movers, note=Note(reason=MoveReason.EVACUATE, cause=host.id))
+        task = Task(movers=movers, note=Note(reason=_why_left(host), cause=host.id))
         if not _place(desk, cost, task):
             stuck.append(task)
     return stuck
+
+
+def _why_left(host: Host) -> MoveReason:
+    """Return evacuation where vSphere says that the host is left, a person's request otherwise."""
+    return MoveReason.REQUESTED if host.state.takes else MoveReason.EVACUATE
 
 
 def _obey_hosts(desk: Desk, cost: LoadCost) -> list[Task]:

@@ -22,7 +22,12 @@ from balancer.plan.problem import FOOTPRINT, RESERVED
 from balancer.plan.units import Units, make_units
 from balancer.rules.exclusion import MANDATORY_GOALS
 
-_RANK = {MoveReason.RULE: 0, MoveReason.EVACUATE: 1, MoveReason.MAKE_ROOM: 2}
+_RANK = {
+    MoveReason.RULE: 0,
+    MoveReason.EVACUATE: 1,
+    MoveReason.REQUESTED: 1,
+    MoveReason.MAKE_ROOM: 2,
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -23,7 +23,6 @@ from balancer.plan.codes import Bools, Floats, Ints
 from balancer.policy.types import Policy
 from balancer.rules.capacity import SLACK, most_vcpus, most_vms
 from balancer.rules.placement import Ground
-from balancer.rules.standing import LEAVING
 
 CPU, MEMORY, FOOTPRINT, CPU_RESERVED, MEMORY_RESERVED, COUNT, VCPUS, VARIANCE = range(8)
 """Columns of sizes, loads and limits: mean demand (MHz, MiB), held memory, what is guaranteed, number of
@@ -154,7 +153,7 @@ def compile_problem(need: Need, policy: Policy) -> Problem:
         dirty_mbps=np.array([vm.dirty_rate_mbps or 0.0 for vm in vms]),
         pace=_paces(need.paces, hosts),
         serving=np.array([host.id in serving for host in hosts], dtype=bool),
-        leaving=np.array([host.state in LEAVING for host in hosts], dtype=bool),
+        leaving=np.array([host.is_leaving for host in hosts], dtype=bool),
         pinned=np.array([vm.id in need.holds.pinned for vm in vms], dtype=bool) | (at != end),
         held=np.array([vm.id in need.holds.vms for vm in vms], dtype=bool),
         excluded={goal: _excluded(need, vms, goal) for goal in Goal},

@@ -139,7 +139,7 @@ def _ranked(desk: Desk, task: Task, may_enter: Bools) -> list[int]:
     usable = [
         row
         for row, host in enumerate(problem.hosts)
-        if (host.state.takes and not problem.leaving[row]) or may_enter[row]
+        if (host.takes and not problem.leaving[row]) or may_enter[row]
     ]
     emptiest = sorted(usable, key=lambda row: (-spare[row], row))
     targets = [row for row in emptiest if may_enter[row]]

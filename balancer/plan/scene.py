@@ -25,7 +25,6 @@ from balancer.plan.problem import COUNT, FOOTPRINT, Problem, compile_problem
 from balancer.policy.types import Policy
 from balancer.rules.law import Law
 from balancer.rules.placement import Candidate, Placement
-from balancer.rules.standing import LEAVING
 from balancer.rules.violations import violations
 
 _RESOURCES = ("CPU", "memory")
@@ -54,8 +53,7 @@ class Scene:
         ids = {self.problem.vms[vm].id for vm in movers}
         if any(move.reason.is_mandatory and move.vm in ids for move in self.plan.moves):
             return True
-        states = [self.problem.hosts[int(self.problem.at[vm])].state for vm in movers]
-        if any(state in LEAVING for state in states):
+        if any(self.problem.hosts[int(self.problem.at[vm])].is_leaving for vm in movers):
             return True
         broken = violations(Placement(self.problem.ground))
         return any(violation.mandatory and ids & set(violation.vms) for violation in broken)

@@ -29,12 +29,15 @@ _REASONS: Mapping[Mode, Reason] = MappingProxyType(
 class InForce:
     """How far the program may act on one cluster. `because` says what holds it there, None where nothing does.
 
-    `vm_modes` are the modes of single VMs; only those that are more careful than `mode` matter.
+    `vm_modes` are the modes of single VMs; only those that are more careful than `mode` matter. `is_approved` says
+    that a person approved the moves that it is asked about: that frees what waits for a person's word, never
+    what `observe` or a window holds back.
     """
 
     mode: Mode
     because: Refusal | None = None
     vm_modes: Mapping[VmId, Mode] = field(default_factory=lambda: MappingProxyType({}))
+    is_approved: bool = False
 
     @property
     def held(self) -> Refusal | None:
@@ -52,13 +55,22 @@ class InForce:
         own = self.vm_modes.get(move.vm, Mode.AUTOMATIC)
         if own is Mode.AUTOMATIC or (own is Mode.PARTIAL and is_mandatory):
             return None
+        if self.is_approved and own is not Mode.OBSERVE:
+            return None
         told = f"the policy sets {move.vm_name} to mode {own}"
         return Refusal.of(_REASONS[own], told, vm=move.vm)
 
     def _against(self, mode: Mode, *, is_mandatory: bool) -> Refusal | None:
         if mode is Mode.AUTOMATIC or (mode is Mode.PARTIAL and is_mandatory):
             return None
+        if self.is_approved and self._waits_for_a_word(mode):
+            return None
         return self.because or Refusal.of(_REASONS[mode], f"mode {mode}")
+
+    def _waits_for_a_word(self, mode: Mode) -> bool:
+        """Whether a person's word is enough; a window that lets only mandatory moves through is no person."""
+        by_window = self.because is not None and self.because.reason is Reason.WINDOW_CLOSED
+        return mode is Mode.MANUAL or (mode is Mode.PARTIAL and not by_window)
 
 
 def mode_in_force(

@@ -21,6 +21,11 @@ class Mode(StrEnum):
         """Whether anything is moved in this mode without a person's word."""
         return self in (Mode.PARTIAL, Mode.AUTOMATIC)
 
+    @property
+    def may_act(self) -> bool:
+        """Whether anything may be moved in this mode, be it with a person's word."""
+        return self is not Mode.OBSERVE
+
 
 def most_careful(*modes: Mode | None) -> Mode:
     """Return the most careful of the modes that are given; automatic where none is."""

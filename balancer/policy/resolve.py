@@ -51,7 +51,9 @@ def resolve(snapshot: Snapshot, policy: Policy) -> Resolved:
     if policy.tag_rules.enabled:
         work.add_tags(policy.tag_rules.prefix)
     return Resolved(
-        snapshot=_with(snapshot, rules=(*taken.rules, *work.rules), vms=taken.vms),
+        snapshot=_asked(
+            _with(snapshot, rules=(*taken.rules, *work.rules), vms=taken.vms), policy.evacuating
+        ),
         excluded=MappingProxyType({g: MappingProxyType(vms) for g, vms in work.excluded.items()}),
         vm_modes=MappingProxyType(work.vm_modes),
         places=MappingProxyType(work.places),
@@ -64,6 +66,14 @@ def _with(snapshot: Snapshot, *, rules: tuple[Rule, ...], vms: tuple[Vm, ...]) -
     if rules == snapshot.rules and vms is snapshot.vms:
         return snapshot
     return replace(snapshot, rules=rules, vms=vms)
+
+
+def _asked(snapshot: Snapshot, evacuating: frozenset[HostId]) -> Snapshot:
+    """Mark the hosts that people asked to be emptied, and only these."""
+    if all(host.is_asked_empty == (host.id in evacuating) for host in snapshot.hosts):
+        return snapshot
+    marked = (replace(host, is_asked_empty=host.id in evacuating) for host in snapshot.hosts)
+    return replace(snapshot, hosts=tuple(marked))
 
 
 class _Work:

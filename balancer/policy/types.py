@@ -6,7 +6,7 @@ from enum import StrEnum
 from types import MappingProxyType
 
 from balancer.model.plan import MoveReason, Priority
-from balancer.model.units import Ratio, Seconds
+from balancer.model.units import HostId, Ratio, Seconds
 from balancer.policy.mode import Mode
 from balancer.policy.rule_types import DrsHandling, PolicyRule, TagRules, VmMode
 from balancer.policy.window_types import Window
@@ -178,7 +178,7 @@ class Policy:
 
     `mode` is the freest that the policy allows, None for no word on it: the cluster's own setting holds.
     `migration_threshold` is DRS's 1 (most conservative) to 5 (most aggressive); what it stands for is
-    already in the other settings.
+    already in the other settings. `evacuating` comes from no file: the hosts that people asked to be emptied.
     """
 
     name: str = "balanced"
@@ -200,3 +200,4 @@ class Policy:
     rules: tuple[PolicyRule, ...] = ()
     drs: DrsHandling = field(default_factory=DrsHandling)
     tag_rules: TagRules = field(default_factory=TagRules)
+    evacuating: frozenset[HostId] = frozenset()

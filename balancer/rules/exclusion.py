@@ -28,10 +28,10 @@ GOALS_OF: Mapping[MoveReason, tuple[Goal, ...]] = MappingProxyType(
         MoveReason.BALANCE: (Goal.BALANCE,),
         MoveReason.CONSOLIDATE: (Goal.CONSOLIDATION,),
         MoveReason.PARKING: (),
-        MoveReason.REQUESTED: (),
+        MoveReason.REQUESTED: (Goal.EVACUATION,),
     }
 )
-"""The goals that a reason serves. A hop serves what the rest of its way serves; a person asks for any VM."""
+"""The goals that a reason serves. A hop serves what the rest of its way serves."""
 
 
 def left_alone(

@@ -110,7 +110,7 @@ class _Scene:
         self._ground = placement.ground
         snapshot = placement.ground.snapshot
         self.serving = [host.id for host in snapshot.serving_hosts]
-        self._takers = [host for host in snapshot.hosts if host.state.takes]
+        self._takers = [host for host in snapshot.hosts if host.takes]
         self._vms: dict[HostId, list[VmId]] = {host.id: [] for host in snapshot.hosts}
         for vm, host_id in placement.host_of.items():
             self._vms[host_id].append(vm)

@@ -19,8 +19,8 @@ def judge(placement: Placement, move: Candidate) -> Refusal | None:
 
 
 def _judge_target(placement: Placement, move: Candidate, target: Host, vm: Vm) -> Refusal | None:
-    if not target.state.takes:
-        return _no(Reason.TARGET_HOST_STATE, f"{target.name} is {target.state.phrase}", vm, target)
+    if not target.takes:
+        return _no(Reason.TARGET_HOST_STATE, f"{target.name} is {target.phrase}", vm, target)
     if target.state is HostState.QUARANTINE and not move.is_mandatory:
         return _no(Reason.TARGET_HOST_STATE, f"{target.name} is {target.state.phrase}", vm, target)
     if target.id in placement.ground.snapshot.cluster.ha.failover_hosts:

@@ -6,14 +6,10 @@ Every stage that must not make things worse compares these: planner, sequencing,
 from collections import defaultdict
 from dataclasses import dataclass
 
-from balancer.model.host import HostState
 from balancer.model.units import VmId
 from balancer.policy.objective import load_cost
 from balancer.rules.placement import Placement
 from balancer.rules.violations import breaches
-
-LEAVING = frozenset({HostState.ENTERING_MAINTENANCE, HostState.MAINTENANCE})
-"""States of hosts that every movable VM must leave."""
 
 TOLERANCE = 1e-9
 """Differences of the objective below this are rounding."""
@@ -89,5 +85,5 @@ def standing(placement: Placement) -> Standing:
 
 def stranded(placement: Placement) -> tuple[VmId, ...]:
     """Return the running VMs on hosts that must be left, by id, whether or not they can move."""
-    leaving = [h.id for h in placement.ground.snapshot.hosts if h.state in LEAVING]
+    leaving = [h.id for h in placement.ground.snapshot.hosts if h.is_leaving]
     return tuple(sorted(vm for host in leaving for vm in placement.present[host]))

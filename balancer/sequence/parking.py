@@ -129,7 +129,7 @@ def _hop(yard: Yard, leaver: Unit, blocked: Unit, stuck: Sequence[Unit]) -> Unit
     avoided |= {step.source for step in leaver.steps}
     busy = {step.target for unit in stuck for step in unit.steps}
     size_mib = sum(yard.ground.demand[step.vm].footprint_mib for step in leaver.steps)
-    takers = (h for h in yard.ground.snapshot.hosts if h.state.takes and h.id not in avoided)
+    takers = (h for h in yard.ground.snapshot.hosts if h.takes and h.id not in avoided)
     hosts = [host for host in takers if _room_mib(yard, host) >= size_mib]
     for host in sorted(hosts, key=lambda host: (host.id in busy, -_room_mib(yard, host), host.id)):
         hop = with_hop(yard.ground, leaver, host.id, _why(yard, leaver, blocked))

@@ -9,7 +9,7 @@ from collections import defaultdict
 from balancer.model.rule import Rule
 from balancer.model.units import HostId, VmId
 from balancer.policy.objective import load_cost
-from balancer.rules.standing import LEAVING, TOLERANCE
+from balancer.rules.standing import TOLERANCE
 from balancer.rules.violations import breaches
 from balancer.sequence.origin import Origin
 from balancer.sequence.units import Step, Unit
@@ -24,7 +24,7 @@ class Prospect:
     def __init__(self, origin: Origin) -> None:
         ground = self._ground = origin.ground
         self._placement = origin.settled.copy()
-        self._leaving = {h.id for h in ground.snapshot.hosts if h.state in LEAVING}
+        self._leaving = {h.id for h in ground.snapshot.hosts if h.is_leaving}
         self._rules = ground.snapshot.active_rules()
         self._rules_of: defaultdict[VmId, set[int]] = defaultdict(set)
         for index, rule in enumerate(self._rules):

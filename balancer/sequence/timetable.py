@@ -207,4 +207,5 @@ def _move(ground: Ground, entry: Entry, span: tuple[Seconds, Seconds]) -> Move:
         memory_mib=ground.demand[step.vm].footprint_mib,
         gain=step.gain,
         pace=ground.paces.of(step.source, step.target),
+        vm_uuid=vm.uuid or "",
     )

@@ -69,7 +69,7 @@ def test_the_task_says_what_it_is_and_is_listed_where_people_look(
     info = task.info
     assert info.descriptionId == "VirtualMachine.relocate"
     assert (info.entity._moId, info.entityName) == ("vm-1", "vm1")
-    assert info.reason.userName == server.greeting.username
+    assert info.reason.userName == "VSPHERE.LOCAL\\administrator"
     assert info.cancelable is True
     for place in (
         reader.vm("vm1"),

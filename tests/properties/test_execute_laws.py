@@ -240,6 +240,7 @@ UNFORESEEN = {
     Reason.TARGET_FAILED_RECENTLY,
     Reason.RUN_STOPPED,
     Reason.BREAKER_OPEN,
+    Reason.QUIET_TIME,
 }
 
 

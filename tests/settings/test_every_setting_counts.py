@@ -10,10 +10,13 @@ import pytest
 from balancer.model.plan import MoveReason
 from balancer.policy.types import DemandReading, Goals, Limits, Policy, Prices, Thresholds
 from tests.settings.case import Case
+from tests.settings.control import CONTROL
+from tests.settings.learn import LEARN
 from tests.settings.plans import PLANS
 from tests.settings.runs import RUNS
+from tests.settings.verdict import VERDICT
 
-CASES = (*PLANS, *RUNS)
+CASES = (*PLANS, *RUNS, *LEARN, *VERDICT, *CONTROL)
 
 SECTIONS = {
     "goals": Goals,
@@ -35,6 +38,7 @@ ELSEWHERE = {
     "rules": "tests of rules",
     "drs": "tests of rules",
     "tag_rules": "tests of rules",
+    "evacuating": "comes from no file: tests/unit/plan/test_asked_empty.py",
 }
 """What is no single figure or switch, and where it is shown to count."""
 

@@ -21,7 +21,6 @@ from balancer.plan.conflict_member import Kind, Member
 from balancer.policy.types import Policy
 from balancer.rules import capacity, devices, evc, host_state, network, reservations, storage
 from balancer.rules.placement import Candidate, Ground, Placement
-from balancer.rules.standing import LEAVING
 from balancer.rules.violations import offenders
 
 _LAWS = (evc.judge, storage.judge, network.judge)
@@ -135,9 +134,9 @@ class Everywhere:
 
     def _must_leave(self, vm: VmId) -> bool:
         hosts = self.snapshot.host_by_id
-        if hosts[self.snapshot.vm_by_id[vm].host].state not in LEAVING:
+        if not hosts[self.snapshot.vm_by_id[vm].host].is_leaving:
             return False
-        has_left = hosts[self.wish.draft[vm]].state not in LEAVING
+        has_left = not hosts[self.wish.draft[vm]].is_leaving
         return has_left or (self.wish.rule is None and vm in self.wish.movers)
 
     def _keeping(self, rule: Rule) -> Bools:

@@ -34,6 +34,7 @@ FAST_LIMITS = {
     "migrations_per_cluster": 12,
     "residence_s": 0,
     "moves_per_vm_per_day": 4,
+    "verdict_after_s": 3,
     "moves_on_trial": 60,
 }
 """A test's hour has a minute: the budgets are widened, the limits per host are the shipped ones."""
@@ -159,7 +160,7 @@ def running_daemon(folder: Path, config: Path, *, piped: bool = False) -> Iterat
         )
         run = DaemonRun(process=process, log_file=log_file)
         try:
-            wait_until("the daemon serves HTTP", lambda: bool(run.events("serving")), within_s=30)
+            wait_until("the daemon serves HTTP", lambda: bool(run.events("serving")), within_s=90)
             run.port = int(str(run.events("serving")[0]["port"]))
             yield run
         finally:

@@ -280,6 +280,9 @@ class Turns:
         self.holder = "test"
         self.asked: list[tuple[float, str]] = []
 
+    def stop_switch(self) -> Refusal | None:
+        return None
+
     def may_submit(self) -> Refusal | None:
         return None
 

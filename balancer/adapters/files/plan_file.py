@@ -15,6 +15,7 @@ from typing_extensions import TypedDict
 
 from balancer.adapters.files.json_file import read_as, read_bytes
 from balancer.model.plan import IncidentKind, PlanStatus, Priority
+from balancer.model.rule import RuleType
 from balancer.policy.mode import Mode
 from balancer.policy.problems import Mistake, shown
 from balancer.policy.unchecked import entries, known, mapping, part, text, texts
@@ -60,6 +61,7 @@ class ViolationEntry(TypedDict, total=False):
     """Key `violations` of a state."""
 
     rule: Required[str]
+    type: RuleType
     mandatory: bool
     vms: list[str]
 
@@ -83,6 +85,7 @@ class StateEntry(TypedDict, total=False):
     memory: Required[SpreadEntry]
     unmet_cpu_mhz: NotNegative
     violations: Required[list[ViolationEntry]]
+    imbalance: NotNegative
     hosts: list[HostLoadEntry]
 
 
@@ -113,9 +116,11 @@ MoveEntry = TypedDict(
         "id": Required[Id],
         "vm": Required[Id],
         "vm_name": Required[str],
+        "vm_uuid": str,
         "from": Required[Id],
         "to": Required[Id],
         "reason": Required[MoveWord],
+        "mandatory": bool,
         "why": str,
         "priority": Required[Priority],
         "wave": Required[Annotated[int, Field(ge=1)]],
@@ -130,6 +135,16 @@ MoveEntry = TypedDict(
     total=False,
 )
 _strict(MoveEntry)
+
+
+@_strict
+class RuleEntry(TypedDict, total=False):
+    """Key `rules`."""
+
+    name: Required[str]
+    mandatory: bool
+    mark: Required[str]
+    vms: list[str]
 
 
 @_strict
@@ -183,12 +198,14 @@ class PlanEntry(TypedDict, total=False):
     snapshot_taken_at: AwareDatetime
     cluster: Required[ClusterEntry]
     status: Required[PlanStatus]
+    digest: Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
     reason: str
     mode: ModeEntry
     before: Required[StateEntry]
     after: Required[StateEntry]
     bound: BoundEntry
     moves: Required[list[MoveEntry]]
+    rules: list[RuleEntry]
     makespan_seconds: NotNegative
     conflicts: list[ConflictEntry]
     refusals: Required[list[RefusalEntry]]

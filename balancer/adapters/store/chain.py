@@ -2,13 +2,13 @@
 
 import hashlib
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from datetime import datetime
 from types import MappingProxyType
 
 from balancer.adapters.store.forms import plain_instant, plain_text
-from balancer.model.audit import AuditEntry, AuditFault, AuditNote, AuditReport
+from balancer.model.audit import AuditEntry, AuditFault, AuditHead, AuditNote, AuditReport
 
 GENESIS = "0" * 64
 """The digest before the first entry."""
@@ -28,21 +28,34 @@ def next_entry(last: AuditEntry | None, note: AuditNote) -> AuditEntry:
     )
 
 
-def verified(entries: Iterable[AuditEntry]) -> AuditReport:
-    """Follow the chain from its first entry; `entries` in the order of their numbers."""
+def verified(entries: Iterable[AuditEntry], heads: Iterable[AuditHead] = ()) -> AuditReport:
+    """Follow the chain from its first entry; `entries` in the order of their numbers, `heads` in any."""
     faults: list[AuditFault] = []
-    number, head = 0, GENESIS
+    expected = {head.number: head.digest for head in heads}
+    number, last = 0, GENESIS
     for entry in entries:
         number += 1
-        if entry.number != number:
-            faults.append(AuditFault(number=entry.number, detail=f"number {number} was expected"))
-            number = entry.number
-        if entry.previous != head:
-            faults.append(AuditFault(number=number, detail="does not follow the entry before it"))
-        if not is_whole(entry):
-            faults.append(AuditFault(number=number, detail="was changed after it was written"))
-        head = entry.digest
-    return AuditReport(entries=number, head=head, faults=tuple(faults))
+        faults += [
+            AuditFault(number=entry.number, detail=detail)
+            for detail in _faults(entry, number, last, expected.pop(entry.number, ""))
+        ]
+        number, last = entry.number, entry.digest
+    faults += [
+        AuditFault(number=missing, detail=f"is missing: the log ends at {number}")
+        for missing in sorted(expected)
+    ]
+    return AuditReport(entries=number, head=last, faults=tuple(faults))
+
+
+def _faults(entry: AuditEntry, number: int, previous: str, noted: str) -> Iterator[str]:
+    if entry.number != number:
+        yield f"number {number} was expected"
+    if entry.previous != previous:
+        yield "does not follow the entry before it"
+    if not is_whole(entry):
+        yield "was changed after it was written"
+    if noted and noted != entry.digest:
+        yield "is not the entry whose digest was noted"
 
 
 def is_whole(entry: AuditEntry) -> bool:

@@ -30,18 +30,21 @@ BUSY_TIMEOUT_S: Seconds = 5.0
 class JournalFile:
     """One SQLite file. Safe to share between threads; other processes may read and write along.
 
-    `thorough` examines every row at the opening; without it rows are examined as they are read.
+    `thorough` makes or upgrades the file where it must be, and examines every row at the opening; without it
+    nothing is changed, and rows are examined as they are read.
     """
 
     def __init__(self, path: Path, *, busy_timeout_s: Seconds, thorough: bool) -> None:
         self._path = path
         self._engine = engine_of(path, busy_timeout_s)
         self._writer = self._engine.execution_options(takes_lock=True)
+        self._place: tuple[int, int] | None = None
         try:
             self._prepare(thorough=thorough)
         except StoreError:
             self.close()
             raise
+        self._place = _place_of(path)
 
     def close(self) -> None:
         """Close every connection. The file cannot be relied on afterwards."""
@@ -60,11 +63,17 @@ class JournalFile:
             yield connection
 
     def _prepare(self, *, thorough: bool) -> None:
-        with self.writing("open the journal") as connection:
+        opening = self.writing if thorough else self.reading
+        with opening("open the journal") as connection:
             version = pragma(connection, "user_version")
             owner = pragma(connection, "application_id")
             is_empty = not connection.exec_driver_sql("SELECT 1 FROM sqlite_master").first()
             self._check_owner(owner, version, is_empty)
+            if (is_empty or version < SCHEMA_VERSION) and not thorough:
+                raise StoreError(
+                    f"the journal {self._path} is empty or of an older version. It was not changed. "
+                    "The daemon brings it to the present one when it starts."
+                )
             if is_empty:
                 create(connection)
             elif version < SCHEMA_VERSION:
@@ -105,6 +114,12 @@ class JournalFile:
 
     @contextmanager
     def _transaction(self, attempt: str, engine: Engine) -> Iterator[Connection]:
+        if self._place is not None and _place_of(self._path) != self._place:
+            raise StoreError(
+                f"could not {attempt}: the journal {self._path} was deleted or replaced while it was in use. "
+                "Nothing was written. Put the file back and start again; without it, start again: what runs "
+                "in vCenter is found there."
+            )
         try:
             with engine.begin() as connection:
                 yield connection
@@ -113,7 +128,7 @@ class JournalFile:
                 f"could not {attempt} ({self._path}): the database refused it: {err.orig}. "
                 "Nothing was written; please report this as a bug."
             ) from err
-        except (SQLAlchemyError, sqlite3.Error, OSError, ValueError) as err:
+        except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, OverflowError) as err:
             cause = str(getattr(err, "orig", None) or err)
             raise StoreError(
                 f"could not {attempt} ({self._path}): {cause}. {advice(cause)}"
@@ -127,7 +142,10 @@ def engine_of(path: Path, busy_timeout_s: Seconds) -> Engine:
 
     @event.listens_for(engine, "connect")
     def _on_connect(connection: sqlite3.Connection, _record: object) -> None:
-        connection.execute("PRAGMA journal_mode=WAL").fetchone()
+        (owner,) = connection.execute("PRAGMA application_id").fetchone()
+        (pages,) = connection.execute("PRAGMA page_count").fetchone()
+        if owner == APPLICATION_ID or pages == 0:  # another program's file stays as it is
+            connection.execute("PRAGMA journal_mode=WAL").fetchone()
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
 
@@ -163,3 +181,12 @@ def create(connection: Connection) -> None:
 def pragma(connection: Connection, name: str) -> int:
     """Return a number that SQLite keeps in the file's header."""
     return int(connection.exec_driver_sql(f"PRAGMA {name}").scalar_one())
+
+
+def _place_of(path: Path) -> tuple[int, int] | None:
+    """Return which file a path leads to, None for none: SQLite goes on in a deleted one as if it were there."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino

@@ -78,8 +78,11 @@ class Form(Generic[T]):
 
 def seal_of(table: str, values: Sequence[Plain]) -> str:
     """Return the digest of a row: of its table's name and all its columns but the seal, in their order."""
-    text = json.dumps((table, *values), separators=(",", ":"), default=bytes.hex)
+    text = _SEALED.encode((table, *values))
     return hashlib.blake2b(text.encode("ascii"), digest_size=8).hexdigest()
+
+
+_SEALED = json.JSONEncoder(separators=(",", ":"), default=bytes.hex)
 
 
 def _codec(hint: Any) -> Codec:

@@ -129,6 +129,20 @@ class MemoryStore(MemoryControls, MemoryOfClusters, MemoryAudit):
             )
             return self.remembered(rows, vcenter, cluster, since)
 
+    def forget(self, before: datetime) -> int:
+        """Drop what was over before then, and return how many rows; see `ports.Upkeep`."""
+        with self._lock:
+            newest = max(self._rows, default=0)
+            old = [
+                row.id
+                for row in self._rows.values()
+                if row.ended_at is not None and row.ended_at < before and row.id < newest
+            ]
+            steps = sum(len(self._steps.pop(row)) for row in old)
+            for row in old:
+                del self._rows[row], self._shards[row]
+            return len(old) + steps + self._forget_controls(before) + self._forget_past(before)
+
     def _select(self, wanted: Callable[[JournalRow], bool]) -> tuple[JournalRow, ...]:
         with self._lock:
             return tuple(row for row in self._rows.values() if wanted(row))

@@ -1,14 +1,14 @@
 """What the store in memory keeps beside moves and leases: controls, what was learnt, the audit log."""
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol, TypeVar
 
 from balancer.adapters.store import notes
 from balancer.adapters.store.chain import next_entry, verified
-from balancer.model.audit import AuditEntry, AuditNote, AuditReport
+from balancer.model.audit import AuditEntry, AuditHead, AuditNote, AuditReport
 from balancer.model.control import Approval, Evacuation, Pause, StoredPlan
 from balancer.model.errors import StoreError
 from balancer.model.outcome import JournalRow
@@ -156,6 +156,23 @@ class MemoryControls:
         with self._controls_lock:
             return _newest([a for a in self._approvals if shard in ("", a.shard)], last)
 
+    def _forget_controls(self, before: datetime) -> int:
+        """Drop what was over before then, and return how many."""
+
+        def is_over(one: Pause | Evacuation) -> bool:
+            return one.ended_at is not None and one.ended_at < before
+
+        def is_decided(one: Approval) -> bool:
+            is_open = one.used_at is None and not one.rejected and one.expires_at >= before
+            return one.at < before and not is_open
+
+        count = _drop(self._pauses, is_over) + _drop(self._evacuations, is_over)
+        count += _drop(self._approvals, is_decided)
+        decided = {approval.plan for approval in self._approvals}
+        return count + _drop(
+            self._plans, lambda one: one.made_at < before and one.id not in decided
+        )
+
 
 class MemoryOfClusters:
     """`ports.Memory` in lists."""
@@ -245,6 +262,18 @@ class MemoryOfClusters:
             self._note_past(note)
             return count
 
+    def _forget_past(self, before: datetime) -> int:
+        """Drop what was over before then, and return how many."""
+        return (
+            _drop(self._quarantines, lambda one: one.until < before)
+            + _drop(self._foreign, lambda one: one.seen_at < before)
+            + _drop(self._disturbances, lambda one: one.at < before)
+            + _drop(
+                self._verdicts,
+                lambda one: one.result is not VerdictResult.PENDING and one.ended_at < before,
+            )
+        )
+
     def remembered(
         self, rows: tuple[JournalRow, ...], vcenter: str, cluster: ClusterId, since: datetime
     ) -> Past:
@@ -281,10 +310,10 @@ class MemoryAudit:
         with self._audit_lock:
             return tuple(self._entries[-last:]) if last > 0 else ()
 
-    def verify_audit(self) -> AuditReport:
+    def verify_audit(self, *, heads: Iterable[AuditHead] = ()) -> AuditReport:
         """Read the whole chain and say what does not hold."""
         with self._audit_lock:
-            return verified(self._entries)
+            return verified(self._entries, heads)
 
 
 def _same_quarantine(one: Quarantine, other: Quarantine) -> bool:
@@ -314,3 +343,14 @@ def _next_id(kept: Sequence[_Numbered]) -> int:
 
 def _newest(kept: Sequence[T], last: int) -> tuple[T, ...]:
     return tuple(reversed(kept[-last:])) if last > 0 else ()
+
+
+Counted = TypeVar("Counted", bound=_Numbered)
+
+
+def _drop(kept: list[Counted], is_over: Callable[[Counted], bool]) -> int:
+    """Drop what is over but for the newest, so that no number comes twice; return how many."""
+    rest = [one for one in kept[:-1] if not is_over(one)] + kept[-1:]
+    count = len(kept) - len(rest)
+    kept[:] = rest
+    return count

@@ -12,14 +12,16 @@ from balancer.adapters.store.sqlite_controls import SqliteControls
 from balancer.adapters.store.sqlite_leases import SqliteLeases
 from balancer.adapters.store.sqlite_moves import SqliteMoves
 from balancer.adapters.store.sqlite_past import SqlitePast
+from balancer.adapters.store.sqlite_upkeep import SqliteUpkeep
+from balancer.model.errors import StoreError
 from balancer.model.units import Seconds
 
 
-class SqliteStore(SqliteLeases, SqliteMoves, SqlitePast, SqliteControls, SqliteAudit):
+class SqliteStore(SqliteLeases, SqliteMoves, SqlitePast, SqliteControls, SqliteAudit, SqliteUpkeep):
     """A `ports.Store` in one file. Safe to share between threads and with other processes.
 
-    `thorough` reads and examines the whole file at the opening. Commands that only look or ask for something
-    leave that to the daemon: what they read is examined anyway.
+    `thorough` makes the file where there is none, brings an older one to the present schema, and examines all
+    of it. Commands that look or ask for something leave that to the daemon (see `opened_by_command`).
 
     Raises:
         StoreError: the file cannot be opened, is damaged, belongs to another program or was written
@@ -35,8 +37,23 @@ class SqliteStore(SqliteLeases, SqliteMoves, SqlitePast, SqliteControls, SqliteA
         SqlitePast.__init__(self, file)
         SqliteControls.__init__(self, file)
         SqliteAudit.__init__(self, file)
+        SqliteUpkeep.__init__(self, file)
         self._file = file
 
     def close(self) -> None:
         """Close every connection. The store cannot be relied on afterwards."""
         self._file.close()
+
+
+def opened_by_command(path: Path) -> SqliteStore:
+    """Open a journal that a daemon has made, at once however big it is; what is read is examined then.
+
+    Raises:
+        StoreError: as for `SqliteStore`, and where there is no file, or one of an older schema.
+    """
+    if not path.exists():
+        raise StoreError(
+            f"there is no journal {path}. Start the daemon with this configuration first, or name the "
+            "configuration that it runs with."
+        )
+    return SqliteStore(path, thorough=False)

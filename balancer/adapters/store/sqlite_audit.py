@@ -1,8 +1,8 @@
 """The audit log in the file: a chain that only grows. Other parts append to it in their own transactions."""
 
 import json
-from collections.abc import Iterator
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -15,7 +15,7 @@ from balancer.adapters.store.file import JournalFile
 from balancer.adapters.store.forms import plain_instant
 from balancer.adapters.store.rows import put
 from balancer.adapters.store.tables import audit
-from balancer.model.audit import AuditEntry, AuditNote, AuditReport
+from balancer.model.audit import AuditEntry, AuditHead, AuditNote, AuditReport
 from balancer.model.errors import StoreError
 
 
@@ -37,10 +37,11 @@ class SqliteAudit:
             found = [_entry(row) for row in rows_of(connection, audit, query)]
         return tuple(reversed(found))
 
-    def verify_audit(self) -> AuditReport:
+    def verify_audit(self, *, heads: Iterable[AuditHead] = ()) -> AuditReport:
         """Read the whole chain and say what does not hold."""
         with self._audit_file.reading("read the audit log") as connection:
-            return verified(_entries(connection))
+            rows = connection.execute(select(audit).order_by(audit.c.number))
+            return verified((_legible(row) for row in rows), heads)
 
 
 def append(connection: Connection, note: AuditNote) -> None:
@@ -50,11 +51,6 @@ def append(connection: Connection, note: AuditNote) -> None:
     if last is not None and not is_whole(last):
         raise StoreError(f"entry {last.number} of the audit log was changed. {DAMAGED}")
     put(connection, audit, _columns(next_entry(last, note)))
-
-
-def _entries(connection: Connection) -> Iterator[AuditEntry]:
-    """Read the chain as it is: what is wrong with it is for the chain to say."""
-    return (_entry(row) for row in connection.execute(select(audit).order_by(audit.c.number)))
 
 
 def _columns(entry: AuditEntry) -> dict[str, Any]:
@@ -84,3 +80,14 @@ def _entry(row: Any) -> AuditEntry:
         facts=MappingProxyType(json.loads(row.facts)),
     )
     return AuditEntry(number=row.number, note=note, previous=row.previous, digest=row.digest)
+
+
+def _legible(row: Any) -> AuditEntry:
+    """Return an entry as it is; what is wrong with it is for the chain to say, also where it cannot be read."""
+    try:
+        return _entry(row)
+    except (ValueError, TypeError):
+        note = AuditNote(at=datetime.min.replace(tzinfo=UTC), action="illegible")
+        return AuditEntry(
+            number=row.number, note=note, previous=str(row.previous), digest=str(row.digest)
+        )

@@ -4,7 +4,7 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Select, Table, func, or_, select
+from sqlalchemy import Connection, Select, Table, Text, cast, func, or_, select
 
 from balancer.adapters.store import notes
 from balancer.adapters.store.examine import rows_of
@@ -90,8 +90,7 @@ class SqliteControls:
     def find_plan(self, key: str) -> StoredPlan | None:
         """Return the newest plan that `key` names."""
         key = plain_text(key)
-        number = int(key) if key.isascii() and key.isdigit() and str(int(key)) == key else 0
-        exact = or_(plans.c.id == number, plans.c.digest == key, plans.c.plan_id == key)
+        exact = or_(cast(plans.c.id, Text) == key, plans.c.digest == key, plans.c.plan_id == key)
         near = or_(*(func.substr(c, 1, len(key)) == key for c in (plans.c.digest, plans.c.plan_id)))
         with self._control_file.reading("read a plan") as connection:
             for condition in (exact, near) if key else ():

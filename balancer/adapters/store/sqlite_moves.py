@@ -16,7 +16,7 @@ from balancer.adapters.store.sqlite_audit import append
 from balancer.adapters.store.sqlite_controls import lasting_pauses
 from balancer.adapters.store.sqlite_leases import newest_lease
 from balancer.adapters.store.steps import after_step, first_row
-from balancer.adapters.store.tables import moves, transitions
+from balancer.adapters.store.tables import IS_OPEN, moves, transitions
 from balancer.model.errors import StoreError
 from balancer.model.lease import Permit
 from balancer.model.outcome import JournalEntry, JournalRow, JournalStep, MoveState, RowQuery
@@ -25,9 +25,6 @@ from balancer.model.units import ClusterId
 _ENTRY = Form(JournalEntry)
 _STATE = Form(JournalRow, leave_out=("id", "entry"))
 _STEP = Form(JournalStep)
-
-IS_OPEN = moves.c.state.in_([str(state) for state in MoveState if state.is_open])
-"""The rows whose end is not known, in the words of the partial index."""
 
 
 class SqliteMoves:
@@ -75,9 +72,8 @@ class SqliteMoves:
 
     def open_rows(self, vcenter: str) -> tuple[JournalRow, ...]:
         """Return the rows whose end is not known, oldest first."""
-        query = select(moves).where(moves.c.vcenter == plain_text(vcenter), IS_OPEN)
         with self._move_file.reading("read the open rows of the journal") as connection:
-            return _rows(connection, query)
+            return _rows(connection, _open_of(vcenter))
 
     def rows_since(
         self, vcenter: str, cluster: ClusterId, since: datetime
@@ -110,17 +106,26 @@ def rows_of_cluster(
 ) -> tuple[JournalRow, ...]:
     """Return a cluster's rows since a time and its open ones, oldest first."""
     is_new = moves.c.intended_at >= plain_instant(since)
-    return _rows(connection, _of_cluster(vcenter, cluster).where(or_(is_new, IS_OPEN)))
+    new = _of_cluster(vcenter, cluster).where(is_new)
+    found = _either(connection, new, _open_of(vcenter))
+    return tuple(row for row in found if row.entry.cluster == plain_text(cluster))
 
 
 def _open_or_of_a_day(connection: Connection, entry: JournalEntry) -> tuple[JournalRow, ...]:
     """Return the vCenter's open rows and those of the cluster within a day: all that an intent is held against."""
-    of_vcenter = select(moves).where(moves.c.vcenter == plain_text(entry.vcenter), IS_OPEN)
     since = plain_instant(entry.intended_at - DAY)
     of_a_day = _of_cluster(entry.vcenter, entry.cluster).where(moves.c.intended_at > since)
-    found = {row.id: row for row in _rows(connection, of_a_day)}
-    found |= {row.id: row for row in _rows(connection, of_vcenter)}
-    return tuple(found.values())
+    return _either(connection, of_a_day, _open_of(entry.vcenter))
+
+
+def _either(connection: Connection, *queries: Select[Any]) -> tuple[JournalRow, ...]:
+    """Return the rows of several queries, oldest first: each has its index, where one with `or` would have none."""
+    found = {row.id: row for query in queries for row in _rows(connection, query)}
+    return tuple(found[number] for number in sorted(found))
+
+
+def _open_of(vcenter: str) -> Select[Any]:
+    return select(moves).where(moves.c.vcenter == plain_text(vcenter), IS_OPEN)
 
 
 def _of_cluster(vcenter: str, cluster: ClusterId) -> Select[Any]:
@@ -149,7 +154,7 @@ def _rows(connection: Connection, query: Select[Any]) -> tuple[JournalRow, ...]:
 
 
 def _row(row: Any) -> JournalRow:
-    columns = row._mapping
+    columns = row._asdict()
     return _STATE.value(columns, id=row.id, entry=_ENTRY.value(columns))
 
 

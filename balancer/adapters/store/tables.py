@@ -31,6 +31,9 @@ APPLICATION_ID = 0x76624A31
 _OPEN_WORDS = ", ".join(f"'{state}'" for state in MoveState if state.is_open)
 _STATE_WORDS = ", ".join(f"'{state}'" for state in MoveState)
 
+IS_OPEN = text(f"state in ({_OPEN_WORDS})")
+"""The moves whose end is not known. In the very words of the index of them: SQLite takes it for no others."""
+
 metadata = MetaData()
 
 
@@ -78,7 +81,7 @@ moves = Table(
         "vcenter",
         "vm",
         unique=True,
-        sqlite_where=text(f"state in ({_OPEN_WORDS})"),
+        sqlite_where=IS_OPEN,
     ),
     Index("moves_by_time", "vcenter", "cluster", "intended_at"),
     Index("moves_by_vm", "vm", "intended_at"),
@@ -254,3 +257,6 @@ GUARDS = tuple(
     for deed in ("update", "delete")
 )
 """Statements that make the histories append-only whoever writes to the file."""
+
+GUARD_OF_TRANSITIONS = next(guard for guard in GUARDS if " transitions_no_delete " in guard)
+"""The one that is put back after old transitions were dropped."""

@@ -42,7 +42,7 @@ def _codes(problem: Problem, is_mandatory: bool, is_encrypted: bool) -> Codes:
 
 
 def _target_code(problem: Problem, target: Host, is_mandatory: bool) -> int:
-    if not target.state.takes:
+    if not target.takes:
         return CODE[Reason.TARGET_HOST_STATE]
     if target.state is HostState.QUARANTINE and not is_mandatory:
         return CODE[Reason.TARGET_HOST_STATE]

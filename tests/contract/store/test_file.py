@@ -48,16 +48,19 @@ def test_every_state_that_a_row_went_through_is_kept(tmp_path: Path) -> None:
     assert states == ["intent", "submitted", "done"]
 
 
-@pytest.mark.parametrize(
-    "deed", ["update transitions set state = 'done'", "delete from transitions"]
-)
-def test_the_history_cannot_be_changed_even_by_hand(tmp_path: Path, deed: str) -> None:
+@pytest.mark.parametrize("table", ["transitions", "audit"])
+@pytest.mark.parametrize("deed", ["update {} set at = ''", "delete from {}"])
+def test_the_histories_cannot_be_changed_even_by_hand(
+    tmp_path: Path, table: str, deed: str
+) -> None:
     path = tmp_path / "journal.sqlite"
     with sqlite_store(path) as opened:
-        begun(opened, entry())
+        opened.advance(begun(opened, entry(1)), step(MoveState.DONE))
+        begun(opened, entry(2))
+        opened.forget(NOON.replace(year=2100))
     raw = sqlite3.connect(path)
     with pytest.raises(sqlite3.IntegrityError, match="append only"):
-        raw.execute(deed)
+        raw.execute(deed.format(table))
     raw.close()
 
 
@@ -149,6 +152,15 @@ def test_a_refused_file_is_left_as_it_was(tmp_path: Path) -> None:
     raw = sqlite3.connect(path)
     assert raw.execute("pragma user_version").fetchone() == (3,)
     raw.close()
+
+
+def test_a_file_of_another_program_is_left_byte_for_byte(tmp_path: Path) -> None:
+    path = tmp_path / "journal.sqlite"
+    _foreign(path)
+    before = path.read_bytes()
+    with pytest.raises(StoreError, match="another program"):
+        SqliteStore(path)
+    assert path.read_bytes() == before
 
 
 def test_a_missing_folder_is_named(tmp_path: Path) -> None:

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 
 from balancer.model.errors import RowOpen, StoreError
-from balancer.model.outcome import FailureKind, JournalStep, MoveState
+from balancer.model.outcome import FailureKind, JournalStep, MoveState, RowQuery
 from balancer.model.units import ClusterId
 from balancer.ports import Store
 from tests.support.builders import NOON
@@ -163,3 +163,33 @@ def test_threads_that_begin_one_vm_get_one_row_between_them(store: Store) -> Non
         thread.join(timeout=30)
     assert sorted(results) == ["begun"] + ["refused"] * 7
     assert len(store.open_rows("vc1")) == 1
+
+
+@pytest.mark.parametrize(
+    ("query", "found"),
+    [
+        (RowQuery(), [1, 2, 3, 4]),
+        (RowQuery(vcenter="vc2"), [4]),
+        (RowQuery(cluster=ClusterId("domain-c2")), [3]),
+        (RowQuery(vm="vm-2"), [2]),
+        (RowQuery(vm="vm2"), [2]),
+        (RowQuery(vm="m2"), []),
+        (RowQuery(states=frozenset({MoveState.DONE, MoveState.FAILED})), [1]),
+        (RowQuery(states=frozenset(OPEN)), [2, 3, 4]),
+        (RowQuery(plan="p2"), [2]),
+        (RowQuery(since=NOON + timedelta(seconds=2)), [2, 3, 4]),
+        (RowQuery(until=NOON + timedelta(seconds=2)), [1]),
+        (RowQuery(last=2), [3, 4]),
+        (RowQuery(last=0), []),
+        (RowQuery(vcenter="vc1", last=1), [3]),
+    ],
+)
+def test_rows_are_found_by_all_that_a_query_names(
+    store: Store, query: RowQuery, found: list[int]
+) -> None:
+    facts = ({}, {"plan_id": "p2"}, {"cluster": ClusterId("domain-c2")}, {"vcenter": "vc2"})
+    for number, more in enumerate(facts, start=1):
+        at = NOON + timedelta(seconds=number)
+        begun(store, entry(number, intended_at=at, **more))
+    store.advance(1, step(MoveState.DONE))
+    assert [row.id for row in store.find_rows(query)] == found

@@ -19,7 +19,7 @@ from tests.support.builders import NOON
 from tests.support.first_journal import first_journal
 from tests.support.journal import CLUSTER, begun, entry, permit_of, sqlite_store, step
 
-KILLS = range(5, 500, 4 if os.environ.get("BALANCER_FULL") else 60)
+KILLS = range(5, 500, int(os.environ.get("BALANCER_UPGRADE_KILL_EVERY", "60")))
 
 
 def _schema(path: Path) -> list[tuple[str, ...]]:

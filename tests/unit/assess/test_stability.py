@@ -260,6 +260,7 @@ def test_vms_and_hosts_that_are_gone_are_left_out() -> None:
         (FailureKind.CAPACITY, False),
         (FailureKind.SKIP_TARGET, False),
         (FailureKind.STOP, False),
+        (FailureKind.STOP_CLUSTER, False),
     ],
     ids=str,
 )

@@ -3,7 +3,8 @@
 import pytest
 from pyVmomi import VmomiSupport, vim, vmodl
 
-from balancer.execute.failures import KIND_OF, TOLD_BY_TEXT, failure_kind
+from balancer.execute.failures import failure_kind
+from balancer.model.faults import KEY_FAMILIES, KEYS, KIND_OF, TOLD_BY_TEXT
 from balancer.model.outcome import FailureKind
 
 KIND = FailureKind
@@ -76,7 +77,15 @@ def test_every_fault_that_a_relocation_declares_is_mapped() -> None:
         if issubclass(kind, bases) and kind not in (vmodl.MethodFault, vmodl.RuntimeFault)
     }
     assert vim.fault.Timedout in bases
+    assert len(members) > 200
     assert members - KIND_OF.keys() - TOLD_BY_TEXT == set()
+
+
+def test_every_fault_that_any_call_may_raise_is_mapped() -> None:
+    base = vmodl.RuntimeFault
+    members = {name for name, kind in ALL_FAULTS.items() if issubclass(kind, base)}
+    assert len(members) > 40
+    assert members - KIND_OF.keys() - TOLD_BY_TEXT == {"RuntimeFault"}  # no fault by itself
 
 
 @pytest.mark.parametrize(
@@ -128,3 +137,31 @@ def test_a_fault_that_says_little_is_told_by_its_text(
     fault: str, message: str, kind: FailureKind
 ) -> None:
     assert failure_kind(fault, message) is kind
+
+
+@pytest.mark.parametrize("fault", sorted(TOLD_BY_TEXT))
+@pytest.mark.parametrize("key", sorted(KEYS))
+def test_the_key_of_a_message_decides_whatever_the_language_of_its_text(
+    fault: str, key: str
+) -> None:
+    told = failure_kind(fault, "La migration a échoué.", ("com.vmware.not.known", key))
+    assert told is KEYS[key].kind
+    assert failure_kind(fault, "The operation timed out", (key,)) is KEYS[key].kind
+
+
+@pytest.mark.parametrize("start", sorted(KEY_FAMILIES))
+def test_a_key_that_is_not_known_is_told_by_its_family(start: str) -> None:
+    assert failure_kind("SystemError", "", (start + "something.new",)) is KEY_FAMILIES[start]
+
+
+def test_without_a_known_key_the_text_decides() -> None:
+    assert failure_kind("SystemError", "timed out", ("com.vmware.x",)) is KIND.TRANSIENT
+    assert failure_kind("SystemError", "who knows", ("com.vmware.x",)) is KIND.SKIP_VM
+
+
+def test_a_key_does_not_change_what_the_class_says() -> None:
+    assert failure_kind("NoPermission", "", ("msg.vmotion.connect.failure",)) is KIND.STOP_CLUSTER
+
+
+def test_every_key_says_where_it_was_found() -> None:
+    assert all(entry.source for entry in KEYS.values())

@@ -316,3 +316,14 @@ def _row_of(stage: Stage, number: int) -> None:
 
 def _ends(script: Script) -> dict[str, Any]:
     return {"task_fault": script.task_fault, "vanishes": script.vanishes}
+
+
+def test_a_task_found_in_the_history_is_kept_so_that_no_later_move_takes_it() -> None:
+    stage = Stage()
+    leave_row(stage, MoveState.UNKNOWN)
+    task = send(stage, Script(seconds=5, vanishes=True, task_fault="Timedout"))
+    assert settled(stage, YOUNG) is MoveState.FAILED
+    assert stage.rows[0].task == task
+    leave_row(stage, MoveState.UNKNOWN)
+    settled(stage, OLD)
+    assert [row.state for row in stage.rows] == [MoveState.FAILED, MoveState.ABORTED]

@@ -11,12 +11,13 @@ from balancer.model.events import (
     MoveEnded,
     MoveProgressed,
     MoveStarted,
+    PastReviewed,
     PlanMade,
     SnapshotTaken,
     VerdictGiven,
 )
 from balancer.model.outcome import MoveOutcome, MoveState
-from balancer.model.past import Verdict, VerdictResult
+from balancer.model.past import Past, Verdict, VerdictResult
 from balancer.model.plan import Move, Plan
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import ClusterId
@@ -120,10 +121,12 @@ def busy_board() -> Board:
     board.cluster.cycle_scheduled(NOON)
     board.end(made)
     board.show(small_snapshot(), made)
+    board.cluster.tell(PastReviewed(past=Past(), closed=(), at=NOON))
     board.cluster.tell(started(made.moves[0]))
     board.cluster.tell(MoveProgressed(move=made.moves[0], progress_percent=40))
     board.cluster.tell(started(made.moves[1]))
     board.cluster.tell(ended(made.moves[1], seconds=20.0))
     board.cluster.tell(ended(made.moves[2], MoveState.FAILED, fault="Timedout"))
     board.cluster.tell(judged())
+    board.cluster.tell(PastReviewed(past=Past(), closed=(), at=NOON))
     return board

@@ -50,12 +50,14 @@ def test_names_carry_their_unit() -> None:
     units = ("_seconds", "_bytes", "_hertz", "_ratio", "_total", "_info")
     counts = {
         *("leader", "config_last_reload_successful", "vcenter_up", "cluster_mode"),
-        *("cluster_acting_withheld", "cluster_mode_in_force"),
+        *("cluster_acting_withheld", "cluster_mode_in_force", "paused"),
         *("snapshot_objects", "snapshot_rejected_objects", "snapshot_statistics_objects"),
         *("cluster_hosts", "cluster_vms", "snapshot_denied_objects", "snapshot_unfit"),
         *("vcenter_change_hints_up", "circuit_open"),
+        *("quarantined", "contended_vms", "foreign_moves_against"),
         *("host_vms", "rule_violations", "plan_moves", "concurrency_limit"),
         *("migrations_in_flight", "migrations_queued"),
+        *("circuit_open", "quarantined", "contended_vms", "foreign_moves_against"),
     }
     bare = {spec.name for spec in CATALOGUE if not spec.name.endswith(units)}
     assert bare == {f"balancer_{name}" for name in counts}

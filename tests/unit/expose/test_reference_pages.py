@@ -4,9 +4,11 @@ from pathlib import Path
 
 import pytest
 
+from balancer.expose.faults_page import MEANINGS, faults_page
 from balancer.expose.policy_page import policy_page
 from balancer.expose.reason_texts import REASON_TEXTS, reason_text
 from balancer.expose.reference_pages import GENERATED, metrics_page, reasons_page, write_pages
+from balancer.model.outcome import FailureKind
 from balancer.model.reasons import Reason
 
 REFERENCE = Path(__file__).parents[3] / "docs" / "reference"
@@ -25,6 +27,14 @@ def test_the_page_of_policies_is_up_to_date() -> None:
     assert (REFERENCE / "policy.md").read_text("utf-8") == policy_page(GENERATED), MEND
 
 
+def test_the_page_of_faults_is_up_to_date() -> None:
+    assert (REFERENCE / "faults.md").read_text("utf-8") == faults_page(GENERATED), MEND
+
+
+def test_every_kind_of_failure_is_explained_on_the_page_of_faults() -> None:
+    assert set(MEANINGS) == set(FailureKind)
+
+
 def test_every_setting_on_the_page_of_policies_says_what_it_means() -> None:
     rows = [line for line in policy_page("").splitlines() if line.startswith("| `")]
     assert len(rows) > 100
@@ -34,7 +44,7 @@ def test_every_setting_on_the_page_of_policies_says_what_it_means() -> None:
 def test_the_pages_are_written_where_asked(tmp_path: Path) -> None:
     write_pages(tmp_path)
     names = sorted(path.name for path in tmp_path.iterdir())
-    assert names == ["metrics.md", "policy.md", "reasons.md"]
+    assert names == ["faults.md", "metrics.md", "policy.md", "reasons.md"]
 
 
 @pytest.mark.parametrize("reason", list(Reason))

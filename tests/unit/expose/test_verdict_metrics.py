@@ -2,10 +2,11 @@
 
 import pytest
 
-from balancer.expose.metric_samples import STOPS
-from balancer.model.past import VerdictResult
+from balancer.model.events import PastReviewed
+from balancer.model.past import Past, VerdictResult
 from balancer.model.reasons import Reason, Refusal
 from balancer.policy.mode import Mode
+from tests.support.builders import NOON
 from tests.unit.expose.board import Board, judged
 from tests.unit.expose.plans import small_plan, small_snapshot
 
@@ -43,12 +44,12 @@ def test_the_realized_share_of_what_was_predicted_is_told(
     assert board.series("plan_realized_benefit_ratio_sum").get((), 0.0) == pytest.approx(total)
 
 
-@pytest.mark.parametrize("reason", STOPS)
-def test_a_cluster_that_its_verdicts_stopped_is_told_as_an_open_circuit(reason: Reason) -> None:
-    board = Board()
-    board.show(small_snapshot(), small_plan())
+def test_a_cluster_that_its_verdicts_stopped_is_told_as_an_open_circuit() -> None:
+    board, reason = Board(), Reason.VERDICTS_WORSE
+    board.cluster.tell(PastReviewed(past=Past(), closed=(), at=NOON))
     assert board.value("circuit_open", reason.value) == 0.0
     held = Refusal.of(reason, "3 of the last 5 batches made it worse")
+    board.cluster.tell(PastReviewed(past=Past(), closed=(held,), at=NOON))
     board.show(small_snapshot(), small_plan(mode=Mode.OBSERVE.value, mode_because=held))
     assert board.value("circuit_open", reason.value) == 1.0
     assert board.value("cluster_mode_in_force", "observe") == 1.0

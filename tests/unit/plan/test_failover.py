@@ -137,7 +137,7 @@ def test_where_sequencing_drops_what_ha_needs_nothing_moves_by_choice(
     def sequencing(need: Need, policy: Policy, draft: Draft, **_: object) -> Schedule:
         return Schedule(moves=levelling, dropped=(dropped,)) if draft.moves else Schedule(moves=())
 
-    monkeypatch.setattr("balancer.cycle.make_schedule", sequencing)
+    monkeypatch.setattr("balancer.planner.make_schedule", sequencing)
     plan = planned(whole_or_even(ONE))
     assert plan.moves == ()
     held = next(r for r in plan.refusals if r.reason is Reason.FAILOVER_CAPACITY)

@@ -218,6 +218,10 @@ def _memory() -> None:
         sa.Column("id", sa.Text, primary_key=True, nullable=False),
         *_words("name", "state", "seal"),
     )
+    _judgements()
+
+
+def _judgements() -> None:
     op.create_table(
         "breakers",
         sa.Column("vcenter", sa.Text, primary_key=True, nullable=False),

@@ -1,0 +1,57 @@
+"""The daemon's journal, opened beside it: SQLite in WAL mode lets several processes read and write one file.
+
+Commands that ask a running daemon for something write there what the daemon reads. No vCenter is asked.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING
+
+from balancer.config import Cluster, Config
+from balancer.model.errors import BalancerError
+
+if TYPE_CHECKING:
+    from balancer.adapters.store.sqlite import SqliteStore
+
+
+@contextmanager
+def journal_of(config: Config, *, may_make: bool = False) -> "Iterator[SqliteStore]":
+    """Give the journal of a configuration.
+
+    Raises:
+        BalancerError: there is none yet, which most often means another configuration than the daemon's.
+        StoreError: it cannot be opened.
+    """
+    from balancer.adapters.store.sqlite import SqliteStore, opened_by_command
+
+    path = config.journal.path
+    if not may_make and not path.exists():
+        raise BalancerError(
+            f"There is no journal {path}. The daemon makes it at its first start: give the configuration that "
+            f"the daemon runs with. To keep a daemon from moving anything before its first start, make the "
+            f"file {config.stop_path}."
+        )
+    store = opened_by_command(path) if path.exists() else SqliteStore(path)
+    try:
+        yield store
+    finally:
+        store.close()
+
+
+def shard_of(cluster: Cluster) -> str:
+    """Return what a cluster's pauses, plans and leases go by in the journal."""
+    return f"{cluster.vcenter}/{cluster.name}"
+
+
+def chosen_shards(config: Config, wanted: str | None) -> tuple[str, tuple[str, ...]]:
+    """Return what is asked for (empty: everything) and the clusters that this covers.
+
+    Raises:
+        BalancerError: no cluster is called so, or several are.
+    """
+    from balancer.cli.source import chosen_cluster
+
+    if wanted is None:
+        return "", tuple(shard_of(cluster) for cluster in config.clusters)
+    shard = shard_of(chosen_cluster(config, wanted))
+    return shard, (shard,)

@@ -1,0 +1,160 @@
+"""The daemon finds its migrations again: after a stop, a lost reply, an outage, and beside a rival."""
+
+import sqlite3
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from balancer.adapters.simulated.inventory import InventorySpec, generate
+from tests.contract.test_daemon_wire import observed
+from tests.support.stage import DaemonRun, running_daemon, wait_until, write_inventory, write_stage
+from tests.support.vcenter import VCenterProcess, start_vcenter
+from tests.support.vcenter_control import Relocation
+
+pytestmark = [pytest.mark.wire, pytest.mark.slow]
+
+IN_FLIGHT = "balancer_migrations_in_flight"
+STOP_WITHIN_S = 10.0
+RIVAL = "a rival with our account"
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[VCenterProcess]:
+    cluster = generate(InventorySpec(hosts=4, vms=40, name="prod-a"), 3)
+    with start_vcenter(write_inventory(tmp_path, cluster)) as process:
+        yield process
+
+
+def rows(folder: Path) -> list[tuple[str, str, str, str]]:
+    """Return VM, state, task and fault of every row."""
+    with sqlite3.connect(folder / "journal.sqlite") as database:
+        query = "select vm_name, state, task, fault from moves order by id"
+        return list(database.execute(query))
+
+
+def steps(folder: Path) -> dict[str, list[str]]:
+    """Return the states that the row of each VM went through."""
+    query = "select vm_name, t.state from transitions t join moves m on t.move = m.id order by t.id"
+    found: dict[str, list[str]] = {}
+    with sqlite3.connect(folder / "journal.sqlite") as database:
+        for vm, state in database.execute(query):
+            found.setdefault(vm, []).append(state)
+    return found
+
+
+def states(folder: Path) -> set[str]:
+    return {state for _, state, _, _ in rows(folder)}
+
+
+def running(server: VCenterProcess) -> list[Relocation]:
+    return [line for line in server.control.relocations() if line.state == "running"]
+
+
+def stopped_in_flight(folder: Path, config: Path) -> None:
+    """Run the daemon until migrations run, then stop it."""
+    with running_daemon(folder, config) as daemon:
+        wait_until("migrations run", lambda: daemon.metric(IN_FLIGHT) >= 2, within_s=40)
+        stopped_in_time(daemon)
+
+
+def stopped_in_time(daemon: DaemonRun) -> None:
+    begun = time.monotonic()
+    assert daemon.stop() == 0
+    assert time.monotonic() - begun < STOP_WITHIN_S
+
+
+def test_the_next_start_watches_on_what_still_runs(tmp_path: Path, server: VCenterProcess) -> None:
+    config = write_stage(tmp_path, server, "prod-a")
+    server.control.set_migration_seconds(45.0)
+    stopped_in_flight(tmp_path, config)
+    assert server.control.sessions() == 0
+    assert {line.state for line in running(server)} == {"running"}
+    before = rows(tmp_path)
+    assert {state for _, state, _, _ in before} == {"submitted"}
+
+    with running_daemon(tmp_path, observed(config)) as daemon:
+        wait_until("a cycle", lambda: bool(daemon.events("cycle ended")), within_s=30)
+        assert running(server)  # so that it saw them running
+        assert states(tmp_path) == {"submitted"}
+        wait_until("every row is settled", lambda: states(tmp_path) == {"done"}, within_s=60)
+        assert daemon.stop() == 0
+    assert [(vm, task) for vm, _, task, _ in rows(tmp_path)] == [
+        (vm, task) for vm, _, task, _ in before
+    ]
+    assert {tuple(each) for each in steps(tmp_path).values()} == {("intent", "submitted", "done")}
+    assert len(server.control.relocations()) == len(before)
+    assert server.control.sessions() == 0
+
+
+def test_a_stop_does_not_wait_for_a_vcenter_that_is_away(
+    tmp_path: Path, server: VCenterProcess
+) -> None:
+    config = write_stage(tmp_path, server, "prod-a")
+    server.control.set_migration_seconds(5.0)
+    with running_daemon(tmp_path, config) as daemon:
+        wait_until("migrations run", lambda: daemon.metric(IN_FLIGHT) >= 2, within_s=40)
+        server.control.outage(300.0)
+        stopped_in_time(daemon)
+    assert "submitted" in states(tmp_path)
+    server.control.outage(0.0)
+    with running_daemon(tmp_path, observed(config)) as daemon:
+        wait_until("every row is settled", lambda: states(tmp_path) == {"done"}, within_s=40)
+        assert daemon.stop() == 0
+    assert len(rows(tmp_path)) == len(server.control.relocations())
+
+
+def test_a_failure_that_nobody_watched_and_vcenter_forgot_is_recorded_with_its_fault(
+    tmp_path: Path, server: VCenterProcess
+) -> None:
+    config = write_stage(tmp_path, server, "prod-a")
+    server.control.set_migration_seconds(12.0)
+    key = "msg.checkpoint.migration.maxSwitchoverTimeExceeded"
+    server.control.add_fault("SystemError", after_s=11.0, message_key=key)
+    stopped_in_flight(tmp_path, config)
+    wait_until("the migrations have ended", lambda: not running(server), within_s=30)
+    server.control.forget_tasks()
+    with running_daemon(tmp_path, observed(config)) as daemon:
+        wait_until("every row is settled", lambda: states(tmp_path) == {"failed"}, within_s=40)
+        cycles = len(daemon.events("cycle ended"))
+        assert daemon.stop() == 0
+    assert cycles <= 2
+    assert {fault for _, _, _, fault in rows(tmp_path)} == {"SystemError"}
+
+
+def test_a_migration_whose_reply_was_lost_is_adopted_with_its_task(
+    tmp_path: Path, server: VCenterProcess
+) -> None:
+    config = write_stage(tmp_path, server, "prod-a")
+    server.control.set_migration_seconds(6.0)
+    server.control.drop_reply("RelocateVM_Task", times=2)
+    with running_daemon(tmp_path, config) as daemon:
+        wait_until("a cycle with moves", lambda: bool(daemon.events("cycle ended")), within_s=60)
+        assert daemon.stop() == 0
+    lost = [vm for vm, line in steps(tmp_path).items() if line[1] == "unknown"]
+    assert len(lost) == 2
+    assert all(steps(tmp_path)[vm] == ["intent", "unknown", "submitted", "done"] for vm in lost)
+    tasks = {line.vm: line.task for line in server.control.relocations()}
+    assert {vm: task for vm, _, task, _ in rows(tmp_path)} == tasks
+
+
+def test_beside_a_second_balancer_with_its_account_the_daemon_sends_nothing_and_says_so(
+    tmp_path: Path, server: VCenterProcess
+) -> None:
+    config = write_stage(tmp_path, server, "prod-a")
+    stranger = server.control.state().hosts
+    name, host = next((vm, name) for name, host in stranger.items() for vm in host.vms)
+    target = next(other for other in stranger if other != host)
+    server.control.move(name, target, seconds=40.0, user=server.greeting.username)
+    with running_daemon(tmp_path, config) as daemon:
+        wait_until("it is told", lambda: bool(daemon.events(RIVAL)), within_s=30)
+        assert name in str(daemon.events(RIVAL)[0]["detail"])
+        wait_until("moves wait", lambda: bool(daemon.events("moves not sent")), within_s=30)
+        assert [line.vm for line in server.control.relocations()] == [name]
+        assert rows(tmp_path) == []
+        assert daemon.metric("balancer_unclaimed_migrations_total") == 1
+        refused = [line["reason"] for line in daemon.events("moves not sent")]
+        assert set(refused) == {"lease_held"}
+        wait_until("it acts again", lambda: bool(rows(tmp_path)), within_s=60)
+        assert daemon.stop() == 0
