@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence, Set
 from datetime import datetime, timedelta
 
 from balancer.execute.rival import tell_rivals
-from balancer.execute.sight import MARGIN, Sight, adopted, errand_of, judged, recalled, sight_of
+from balancer.execute.sight import JITTER, Sight, adopted, errand_of, judged, recalled, sight_of
 from balancer.execute.tools import Tools
 from balancer.model.outcome import JournalRow, JournalStep, MoveState, TaskState, TaskView
 from balancer.model.snapshot import Snapshot
@@ -69,7 +69,7 @@ def _recalled(rows: Sequence[JournalRow], tools: Tools) -> dict[int, TaskView]:
     if not moments:
         return {}
     vms = sorted({row.entry.vm for row in rows})
-    history = tools.inventory.task_history(vms, min(moments) - MARGIN)
+    history = tools.inventory.task_history(vms, min(moments) - JITTER)
     if not history:
         return {}
     of_others = tasks_of_others(rows[0].entry.cluster, tools)

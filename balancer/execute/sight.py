@@ -23,11 +23,15 @@ from balancer.model.snapshot import FlightKind, InFlight, Snapshot
 from balancer.model.units import HostId, Seconds, VmId
 
 MARGIN = timedelta(seconds=30)
-"""How much earlier than our intent, or later than its time is up, a task of ours may seem to be queued.
+"""How much later than its time is up a task of ours may seem to be queued.
 
 The moment of the intent is told on vCenter's clock: that of the last reading, and what passed since on ours.
-The reading gives its clock before it begins and may take some seconds.
+The reading gives its clock before it begins and may take some seconds, so that the moment is told too early by
+as much, and never too late.
 """
+
+JITTER = timedelta(seconds=2)
+"""How much earlier than our intent a task of ours may seem to be queued: clocks that run a little differently."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,7 +55,7 @@ class Errand:
         if not is_ours or queued_at is None or self.intended_at is None:
             return False
         until = self.intended_at + timedelta(seconds=self.hold_s) + MARGIN
-        return self.intended_at - MARGIN <= queued_at <= until
+        return self.intended_at - JITTER <= queued_at <= until
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

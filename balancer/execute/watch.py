@@ -10,7 +10,7 @@ from balancer.execute.agenda import Stage, Track
 from balancer.execute.execution import Execution, facts_of
 from balancer.execute.settle import tasks_of_others
 from balancer.execute.sight import (
-    MARGIN,
+    JITTER,
     Ending,
     Errand,
     Sight,
@@ -129,7 +129,7 @@ def _recall(run: Execution, track: Track) -> None:
     is_early = track.recalled_s is not None and run.now_s - track.recalled_s < RECALL_EVERY_S
     if is_early or track.intended_at_vcenter is None:
         return
-    track.recalled_s, since = run.now_s, track.intended_at_vcenter - MARGIN
+    track.recalled_s, since = run.now_s, track.intended_at_vcenter - JITTER
     history = run.tools.inventory.task_history([track.move.vm], since)
     if not history:
         return

@@ -38,6 +38,11 @@ LIMITS = Limits(
     migrations_per_host=2,
     residence_s=0.0,
     failed_vm_hold_s=0.0,
+    worse_verdicts=1000,
+    verdict_after_s=0.0,
+    returns_at_most=1000,
+    breaker_failures_in_row=1000,
+    breaker_failed_ratio=1.0,
 )
 """The shipped limits of what runs at once; a test's hour and day have seconds."""
 

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from balancer.adapters.store.sqlite import SqliteStore
+from balancer.execute.sight import JITTER
 from tests.proof.books import Books, balanced
 from tests.proof.forks import Forks
 from tests.proof.life import LIMITS, Case
@@ -39,8 +40,13 @@ class Theatre:
         self.journal = self.fresh
 
     def curtain(self) -> None:
-        """Begin anew: an empty journal, and an empty log on the server."""
+        """Begin anew: an empty journal, and an empty log on the server.
+
+        The server's task history cannot be emptied. A new journal knows nothing of the tasks in it, so that it
+        must not be asked for moves of which one of them could be the task.
+        """
         self.quiet()
+        pause_s(1.5 * JITTER.total_seconds())
         self.number += 1
         for name in (f"case-{self.number - 1}.sqlite{end}" for end in ("", "-wal", "-shm")):
             (self.folder / name).unlink(missing_ok=True)

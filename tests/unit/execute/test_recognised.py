@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from balancer.execute.settle import settle
-from balancer.execute.sight import MARGIN
+from balancer.execute.sight import JITTER, MARGIN
 from balancer.execute.tools import HOLD_S
 from balancer.execute.vigil import Vigil
 from balancer.model.outcome import FailureKind, JournalEntry, JournalStep, MoveState
@@ -21,7 +21,8 @@ from tests.unit.execute.stage import Stage, host_id, move, vm_id
 from tests.unit.execute.test_settle import OLD, YOUNG, leave_row, send, settled
 
 LONG = 400.0
-EARLY = MARGIN.total_seconds() + 5.0
+EARLY = JITTER.total_seconds() + 1.0
+LATE = MARGIN.total_seconds() + 1.0
 
 
 def fly(stage: Stage, target: int = 2, **facts: Any) -> str:
@@ -64,7 +65,7 @@ def test_a_running_task_is_adopted_only_where_all_of_it_fits(
 
 @pytest.mark.parametrize(
     ("after_s", "is_adopted"),
-    [(-EARLY, False), (-1.0, True), (HOLD_S, True), (HOLD_S + EARLY, False)],
+    [(-EARLY, False), (-1.0, True), (HOLD_S, True), (HOLD_S + LATE, False)],
     ids=["long before the intent", "just before it", "as late as may be", "too late"],
 )
 def test_a_running_task_is_adopted_only_from_the_time_of_the_intent(
