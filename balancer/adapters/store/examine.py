@@ -53,8 +53,14 @@ def present_schema() -> Schema:
     return made
 
 
+_TOLD_ONLY = frozenset({"audit", "transitions"})
+"""Tables that decide nothing and are the largest: their seals are checked as they are read."""
+
+
 def _broken_seals(connection: Connection) -> Iterator[str]:
     for table in metadata.sorted_tables:
+        if table.name in _TOLD_ONLY:
+            continue
         names = ", ".join(f'"{column.name}"' for column in table.columns)
         for row in connection.exec_driver_sql(f"SELECT {names} FROM {table.name}"):
             if seal_of(table.name, tuple(row)[:-1]) != row[-1]:

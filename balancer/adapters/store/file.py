@@ -78,9 +78,10 @@ class JournalFile:
                 create(connection)
             elif version < SCHEMA_VERSION:
                 self._upgrade(connection, version)
+        with self.reading("examine the journal") as connection:
             fault = examine(connection, thorough=thorough)
-            if fault:
-                raise StoreError(f"the journal {self._path} is damaged ({fault}). {DAMAGED}")
+        if fault:
+            raise StoreError(f"the journal {self._path} is damaged ({fault}). {DAMAGED}")
 
     def _upgrade(self, connection: Connection, version: int) -> None:
         """Bring an older file to the present schema; the file as it was stays beside it."""

@@ -14,8 +14,10 @@ import pytest
 
 from balancer.adapters.store.tables import metadata
 from balancer.model.errors import StoreError
+from balancer.model.host import HostState
 from balancer.model.outcome import MoveState, RowQuery
-from balancer.model.past import Breaker, VerdictResult
+from balancer.model.past import Breaker, KnownHost, VerdictResult
+from balancer.model.units import HostId
 from balancer.ports import Store
 from tests.support.builders import NOON
 from tests.support.journal import CLUSTER, SHARD, entry, permit_of, sqlite_store, step
@@ -60,6 +62,9 @@ def write(store: Store) -> None:
     opened = Breaker(level=1, since=NOON, until=NOON, cause="3 in a row", is_open=True)
     for cluster in (CLUSTER, OTHER):
         store.put_breaker(VC, cluster, opened, at=NOON)
+        store.keep_hosts(
+            VC, cluster, [KnownHost(id=HostId("host-1"), name="esx1", state=HostState.CONNECTED)]
+        )
 
 
 def everything(store: Store) -> tuple[object, ...]:

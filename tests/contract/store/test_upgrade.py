@@ -125,7 +125,8 @@ def test_a_kill_in_the_middle_of_an_upgrade_leaves_the_old_file_or_the_new_one(
         _open_and_die_at(path, statement)
     _, status = os.waitpid(child, 0)
     was_killed = os.WIFSIGNALED(status)
-    assert _version(path) == (1 if was_killed else SCHEMA_VERSION)
+    allowed = {1, SCHEMA_VERSION} if was_killed else {SCHEMA_VERSION}
+    assert _version(path) in allowed  # a kill may come after the commit
     with sqlite_store(path) as store:
         assert len(store.rows_since("vc1", CLUSTER, NOON.replace(year=2000))) == 12
         assert len(store.open_rows("vc1")) == 4
