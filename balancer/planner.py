@@ -32,6 +32,9 @@ from balancer.rules.failover import lost_by_choice
 from balancer.sequence import make_schedule
 from balancer.version import VERSION
 
+VERDICTS_SHOWN = 5
+"""So many of the last batches' verdicts stand in a plan: those that the fallback to observing counts."""
+
 PLANNING_TRIES = 3
 """How often a plan is made anew when some of its moves cannot be put into a safe order."""
 
@@ -78,7 +81,8 @@ def plan_snapshot(
     plan_id = fingerprint(snapshot, policy, settings, VERSION, *learnt)
     plan = conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)
     marks = marks_of(read.snapshot, plan.moves)
-    return replace(plan, notes=tuple(map(str, read.notes)), rules=marks)
+    told = tuple(verdict.told for verdict in past.verdicts[-VERDICTS_SHOWN:])
+    return replace(plan, notes=tuple(map(str, read.notes)), rules=marks, verdicts=told)
 
 
 def _find_way(

@@ -75,13 +75,15 @@ def explain(
     if vm is None and host is None:
         raise typer.BadParameter("give --vm, --host or both")
     from balancer.cli.facts import read_facts
+    from balancer.cli.memory import remembered
     from balancer.cli.planning import need_behind, settings_of
     from balancer.planner import plan_snapshot
 
     facts, wanted = read_facts(config, cluster, snapshot, policy or [])
     vm_id, host_id = _meant(facts, vm, host)
-    plan = plan_snapshot(facts, wanted, settings=settings_of(seed, time_limit))
-    need, fitted = need_behind(plan, facts, wanted)
+    past, wanted = remembered(config, cluster, facts, wanted)
+    plan = plan_snapshot(facts, wanted, settings=settings_of(seed, time_limit), past=past)
+    need, fitted = need_behind(plan, facts, wanted, past)
     server = _server_answer(config, cluster, vm_id, host_id)
     scope = _Scope(need=need, policy=fitted, plan=plan, vm=vm_id, host=host_id, server=server)
     emit(_answer(scope, report_format), None)

@@ -23,6 +23,7 @@ from balancer.cli.options import (
 from balancer.cli.output import columns, emit, encoding, wants_color
 
 if TYPE_CHECKING:
+    from balancer.model.past import Past
     from balancer.model.plan import Plan
     from balancer.model.snapshot import Snapshot
     from balancer.policy.types import Policy
@@ -60,10 +61,14 @@ def plan(
 ) -> None:
     """Print what would be done to a cluster, and why. Changes nothing.
 
+    With --config it is planned as the daemon would: what its journal remembers counts too, such as VMs and
+    hosts that are left alone, requests to empty a host, and what earlier batches did.
+
     Ends with 0; with 3 if some must-rule or evacuation cannot be met; with 4 if the facts are too old
     or too few to plan from; with 1 on errors.
     """
     from balancer.cli.facts import configured_mode, read_facts
+    from balancer.cli.memory import remembered
     from balancer.cli.planning import settings_of
     from balancer.planner import plan_snapshot
     from balancer.policy.in_force import mode_in_force
@@ -71,17 +76,18 @@ def plan(
     facts, wanted = read_facts(config, cluster, snapshot, policy or [])
     settings = settings_of(seed, time_limit, certify=certify)
     in_force = mode_in_force(wanted, configured_mode(config, cluster), facts.taken_at)
-    made = plan_snapshot(facts, wanted, settings=settings, in_force=in_force)
-    made = _certified(made, facts, wanted) if certify else made
+    past, wanted = remembered(config, cluster, facts, wanted)
+    made = plan_snapshot(facts, wanted, settings=settings, in_force=in_force, past=past)
+    made = _certified(made, facts, wanted, past) if certify else made
     emit(_rendered(made, facts, wanted, report_format, output), output)
     raise typer.Exit(_exit_code(made, detailed=detailed_exitcode))
 
 
-def _certified(plan: "Plan", snapshot: "Snapshot", policy: "Policy") -> "Plan":
+def _certified(plan: "Plan", snapshot: "Snapshot", policy: "Policy", past: "Past | None") -> "Plan":
     from balancer.cli.planning import need_behind
     from balancer.plan.certify import certify
 
-    need, wanted = need_behind(plan, snapshot, policy)
+    need, wanted = need_behind(plan, snapshot, policy, past)
     return replace(plan, bound=certify(need, wanted, plan))
 
 

@@ -23,7 +23,9 @@ def settings_of(seed: int, time_limit_s: Seconds, *, certify: bool = False) -> P
     )
 
 
-def need_behind(plan: Plan, snapshot: Snapshot, policy: Policy) -> tuple[Need, Policy]:
+def need_behind(
+    plan: Plan, snapshot: Snapshot, policy: Policy, past: Past | None = None
+) -> tuple[Need, Policy]:
     """Return the need and the policy that a dry run's plan answers.
 
     Pairs that the sequencing could not reach are ruled out, as they were when the plan was made.
@@ -31,7 +33,7 @@ def need_behind(plan: Plan, snapshot: Snapshot, policy: Policy) -> tuple[Need, P
     now = snapshot.taken_at
     resolved = resolve(snapshot, policy)
     unfit = (*judge_quality(snapshot, policy.limits, now=now), *resolved.unfit)
-    need, wanted = read_need(resolved, policy, unfit=unfit, past=Past(), now=now)
+    need, wanted = read_need(resolved, policy, unfit=unfit, past=past or Past(), now=now)
     dead = {
         (refusal.vm, refusal.host): refusal
         for refusal in plan.refusals

@@ -66,6 +66,8 @@ def plan_document(plan: Plan, snapshot: Snapshot) -> Json:
         document["incidents"] = [_incident(incident) for incident in plan.incidents]
     if plan.notes:
         document["notes"] = list(plan.notes)
+    if plan.verdicts:
+        document["verdicts"] = list(plan.verdicts)
     return document | {"elapsed_seconds": _elapsed(plan.stage_seconds)}
 
 

@@ -40,6 +40,7 @@ def render_markdown(plan: Plan, snapshot: Snapshot, *, policy: Policy | None = N
         _list("Conflicts", [_conflict(conflict) for conflict in view.conflicts]),
         _list("Solver failures", [markdown_text(told) for told in view.incidents]),
         _list("Policy notes", [markdown_text(note) for note in view.notes]),
+        _list("What earlier batches did", [markdown_text(told) for told in view.verdicts]),
         _list("Rules", [_rule(row) for row in view.rules]),
         _changes(view),
         _list("Certificate", [markdown_text(line) for line in view.certificate]),

@@ -57,6 +57,7 @@ def render_text(
         _section("Left out", _left_out_lines(view, paper), paper),
         _section("Certificate", _certificate_lines(view, paper), paper),
         _section("Policy notes", _told_lines(view.notes, paper), paper),
+        _section("What earlier batches did", _told_lines(view.verdicts, paper), paper),
         _section("Solver failures", _told_lines(view.incidents, paper), paper),
         [f"Planned in {view.elapsed_s:.1f} s. Nothing in this plan has been done."],
     ]

@@ -153,6 +153,7 @@ class ReportView:
     left_out: tuple[LeftOutRow, ...]
     incidents: tuple[str, ...]
     notes: tuple[str, ...]
+    verdicts: tuple[str, ...]
     certificate: tuple[str, ...]
     elapsed_s: Seconds
 
@@ -187,6 +188,7 @@ def report_view(plan: Plan, snapshot: Snapshot, policy: Policy | None = None) ->
         left_out=tuple(_left_out(g, snapshot) for g in group_by_reason(plan.refusals)),
         incidents=_incident_lines(plan.incidents),
         notes=plan.notes,
+        verdicts=plan.verdicts,
         certificate=certificate_lines(plan),
         elapsed_s=plan.stage_seconds.get("total", sum(plan.stage_seconds.values())),
     )

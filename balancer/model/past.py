@@ -146,6 +146,12 @@ class Verdict:
     acknowledged_at: datetime | None = None
     acknowledged_by: str = ""
 
+    @property
+    def told(self) -> str:
+        """Return it for people: the result, what was measured, and which batch it is about."""
+        what = self.detail or "not measured yet"
+        return f"{self.result}: {what} (batch {self.cycle_id}, {self.ended_at:%Y-%m-%d %H:%M} UTC)"
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Past:

@@ -241,6 +241,7 @@ class Plan:
     plan can beat; None where nobody asked for it. `mode` is the word of the mode in force when it was made,
     `mode_because` what held it there (None for automatic). `notes` tell what of the policy has no effect, or
     another one than it seems, in words for people. `rules` are those that name a VM of the moves.
+    `verdicts` tell what the last batches of moves did, oldest first, in words for people.
     """
 
     id: str
@@ -264,6 +265,7 @@ class Plan:
     mode: str = ""
     mode_because: Refusal | None = None
     notes: tuple[str, ...] = ()
+    verdicts: tuple[str, ...] = ()
     rules: tuple[RuleMark, ...] = ()
 
     @property

@@ -262,10 +262,11 @@ def without_numbers(past: Past) -> Past:
         quarantines=tuple(sorted((replace(q, id=0) for q in past.quarantines), key=str)),
         foreign_moves=tuple(sorted((replace(m, id=0) for m in past.foreign_moves), key=str)),
         disturbances=tuple(sorted((replace(d, id=0) for d in past.disturbances), key=str)),
+        verdicts=tuple(sorted((replace(v, id=0) for v in past.verdicts), key=str)),
     )
 
 
-@settings(max_examples=40, deadline=None, derandomize=True)
+@settings(max_examples=15, deadline=None, derandomize=True)
 @given(st.integers(0, 10**6), st.integers(1, 12))
 def test_a_crash_between_two_writes_changes_nothing(seed: int, at_write: int) -> None:
     undisturbed, disturbed = MemoryStore(), Mortal()

@@ -12,6 +12,7 @@ from balancer.adapters.store.memory import MemoryStore
 from balancer.assess.demand import demand_of
 from balancer.cycle import run_cycle
 from balancer.execute import Tools
+from balancer.model.past import Past
 from balancer.model.plan import Plan
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
@@ -93,7 +94,7 @@ def test_a_dry_run_says_what_a_run_does(name: str) -> None:
     )
 
     report = run_cycle(site, cycle_id="c1")
-    dry = plan_of(report.seen.snapshot)
+    dry = plan_snapshot(report.seen.snapshot, POLICY, settings=SETTINGS, past=Past())
 
     assert repr(timeless(report.plan)) == repr(timeless(dry))
     sent = {(outcome.move.vm, outcome.move.target) for outcome in report.outcomes}

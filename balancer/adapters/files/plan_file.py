@@ -211,6 +211,7 @@ class PlanEntry(TypedDict, total=False):
     refusals: Required[list[RefusalEntry]]
     incidents: list[IncidentEntry]
     notes: list[str]
+    verdicts: list[str]
     elapsed_seconds: Required[dict[str, NotNegative]]
 
 

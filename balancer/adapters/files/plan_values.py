@@ -88,6 +88,7 @@ def plan_of(entry: PlanEntry) -> Plan:
         stage_seconds=MappingProxyType(dict(entry["elapsed_seconds"])),
         mode=mode["in_force"].value if mode else "",
         notes=tuple(entry.get("notes", ())),
+        verdicts=tuple(entry.get("verdicts", ())),
         rules=tuple(map(_rule, entry.get("rules", ()))),
     )
 
