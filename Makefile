@@ -67,9 +67,10 @@ kill-test: $(DEV) ## Kill the process 1,000 times at each point, and freeze it 2
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.proof.kill $(or $(KILLS),1000)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.proof.freeze $(or $(FREEZES),20)
 
-sim-exec: $(DEV) ## 200,000 steps of the executor under every fault, then 20 planted bugs (half an hour)
+sim-exec: $(DEV) ## 200,000 steps of the executor under every fault, 20 planted bugs, 3 x 12 fights (an hour)
 	$(BIN)/python -m tests.proof.sim_exec $(or $(STEPS),200000)
 	$(BIN)/python -m tests.proof.planted
+	BALANCER_FIGHT_SEEDS=3 $(BIN)/python -m pytest tests/simulation/test_fight.py
 
 fuzz: $(DEV) ## Read 100,000 spoilt policies: each is read or refused with its places (half an hour)
 	BALANCER_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/properties/test_policy_fuzz.py

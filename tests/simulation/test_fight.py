@@ -1,6 +1,7 @@
 """Beside somebody else who balances the same cluster: a few moves, then we stop and say why (S8)."""
 
 import logging
+import os
 from dataclasses import replace
 
 import pytest
@@ -25,6 +26,8 @@ from tests.support.builders import NOON
 
 ADVERSARIES = (takes_back, takes_one_back, levels_numbers, levels_memory)
 SIZES = ((6, 60), (8, 200), (16, 200))
+SEEDS = int(os.environ.get("BALANCER_FIGHT_SEEDS", "0"))
+"""Fights of a day for each size and adversary beside the short ones: `make sim-exec` has 3."""
 
 
 def past(fight: Fight) -> Past:
@@ -67,7 +70,7 @@ def test_a_fight_of_a_day_ends_after_five_moves_at_most(
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, 4))
+@pytest.mark.parametrize("seed", range(1, SEEDS + 1))
 @pytest.mark.parametrize("size", SIZES, ids=str)
 @pytest.mark.parametrize("adversary", ADVERSARIES, ids=lambda one: one.__name__)
 def test_many_fights_end_after_five_moves_at_most(
