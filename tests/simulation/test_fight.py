@@ -69,14 +69,16 @@ def test_a_fight_of_a_day_ends_after_five_moves_at_most(
     fought(adversary, size, 0, caplog)
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", range(1, SEEDS + 1))
-@pytest.mark.parametrize("size", SIZES, ids=str)
-@pytest.mark.parametrize("adversary", ADVERSARIES, ids=lambda one: one.__name__)
-def test_many_fights_end_after_five_moves_at_most(
-    adversary: Adversary, size: tuple[int, int], seed: int, caplog: pytest.LogCaptureFixture
-) -> None:
-    fought(adversary, size, seed, caplog)
+if SEEDS:
+
+    @pytest.mark.slow
+    @pytest.mark.parametrize("seed", range(1, SEEDS + 1))
+    @pytest.mark.parametrize("size", SIZES, ids=str)
+    @pytest.mark.parametrize("adversary", ADVERSARIES, ids=lambda one: one.__name__)
+    def test_many_fights_end_after_five_moves_at_most(
+        adversary: Adversary, size: tuple[int, int], seed: int, caplog: pytest.LogCaptureFixture
+    ) -> None:
+        fought(adversary, size, seed, caplog)
 
 
 def test_beside_a_drs_whose_setting_is_visible_nothing_is_sent_at_all() -> None:
