@@ -6,7 +6,7 @@ Functions over the store, for the command line and whatever else shows the journ
 from datetime import timedelta
 
 from balancer.model.errors import BalancerError
-from balancer.model.outcome import JournalRow, JournalStep, RowQuery
+from balancer.model.outcome import JournalRow, RowQuery
 from balancer.model.story import RowStory
 from balancer.ports import Store
 
@@ -22,7 +22,7 @@ def story_of(store: Store, number: int) -> RowStory:
         StoreError: the journal cannot be read.
     """
     steps = store.steps_of(number)
-    row = _row(store, number, steps)
+    row = _row(store, number)
     entry = row.entry
     plan = store.find_plan(entry.plan_id)
     decided = store.approvals(plan.shard, last=10**6) if plan else ()
@@ -37,14 +37,9 @@ def story_of(store: Store, number: int) -> RowStory:
     )
 
 
-def _row(store: Store, number: int, steps: tuple[JournalStep, ...]) -> JournalRow:
-    """Find a row by the time of its first step: the journal is asked for rows by time, never by number."""
-    if steps:
-        span = timedelta(seconds=1)
-        query = RowQuery(since=steps[0].at - span, until=steps[0].at + span)
-        for row in store.find_rows(query):
-            if row.id == number:
-                return row
+def _row(store: Store, number: int) -> JournalRow:
+    for row in store.find_rows(RowQuery(row=number)):
+        return row
     newest = store.find_rows(RowQuery(last=1))
     there = f"The newest is {newest[0].id}." if newest else "It has no rows yet."
     raise BalancerError(f"The journal has no row {number}. {there} See balancer journal list.")

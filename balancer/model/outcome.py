@@ -162,11 +162,12 @@ class JournalRow:
 class RowQuery:
     """Which rows of the journal are asked for; what is empty or None leaves nothing out.
 
-    `cluster` is the cluster's id, `vm` a VM's id or its whole name, `plan` a plan's id. `since` and `until`
-    are about when a row was intended: from `since` on, and before `until`. `last`: no more than that many,
-    the newest.
+    `row` is a row's number, `cluster` the cluster's id, `vm` a VM's id or its whole name, `plan` a plan's id.
+    `since` and `until` are about when a row was intended: from `since` on, and before `until`. `last`: no more
+    than that many, the newest.
     """
 
+    row: int | None = None
     vcenter: str = ""
     cluster: ClusterId | None = None
     vm: str = ""

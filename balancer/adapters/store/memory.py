@@ -151,7 +151,8 @@ class MemoryStore(MemoryControls, MemoryOfClusters, MemoryAudit):
 def _is_asked_for(row: JournalRow, query: RowQuery) -> bool:
     entry = row.entry
     return (
-        query.vcenter in ("", entry.vcenter)
+        query.row in (None, row.id)
+        and query.vcenter in ("", entry.vcenter)
         and query.cluster in (None, "", entry.cluster)
         and query.vm in ("", entry.vm, entry.vm_name)
         and (not query.states or row.state in query.states)

@@ -138,6 +138,7 @@ def _conditions(query: RowQuery) -> Iterable[Any]:
     vm, plan = plain_text(query.vm), plain_text(query.plan)
     states = sorted(str(state) for state in query.states)
     conditions = (
+        (query.row is not None, moves.c.id == query.row),
         (query.vcenter, moves.c.vcenter == plain_text(query.vcenter)),
         (query.cluster, moves.c.cluster == plain_text(query.cluster or "")),
         (query.vm, or_(moves.c.vm == vm, moves.c.vm_name == vm)),

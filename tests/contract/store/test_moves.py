@@ -169,6 +169,9 @@ def test_threads_that_begin_one_vm_get_one_row_between_them(store: Store) -> Non
     ("query", "found"),
     [
         (RowQuery(), [1, 2, 3, 4]),
+        (RowQuery(row=3), [3]),
+        (RowQuery(row=5), []),
+        (RowQuery(row=3, vcenter="vc2"), []),
         (RowQuery(vcenter="vc2"), [4]),
         (RowQuery(cluster=ClusterId("domain-c2")), [3]),
         (RowQuery(vm="vm-2"), [2]),
