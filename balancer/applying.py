@@ -9,7 +9,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 
-from balancer.approved import by_a_persons_word, carry_out, held_against, look, note_refused
+from balancer.approved import by_a_persons_word, carry_out, held_against, make_ready, note_refused
 from balancer.control import By
 from balancer.cycle import CycleReport
 from balancer.fit import Fit
@@ -21,9 +21,6 @@ from balancer.site import Site
 
 WAITS_S: Seconds = 60.0
 """How long a command waits for the daemon to be done with a cluster."""
-
-LASTS_S: Seconds = 30.0
-"""The lease that the wait ends with; the execution takes it over under the same holder."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,13 +35,13 @@ class Applied:
 def wait_for_lease(site: Site, tell: Callable[[str], None]) -> Refusal | None:
     """Take the lease of the cluster once nobody else has it; return why it could not be had.
 
-    Raises `StoreError`.
+    The execution takes it over under the same holder. Raises `StoreError`.
     """
     tools = site.tools
     ends_s, has_told = tools.clock.monotonic() + WAITS_S, False
     while True:
         now = tools.clock.now()
-        if tools.store.take_lease(tools.shard, tools.holder, at=now, lasts_s=LASTS_S):
+        if tools.store.take_lease(tools.shard, tools.holder, at=now, lasts_s=tools.lease_s):
             return None
         if tools.clock.monotonic() >= ends_s:
             detail = (
@@ -74,7 +71,7 @@ def apply(plan: Plan, kept: StoredPlan, site: Site, by: By, tell: Callable[[str]
     held = wait_for_lease(site, tell)
     if held:
         return Applied(held=held)
-    ready = look(site)
+    ready = make_ready(site)
     if ready.held:
         return Applied(held=ready.held)
     fitting = held_against(plan, site, ready)

@@ -8,13 +8,11 @@ import logging
 from dataclasses import dataclass, replace
 
 from balancer.adapters.files.plan_values import plan_from_bytes
-from balancer.collect import Observation, observe
-from balancer.cycle import CycleReport
+from balancer.collect import Observation
+from balancer.cycle import CycleReport, look
 from balancer.execute import Tools, execute
 from balancer.execute.budgets import admit
 from balancer.execute.judging import note_batch
-from balancer.execute.review import review
-from balancer.execute.settle import settle
 from balancer.execute.verdict import after_verdicts
 from balancer.fit import Fit, Moment, fit
 from balancer.model.audit import AuditNote
@@ -59,24 +57,9 @@ def by_a_persons_word(site: Site) -> Site:
     )
 
 
-def look(site: Site) -> Ready:
-    """Read the cluster and settle what is open, as a cycle does before it plans.
-
-    Raises:
-        SourceError: the cluster could not be read.
-        StoreError: the journal could not be read.
-    """
-    tools, limits = site.tools, site.policy.limits
-    seen = observe(tools.inventory, site.cluster, clock=tools.clock, limits=limits, last=site.last)
-    settle(seen.snapshot, site.policy, tools)
-    past = review(
-        seen.snapshot,
-        site.policy,
-        tools,
-        asked_at=seen.sighting.moment.asked_at,
-        before=site.last.places if site.last else None,
-        unfit=seen.unfit,
-    )
+def make_ready(site: Site) -> Ready:
+    """Look at the cluster as a cycle does before it plans. Raises as `cycle.look`."""
+    seen, past = look(site, Stopwatch())
     return Ready(seen=seen, past=past, held=site.why_not_executed(seen.snapshot, past))
 
 
@@ -145,7 +128,7 @@ def run_approved(site: Site, *, cycle_id: str) -> CycleReport | None:
         StoreError: the journal could not be read or written; nothing was done.
     """
     site = by_a_persons_word(site)
-    ready, tools = look(site), site.tools
+    ready, tools = make_ready(site), site.tools
     if ready.held:
         log.info(
             "approved plan waits", extra={"reason": ready.held.reason, "detail": ready.held.detail}

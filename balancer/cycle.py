@@ -14,6 +14,7 @@ from balancer.execute.settle import settle
 from balancer.keeping import keep
 from balancer.model.events import CycleEnded, PlanMade, SnapshotTaken
 from balancer.model.outcome import MoveOutcome
+from balancer.model.past import Past
 from balancer.model.plan import Plan
 from balancer.model.reasons import Refusal
 from balancer.model.stopwatch import Stopwatch
@@ -42,13 +43,8 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
         PlanInvalid: the plan did not pass the independent check; nothing was done.
     """
     tools, watch = site.tools, Stopwatch()
-    limits, last = site.policy.limits, site.last
-    seen = observe(tools.inventory, site.cluster, clock=tools.clock, limits=limits, last=last)
+    seen, past = look(site, watch)
     snapshot, asked_at = seen.snapshot, seen.sighting.moment.asked_at
-    watch.lap("collect")
-    settle(snapshot, site.policy, tools)
-    places = last.places if last else None
-    past = review(snapshot, site.policy, tools, asked_at=asked_at, before=places, unfit=seen.unfit)
     plan = plan_snapshot(
         snapshot,
         site.policy,
@@ -74,3 +70,26 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
     watch.lap("execute")
     tools.events.tell(CycleEnded(plan=plan, outcomes=outcomes, phase_seconds=watch.laps, held=held))
     return CycleReport(seen=seen, plan=plan, outcomes=outcomes, held=held)
+
+
+def look(site: Site, watch: Stopwatch) -> tuple[Observation, Past]:
+    """Read the cluster, settle what is open, and go through what is remembered.
+
+    Raises:
+        SourceError: the cluster could not be read.
+        StoreError: the journal could not be read or written.
+    """
+    tools, last = site.tools, site.last
+    limits = site.policy.limits
+    seen = observe(tools.inventory, site.cluster, clock=tools.clock, limits=limits, last=last)
+    watch.lap("collect")
+    settle(seen.snapshot, site.policy, tools)
+    past = review(
+        seen.snapshot,
+        site.policy,
+        tools,
+        asked_at=seen.sighting.moment.asked_at,
+        before=last.places if last else None,
+        unfit=seen.unfit,
+    )
+    return seen, past

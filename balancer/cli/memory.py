@@ -1,7 +1,6 @@
 """What the daemon's journal remembers of a cluster, for commands that plan as the daemon would."""
 
 from dataclasses import replace
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,9 +12,6 @@ from balancer.policy.types import Policy
 
 if TYPE_CHECKING:
     from balancer.config import Config
-
-_MEMORY = timedelta(days=30)
-"""As the daemon's own look back: see `execute.review`."""
 
 
 def remembered(
@@ -41,12 +37,13 @@ def _from_journal(
 ) -> tuple[Past, Policy]:
     from balancer.cli.journal_access import journal_of, shard_of
     from balancer.cli.source import chosen_cluster
+    from balancer.execute.review import MEMORY
     from balancer.model.errors import StoreError
 
     chosen = chosen_cluster(settings, cluster)
     try:
         with journal_of(settings) as store:
-            past = store.past(chosen.vcenter, facts.cluster.id, facts.taken_at - _MEMORY)
+            past = store.past(chosen.vcenter, facts.cluster.id, facts.taken_at - MEMORY)
             asked = store.evacuations(shard_of(chosen))
     except StoreError as err:
         typer.echo(f"planned without the journal: {err}", err=True)
