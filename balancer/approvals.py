@@ -177,11 +177,7 @@ def refuse_decided(known: KnownPlan, now: datetime) -> None:
 
 def usable(approvals: Iterable[Approval], shard: str, now: datetime) -> Approval | None:
     """Return the oldest approval of a shard that can be used now."""
-    fitting = [
-        one
-        for one in approvals
-        if one.shard == shard and not one.rejected and one.used_at is None and now < one.expires_at
-    ]
+    fitting = [one for one in approvals if one.shard == shard and one.is_usable_at(now)]
     return min(fitting, key=lambda one: (one.at, one.plan), default=None)
 
 

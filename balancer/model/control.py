@@ -68,3 +68,7 @@ class Approval:
     rejected: bool = False
     reason: str = ""
     used_at: datetime | None = None
+
+    def is_usable_at(self, now: datetime) -> bool:
+        """Whether it is a yes that was not used and has not expired."""
+        return not self.rejected and self.used_at is None and now < self.expires_at

@@ -143,8 +143,7 @@ class MemoryControls:
         """Return the oldest approval that can be used, and mark it used in the same step."""
         with self._controls_lock:
             for place, approval in enumerate(self._approvals):
-                is_open = approval.used_at is None and not approval.rejected
-                if is_open and approval.shard == shard and at < approval.expires_at:
+                if approval.shard == shard and approval.is_usable_at(at):
                     used = replace(approval, used_at=at)
                     self._approvals[place] = used
                     self._note_control(notes.of_use(used, at))
