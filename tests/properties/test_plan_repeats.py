@@ -9,9 +9,7 @@ import pytest
 from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.adapters.solver import SolverProcesses
 from balancer.adapters.store.memory import MemoryStore
-from balancer.assess.demand import demand_of
 from balancer.cycle import run_cycle
-from balancer.execute import Tools
 from balancer.model.past import Past
 from balancer.model.plan import Plan
 from balancer.model.snapshot import Snapshot
@@ -23,8 +21,9 @@ from balancer.policy.types import Policy
 from balancer.site import Site
 from tests.properties.test_plan_names import generic
 from tests.support.every_placement import drawn
-from tests.support.fakes import FakeClock, RecordingEvents, ScriptedVCenter
+from tests.support.fakes import FakeClock, ScriptedVCenter
 from tests.support.replay import replayed
+from tests.support.tools import tools_over
 from tests.support.verdicts import broken_laws
 
 POLICY = Policy()
@@ -73,18 +72,7 @@ def test_helper_processes_give_the_plan_of_the_process_itself(name: str) -> None
 def test_a_dry_run_says_what_a_run_does(name: str) -> None:
     snap = CLUSTERS[name]()
     vcenter = ScriptedVCenter(snap, FakeClock())
-    tools = Tools(
-        vcenter="vc1",
-        cluster_name="prod",
-        holder="test",
-        inventory=vcenter,
-        migrator=vcenter,
-        store=MemoryStore(),
-        clock=vcenter.clock,
-        events=RecordingEvents(),
-        may_submit=lambda: None,
-        demand_of=demand_of,
-    )
+    tools = tools_over(vcenter, MemoryStore())
     site = Site(
         cluster=vcenter.clusters()[0],
         policy=POLICY,

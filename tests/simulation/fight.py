@@ -11,10 +11,8 @@ from dataclasses import dataclass, field
 from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.adapters.simulated.spec import RuleShares, VmShares
 from balancer.adapters.store.memory import MemoryStore
-from balancer.assess.demand import demand_of
 from balancer.collect import Sighting
 from balancer.cycle import CycleReport, run_cycle
-from balancer.execute import Tools
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Seconds, VmId
 from balancer.plan import PlanSettings
@@ -23,7 +21,8 @@ from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 from balancer.site import Site
 from tests.support.builders import NOON
-from tests.support.fakes import FakeClock, RecordingEvents, Script, ScriptedVCenter
+from tests.support.fakes import FakeClock, Script, ScriptedVCenter
+from tests.support.tools import tools_over
 
 CYCLE_S: Seconds = 300.0
 HELD_CYCLE_S: Seconds = 1800.0
@@ -126,18 +125,7 @@ class Fight:
         self.places = {vm.id: vm.host for vm in self.start.vms}
         if self.adversary:
             self.vcenter.at(self.delay_s, self.let_act)
-        self.tools = Tools(
-            vcenter="vc1",
-            cluster_name="prod",
-            holder="test",
-            inventory=self.vcenter,
-            migrator=self.vcenter,
-            store=self.store,
-            clock=self.clock,
-            events=RecordingEvents(),
-            may_submit=lambda: None,
-            demand_of=demand_of,
-        )
+        self.tools = tools_over(self.vcenter, self.store)
 
     def run(self, lasts_s: Seconds = DAY_S) -> None:
         """Let cycles follow each other."""

@@ -15,9 +15,7 @@ from random import Random
 
 from balancer.adapters.simulated.demand import DayShape, DemandModel
 from balancer.adapters.store.memory import MemoryStore
-from balancer.assess.demand import demand_of
 from balancer.cycle import run_cycle
-from balancer.execute import Tools
 from balancer.execute.batches import batches_of
 from balancer.execute.verdict import why_observed
 from balancer.model.past import Past, VerdictResult
@@ -29,7 +27,8 @@ from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 from balancer.site import Site
 from tests.support.builders import NOON, host, snapshot, vm
-from tests.support.fakes import FakeClock, RecordingEvents, ScriptedVCenter
+from tests.support.fakes import FakeClock, ScriptedVCenter
+from tests.support.tools import tools_over
 
 DAY_S: Seconds = 86_400.0
 QUICK = PlanSettings(refine_rounds=0, polish_windows=0)
@@ -68,18 +67,7 @@ class World:
         self.clock, self.store = FakeClock(), MemoryStore()
         self.vcenter = ScriptedVCenter(self.start, self.clock)
         self.cycles = 0
-        self.tools = Tools(
-            vcenter="vc1",
-            cluster_name="prod",
-            holder="simulation",
-            inventory=self.vcenter,
-            migrator=self.vcenter,
-            store=self.store,
-            clock=self.clock,
-            events=RecordingEvents(),
-            may_submit=lambda: None,
-            demand_of=demand_of,
-        )
+        self.tools = tools_over(self.vcenter, self.store)
 
     @property
     def past(self) -> Past:
