@@ -17,7 +17,7 @@ from balancer.model.outcome import MoveState, RowQuery
 if TYPE_CHECKING:
     from balancer.config import Config
     from balancer.model.outcome import JournalRow
-    from balancer.model.past import Quarantine
+    from balancer.model.past import Past, Quarantine
     from balancer.ports import Store
 
 journal_app = typer.Typer(
@@ -160,13 +160,44 @@ def list_quarantines(
 
 
 def _quarantined(store: "Store", shard: str) -> "tuple[Quarantine, ...]":
-    from balancer.control import cluster_id_of
+    now = datetime.now(UTC)
+    return tuple(one for one in _past(store, shard, now).quarantines if now < one.until)
 
-    cluster, now = cluster_id_of(store, shard), datetime.now(UTC)
-    if cluster is None:
-        return ()
-    past = store.past(shard.partition("/")[0], cluster, now)
-    return tuple(one for one in past.quarantines if now < one.until)
+
+@journal_app.command("verdicts")
+def list_verdicts(
+    config: RunningConfigOption = DEFAULT_CONFIG,
+    cluster: OneClusterOption = None,
+    moves: Annotated[bool, typer.Option("--moves", help="With the moves of each batch.")] = False,
+    report_format: FormatOption = JournalFormat.TEXT,
+) -> None:
+    """List what the batches of the last 30 days did, as measured, newest first; as JSON oldest first."""
+    from balancer.cli.journal_access import chosen_shards, journal_of
+    from balancer.config import load_config
+    from balancer.execute.review import MEMORY
+    from balancer.expose.journal_view import verdicts_document
+    from balancer.expose.text_layout import Paper
+    from balancer.expose.verdict_text import verdicts_text
+    from balancer.model.after_action import after_actions
+
+    settings = load_config(config)
+    _, shards = chosen_shards(settings, cluster)
+    since = datetime.now(UTC) - MEMORY
+    with journal_of(settings) as store:
+        found = [one for shard in shards for one in after_actions(_past(store, shard, since))]
+    if report_format is JournalFormat.JSON:
+        _print_document(verdicts_document(found))
+    else:
+        _print_text(verdicts_text(found, Paper(width=columns(None)), with_moves=moves))
+
+
+def _past(store: "Store", shard: str, since: datetime) -> "Past":
+    """Return what is remembered of a cluster; nothing where nothing was planned there yet."""
+    from balancer.control import cluster_id_of
+    from balancer.model.past import Past
+
+    cluster = cluster_id_of(store, shard)
+    return store.past(shard.partition("/")[0], cluster, since) if cluster else Past()
 
 
 def _since(text: str) -> datetime:

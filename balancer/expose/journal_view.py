@@ -5,6 +5,8 @@ from collections.abc import Sequence
 from balancer.expose.escape import cells, visible
 from balancer.expose.figures import duration, timestamp
 from balancer.expose.text_layout import fit, widest
+from balancer.expose.verdict_text import verdict_entries
+from balancer.model.after_action import AfterAction
 from balancer.model.control import Approval, StoredPlan
 from balancer.model.outcome import JournalRow, JournalStep
 from balancer.model.past import Quarantine
@@ -178,6 +180,11 @@ def quarantines_text(found: Sequence[Quarantine]) -> str:
 def quarantines_document(found: Sequence[Quarantine]) -> Json:
     """Return which VMs and hosts are left alone as JSON."""
     return {"schema": SCHEMA, "quarantines": [_quarantine(one) for one in found]}
+
+
+def verdicts_document(found: Sequence[AfterAction]) -> Json:
+    """Return what batches did as JSON."""
+    return {"schema": SCHEMA, "verdicts": verdict_entries(found)}
 
 
 def _quarantine(one: Quarantine) -> Json:

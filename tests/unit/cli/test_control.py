@@ -26,6 +26,7 @@ from balancer.policy.in_force import mode_in_force
 from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 from tests.support.journal import begun
+from tests.support.records import verdict
 from tests.unit.control.board import uneven
 
 SCHEMAS = Path(__file__).parents[3] / "balancer/schemas"
@@ -274,6 +275,14 @@ def test_rows_are_found_by_filter_and_shown_whole(say: Terminal, store: SqliteSt
     assert "Timedout" in say.out
     assert f"kept as {number}" in say.out
     assert say.json("journal", "quarantines", schema="journal")["quarantines"] == []
+    assert say.json("journal", "verdicts", schema="journal")["verdicts"] == []
+    store.put_verdict(
+        verdict("c1", cluster=uneven().cluster.id, ended_at=datetime.now(UTC), detail="held")
+    )
+    (told,) = say.json("journal", "verdicts", schema="journal")["verdicts"]
+    assert (told["batch"], told["result"], told["detail"]) == ("c1", "pending", "held")
+    assert say("journal", "verdicts", "--moves") == 0
+    assert "batch c1" in say.out
 
 
 def test_no_name_harms_the_terminal(store: SqliteStore) -> None:
