@@ -34,7 +34,7 @@ from balancer.jobs import ClusterJob
 from balancer.model.errors import StoreError
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import Seconds
-from balancer.ports import Clock, Store
+from balancer.ports import Clock, Events, Store
 from balancer.reload import Reloading, version_of
 from balancer.upkeep import EVERY, keep_up
 from balancer.version import VERSION
@@ -66,6 +66,12 @@ LOOK_AT_FILES_EVERY_S = 5.0
 """How often it is looked whether the configuration or a policy has changed."""
 
 
+def nobody(watch: Watch) -> Sequence[Events]:
+    """Return no listener."""
+    del watch
+    return ()
+
+
 class Daemon:
     """The scheduler and its jobs. `start`, `reconfigure` as often as needed, `stop` once: from one thread."""
 
@@ -77,7 +83,9 @@ class Daemon:
         clock: Clock,
         health: Health,
         stop_switch: StopSwitch = no_stop,
+        listeners_of: Callable[[Watch], Sequence[Events]] = nobody,
     ) -> None:
+        self.listeners_of = listeners_of
         self.store = store
         self.stop_switch = stop_switch
         self.clock = clock
@@ -237,7 +245,7 @@ class Daemon:
                 link.give_up()
         ended.join(max(ends_at - self.clock.monotonic(), 0.0))
         is_clean = not ended.is_alive()
-        leaving = [_alongside(link.close) for link in self._links.values()] if is_clean else []
+        leaving = [_alongside(link.close) for link in self._links.values()]
         for thread in leaving:
             thread.join(max(ends_at - self.clock.monotonic(), LOGOUT_WITHIN_S))
         return is_clean and not any(thread.is_alive() for thread in leaving)

@@ -23,11 +23,13 @@ from balancer.execute import Tools
 from balancer.execute.chronicle import Chronicle
 from balancer.execute.server_checks import ServerChecks
 from balancer.execute.vigil import Vigil
+from balancer.expose.audience import Audience
 from balancer.expose.health import Health
 from balancer.expose.logs import bind
 from balancer.expose.metrics import ClusterMetrics
 from balancer.model.changes import Change
 from balancer.model.errors import BalancerError, SourceError
+from balancer.model.events import CycleFailed
 from balancer.model.reasons import WITHHELD, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Seconds, VmId
@@ -36,7 +38,7 @@ from balancer.policy.mode import Mode, most_careful
 from balancer.policy.resolve import resolve
 from balancer.policy.types import Policy
 from balancer.policy.windows import next_change
-from balancer.ports import Clock, ClusterRef, Store
+from balancer.ports import Clock, ClusterRef, Events, Store
 from balancer.site import Site
 from balancer.watch import Watch
 from balancer.wishes import Asked, Wishes
@@ -76,6 +78,9 @@ class Turns(Protocol):
     def next_turn(self, watch: Watch) -> datetime:
         """Return when the cluster's next cycle is due."""
 
+    def listeners_of(self, watch: Watch) -> Sequence[Events]:
+        """Return who hears what happens to a cluster, beside its metrics."""
+
 
 class VmModes:
     """The modes of single VMs, found once for each snapshot and policy: they are asked for before each move."""
@@ -103,6 +108,7 @@ class ClusterJob:
         self.watch = watch
         self._turns = turns
         self._metrics = metrics
+        self._audience = Audience((metrics, *turns.listeners_of(watch)))
         metrics.on_progress(lambda: turns.health.progressed(watch.key))
         self._busy = threading.Lock()
         self._failures = 0
@@ -194,6 +200,7 @@ class ClusterJob:
             self._fail("cycle failed", error)
         except Exception as error:
             self._metrics.cycle_failed(error)
+            self._audience.tell(CycleFailed(why="unexpected error", at=self._turns.clock.now()))
             self._turns.health.cycle_failed(self.watch.key, "unexpected error")
             log.exception("cycle failed unexpectedly")
         else:
@@ -225,7 +232,7 @@ class ClusterJob:
             migrator=link.migrator,
             store=turns.store,
             clock=turns.clock,
-            events=self._metrics,
+            events=self._audience,
             may_submit=self._may_submit,
             demand_of=demand_of,
             checks=self._checks,
@@ -291,6 +298,7 @@ class ClusterJob:
 
     def _fail(self, message: str, error: BalancerError) -> None:
         self._metrics.cycle_failed(error)
+        self._audience.tell(CycleFailed(why=str(error), at=self._turns.clock.now()))
         self._turns.health.cycle_failed(self.watch.key, str(error))
         log.error(message, extra={"error": str(error), "kind": type(error).__name__})
 

@@ -68,6 +68,14 @@ class CycleEnded:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class CycleFailed:
+    """A cycle came to its end by an error, in words for people."""
+
+    why: str
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictGiven:
     """What a batch did was measured, or will never be."""
 
@@ -98,6 +106,7 @@ Event = (
     | PlanMade
     | SnapshotTaken
     | CycleEnded
+    | CycleFailed
     | PastReviewed
     | VerdictGiven
 )

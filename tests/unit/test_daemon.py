@@ -24,7 +24,7 @@ from balancer.policy.rule_types import PolicyRule, RuleKind, VmMode
 from balancer.policy.selector import Selector
 from balancer.policy.types import Policy
 from balancer.policy.window_types import Effect, Window
-from balancer.ports import ClusterRef
+from balancer.ports import ClusterRef, Events
 from balancer.watch import Link, Watch
 from tests.support.builders import host, snapshot, vm
 from tests.support.fakes import FakeClock, ScriptedVCenter
@@ -293,6 +293,9 @@ class Turns:
     def is_before_next_turn(self, watch: Watch, delay_s: float) -> bool:
         del watch
         return delay_s < 3600.0
+
+    def listeners_of(self, watch: Watch) -> tuple[Events, ...]:
+        return ()
 
     def next_turn(self, watch: Watch) -> datetime:
         del watch

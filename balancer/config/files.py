@@ -1,0 +1,47 @@
+"""The files that a configuration names: missing, unreadable, empty, or open to other accounts."""
+
+from collections.abc import Iterator
+
+from balancer.config.document import Config
+from balancer.config.vcenter import VCenter
+from balancer.model.errors import InputError, Problem
+from balancer.policy.file_access import is_file
+
+
+def file_problems(config: Config) -> tuple[Problem, ...]:
+    """Return what is wrong with the files that the configuration names: missing, unreadable, empty."""
+    return tuple(problem for vcenter in config.vcenters for problem in _lost_files(vcenter))
+
+
+def exposed_secrets(config: Config) -> tuple[Problem, ...]:
+    """Return the files with secrets that other accounts of this machine may read."""
+    return tuple(problem for vcenter in config.vcenters for problem in _exposed(vcenter))
+
+
+def _lost_files(vcenter: VCenter) -> Iterator[Problem]:
+    for read in (vcenter.user, vcenter.password):
+        try:
+            read()
+        except InputError as err:
+            yield from err.problems
+    if vcenter.proxy and vcenter.proxy.credentials_file:
+        try:
+            vcenter.proxy.credentials(vcenter.name)
+        except InputError as err:
+            yield from err.problems
+    ca_file = vcenter.tls.ca_file
+    if ca_file and not is_file(ca_file):
+        where = f"tls.ca_file of vCenter {vcenter.name}"
+        yield Problem(where=where, found=f"there is no file {ca_file}")
+
+
+def _exposed(vcenter: VCenter) -> Iterator[Problem]:
+    proxy = vcenter.proxy.credentials_file if vcenter.proxy else None
+    secrets = {"password_file": vcenter.password_file, "proxy.credentials_file": proxy}
+    for setting, path in secrets.items():
+        if path and is_file(path) and path.stat().st_mode & 0o007:
+            yield Problem(
+                where=f"{setting} of vCenter {vcenter.name}",
+                found=f"{path} can be read or written by every account of this machine",
+                hint=f"chmod 600 {path}",
+            )
