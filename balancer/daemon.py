@@ -39,7 +39,15 @@ from balancer.reload import Reloading, version_of
 from balancer.upkeep import EVERY, keep_up
 from balancer.version import VERSION
 from balancer.watch import Link, Watch
-from balancer.wiring import cluster_metrics, health_of, links_of, watch_health, watches_of
+from balancer.wiring import (
+    cluster_metrics,
+    health_of,
+    heralds_of,
+    links_of,
+    notifier_of,
+    watch_health,
+    watches_of,
+)
 from balancer.wishes import StopSwitch, asked_of, no_stop
 
 log = logging.getLogger(__name__)
@@ -285,7 +293,15 @@ def serve(config: Config, path: Path) -> int:
     metrics_of = partial(cluster_metrics, metrics)
     with closing(SqliteStore(config.journal.path)) as store:
         switch = StopFile(config.stop_path)
-        daemon = Daemon(watches, store=store, clock=clock, health=health, stop_switch=switch)
+        notifier = notifier_of(config, metrics, clock)
+        daemon = Daemon(
+            watches,
+            store=store,
+            clock=clock,
+            health=health,
+            stop_switch=switch,
+            listeners_of=heralds_of(notifier),
+        )
         server = HttpServer(build_app(metrics, health), config.http.listen, config.http.port)
         server.start()
         log.info("serving", extra={"url": server.url, "port": server.port, "version": VERSION})
@@ -296,6 +312,7 @@ def serve(config: Config, path: Path) -> int:
             metrics.keep_clusters((watch.link.name, watch.name) for watch in new)
 
         reloading = Reloading(version, links=links, take=take, metrics=metrics, health=health)
+        notifier.start()
         daemon.start(metrics_of)
         daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
 
@@ -305,6 +322,7 @@ def serve(config: Config, path: Path) -> int:
 
         _wait(asked, hung_up, reloading, clock, beat)
         is_clean = daemon.stop()
+        notifier.stop()
         server.stop()
     log.info("stopped", extra={"clean": is_clean})
     if not is_clean:

@@ -24,8 +24,8 @@ from balancer.wiring import watches_of
 
 log = logging.getLogger(__name__)
 
-NEEDS_RESTART = ("vcenters", "journal", "stop_file", "http")
-"""Sections that are read at the start only: connections, the files of journal and stop, the address."""
+NEEDS_RESTART = ("vcenters", "journal", "stop_file", "http", "notify")
+"""Sections that are read at the start only: connections, files of journal and stop, the address, channels."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -4,9 +4,10 @@ The composition root's parts list. Puts together and runs nothing; connects when
 """
 
 import logging
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import UTC, datetime
 
+from balancer.adapters.notify import Notifier
 from balancer.adapters.solver import SolverProcesses
 from balancer.adapters.vsphere import Logins, connect
 from balancer.adapters.vsphere.configured import settings_of
@@ -16,7 +17,7 @@ from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.model.units import Seconds
 from balancer.plan import PlanSettings
 from balancer.policy.compose import PolicySet
-from balancer.ports import Clock
+from balancer.ports import Clock, Events
 from balancer.watch import Link, Watch, may_act
 
 log = logging.getLogger(__name__)
@@ -75,6 +76,16 @@ def cluster_metrics(metrics: Metrics, watch: Watch) -> ClusterMetrics:
         mode=watch.mode,
         interval_s=watch.interval_s,
     )
+
+
+def notifier_of(config: Config, metrics: Metrics, clock: Clock) -> Notifier:
+    """Return who tells people of what they should know, through the channels of a configuration."""
+    return Notifier.of(config.notify, clock=clock, results=metrics.notified)
+
+
+def heralds_of(notifier: Notifier) -> Callable[[Watch], Sequence[Events]]:
+    """Return how the notifier listens to a cluster."""
+    return lambda watch: notifier.heralds(watch.link.name, watch.name)
 
 
 def _link(vcenter: VCenter, metrics: Metrics, logins: Logins) -> Link:

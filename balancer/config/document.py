@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from balancer.config.notify import Notify
 from balancer.config.parts import FilePath, Part, PolicyName, Text
 from balancer.config.serving import Http, Log
 from balancer.config.vcenter import VCenter
@@ -46,6 +47,7 @@ class Config(Part):
     stop_file: FilePath | None = None
     journal: Journal = Field(default_factory=Journal)
     http: Http = Field(default_factory=Http)
+    notify: Notify = Field(default_factory=Notify)
     log: Log = Field(default_factory=Log)
 
     @property

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 
 from balancer.config.document import Config
+from balancer.config.notify_files import exposed_notify_secrets, lost_notify_files
 from balancer.config.vcenter import VCenter
 from balancer.model.errors import InputError, Problem
 from balancer.policy.file_access import is_file
@@ -10,12 +11,14 @@ from balancer.policy.file_access import is_file
 
 def file_problems(config: Config) -> tuple[Problem, ...]:
     """Return what is wrong with the files that the configuration names: missing, unreadable, empty."""
-    return tuple(problem for vcenter in config.vcenters for problem in _lost_files(vcenter))
+    lost = (problem for vcenter in config.vcenters for problem in _lost_files(vcenter))
+    return (*lost, *lost_notify_files(config.notify))
 
 
 def exposed_secrets(config: Config) -> tuple[Problem, ...]:
     """Return the files with secrets that other accounts of this machine may read."""
-    return tuple(problem for vcenter in config.vcenters for problem in _exposed(vcenter))
+    exposed = (problem for vcenter in config.vcenters for problem in _exposed(vcenter))
+    return (*exposed, *exposed_notify_secrets(config.notify))
 
 
 def _lost_files(vcenter: VCenter) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from balancer.config.notify_files import notify_mistakes
 from balancer.config.parts import is_path
 from balancer.config.vcenter import VCenter
 from balancer.model.errors import InputError, Problem
@@ -34,6 +35,7 @@ def cross_mistakes(data: object, base: Path) -> Iterator[Mistake]:
         yield from _proxy_mistakes(vcenter, (*path, "proxy"))
     yield from _cluster_mistakes(data)
     yield from _policy_mistakes(data, base)
+    yield from notify_mistakes(data)
 
 
 def _wrong_user(vcenter: Mapping[str, object]) -> str:

@@ -82,6 +82,11 @@ _PROCESS_SPECS = (
     _info("config_hash_info", ("hash",), "Digest of the active configuration and policies."),
     _gauge("store_size_bytes", PROCESS, "Size of the journal's database."),
     _counter("store_errors_total", PROCESS, "Reads and writes of the journal that failed."),
+    _counter(
+        "notifications_total",
+        ("channel", "result"),
+        "Notices by what became of them: delivered, failed, dropped (too many waited), repeated.",
+    ),
 )
 
 _VCENTER_SPECS = (

@@ -114,6 +114,11 @@ class Metrics:
         """Take note of the size of the journal's database."""
         self._set("store_size_bytes", float(size_bytes))
 
+    def notified(self, channel: str, result: str, notices: int = 1) -> None:
+        """Count what became of notices for a channel of the configuration."""
+        counter = self._instruments.counter("balancer_notifications_total")
+        counter.labels(channel, result).inc(notices)
+
     def page(self, accept: str = "") -> tuple[bytes, str]:
         """Return the page and its content type: OpenMetrics where `accept` asks for it, else text."""
         if "application/openmetrics-text" in accept:

@@ -12,6 +12,7 @@ PACKAGES = {
     "systemd-analyze": "systemd",
     "kubectl": "kubectl",
     "buildah": "buildah",
+    "openssl": "openssl",
 }
 """The Debian package that brings each program. `kubectl` comes from the Kubernetes project."""
 

@@ -118,6 +118,7 @@ def busy_board() -> Board:
     listener.clock_offset(-1.5)
     board.metrics.config_loaded("abc")
     board.metrics.store_size(4096)
+    board.metrics.notified("ops", "delivered")
     board.cluster.cycle_scheduled(NOON)
     board.end(made)
     board.show(small_snapshot(), made)
