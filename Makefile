@@ -7,7 +7,7 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs clean
+.PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs site clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -77,7 +77,11 @@ fuzz: $(DEV) ## Read 100,000 spoilt policies: each is read or refused with its p
 
 docs: $(DEV) ## Write the generated reference pages and schemas anew
 	$(BIN)/python -m balancer.expose.reference_pages docs/reference
+	$(BIN)/python -m tests.support.pages docs/reference
 	$(BIN)/python -m tests.support.schemas
+
+site: $(DEV) ## Build the documentation as a site, into build/site
+	$(BIN)/mkdocs build --strict
 
 clean: ## Remove the virtual environment and every cache
 	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/vcenter/bin
