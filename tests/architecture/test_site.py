@@ -1,4 +1,4 @@
-"""The documentation as a site: it builds without a warning, every link and anchor holds, and it asks nobody else."""
+"""The documentation as a site: it builds without a warning, links and anchors hold, and it asks nobody else."""
 
 import re
 import subprocess
