@@ -13,6 +13,8 @@ PACKAGES = {
     "kubectl": "kubectl",
     "buildah": "buildah",
     "openssl": "openssl",
+    "sqlite3": "sqlite3",
+    "curl": "curl",
 }
 """The Debian package that brings each program. `kubectl` comes from the Kubernetes project."""
 
