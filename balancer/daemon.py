@@ -36,10 +36,18 @@ from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import Seconds
 from balancer.ports import Clock, Events, Store
 from balancer.reload import Reloading, version_of
+from balancer.standing import Standing
 from balancer.upkeep import EVERY, keep_up
 from balancer.version import VERSION
 from balancer.watch import Link, Watch
-from balancer.wiring import cluster_metrics, health_of, links_of, watch_health, watches_of
+from balancer.wiring import (
+    cluster_metrics,
+    health_of,
+    links_of,
+    subjects_of,
+    watch_health,
+    watches_of,
+)
 from balancer.wishes import StopSwitch, asked_of, no_stop
 
 log = logging.getLogger(__name__)
@@ -97,6 +105,11 @@ class Daemon:
         self._stopping = threading.Event()
         self._is_deaf = False
         self._scheduler = BackgroundScheduler(timezone="UTC")
+
+    @property
+    def watches(self) -> tuple[Watch, ...]:
+        """Return the clusters that are worked on at present."""
+        return tuple(job.watch for job in self._jobs.values())
 
     def may_submit(self) -> Refusal | None:
         """Return why nothing may be submitted now (S8), or None."""
@@ -283,7 +296,7 @@ def serve(config: Config, path: Path) -> int:
     watches = watches_of(config, links)
     health = health_of(watches, clock)
     metrics_of = partial(cluster_metrics, metrics)
-    with closing(SqliteStore(config.journal.path)) as store:
+    with closing(SqliteStore(config.journal.path, on_failure=metrics.store_failed)) as store:
         switch = StopFile(config.stop_path)
         daemon = Daemon(watches, store=store, clock=clock, health=health, stop_switch=switch)
         server = HttpServer(build_app(metrics, health), config.http.listen, config.http.port)
@@ -296,12 +309,14 @@ def serve(config: Config, path: Path) -> int:
             metrics.keep_clusters((watch.link.name, watch.name) for watch in new)
 
         reloading = Reloading(version, links=links, take=take, metrics=metrics, health=health)
+        standing = Standing(store, clock, daemon.holder)
         daemon.start(metrics_of)
         daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
 
         def beat() -> None:
             _tell_size(metrics, config)
             daemon.look_at_wishes()
+            standing.look(subjects_of(metrics, daemon.watches, clock))
 
         _wait(asked, hung_up, reloading, clock, beat)
         is_clean = daemon.stop()

@@ -5,12 +5,21 @@ stable words (`model.reasons`). `docs/reference/metrics.md` prints these tables.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
+from itertools import count
 from threading import Lock
 from types import MappingProxyType
 
 from balancer.expose.escape import metric_label
+from balancer.model.errors import (
+    CredentialsUnreadable,
+    LoginRefused,
+    SourceAnswerInvalid,
+    SourceError,
+    SourceUnreachable,
+    UntrustedCertificate,
+)
 from balancer.model.outcome import FailureKind, MoveOutcome, MoveState
 from balancer.model.plan import MoveReason, PlanStatus
 from balancer.model.reasons import Reason
@@ -82,6 +91,20 @@ PLAN_RESULTS: Mapping[PlanStatus, str] = MappingProxyType(
     }
 )
 
+FAILED_PLAN_RESULTS = ("error",)
+"""What came of planning where it made no plan."""
+
+CAUSES: Mapping[type[SourceError], str] = MappingProxyType(
+    {
+        LoginRefused: "login_refused",
+        CredentialsUnreadable: "credentials_unreadable",
+        UntrustedCertificate: "certificate",
+        SourceAnswerInvalid: "answer_invalid",
+        SourceUnreachable: "unreachable",
+    }
+)
+"""Why a vCenter could not be asked; what is none of these is `other`."""
+
 STAGES: Mapping[str, str] = MappingProxyType(
     {"assess": "build", "search": "solve", "sequence": "sequence", "verify": "verify"}
 )
@@ -147,3 +170,10 @@ def unique_labels(names: Mapping[str, str]) -> dict[str, str]:
         taken.add(label)
         labels[key] = label
     return labels
+
+
+def label_beside(name: str, taken: Collection[str]) -> str:
+    """Return a safe label for a name that is none of those taken; equal ones are numbered from 2."""
+    label = metric_label(name) or "unnamed"
+    numbered = (f"{label} ({number})" for number in count(2))
+    return label if label not in taken else next(one for one in numbered if one not in taken)

@@ -9,7 +9,8 @@ from balancer.expose.metric_labels import (
     PLAN_RESULTS,
     outcome_of,
 )
-from balancer.model.errors import PlanInvalid, SourceUnreachable, StoreError
+from balancer.model.errors import PlanInvalid, SourceUnreachable
+from balancer.model.events import PlanMade, Trigger
 from balancer.model.outcome import FailureKind, MoveOutcome, MoveState
 from balancer.model.plan import MoveReason, PlanStatus, Priority
 from balancer.model.reasons import Reason, Refusal
@@ -46,7 +47,15 @@ def test_refusals_of_a_plan_are_counted_by_their_own_word() -> None:
 def test_plans_are_counted_by_what_came_of_them(status: PlanStatus) -> None:
     board, snap = Board(), small_snapshot()
     board.show(snap, plan(snap, status=status))
-    assert board.series("plans_total") == {("interval", PLAN_RESULTS[status]): 1.0}
+    counted = {key: value for key, value in board.series("plans_total").items() if value}
+    assert counted == {("interval", PLAN_RESULTS[status]): 1.0}
+
+
+def test_a_plan_that_was_approved_is_told_from_those_of_cycles() -> None:
+    board = Board()
+    board.cluster.tell(PlanMade(plan=small_plan(), trigger=Trigger.APPROVAL))
+    counted = {key: value for key, value in board.series("plans_total").items() if value}
+    assert counted == {("approval", "infeasible"): 1.0}
 
 
 def test_every_reason_of_a_move_has_a_label_of_the_shared_vocabulary() -> None:
@@ -186,7 +195,6 @@ def test_phases_of_a_cycle_tell_planning_apart_by_stage() -> None:
     ("error", "name", "labels", "value"),
     [
         pytest.param(SourceUnreachable("x"), "vcenter_up", (), 0.0, id="vCenter did not answer"),
-        pytest.param(StoreError("x"), "store_errors_total", (), 1.0, id="journal failed"),
         pytest.param(PlanInvalid("x"), "plans_total", ("interval", "error"), 1.0, id="bad plan"),
         pytest.param(None, "cycles_total", ("error",), 1.0, id="anything else"),
     ],
