@@ -13,6 +13,7 @@ from balancer.expose.instruments import Instruments
 from balancer.expose.learnt_samples import learnt_samples
 from balancer.expose.metric_labels import (
     FAILED_PLAN_RESULTS,
+    HISTOGRAMS,
     MOVE_REASONS,
     OTHER,
     PHASES,
@@ -300,6 +301,9 @@ class ClusterMetrics:
         for trigger in Trigger:
             for plan_result in (*PLAN_RESULTS.values(), *FAILED_PLAN_RESULTS):
                 self._count("plans_total", trigger, plan_result, by=0.0)
+        for name, words in HISTOGRAMS.items():
+            for word in words:
+                self._instruments.begin(f"balancer_{name}", *self.labels, *word)
         for reason in sorted(set(MOVE_REASONS.values())):
             for outcome in Outcome:
                 self._count("migrations_total", VMOTION, reason, outcome, by=0.0)

@@ -51,7 +51,12 @@ class Instruments:
     """The instruments of `metric_catalog` by full name. A wrong name or type is a mistake of ours."""
 
     def __init__(self, specs: Iterable[MetricSpec]) -> None:
-        self._made = {spec.name: _made(spec) for spec in specs}
+        known = tuple(specs)
+        self._made = {spec.name: _made(spec) for spec in known}
+        self._silent = {
+            spec.name for spec in known if not spec.labels or spec.type is MetricType.INFO
+        }
+        self._silent -= {spec.name for spec in known if spec.type is MetricType.COUNTER}
         self._ticks = count(1)
         self._changes = dict.fromkeys(self._made, 0)
         self._texts: dict[tuple[str, PageFormat], tuple[int, bytes]] = {}
@@ -68,6 +73,11 @@ class Instruments:
         histogram.observe(max(value, 0.0), exemplar=_exemplar(plan_id))
         self._changed(name)
 
+    def begin(self, name: str, *labels: str) -> None:
+        """Show a histogram without a value, so that its first one is seen as an increase."""
+        _child(self._as(name, Histogram), labels)
+        self._changed(name)
+
     def set(self, name: str, value: float, *labels: str) -> None:
         """Set a gauge."""
         _child(self._as(name, Gauge), labels).set(value)
@@ -79,8 +89,10 @@ class Instruments:
         self._changed(name)
 
     def text(self, name: str, page_format: PageFormat) -> bytes:
-        """Return one metric's part of the page."""
+        """Return one metric's part of the page; none of a gauge or info without labels that was never told."""
         change = self._changes[name]
+        if not change and name in self._silent:
+            return b""
         key = (name, page_format)
         kept = self._texts.get(key)
         if kept is not None and kept[0] == change:

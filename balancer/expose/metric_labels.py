@@ -21,7 +21,7 @@ from balancer.model.errors import (
     UntrustedCertificate,
 )
 from balancer.model.outcome import FailureKind, MoveOutcome, MoveState
-from balancer.model.plan import MoveReason, PlanStatus
+from balancer.model.plan import MoveReason, PlanStatus, Priority
 from balancer.model.reasons import Reason
 
 OTHER = "other"
@@ -114,6 +114,20 @@ PHASES: Mapping[str, str] = MappingProxyType(
     {"assess": "forecast", "search": "solve", "sequence": "solve", "verify": "verify"}
 )
 """Stages of planning as phases of the cycle, beside `collect` and `execute`."""
+
+HISTOGRAMS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
+    {
+        "cycle_duration_seconds": tuple(
+            (phase,) for phase in dict.fromkeys(("collect", *PHASES.values(), "execute"))
+        ),
+        "plan_duration_seconds": tuple((stage,) for stage in STAGES.values()),
+        "plan_realized_benefit_ratio": ((),),
+        "migration_duration_seconds": ((VMOTION,),),
+        "migration_duration_error_ratio": ((VMOTION,),),
+        "migration_queue_wait_seconds": tuple((priority.value,) for priority in Priority),
+    }
+)
+"""Histograms of clusters, and the labels that they have from the start."""
 
 _OUTCOMES: Mapping[MoveState, Outcome] = MappingProxyType(
     {

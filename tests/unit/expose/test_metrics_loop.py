@@ -139,13 +139,18 @@ def test_a_failure_counts_its_fault_and_no_duration() -> None:
     board = Board()
     board.cluster.tell(ended(move(1, 1, 1, 2), MoveState.FAILED, fault="Timedout", seconds=9.0))
     assert board.value("migration_faults_total", "vmotion", "Timedout") == 1.0
-    assert board.series("migration_duration_seconds_sum") == {}
+    assert board.value("migration_duration_seconds_count", "vmotion") == 0.0
 
 
 def test_the_wait_of_a_move_is_booked_on_its_priority() -> None:
     board = Board()
     board.cluster.tell(started(move(1, 1, 1, 2, priority=Priority.HIGH)))
-    assert board.series("migration_queue_wait_seconds_sum") == {("high",): 3.0}
+    waits = {
+        key: value
+        for key, value in board.series("migration_queue_wait_seconds_sum").items()
+        if value
+    }
+    assert waits == {("high",): 3.0}
 
 
 @pytest.mark.parametrize(

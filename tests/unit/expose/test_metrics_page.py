@@ -82,6 +82,15 @@ def test_no_change_is_lost_while_pages_are_read() -> None:
     assert f"}} {2.0 * each}\n".encode() in instruments.text(spec.name, PageFormat.TEXT)
 
 
+def test_what_was_never_told_is_not_shown_as_zero() -> None:
+    board = Board()
+    page = board.metrics.page()[0].decode()
+    for name in ("config_last_reload_successful", "config_hash_info", "store_size_bytes"):
+        assert f"balancer_{name}" not in page
+    board.metrics.config_rejected()
+    assert board.value("config_last_reload_successful") == 0.0
+
+
 def test_a_name_of_another_type_is_a_mistake() -> None:
     instruments = Instruments([SPECS["balancer_cycles_missed_total"]])
     with pytest.raises(TypeError, match="is a Counter, not a Gauge"):
