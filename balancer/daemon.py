@@ -36,6 +36,7 @@ from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import Seconds
 from balancer.ports import Clock, Events, Store
 from balancer.reload import Reloading, version_of
+from balancer.standing import Standing
 from balancer.upkeep import EVERY, keep_up
 from balancer.version import VERSION
 from balancer.watch import Link, Watch
@@ -45,6 +46,7 @@ from balancer.wiring import (
     heralds_of,
     links_of,
     notifier_of,
+    subjects_of,
     watch_health,
     watches_of,
 )
@@ -105,6 +107,11 @@ class Daemon:
         self._stopping = threading.Event()
         self._is_deaf = False
         self._scheduler = BackgroundScheduler(timezone="UTC")
+
+    @property
+    def watches(self) -> tuple[Watch, ...]:
+        """Return the clusters that are worked on at present."""
+        return tuple(job.watch for job in self._jobs.values())
 
     def may_submit(self) -> Refusal | None:
         """Return why nothing may be submitted now (S8), or None."""
@@ -291,7 +298,7 @@ def serve(config: Config, path: Path) -> int:
     watches = watches_of(config, links)
     health = health_of(watches, clock)
     metrics_of = partial(cluster_metrics, metrics)
-    with closing(SqliteStore(config.journal.path)) as store:
+    with closing(SqliteStore(config.journal.path, on_failure=metrics.store_failed)) as store:
         switch = StopFile(config.stop_path)
         notifier = notifier_of(config, metrics, clock)
         daemon = Daemon(
@@ -313,12 +320,14 @@ def serve(config: Config, path: Path) -> int:
 
         reloading = Reloading(version, links=links, take=take, metrics=metrics, health=health)
         notifier.start()
+        standing = Standing(store, clock, daemon.holder)
         daemon.start(metrics_of)
         daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
 
         def beat() -> None:
             _tell_size(metrics, config)
             daemon.look_at_wishes()
+            standing.look(subjects_of(metrics, daemon.watches, clock))
 
         _wait(asked, hung_up, reloading, clock, beat)
         is_clean = daemon.stop()
