@@ -75,7 +75,6 @@ def serve(config: Config, path: Path) -> int:
     version = version_of(path, config)
     watches = watches_of(config, links)
     health = health_of(config, watches, clock)
-    metrics_of = partial(cluster_metrics, metrics)
     with closing(manager), closing(SqliteStore(config.journal.path)) as store:
         planning = planning_of(config, clock)
         daemon = Daemon(
@@ -87,21 +86,15 @@ def serve(config: Config, path: Path) -> int:
             planning=planning,
         )
         server = _listening(metrics, health, config)
-
-        def take(new: Sequence[Watch]) -> None:
-            watch_health(health, config, new)
-            daemon.reconfigure(new, metrics_of)
-            metrics.keep_clusters((watch.link.name, watch.name) for watch in new)
-
         reloading = Reloading(
             version,
             links=links,
-            take=take,
+            take=partial(_take, daemon, metrics, health, config),
             metrics=metrics,
             health=health,
             announced=manager.reloading,
         )
-        daemon.start(metrics_of)
+        daemon.start(partial(cluster_metrics, metrics))
         daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
 
         beats = (
@@ -115,10 +108,16 @@ def serve(config: Config, path: Path) -> int:
         manager.stopping()
         is_clean = daemon.stop()
         server.stop()
-    log.info("stopped", extra={"clean": is_clean})
-    if not is_clean:
-        _leave_at_once()
-    return 0
+    return _left(is_clean=is_clean)
+
+
+def _take(
+    daemon: Daemon, metrics: Metrics, health: Health, config: Config, new: Sequence[Watch]
+) -> None:
+    """Take up the clusters of a new version; the caps of planning are those of the start."""
+    watch_health(health, config, new)
+    daemon.reconfigure(new, partial(cluster_metrics, metrics))
+    metrics.keep_clusters((watch.link.name, watch.name) for watch in new)
 
 
 def _listening(metrics: Metrics, health: Health, config: Config) -> HttpServer:
@@ -188,7 +187,10 @@ def _size_bytes(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _leave_at_once() -> None:
-    """End although a call to a vCenter still hangs: the journal is durable, its end is settled later."""
-    logging.shutdown()
-    os._exit(0)
+def _left(*, is_clean: bool) -> int:
+    """Return the exit code; end at once where a call to a vCenter still hangs: the journal is durable."""
+    log.info("stopped", extra={"clean": is_clean})
+    if not is_clean:
+        logging.shutdown()
+        os._exit(0)
+    return 0
