@@ -7,6 +7,7 @@ from pydantic import Field
 
 from balancer.config.notify import Notify
 from balancer.config.parts import FilePath, Part, PolicyName, Text
+from balancer.config.planning import Planning
 from balancer.config.serving import Http, Log
 from balancer.config.vcenter import VCenter
 from balancer.policy.compose import PolicySet, load_policy_set
@@ -46,6 +47,7 @@ class Config(Part):
     policy_folder: FilePath | None = None
     stop_file: FilePath | None = None
     journal: Journal = Field(default_factory=Journal)
+    planning: Planning = Field(default_factory=Planning)
     http: Http = Field(default_factory=Http)
     notify: Notify = Field(default_factory=Notify)
     log: Log = Field(default_factory=Log)
