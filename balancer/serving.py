@@ -25,7 +25,7 @@ from balancer.daemon import Daemon
 from balancer.expose.health import Health, HealthReport
 from balancer.expose.metrics import Metrics
 from balancer.model.units import Seconds
-from balancer.ports import Clock
+from balancer.ports import Clock, Store
 from balancer.reload import Reloading, version_of
 from balancer.standing import Standing
 from balancer.upkeep import keep_up
@@ -106,14 +106,11 @@ def serve(config: Config, path: Path) -> int:
         notifier.start()
         daemon.start(partial(cluster_metrics, metrics))
         daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
-
         beats = (
             partial(_tell_size, metrics, config),
             daemon.look_at_wishes,
             planning.rest,
-            partial(
-                _look_at_standing, Standing(store, clock, daemon.holder), daemon, metrics, clock
-            ),
+            _standing(daemon, metrics, store, clock),
             Pulse(manager, health).beat,
         )
         manager.ready()
@@ -134,8 +131,10 @@ def _take(
     metrics.keep_clusters((watch.link.name, watch.name) for watch in new)
 
 
-def _look_at_standing(standing: Standing, daemon: Daemon, metrics: Metrics, clock: Clock) -> None:
-    standing.look(subjects_of(metrics, daemon.watches, clock))
+def _standing(daemon: Daemon, metrics: Metrics, store: Store, clock: Clock) -> Callable[[], None]:
+    """Return how it is looked, each second, whose the leases are and which plans wait."""
+    standing = Standing(store, clock, daemon.holder)
+    return lambda: standing.look(subjects_of(metrics, daemon.watches, clock))
 
 
 def _listening(metrics: Metrics, health: Health, config: Config) -> HttpServer:
