@@ -8,8 +8,8 @@ import os
 import sys
 
 ALGEBRA_THREADS = "OPENBLAS_NUM_THREADS"
-"""numpy's algebra starts a thread per core, whose stacks are held for nothing: our arrays are small. With one thread
-a plan is also the same on machines with few cores and with many. Source: OpenBLAS, USAGE.md."""
+"""numpy's algebra starts a thread per core, whose stacks are held for nothing: our arrays are small. With one
+thread a plan is also the same on machines with few cores and with many. Source: OpenBLAS, USAGE.md."""
 
 
 def main() -> None:
