@@ -30,6 +30,7 @@ from balancer.adapters.store.sqlite import SqliteStore
 from balancer.config import Config
 from balancer.expose.health import Health
 from balancer.expose.metrics import ClusterMetrics, Metrics
+from balancer.interface import Shown
 from balancer.jobs import ClusterJob
 from balancer.model.errors import StoreError
 from balancer.model.reasons import Reason, Refusal
@@ -228,6 +229,12 @@ class Daemon:
             next_run_time=self.clock.now(),
         )
 
+    def next_run_of(self, key: str) -> datetime | None:
+        """Return when a cluster's next regular cycle begins, by the key of its watch; None where it has none."""
+        job = self._scheduler.get_job(key)
+        at: datetime | None = job.next_run_time if job else None
+        return at
+
     def next_turn(self, watch: Watch) -> datetime:
         """Return when the cluster's next cycle is due."""
         return self.clock.now() + timedelta(seconds=watch.interval_s)
@@ -285,13 +292,23 @@ def serve(config: Config, path: Path) -> int:
     metrics_of = partial(cluster_metrics, metrics)
     with closing(SqliteStore(config.journal.path)) as store:
         switch = StopFile(config.stop_path)
-        daemon = Daemon(watches, store=store, clock=clock, health=health, stop_switch=switch)
-        server = HttpServer(build_app(metrics, health), config.http.listen, config.http.port)
+        shown = Shown(config, watches, clock)
+        daemon = Daemon(
+            watches,
+            store=store,
+            clock=clock,
+            health=health,
+            stop_switch=switch,
+            listeners_of=shown.listeners_of,
+        )
+        app = build_app(metrics, health, shown.interface(store, daemon.next_run_of))
+        server = HttpServer(app, config.http.listen, config.http.port, tls=config.http.tls)
         server.start()
         log.info("serving", extra={"url": server.url, "port": server.port, "version": VERSION})
 
         def take(new: Sequence[Watch]) -> None:
             watch_health(health, new)
+            shown.take(reloading.config, new)
             daemon.reconfigure(new, metrics_of)
             metrics.keep_clusters((watch.link.name, watch.name) for watch in new)
 

@@ -62,9 +62,9 @@ def _list(asked: "Sequence[Evacuation]") -> None:
 
 def _ask(store: "Store", settings: "Config", cluster: str | None, host: str, reason: str) -> None:
     from balancer import control
+    from balancer.api.lookup import find_host
     from balancer.cli.actor import by_me
     from balancer.cli.journal_access import shard_of
-    from balancer.cli.lookup import find_host
     from balancer.cli.source import chosen_cluster, read_cluster, require_files
     from balancer.model.control import Evacuation
 
