@@ -9,7 +9,8 @@ from balancer.config.parts import FilePath, ListenPort, Part, SecretPath, Text, 
 from balancer.model.access import Role
 
 MOST_TOKENS = 256
-TokenName = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$")]
+TOKEN_NAME = r"^[A-Za-z0-9][A-Za-z0-9._@+-]{0,63}$"
+TokenName = Annotated[str, Field(pattern=TOKEN_NAME)]
 TokenDigest = Annotated[str, AfterValidator(digest_pin)]
 
 

@@ -1,6 +1,6 @@
 """Entries of the audit log for people, in a terminal or a pipe, and as JSON. Names are made safe."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from balancer.expose.escape import visible
 from balancer.model.audit import AuditEntry, AuditReport
@@ -23,10 +23,17 @@ def entries_document(entries: Sequence[AuditEntry]) -> Json:
 
 def report_text(report: AuditReport) -> str:
     """Return whether the chain holds, and each fault."""
-    lines = [f"entries  {report.entries}", f"head     {report.entries}:{report.head}"]
-    lines += [f"fault    entry {fault.number} {visible(fault.detail)}" for fault in report.faults]
-    lines.append("the chain holds" if report.is_whole else "the chain does NOT hold")
-    return "\n".join(lines) + "\n"
+    return report_document_text(report_document(report))
+
+
+def report_document_text(document: Mapping[str, object]) -> str:
+    """Return the same of the document."""
+    faults = document.get("faults")
+    lines = [f"entries  {document.get('entries')}", f"head     {document.get('head')}"]
+    for fault in faults if isinstance(faults, list) else ():
+        lines.append(f"fault    entry {fault.get('entry')} {fault.get('detail')}")
+    lines.append("the chain holds" if document.get("holds") is True else "the chain does NOT hold")
+    return "".join(f"{visible(line)}\n" for line in lines)
 
 
 def report_document(report: AuditReport) -> Json:

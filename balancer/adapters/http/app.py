@@ -19,13 +19,12 @@ from balancer.adapters.http.limits import LimitBody, LimitRequests
 from balancer.adapters.http.problems import Problem, Refused, problem_of, shown
 from balancer.adapters.http.reading import Readers
 from balancer.adapters.http.workers import PROBE_THREADS, Workers
+from balancer.api.operations import PREFIX
 from balancer.api.scene import Scene
 from balancer.expose.escape import visible
 from balancer.expose.health import HealthProblem, HealthReport
 from balancer.model.errors import BalancerError
 from balancer.version import VERSION
-
-PREFIX = "/api/v1"
 
 
 class HealthView(Protocol):
