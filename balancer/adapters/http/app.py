@@ -11,6 +11,7 @@ from typing import Protocol
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 
 from balancer.adapters.http.acting import Changers
@@ -178,7 +179,7 @@ def _place(mistake: dict[str, object]) -> str:
 
 
 def _no_route(request: Request, error: HTTPException) -> Problem:
-    where, methods = shown(request.url.path), (error.headers or {}).get("allow", "")
+    where, methods = shown(request.url.path), Headers(error.headers).get("allow", "")
     if error.status_code == METHOD_NOT_ALLOWED:
         return Problem(
             kind="method",

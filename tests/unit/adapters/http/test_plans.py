@@ -35,7 +35,7 @@ def test_a_digest_approves_its_plan_and_a_stale_one_is_refused(
     stale = operator.post(f"/api/v1/plans/{digest}/approve")
     assert stale.status_code == 409
     assert f"Plan {number} was made at" in stale.json()["detail"]
-    fresh = asked.plan(uneven("web"))
+    fresh = asked.plan(uneven(*(f"web{n}" for n in range(8))))
     listed = operator.get("/api/v1/plans?last=1").json()["plans"]
     assert operator.post(f"/api/v1/plans/{listed[0]['digest'][:12]}/approve").status_code == 200
     assert [one.plan for one in asked.store.approvals("", last=9)] == [fresh]
@@ -114,7 +114,7 @@ def test_a_report_shows_the_same_once_the_daemon_has_forgotten_the_plan(
 
 
 def test_no_name_becomes_markup(asked: Asked, viewer: Client) -> None:
-    number = asked.plan(uneven(NASTY))
+    number = asked.plan(uneven(*[NASTY] * 8))
     for kept in ([asked.scene.clusters()[0].shard], []):
         asked.board.keep(kept)
         page = viewer.get(f"/api/v1/plans/{number}.html")
