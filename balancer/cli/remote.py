@@ -53,7 +53,10 @@ class Remote:
     def text(self, name: str, *, width: int | None, **words: object) -> str:
         """Return the answer for people."""
         shape = {"format": "text"} | ({"width": str(width)} if width else {})
-        return _harmless(self._read(name, words, shape).text)
+        answer = self._read(name, words, shape)
+        if not answer.headers.get("content-type", "").startswith("text/plain"):
+            raise self._no_balancer(answer)
+        return _harmless(answer.text)
 
     def document(self, name: str, **words: object) -> dict[str, object]:
         """Return the answer for programs."""

@@ -192,7 +192,7 @@ def _no_route(request: Request, error: HTTPException) -> Problem:
             headers={"allow": methods},
         )
     return Problem(
-        kind="not-found" if error.status_code == NOT_FOUND else "malformed",
+        kind="no-such-path" if error.status_code == NOT_FOUND else "malformed",
         title="There is no such path" if error.status_code == NOT_FOUND else "Not understood",
         status=error.status_code,
         found=where if error.status_code == NOT_FOUND else shown(error.detail),
