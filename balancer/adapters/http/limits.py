@@ -5,6 +5,8 @@ off, and the longest idle connection makes room for a new one, so that nobody ca
 """
 
 import asyncio
+import socket
+import struct
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -28,12 +30,11 @@ MOST_OTHER_REQUESTS = 64
 _CLOSE: Mapping[str, str] = MappingProxyType({"connection": "close"})
 
 
-class _BodyTooLarge(Exception):
-    """More was sent than is read."""
-
-
 class LimitBody:
-    """Answer 413 to a body that is larger than `most_bytes`, 408 to one that is not there in time."""
+    """Answer 413 to a body that is larger than `most_bytes`, 408 to one that is not there in time.
+
+    A body is read whole before anything is done with it: what is half there changes nothing.
+    """
 
     timeout_s: ClassVar[Seconds] = BODY_TIMEOUT_S
 
@@ -42,68 +43,57 @@ class LimitBody:
         self._most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with a counted body."""
+        """Pass the request on with its body, or answer with a problem."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _announced(scope) > self._most_bytes:
-            await self._too_large()(scope, receive, send)
+        read = None if _announced(scope) > self._most_bytes else await self._read(receive)
+        if isinstance(read, bytes):
+            await self._app(scope, _given(read, receive), send)
             return
-        body, has_begun = _Body(receive, self._most_bytes, self.timeout_s), False
+        await (read or self._too_large()).response()(scope, receive, send)
 
-        async def noted(message: Message) -> None:
-            nonlocal has_begun
-            has_begun = True
-            await send(message)
-
+    async def _read(self, receive: Receive) -> bytes | Problem:
+        body, is_whole = b"", False
         try:
-            await self._app(scope, body.receive, noted)
-        except _BodyTooLarge:
-            if not has_begun:
-                await self._too_large()(scope, receive, send)
+            async with asyncio.timeout(self.timeout_s):
+                while not is_whole:
+                    message = await receive()
+                    body += message.get("body", b"")
+                    if len(body) > self._most_bytes:
+                        return self._too_large()
+                    is_whole = not message.get("more_body", False)
         except TimeoutError:
-            if has_begun:
-                raise
-            await _TOO_SLOW.response()(scope, receive, send)
+            return _TOO_SLOW
+        return body
 
-    def _too_large(self) -> ASGIApp:
+    def _too_large(self) -> Problem:
         return Problem(
             kind="body-too-large",
-            title="The body is too large",
-            status=413,
             found=f"more than {self._most_bytes:,} bytes",
             where="the body of the request",
             allowed=f"at most {self._most_bytes:,} bytes",
             mend="Send less: a request of this interface is a few hundred bytes long.",
             headers=_CLOSE,
-        ).response()
+        )
 
 
-class _Body:
-    """A body as it comes, counted and timed until it is whole."""
+def _given(body: bytes, receive: Receive) -> Receive:
+    """Return what gives a body that was read, and then what comes after it."""
+    is_given = False
 
-    def __init__(self, receive: Receive, most_bytes: int, timeout_s: Seconds) -> None:
-        self._receive, self._most_bytes = receive, most_bytes
-        self._read, self._is_whole = 0, False
-        self._ends_at = asyncio.get_running_loop().time() + timeout_s
+    async def give() -> Message:
+        nonlocal is_given
+        if is_given:
+            return await receive()
+        is_given = True
+        return {"type": "http.request", "body": body, "more_body": False}
 
-    async def receive(self) -> Message:
-        """Return the next piece. Raises `_BodyTooLarge`, `TimeoutError`."""
-        if self._is_whole:
-            return await self._receive()
-        async with asyncio.timeout_at(self._ends_at):
-            message = await self._receive()
-        self._read += len(message.get("body", b""))
-        if self._read > self._most_bytes:
-            raise _BodyTooLarge
-        self._is_whole = not message.get("more_body", False)
-        return message
+    return give
 
 
 _TOO_SLOW = Problem(
     kind="body-too-slow",
-    title="The body came too slowly",
-    status=408,
     found=f"a body that was not whole after {BODY_TIMEOUT_S:.0f} seconds",
     where="the body of the request",
     allowed=f"all of it within {BODY_TIMEOUT_S:.0f} seconds",
@@ -181,8 +171,15 @@ class ImpatientProtocol(H11Protocol):
         ours = [one for one in self.connections if isinstance(one, ImpatientProtocol)]
         idle = [one for one in ours if one is not self and one._is_idle]
         oldest = min(idle, key=lambda one: one._idle_since_s, default=self)
-        oldest.transport.abort()
+        oldest._cut_off()
         self.connections.discard(oldest)
+
+    def _cut_off(self) -> None:
+        """End the connection at once, with what was not read yet: nothing of it stays in the kernel."""
+        opened = self.transport.get_extra_info("socket")
+        if opened is not None:
+            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        self.transport.abort()
 
     def data_received(self, data: bytes) -> None:
         """Stop the clock when the head is complete; start it with the first byte of the next one."""
@@ -201,7 +198,7 @@ class ImpatientProtocol(H11Protocol):
         """Start the clock of a client that does not read."""
         super().pause_writing()
         if self._reader_timer is None:
-            self._reader_timer = self.loop.call_later(self.reader_timeout_s, self.transport.abort)
+            self._reader_timer = self.loop.call_later(self.reader_timeout_s, self._cut_off)
 
     def resume_writing(self) -> None:
         """Stop it."""
