@@ -26,6 +26,7 @@ from balancer.config import Config
 from balancer.daemon import Daemon
 from balancer.expose.health import Health, HealthReport
 from balancer.expose.metrics import Metrics
+from balancer.interface import Shown
 from balancer.model.units import Seconds
 from balancer.ports import Clock, Store
 from balancer.reload import Reloading, version_of
@@ -34,6 +35,7 @@ from balancer.upkeep import keep_up
 from balancer.version import VERSION
 from balancer.watch import Watch
 from balancer.wiring import (
+    all_of,
     cluster_metrics,
     health_of,
     heralds_of,
@@ -81,12 +83,9 @@ def serve(config: Config, path: Path) -> int:
     version = version_of(path, config)
     watches = watches_of(config, links)
     health = health_of(config, watches, clock)
-    with (
-        closing(manager),
-        closing(SqliteStore(config.journal.path, on_failure=metrics.store_failed)) as store,
-    ):
+    with closing(manager), closing(_journal(config, metrics)) as store:
+        planning, shown = planning_of(config, clock), Shown(config, watches, clock)
         notifier = notifier_of(config, metrics, clock)
-        planning = planning_of(config, clock)
         daemon = Daemon(
             watches,
             store=store,
@@ -94,13 +93,20 @@ def serve(config: Config, path: Path) -> int:
             health=health,
             stop_switch=StopFile(config.stop_path),
             planning=planning,
-            listeners_of=heralds_of(notifier),
+            listeners_of=all_of(shown.listeners_of, heralds_of(notifier)),
         )
-        server = _listening(metrics, health, config)
+        app = build_app(metrics, health, shown.interface(store, daemon.next_run_of))
+        server = HttpServer(app, config.http.listen, config.http.port, tls=config.http.tls)
+        _listen(server)
+
+        def take(new: Sequence[Watch]) -> None:
+            _take(daemon, metrics, health, config, new)
+            shown.take(reloading.config, new)
+
         reloading = Reloading(
             version,
             links=links,
-            take=partial(_take, daemon, metrics, health, config),
+            take=take,
             metrics=metrics,
             health=health,
             announced=manager.reloading,
@@ -122,6 +128,10 @@ def serve(config: Config, path: Path) -> int:
     return _left(is_clean=is_clean)
 
 
+def _journal(config: Config, metrics: Metrics) -> SqliteStore:
+    return SqliteStore(config.journal.path, on_failure=metrics.store_failed)
+
+
 def _take(
     daemon: Daemon, metrics: Metrics, health: Health, config: Config, new: Sequence[Watch]
 ) -> None:
@@ -137,11 +147,9 @@ def _standing(daemon: Daemon, metrics: Metrics, store: Store, clock: Clock) -> C
     return lambda: standing.look(subjects_of(metrics, daemon.watches, clock))
 
 
-def _listening(metrics: Metrics, health: Health, config: Config) -> HttpServer:
-    server = HttpServer(build_app(metrics, health), config.http.listen, config.http.port)
+def _listen(server: HttpServer) -> None:
     server.start()
     log.info("serving", extra={"url": server.url, "port": server.port, "version": VERSION})
-    return server
 
 
 class Pulse:

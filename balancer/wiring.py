@@ -95,6 +95,13 @@ def notifier_of(config: Config, metrics: Metrics, clock: Clock) -> Notifier:
     return Notifier.of(config.notify, clock=clock, results=metrics.notified)
 
 
+def all_of(
+    *listeners_of: Callable[[Watch], Sequence[Events]],
+) -> Callable[[Watch], Sequence[Events]]:
+    """Return whom several name as listeners of a cluster, in this order."""
+    return lambda watch: [listener for of in listeners_of for listener in of(watch)]
+
+
 def heralds_of(notifier: Notifier) -> Callable[[Watch], Sequence[Events]]:
     """Return how the notifier listens to a cluster."""
     return lambda watch: notifier.heralds(watch.link.name, watch.name)

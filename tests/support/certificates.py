@@ -1,4 +1,4 @@
-"""Certificates for servers of tests: one authority that trusts itself, for localhost and 127.0.0.1."""
+"""Certificates that are made for a test: an own authority would prove no more, so each is its own."""
 
 import ssl
 import subprocess
@@ -9,28 +9,30 @@ from tests.support.programs import program
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Certificate:
-    """A certificate and its key, in one PEM file each."""
+class CertificateFiles:
+    """A certificate for 127.0.0.1 and localhost, and its key."""
 
-    cert: Path
-    key: Path
+    certificate_file: Path
+    key_file: Path
 
     def server(self) -> ssl.SSLContext:
         """Return what a server wraps its sockets with."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        context.load_cert_chain(self.cert, self.key)
+        context.load_cert_chain(self.certificate_file, self.key_file)
         return context
 
 
-def certificate(folder: Path) -> Certificate:
-    """Make one in a folder; valid for a day."""
-    made = Certificate(cert=folder / "localhost.pem", key=folder / "localhost.key")
-    words = "req -x509 -newkey ec -pkeyopt ec_paramgen_curve:prime256v1 -nodes -days 1"
-    names = "subjectAltName=DNS:localhost,IP:127.0.0.1"
-    files = ["-keyout", str(made.key), "-out", str(made.cert)]
-    subprocess.run(
-        [program("openssl"), *words.split(), "-subj", "/CN=localhost", "-addext", names, *files],
-        check=True,
-        capture_output=True,
+def certificate_in(folder: Path, name: str = "balancer") -> CertificateFiles:
+    """Make a certificate that is its own authority; an older one of the same name is replaced."""
+    files = CertificateFiles(
+        certificate_file=folder / f"{name}.pem", key_file=folder / f"{name}-key.pem"
     )
-    return made
+    words = [
+        *("req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes"),
+        *("-days", "2", "-subj", f"/CN={name}"),
+        *("-addext", "subjectAltName=DNS:localhost,IP:127.0.0.1"),
+        *("-keyout", str(files.key_file), "-out", str(files.certificate_file)),
+    ]
+    subprocess.run([program("openssl"), *words], check=True, capture_output=True, timeout=30)
+    files.key_file.chmod(0o600)
+    return files

@@ -11,8 +11,8 @@ PACKAGES = {
     "chromium": "chromium",
     "systemd-analyze": "systemd",
     "kubectl": "kubectl",
-    "buildah": "buildah",
     "openssl": "openssl",
+    "buildah": "buildah",
     "sqlite3": "sqlite3",
     "curl": "curl",
 }

@@ -9,7 +9,7 @@ import pytest
 
 from balancer.adapters.notify.mail import send_mail
 from balancer.model.errors import DeliveryFailed
-from tests.support.certificates import certificate
+from tests.support.certificates import certificate_in
 from tests.support.relay import Relay
 from tests.unit.adapters.notify.notices import bulletin, notice
 from tests.unit.adapters.notify.notices import email as channel
@@ -23,7 +23,7 @@ def refusal(port: int, **facts: Any) -> DeliveryFailed:
 
 @pytest.mark.parametrize("security", ["starttls", "tls"])
 def test_mail_goes_over_tls_with_a_login(tmp_path: Path, security: str) -> None:
-    made = certificate(tmp_path)
+    made = certificate_in(tmp_path)
     password = tmp_path / "password"
     password.write_text("geheim\n")
     with Relay(tls=made.server(), starts_private=security == "tls") as relay:
@@ -32,7 +32,7 @@ def test_mail_goes_over_tls_with_a_login(tmp_path: Path, security: str) -> None:
             channel(
                 relay.port,
                 security=security,
-                ca_file=made.cert,
+                ca_file=made.certificate_file,
                 username="balancer",
                 password_file=password,
             ),
@@ -54,7 +54,7 @@ def test_mail_goes_over_tls_with_a_login(tmp_path: Path, security: str) -> None:
 def test_a_relay_whose_certificate_is_not_trusted_gets_nothing(
     tmp_path: Path, security: str
 ) -> None:
-    with Relay(tls=certificate(tmp_path).server(), starts_private=security == "tls") as relay:
+    with Relay(tls=certificate_in(tmp_path).server(), starts_private=security == "tls") as relay:
         err = refusal(relay.port, security=security)
         assert relay.posted == []
     assert "certificate is not trusted" in str(err)

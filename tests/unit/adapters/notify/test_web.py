@@ -14,7 +14,7 @@ from balancer.adapters.notify import senders_of
 from balancer.adapters.notify.web import Request, post
 from balancer.config.notify import Notify, SlackChannel, TeamsChannel, WebhookChannel
 from balancer.model.errors import DeliveryFailed
-from tests.support.certificates import certificate
+from tests.support.certificates import certificate_in
 from tests.support.receiver import Receiver, Reply
 from tests.unit.adapters.notify.notices import bulletin
 
@@ -73,14 +73,14 @@ def test_slack_and_teams_are_sent_what_they_take(tmp_path: Path) -> None:
 
 
 def test_a_certificate_is_verified_by_the_authorities_of_ca_file(tmp_path: Path) -> None:
-    made = certificate(tmp_path)
+    made = certificate_in(tmp_path)
     with Receiver(tls=made.server()) as receiver:
         err = failure(lambda: post(request(receiver.url())))
         assert "certificate is not trusted" in str(err)
         assert not err.is_transient
         assert receiver.received == []
 
-        post(request(receiver.url(), ca_file=made.cert))
+        post(request(receiver.url(), ca_file=made.certificate_file))
         assert len(receiver.wait_for(1)) == 1
 
 
