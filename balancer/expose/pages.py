@@ -12,6 +12,7 @@ from importlib import resources
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
 
+from balancer.expose.action_view import times, took
 from balancer.expose.escape import visible
 from balancer.expose.figures import counted, duration, gibibytes, percent
 from balancer.expose.host_words import headroom, ready
@@ -20,7 +21,6 @@ from balancer.expose.move_words import (
     interval_words,
     links_words,
     share_words,
-    short_time,
     stun_words,
 )
 from balancer.expose.report_rows import HostRow
@@ -66,7 +66,8 @@ def _environment() -> Environment:
         copied=copy_words,
         stun=stun_words,
         links=links_words,
-        short_time=short_time,
+        took=took,
+        times=times,
     )
     return environment
 

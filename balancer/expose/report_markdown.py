@@ -6,9 +6,17 @@ a link, mention somebody or end a table.
 
 from collections.abc import Sequence
 
-from balancer.expose.escape import markdown_code, markdown_text
-from balancer.expose.figures import counted, duration, gibibytes, percent
+from balancer.expose.escape import markdown_code
+from balancer.expose.figures import duration, gibibytes, percent
 from balancer.expose.host_words import headroom, ready, ready_words, room_words
+from balancer.expose.markdown_parts import (
+    FEWER_ROWS,
+    MOST_CHARACTERS,
+    folded,
+    listing,
+    sentence,
+    table,
+)
 from balancer.expose.move_words import (
     copy_words,
     interval_words,
@@ -31,19 +39,8 @@ from balancer.model.plan import Conflict, Plan
 from balancer.model.snapshot import Snapshot
 from balancer.policy.types import Policy
 
-MOST_CHARACTERS = 60_000
-"""GitHub takes 65,536 characters in a comment; the rest is for what a person writes around it."""
-
-FEWER_ROWS = (100, 50, 25, 10, 5, 1)
-"""Rows of a folded table before the rest is left to the document; fewer where the whole is too long."""
-
-MOST_LINES = 20
-"""Lines of an open list."""
-
 MOVES_IN_THE_OPEN = 10
 MOST_NAMES = 5
-MOST_OF_A_SENTENCE = 600
-"""Characters of one sentence before the rest is cut."""
 
 
 def render_markdown(plan: Plan, snapshot: Snapshot, *, policy: Policy | None = None) -> str:
@@ -71,25 +68,25 @@ class _Page:
         """Return the whole page."""
         view = self._view
         blocks = [
-            [f"**{_words(view.headline.replace(' -> ', ' → '))}**"],
-            [_words(" ".join([view.subject + ".", view.run_note]).strip())],
-            _list("Why nothing is moved", [_words(gate) for gate in view.gates]),
-            _list("Conflicts", [_conflict(conflict) for conflict in view.conflicts]),
-            _list("Solver failures", [_words(told) for told in view.incidents]),
-            _list("Rules", [_rule(row) for row in view.rules] or [NO_RULES]),
-            _list("Policy notes", [_words(note) for note in view.notes]),
+            [f"**{sentence(view.headline.replace(' -> ', ' → '))}**"],
+            [sentence(" ".join([view.subject + ".", view.run_note]).strip())],
+            listing("Why nothing is moved", [sentence(gate) for gate in view.gates]),
+            listing("Conflicts", [_conflict(conflict) for conflict in view.conflicts]),
+            listing("Solver failures", [sentence(told) for told in view.incidents]),
+            listing("Rules", [_rule(row) for row in view.rules] or [NO_RULES]),
+            listing("Policy notes", [sentence(note) for note in view.notes]),
             _changes(view),
-            [_words(told) for told in _outlook(view)],
-            _list("Certificate", [_words(line) for line in view.certificate]),
+            [sentence(told) for told in _outlook(view)],
+            listing("Certificate", [sentence(line) for line in view.certificate]),
             self._moves(),
-            _list("To apply", [_apply(fact) for fact in view.apply]),
-            self._folded("About this plan", _facts(view.about)),
-            self._folded(f"Hosts ({len(view.hosts)})", _hosts(view)),
-            self._folded("Move details", _details(view)),
-            self._folded("Why and why not", _why(view)),
-            self._folded("Left out and data quality", _left_out(view), after=_quality(view)),
-            self._folded("Safety", _facts(view.safety)),
-            self._folded("Way back", _way_back(view)),
+            listing("To apply", [_apply(fact) for fact in view.apply]),
+            folded("About this plan", _facts(view.about), self._rows),
+            folded(f"Hosts ({len(view.hosts)})", _hosts(view), self._rows),
+            folded("Move details", _details(view), self._rows),
+            folded("Why and why not", _why(view), self._rows),
+            folded("Left out and data quality", _left_out(view), self._rows, after=_quality(view)),
+            folded("Safety", _facts(view.safety), self._rows),
+            folded("Way back", _way_back(view), self._rows),
             ["_Nothing in this plan has been done._"],
         ]
         return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
@@ -100,27 +97,8 @@ class _Page:
             return []
         headings = ["wave", "VM", "from", "to", "reason", "about", "memory", "this run", "why"]
         if len(rows) <= MOVES_IN_THE_OPEN:
-            return ["**Moves**", "", *_table(headings, rows)]
-        return self._folded(f"Moves ({len(rows)})", [headings, *rows])
-
-    def _folded(
-        self, title: str, table: Sequence[Sequence[str]], *, after: Sequence[str] = ()
-    ) -> list[str]:
-        """Return a table, whose first row is its heading, and a list behind it, folded away."""
-        rows = table[1:]
-        if not rows and not after:
-            return []
-        lines = _table(table[0], rows[: self._rows]) if rows else []
-        cut = len(rows) - self._rows
-        lines += ["", f"and {counted(cut, 'row')} more; use `--format json`"] if cut > 0 else []
-        lines += ["", *(f"- {line}" for line in after)] if after else []
-        return ["<details>", f"<summary>{title}</summary>", "", *lines, "", "</details>"]
-
-
-def _words(text: str) -> str:
-    """Return a sentence, cut where it is far too long."""
-    shown = text if len(text) <= MOST_OF_A_SENTENCE else f"{text[:MOST_OF_A_SENTENCE]}…"
-    return markdown_text(shown)
+            return ["**Moves**", "", *table(headings, rows)]
+        return folded(f"Moves ({len(rows)})", [headings, *rows], self._rows)
 
 
 def _outlook(view: ReportView) -> list[str]:
@@ -130,40 +108,32 @@ def _outlook(view: ReportView) -> list[str]:
 
 
 def _facts(facts: Sequence[Fact]) -> list[list[str]]:
-    rows = [[fact.label, _words(fact.value)] for fact in facts]
+    rows = [[fact.label, sentence(fact.value)] for fact in facts]
     return [["", ""], *rows] if rows else [["", ""]]
 
 
 def _apply(fact: Fact) -> str:
     is_command = fact.value.startswith("balancer ")
-    return f"{fact.label}: {markdown_code(fact.value) if is_command else _words(fact.value)}"
+    return f"{fact.label}: {markdown_code(fact.value) if is_command else sentence(fact.value)}"
 
 
 def _why(view: ReportView) -> list[list[str]]:
     lines = [*view.why, *view.verdicts]
-    return [["why"], *([_words(line)] for line in lines)]
+    return [["why"], *([sentence(line)] for line in lines)]
 
 
 def _quality(view: ReportView) -> list[str]:
     nothing = [] if view.left_out else [NOTHING_LEFT_OUT]
-    return [*nothing, *(_words(line) for line in view.quality)]
+    return [*nothing, *(sentence(line) for line in view.quality)]
 
 
 def _way_back(view: ReportView) -> list[list[str]]:
     return [["move back"], *([markdown_code(line)] for line in view.way_back)]
 
 
-def _list(title: str, items: Sequence[str]) -> list[str]:
-    if not items:
-        return []
-    rest = len(items) - MOST_LINES
-    more = [f"- and {rest:,} more; use `--format json`"] if rest > 0 else []
-    return [f"**{title}**", "", *(f"- {item}" for item in items[:MOST_LINES]), *more]
-
-
 def _conflict(conflict: Conflict) -> str:
-    mend = f" To mend it: {_words(conflict.relax)}" if conflict.relax else ""
-    return f"{_words(conflict.message)}.{mend}"
+    mend = f" To mend it: {sentence(conflict.relax)}" if conflict.relax else ""
+    return f"{sentence(conflict.message)}.{mend}"
 
 
 def _rule(row: RuleRow) -> str:
@@ -179,9 +149,9 @@ def _names(names: Sequence[str]) -> str:
 
 def _changes(view: ReportView) -> list[str]:
     if view.times == 1:
-        return _table(["", "now"], [[c.label, c.before] for c in view.changes])
+        return table(["", "now"], [[c.label, c.before] for c in view.changes])
     rows = [[c.label, c.before, c.after] for c in view.changes]
-    return _table(["", "before", "after"], rows)
+    return table(["", "before", "after"], rows)
 
 
 def _move(wave: int, move: MoveRow) -> list[str]:
@@ -194,7 +164,7 @@ def _move(wave: int, move: MoveRow) -> list[str]:
         duration(move.seconds),
         gibibytes(move.memory_mib),
         "waits" if move.waits else "yes",
-        _words(move.why),
+        sentence(move.why),
     ]
 
 
@@ -220,9 +190,9 @@ def _detail(move: MoveRow) -> list[str]:
         interval_words(move),
         copy_words(move),
         stun_words(move),
-        _words(risk_words(move)),
+        sentence(risk_words(move)),
         share_words(move),
-        _words(links_words(move)),
+        sentence(links_words(move)),
         move.consent or "not known",
     ]
 
@@ -253,11 +223,4 @@ def _left_out(view: ReportView) -> list[list[str]]:
 
 def _left_out_row(row: LeftOutRow) -> list[str]:
     word = markdown_code(row.reason)
-    return [row.extent, row.phrase, word, _names(row.vms), _words(row.detail)]
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(cells)} |"
-
-    return [line(headings), line(["---"] * len(headings)), *(line(row) for row in rows)]
+    return [row.extent, row.phrase, word, _names(row.vms), sentence(row.detail)]
