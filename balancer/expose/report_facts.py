@@ -6,6 +6,7 @@ Only words over the plan's `Brief`; what that does not know is said to be not kn
 import shlex
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import timedelta
 
 from balancer.expose.figures import counted, duration, moment, percent
 from balancer.expose.origin import Origin
@@ -245,6 +246,7 @@ def apply_facts(plan: Plan, origin: Origin) -> Iterator[Fact]:
         yield Fact(label="Apply now", value=f"balancer apply {digest}{config}")
         yield Fact(label="Approve", value=f"balancer approve {digest}{config}")
         yield Fact(label="Reject", value=f"balancer reject {digest}{config}")
+        yield Fact(label="Approval ends", value=_approval_ends(plan))
     else:
         file = shlex.quote(origin.file) if origin.file else "PLAN.json"
         live = config or " --config CONFIG"
@@ -264,3 +266,10 @@ def apply_facts(plan: Plan, origin: Origin) -> Iterator[Fact]:
         label="Checked again",
         value="apply reads the cluster anew and refuses the plan, naming the fact, if one has changed",
     )
+
+
+def _approval_ends(plan: Plan) -> str:
+    known = dict(plan.brief.limits) if plan.brief else {}
+    if "approval_s" not in known:
+        return NOT_KNOWN
+    return moment(plan.created_at + timedelta(seconds=known["approval_s"]))

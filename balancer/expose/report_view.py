@@ -135,7 +135,8 @@ def without_domain(view: ReportView) -> tuple[ReportView, str]:
     waves = tuple(
         replace(wave, moves=tuple(_cut(move, domain) for move in wave.moves)) for wave in view.waves
     )
-    return replace(view, hosts=hosts, waves=waves), domain
+    worst = tuple(told.replace(f"{domain} (", " (") for told in view.worst)
+    return replace(view, hosts=hosts, waves=waves, worst=worst), domain
 
 
 def _cut(move: MoveRow, domain: str) -> MoveRow:

@@ -58,7 +58,7 @@ def _value(hint: object, value: object) -> object:
         return tuple(_value(get_args(hint)[0], one) for one in value)
     if isinstance(hint, UnionType):
         return None if value is None else _value(get_args(hint)[0], value)
-    return _single(cast("type[object]", hint), value)
+    return _single(cast("type[object]", getattr(hint, "__supertype__", hint)), value)
 
 
 def _single(kind: type[object], value: object) -> object:
