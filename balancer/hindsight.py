@@ -7,7 +7,7 @@ verdicts, kept plans for names and promises, and the audit log for moves that we
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 
 from balancer.control import cluster_id_of
@@ -18,6 +18,7 @@ from balancer.model.errors import BalancerError
 from balancer.model.hindsight import BatchReport, Done, Hindsight, NotSent, Promise
 from balancer.model.outcome import JournalRow, RowQuery
 from balancer.model.past import Verdict
+from balancer.model.units import ClusterId
 from balancer.policy.unchecked import entries, part, text
 from balancer.ports import Store
 
@@ -35,10 +36,14 @@ _BEFORE = timedelta(days=1)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Asked:
-    """What a report is wanted of; of batch, plan and since one at least. `shards` are "vcenter/cluster"."""
+    """What a report is wanted of. `shards` are the configured clusters as "vcenter/cluster", `only` is one of them.
+
+    Without `only` everything in the journal counts, also of clusters that are not configured any more.
+    """
 
     shards: tuple[str, ...]
     now: datetime
+    only: str = ""
     batch: str = ""
     plan: str = ""
     since: datetime | None = None
@@ -52,7 +57,7 @@ def look_back(store: Store, asked: Asked) -> Hindsight:
         StoreError: the journal cannot be read.
     """
     wanted, kept = _query(store, asked)
-    found = [(shard, row) for shard in asked.shards for row in _rows(store, shard, wanted)]
+    found = _rows(store, asked, wanted)
     if asked.batch:
         found = _of_batch(found, asked.batch.strip())
     if not found and (asked.batch or asked.plan):
@@ -72,14 +77,26 @@ def _query(store: Store, asked: Asked) -> tuple[RowQuery, StoredPlan | None]:
     return RowQuery(plan=plan_id, since=asked.since), kept
 
 
-def _rows(store: Store, shard: str, query: RowQuery) -> tuple[JournalRow, ...]:
-    cluster = cluster_id_of(store, shard)
-    if cluster is None:
-        return ()
-    narrow = RowQuery(
-        vcenter=shard.partition("/")[0], cluster=cluster, plan=query.plan, since=query.since
-    )
-    return store.find_rows(narrow)
+def _rows(store: Store, asked: Asked, query: RowQuery) -> list[tuple[str, JournalRow]]:
+    """Return the rows, each with the cluster that it is of by the words of the configuration."""
+    if not asked.only:
+        known = {_place(store, shard): shard for shard in asked.shards}
+        rows = store.find_rows(query)
+        return [(known.get(_place_of(row)) or "/".join(_place_of(row)), row) for row in rows]
+    vcenter, cluster = _place(store, asked.only)
+    if not cluster:
+        return []
+    narrow = replace(query, vcenter=vcenter, cluster=ClusterId(cluster))
+    return [(asked.only, row) for row in store.find_rows(narrow)]
+
+
+def _place(store: Store, shard: str) -> tuple[str, str]:
+    """Return the vCenter and the cluster's id, which is empty where nothing was planned there yet."""
+    return shard.partition("/")[0], cluster_id_of(store, shard) or ""
+
+
+def _place_of(row: JournalRow) -> tuple[str, str]:
+    return row.entry.vcenter, row.entry.cluster
 
 
 def _of_batch(found: Sequence[tuple[str, JournalRow]], wanted: str) -> list[tuple[str, JournalRow]]:
@@ -102,11 +119,7 @@ def _nothing(store: Store, asked: Asked, kept: StoredPlan | None) -> str:
             "Why not: balancer audit list."
         )
     what = f"batch '{asked.batch}'" if asked.batch else f"plan '{asked.plan}'"
-    newest = [
-        row.entry.cycle_id
-        for shard in asked.shards
-        for row in reversed(_rows(store, shard, RowQuery()))
-    ]
+    newest = [row.entry.cycle_id for _, row in reversed(_rows(store, asked, RowQuery(last=100)))]
     names = list(dict.fromkeys(newest))
     there = f"The newest batches are {_listed(names)}." if names else "Nothing was sent yet."
     return f"The journal has no moves of {what}. {there} See balancer journal verdicts."
@@ -125,8 +138,8 @@ def _words(asked: Asked, kept: StoredPlan | None, found: Sequence[tuple[str, Jou
         parts.append(f"plan {kept.id} ({kept.plan_id})" if kept else f"plan {asked.plan}")
     if asked.since:
         parts.append(f"since {asked.since:%Y-%m-%d %H:%M} UTC")
-    where = _listed(sorted(asked.shards))
-    return f"{', '.join(parts) or 'everything'}, on {where or 'no cluster'}"
+    where = asked.only or "all clusters"
+    return f"{', '.join(parts) or 'everything'}, on {where}"
 
 
 def _batches(store: Store, found: Sequence[tuple[str, JournalRow]]) -> Iterator[BatchReport]:

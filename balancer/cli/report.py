@@ -71,8 +71,9 @@ def report(
     span = since or ("" if batch or plan else _DEFAULT_SPAN)
     shard, shards = chosen_shards(settings, cluster)
     asked = Asked(
-        shards=(shard,) if shard else shards,
+        shards=shards,
         now=now,
+        only=shard,
         batch=batch.strip(),
         plan=plan.strip(),
         since=_instant(span, now) if span else None,

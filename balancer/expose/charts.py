@@ -3,12 +3,13 @@
 Figures in, positions out; how they look is the template's. Labels may hold hostile names: the template escapes.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from balancer.expose.escape import visible
 from balancer.expose.figures import counted, duration, percent
 from balancer.expose.report_rows import HostRow, MoveRow, ReportView
+from balancer.model.plan import HostLoad
 from balancer.model.units import Ratio, Seconds
 
 WIDTH = 900.0
@@ -88,12 +89,22 @@ class BarChart:
     rows: tuple[BarRow, ...]
 
 
-def spread_chart(view: ReportView) -> SpreadChart | None:
-    """Return the loads of all hosts that serve, or None where there are none."""
-    rows = [row for row in view.hosts if not row.state]
+def spread_chart(
+    hosts: Sequence[HostRow], *, is_twice: bool, cpu_limit: Ratio, memory_limit: Ratio
+) -> SpreadChart | None:
+    """Return the loads of all hosts that serve, before and (where `is_twice`) after; None where there are none."""
+    rows = [row for row in hosts if not row.state]
     if not rows:
         return None
-    strips = list(_strips(rows, view))
+    strips = [
+        *_strips("CPU", rows, _cpu, cpu_limit),
+        *_strips("memory", rows, _memory, memory_limit),
+    ]
+    strips = (
+        strips
+        if is_twice
+        else [(label.split()[0], ratios, limit) for label, ratios, limit in strips[::2]]
+    )
     most = max(1.0, *(ratio for _, ratios, _ in strips for ratio in ratios))
     scale = (WIDTH - LEFT - RIGHT) / most
     drawn = tuple(
@@ -121,15 +132,19 @@ def spread_chart(view: ReportView) -> SpreadChart | None:
     )
 
 
-def _strips(rows: Sequence[HostRow], view: ReportView) -> Iterator[tuple[str, list[Ratio], Ratio]]:
-    is_twice = view.times == 2
-    yield f"CPU{' before' if is_twice else ''}", [r.before.cpu_ratio for r in rows], view.cpu_limit
-    if is_twice:
-        yield "CPU after", [r.after.cpu_ratio for r in rows], view.cpu_limit
-    memory = [row.before.memory_ratio for row in rows]
-    yield f"memory{' before' if is_twice else ''}", memory, view.memory_limit
-    if is_twice:
-        yield "memory after", [r.after.memory_ratio for r in rows], view.memory_limit
+def _strips(
+    what: str, rows: Sequence[HostRow], ratio_of: Callable[[HostLoad], Ratio], limit: Ratio
+) -> Iterator[tuple[str, list[Ratio], Ratio]]:
+    yield f"{what} before", [ratio_of(row.before) for row in rows], limit
+    yield f"{what} after", [ratio_of(row.after) for row in rows], limit
+
+
+def _cpu(load: HostLoad) -> Ratio:
+    return load.cpu_ratio
+
+
+def _memory(load: HostLoad) -> Ratio:
+    return load.memory_ratio
 
 
 def timeline_chart(view: ReportView) -> BarChart | None:

@@ -29,7 +29,12 @@ def html_of(view: ReportView) -> str:
         most_names=MOST_NAMES,
         no_rules=NO_RULES,
         nothing_left_out=NOTHING_LEFT_OUT,
-        spread=spread_chart(view),
+        spread=spread_chart(
+            view.hosts,
+            is_twice=view.times == 2,
+            cpu_limit=view.cpu_limit,
+            memory_limit=view.memory_limit,
+        ),
         timeline=timeline_chart(view),
         peaks=any(row.peak_cpu_ratio is not None for row in view.hosts),
     )

@@ -34,7 +34,7 @@ from balancer.expose.report_rows import (
     Room,
     RuleRow,
 )
-from balancer.model.brief import PeakLoad
+from balancer.model.brief import Brief, PeakLoad
 from balancer.model.host import Host, HostState
 from balancer.model.plan import (
     HostLoad,
@@ -101,8 +101,8 @@ def report_view(
         run_note=run_note(plan),
         reason=plan.reason,
         gates=() if plan.moves else gates(plan, snapshot, policy),
-        changes=_changes(plan.before, plan.after),
-        hosts=_host_rows(plan, snapshot),
+        changes=changes(plan.before, plan.after),
+        hosts=host_rows(plan.before, plan.after, snapshot, brief=plan.brief),
         idle_hosts=_idle_hosts(plan, snapshot),
         waves=wave_rows(plan, snapshot),
         rules=_rule_rows(plan, snapshot),
@@ -160,7 +160,9 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(p), "") if p.isascii() and p.isdigit() else (1, 0, p) for p in parts)
 
 
-def _changes(before: State, after: State) -> tuple[Change, ...]:
+def changes(before: State, after: State) -> tuple[Change, ...]:
+    """Return the cluster's figures in two states, as text."""
+
     def row(label: str, old: str, new: str) -> Change:
         return Change(label=label, before=old, after=new)
 
@@ -192,10 +194,13 @@ def _broken_shoulds(state: State) -> int:
     return len(state.violations) - state.broken_must_rules
 
 
-def _host_rows(plan: Plan, snapshot: Snapshot) -> tuple[HostRow, ...]:
-    after = {load.id: load for load in plan.after.hosts}
-    loads = sorted(plan.before.hosts, key=lambda h: (natural(host_name(snapshot, h.id)), h.id))
-    peaks = {peak.host: peak for peak in plan.brief.peaks} if plan.brief else {}
+def host_rows(
+    before: State, then: State, snapshot: Snapshot, *, brief: Brief | None = None
+) -> tuple[HostRow, ...]:
+    """Return the hosts under the loads of two states, as people count; with a brief their peaks, too."""
+    after = {load.id: load for load in then.hosts}
+    loads = sorted(before.hosts, key=lambda h: (natural(host_name(snapshot, h.id)), h.id))
+    peaks = {peak.host: peak for peak in brief.peaks} if brief else {}
     ready = ready_percents(snapshot)
     return tuple(
         _host_row(load, after.get(load.id, load), snapshot, peaks=peaks, ready=ready)

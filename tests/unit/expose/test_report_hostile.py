@@ -98,7 +98,7 @@ def test_hostile_names_make_no_element_and_no_attribute(render: Callable[[Names]
 
 
 def test_the_check_of_elements_notices_one_more() -> None:
-    page = plan_html(HARMLESS)
+    page = plan_html(HARMLESS[:9])
     broken = page.replace("name7", "<b onclick=x>name7", 1)
     assert elements(broken).counts != elements(page).counts
 

@@ -5,9 +5,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from balancer.expose.document import plan_document, view_of
 from balancer.expose.escape import ascii_only, markdown_code, markdown_text, metric_label, visible
-from balancer.expose.report_html import render_html
+from balancer.expose.markdown_parts import MOST_CHARACTERS
+from balancer.expose.report_html import html_of, render_html
 from balancer.expose.report_markdown import render_markdown
+from balancer.model.errors import BalancerError
 from balancer.policy.types import Policy
 from tests.unit.expose.plans import (
     HOSTILE_NAMES,
@@ -196,3 +199,20 @@ def test_a_hostile_reason_in_the_verdict_takes_no_effect(reason: str) -> None:
     assert first.startswith("**No moves: ")
     assert first.endswith("**")
     assert first.isprintable()
+
+
+def test_a_plan_of_a_thousand_moves_fits_a_ticket_and_says_what_is_cut() -> None:
+    snap = big_snapshot(hosts=200, vms_per_host=12)
+    text = render_markdown(big_plan(snap, 1000), snap)
+    assert len(text) <= MOST_CHARACTERS
+    assert "<summary>Moves (1000)</summary>" in text
+    assert re.search(r"and 9\d\d rows more; use `--format json`", text)
+
+
+def test_a_kept_document_without_a_report_says_why_it_cannot_be_shown() -> None:
+    snap = small_snapshot()
+    document = plan_document(small_plan(), snap)
+    assert html_of(view_of(document)) == render_html(small_plan(), snap)
+    for broken in ({}, {"report": []}, {"report": {"headline": 7}}, {"report": {"status": "x"}}):
+        with pytest.raises(BalancerError, match="no report that can be shown"):
+            view_of(broken)
