@@ -50,7 +50,7 @@ LONG_S: Seconds = 600.0
 SWAPPED_MIB = 64.0
 """Memory that a VM has swapped out must be read back to be copied; less than this is not told."""
 
-LOOKS = 200_000
+LOOKS = 50_000
 """VMs looked at over all states of the way, so that a plan of many waves in a large cluster stays quick."""
 
 _LOST = frozenset({HostState.DISCONNECTED, HostState.NOT_RESPONDING})

@@ -81,9 +81,13 @@ def report(
     with journal_of(settings) as store:
         done = look_back(store, asked)
     emit(rendered(done, report_format, output), output)
+    raise typer.Exit(_exit_code(done, detailed=detailed_exitcode))
+
+
+def _exit_code(done: "Hindsight", *, detailed: bool) -> ExitCode:
     totals = done.totals
     is_whole = totals.made == totals.moves and not totals.not_sent
-    raise typer.Exit(ExitCode.PARTLY if detailed_exitcode and not is_whole else ExitCode.DONE)
+    return ExitCode.PARTLY if detailed and not is_whole else ExitCode.DONE
 
 
 def rendered(done: "Hindsight", report_format: ReportFormat, output: Path | None) -> bytes:

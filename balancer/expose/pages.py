@@ -53,6 +53,7 @@ def _environment() -> Environment:
         lstrip_blocks=True,
     )
     environment.filters.update(
+        arrows=_with_arrows,
         counted=counted,
         duration=duration,
         gibibytes=gibibytes,
@@ -75,6 +76,11 @@ def _environment() -> Environment:
 def _made_visible(value: object) -> object:
     """Write out what does not print in text that comes from names; markup of our own stays as it is."""
     return visible(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _with_arrows(text: str) -> str:
+    """Return a sentence with the arrows that a page can show."""
+    return text.replace(" -> ", " → ")
 
 
 def _bar_width(ratio: Ratio) -> str:
