@@ -268,8 +268,16 @@ class _Axis:
         )
         step = next((s for s in steps if self.end / s <= 8), max(int(self.end / 8), 1))
         return tuple(
-            Tick(x=self.x(at), label=duration(at)) for at in range(0, int(self.end) + 1, step)
+            Tick(x=self.x(at), label=_clock(at, step)) for at in range(0, int(self.end) + 1, step)
         )
+
+
+def _clock(at: int, step: int) -> str:
+    """Return a time in the unit in which the steps are whole, so that no two marks read the same."""
+    for unit_s, word in ((3600, "h"), (60, "min")):
+        if step % unit_s == 0:
+            return f"{at // unit_s} {word}"
+    return f"{at} s"
 
 
 def _bars(rows: Sequence[BarRow], axis: _Axis, *, title: str, desc: str) -> BarChart:
