@@ -180,7 +180,8 @@ def _batch_rows(batch: BatchReport) -> BatchRows:
 
 def _verdict_words(batch: BatchReport) -> str:
     if batch.verdict is None:
-        return "no verdict: the process ended before it had noted the batch"
+        is_over = batch.ended_at is not None
+        return f"no verdict: {'no cycle has looked at it since it ended' if is_over else 'it is not over'}"
     told = batch.verdict.detail or "not measured yet"
     seen = batch.verdict.acknowledged_by
     return f"{told}; acknowledged by {seen}" if seen else told

@@ -50,7 +50,7 @@ class Promise:
 class BatchReport:
     """What one cycle sent. `plan_number` and `promise` are None where the plan is not kept any more.
 
-    `verdict` is None where the batch was never noted: its process ended before.
+    `verdict` is None where no cycle has looked at it since it ended.
     """
 
     batch: str
@@ -66,8 +66,10 @@ class BatchReport:
 
     @property
     def result(self) -> VerdictResult:
-        """Return the verdict's word; unknown where there is none."""
-        return self.verdict.result if self.verdict else VerdictResult.UNKNOWN
+        """Return the verdict's word; without one pending while it is not over, and unknown after."""
+        if self.verdict is None:
+            return VerdictResult.PENDING if self.ended_at is None else VerdictResult.UNKNOWN
+        return self.verdict.result
 
     @property
     def lasted_s(self) -> Seconds | None:

@@ -1,5 +1,6 @@
 """After-action reports from the journal: rows, verdicts, kept plans and refusals put together, batch by batch."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
@@ -70,13 +71,14 @@ def test_sums_count_each_state_and_time_only_what_was_made() -> None:
     assert (totals.made, totals.not_sent, totals.timed) == (1, 3, 1)
     assert totals.pace == pytest.approx(30.0 / 20.0)
     assert totals.realized == pytest.approx(0.75)
-    assert totals.results == {VerdictResult.BETTER: 1, VerdictResult.UNKNOWN: 1}
+    assert totals.results == {VerdictResult.BETTER: 1, VerdictResult.PENDING: 1}
 
 
-def test_a_batch_that_nobody_noted_is_unknown_and_what_is_not_known_is_none() -> None:
+def test_a_batch_without_a_verdict_is_pending_till_it_ends_and_what_is_not_known_is_none() -> None:
     (batch,) = report(journal(), batch="c-2").batches
     assert (batch.verdict, batch.promise, batch.plan_number, batch.lasted_s) == (None,) * 4
-    assert batch.result is VerdictResult.UNKNOWN
+    assert batch.result is VerdictResult.PENDING
+    assert replace(batch, ended_at=LATER).result is VerdictResult.UNKNOWN
     assert batch.done[0].source_name == "host-1"
     assert batch.done[0].downtime_s is None
 
