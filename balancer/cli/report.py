@@ -1,6 +1,6 @@
 """`balancer report`: what was done, predicted beside measured, by batch, plan or span of time. Changes nothing.
 
-Reads the daemon's journal alone; no vCenter is asked. The report itself is `hindsight`, its forms are `expose`.
+Reads the daemon's journal alone; no vCenter is asked. The report itself is `aftermath`, its forms are `expose`.
 """
 
 import re
@@ -16,7 +16,7 @@ from balancer.cli.output import columns, emit, encoding, wants_color
 from balancer.cli.plan import ReportFormat
 
 if TYPE_CHECKING:
-    from balancer.model.hindsight import Hindsight
+    from balancer.model.aftermath import Aftermath
 
 _UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
 _DEFAULT_SPAN = "24h"
@@ -63,9 +63,9 @@ def report(
 
     Ends with 0, also where nothing was done; with 1 on errors, also where there is no such batch or plan.
     """
+    from balancer.aftermath import Asked, look_back
     from balancer.cli.journal_access import chosen_shards, journal_of
     from balancer.config import load_config
-    from balancer.hindsight import Asked, look_back
 
     settings, now = load_config(config), datetime.now(UTC)
     span = since or ("" if batch or plan else _DEFAULT_SPAN)
@@ -84,13 +84,13 @@ def report(
     raise typer.Exit(_exit_code(done, detailed=detailed_exitcode))
 
 
-def _exit_code(done: "Hindsight", *, detailed: bool) -> ExitCode:
+def _exit_code(done: "Aftermath", *, detailed: bool) -> ExitCode:
     totals = done.totals
     is_whole = totals.made == totals.moves and not totals.not_sent
     return ExitCode.PARTLY if detailed and not is_whole else ExitCode.DONE
 
 
-def rendered(done: "Hindsight", report_format: ReportFormat, output: Path | None) -> bytes:
+def rendered(done: "Aftermath", report_format: ReportFormat, output: Path | None) -> bytes:
     """Return the report in the form that is asked for."""
     from balancer.expose.action_view import action_view
 
@@ -112,7 +112,7 @@ def rendered(done: "Hindsight", report_format: ReportFormat, output: Path | None
             return _text(done, output)
 
 
-def _text(done: "Hindsight", output: Path | None) -> bytes:
+def _text(done: "Aftermath", output: Path | None) -> bytes:
     from balancer.expose.action_text import action_text_of
     from balancer.expose.action_view import action_view
     from balancer.expose.report_text import LEAST_WIDTH, shows_blocks

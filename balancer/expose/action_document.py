@@ -5,7 +5,7 @@ What is not known is null, so that a reader sees that it was asked for. Keys are
 
 from balancer.expose.action_view import headline_of
 from balancer.expose.figures import number, timestamp
-from balancer.model.hindsight import BatchReport, Done, Hindsight, NotSent, Promise, Totals
+from balancer.model.aftermath import Aftermath, BatchReport, Done, NotSent, Promise, Totals
 
 SCHEMA = "balancer/report/v1"
 FORMAT_VERSION = "1.0"
@@ -13,7 +13,7 @@ FORMAT_VERSION = "1.0"
 Json = dict[str, object]
 
 
-def action_document(done: Hindsight) -> Json:
+def action_document(done: Aftermath) -> Json:
     """Return the report as a JSON object in the fixed order of its keys, batches oldest first."""
     return {
         "schema": SCHEMA,

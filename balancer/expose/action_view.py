@@ -1,6 +1,6 @@
 """What every after-action report shows, once: sentences and figures, ordered, nothing escaped yet.
 
-Between `Hindsight` and its renderings. Strings here may hold hostile names: each rendering escapes for its sink.
+Between `Aftermath` and its renderings. Strings here may hold hostile names: each rendering escapes for its sink.
 """
 
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from balancer.expose.charts import Pair
 from balancer.expose.figures import counted, duration, moment, percent
 from balancer.expose.move_words import short_time
 from balancer.expose.report_rows import Fact
-from balancer.model.hindsight import BatchReport, Done, Hindsight, Totals
+from balancer.model.aftermath import Aftermath, BatchReport, Done, Totals
 from balancer.model.outcome import MoveState
 from balancer.model.past import VerdictResult
 from balancer.model.units import Seconds
@@ -76,7 +76,7 @@ class ActionView:
         return tuple(move for batch in self.batches for move in batch.moves)
 
 
-def action_view(done: Hindsight) -> ActionView:
+def action_view(done: Aftermath) -> ActionView:
     """Put a report into rows."""
     totals = done.totals
     return ActionView(
@@ -88,7 +88,7 @@ def action_view(done: Hindsight) -> ActionView:
     )
 
 
-def headline_of(done: Hindsight) -> str:
+def headline_of(done: Aftermath) -> str:
     """Return what was done in one line, such as `Done: 7 of 8 moves made in 2 batches, 1 failed; ...`."""
     totals = done.totals
     if not totals.moves:

@@ -22,7 +22,7 @@ from balancer.expose.report_view import report_view
 from balancer.expose.text_layout import Paper
 from balancer.model.fingerprint import fingerprint
 from balancer.version import VERSION
-from tests.unit.expose.hindsights import mixed
+from tests.unit.expose.aftermaths import mixed
 from tests.unit.expose.reported import CASES
 
 FOLDER = Path(__file__).parents[1] / "golden"

@@ -14,7 +14,7 @@ from balancer.expose.report_html import html_of
 from balancer.expose.report_view import report_view
 from tests.support.hostile import EVERY
 from tests.support.programs import program
-from tests.unit.expose.hindsights import mixed, named
+from tests.unit.expose.aftermaths import mixed, named
 from tests.unit.expose.named import named_plan
 from tests.unit.expose.reported import every_reason
 

@@ -26,7 +26,7 @@ from balancer.expose.report_text import text_of
 from balancer.expose.report_view import report_view
 from balancer.expose.text_layout import Paper
 from tests.support.hostile import EVERY
-from tests.unit.expose.hindsights import named
+from tests.unit.expose.aftermaths import named
 from tests.unit.expose.named import harmless, named_plan
 
 HARMLESS = harmless(len(EVERY))

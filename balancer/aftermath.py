@@ -12,10 +12,10 @@ from datetime import datetime, timedelta
 
 from balancer.control import cluster_id_of
 from balancer.model.after_action import record_of
+from balancer.model.aftermath import Aftermath, BatchReport, Done, NotSent, Promise
 from balancer.model.audit import AuditNote
 from balancer.model.control import StoredPlan
 from balancer.model.errors import BalancerError
-from balancer.model.hindsight import BatchReport, Done, Hindsight, NotSent, Promise
 from balancer.model.outcome import JournalRow, RowQuery
 from balancer.model.past import Verdict
 from balancer.model.units import ClusterId
@@ -49,7 +49,7 @@ class Asked:
     since: datetime | None = None
 
 
-def look_back(store: Store, asked: Asked) -> Hindsight:
+def look_back(store: Store, asked: Asked) -> Aftermath:
     """Return what was done, batch by batch.
 
     Raises:
@@ -62,7 +62,7 @@ def look_back(store: Store, asked: Asked) -> Hindsight:
         found = _of_batch(found, asked.batch.strip())
     if not found and (asked.batch or asked.plan):
         raise BalancerError(_nothing(store, asked, kept))
-    return Hindsight(
+    return Aftermath(
         asked=_words(asked, kept, found),
         made_at=asked.now,
         batches=tuple(_batches(store, found)),

@@ -114,7 +114,7 @@ class Totals:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Hindsight:
+class Aftermath:
     """An after-action report: what was asked for, in words, and the batches, oldest first."""
 
     asked: str

@@ -6,11 +6,11 @@ from datetime import timedelta
 import pytest
 
 from balancer.adapters.store.memory import MemoryStore
+from balancer.aftermath import Asked, look_back
 from balancer.execute.chronicle import none_sent, not_sent
-from balancer.hindsight import Asked, look_back
 from balancer.keeping import stored
+from balancer.model.aftermath import Aftermath
 from balancer.model.errors import BalancerError
-from balancer.model.hindsight import Hindsight
 from balancer.model.outcome import MoveState
 from balancer.model.past import VerdictResult
 from balancer.model.reasons import Reason, Refusal
@@ -46,7 +46,7 @@ def journal() -> MemoryStore:
     return store
 
 
-def report(store: Store, **asked: object) -> Hindsight:
+def report(store: Store, **asked: object) -> Aftermath:
     return look_back(store, Asked(shards=(SHARD,), now=LATER, **asked))  # type: ignore[arg-type]
 
 

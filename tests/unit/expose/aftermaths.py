@@ -5,7 +5,7 @@ from datetime import timedelta
 from typing import Any
 
 from balancer.model.after_action import MoveRecord
-from balancer.model.hindsight import BatchReport, Done, Hindsight, NotSent, Promise
+from balancer.model.aftermath import Aftermath, BatchReport, Done, NotSent, Promise
 from balancer.model.outcome import MoveState
 from balancer.model.past import Verdict, VerdictResult
 from balancer.model.plan import MoveReason
@@ -74,7 +74,7 @@ def judged(name: str, result: VerdictResult, gain: float | None, **facts: Any) -
     )
 
 
-def mixed() -> Hindsight:
+def mixed() -> Aftermath:
     """Return three batches: better with a failure, worse and acknowledged, and one that nobody noted."""
     failed = done(
         3, state=MoveState.FAILED, seconds=12.0, detail="Timedout", reason=MoveReason.EVACUATE
@@ -109,19 +109,19 @@ def mixed() -> Hindsight:
         began_at=NOON + timedelta(hours=2),
         ended_at=NOON + timedelta(hours=2, seconds=35),
     )
-    return Hindsight(
+    return Aftermath(
         asked="since 2026-11-22 00:00 UTC, on vc1/test",
         made_at=MADE_AT,
         batches=(better, worse, unknown),
     )
 
 
-def nothing() -> Hindsight:
+def nothing() -> Aftermath:
     """Return a span in which nothing was done."""
-    return Hindsight(asked="since 2026-11-21 18:00 UTC, on vc1/test", made_at=MADE_AT, batches=())
+    return Aftermath(asked="since 2026-11-21 18:00 UTC, on vc1/test", made_at=MADE_AT, batches=())
 
 
-def named(names: tuple[str, ...]) -> Hindsight:
+def named(names: tuple[str, ...]) -> Aftermath:
     """Return a report in which everything with a name has one of these."""
     moves = tuple(
         done(
@@ -141,4 +141,4 @@ def named(names: tuple[str, ...]) -> Hindsight:
         verdict=replace(told, detail=first),
     )
     rest = tuple(batch(name, done(1), shard=name, plan=name) for name in names[1:40])
-    return Hindsight(asked=f"batch {first}, on {first}", made_at=MADE_AT, batches=(whole, *rest))
+    return Aftermath(asked=f"batch {first}, on {first}", made_at=MADE_AT, batches=(whole, *rest))
