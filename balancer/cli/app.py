@@ -28,6 +28,7 @@ from balancer.cli.pause import pause, resume
 from balancer.cli.plan import plan
 from balancer.cli.plans import approve, plans, reject
 from balancer.cli.policy import policy_app
+from balancer.cli.report import report
 from balancer.cli.run import run
 from balancer.cli.schema import schema
 from balancer.cli.snapshot import snapshot
@@ -54,7 +55,7 @@ app = typer.Typer(
 )
 for command in (
     *(apply, approve, demo, doctor, evacuate, evc, explain, pause, plan, plans),
-    *(reject, resume, run, schema, snapshot, status, token, validate),
+    *(reject, report, resume, run, schema, snapshot, status, token, validate),
 ):
     app.command()(command)
 app.add_typer(audit_app)

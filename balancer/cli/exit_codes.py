@@ -33,7 +33,7 @@ MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
         ExitCode.REFUSED: "refused: stale or partial facts (`explain` answers all the same); `apply`, `approve`, "
         "`reject`: a plan that is stale, changed, too old or decided on, or the cluster is paused, held by a "
         "window or its mode, or in other hands",
-        ExitCode.PARTLY: "`apply`: some of the moves were made",
+        ExitCode.PARTLY: "`apply`: some of the moves were made; `report --detailed-exitcode`: not all of them were",
         ExitCode.INTERRUPTED: "interrupted",
     }
 )
