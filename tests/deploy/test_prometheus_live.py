@@ -15,8 +15,10 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
@@ -108,7 +110,7 @@ def configuration(folder: Path, target: str) -> Path:
     for path in (RULES, ALERTS):
         (folder / path.name).write_text(runnable(path.read_text()))
     settings = {
-        "global": {"scrape_interval": "500ms", "evaluation_interval": "500ms"},
+        "global": {"scrape_interval": "250ms", "evaluation_interval": "500ms"},
         "rule_files": [RULES.name, ALERTS.name],
         "scrape_configs": [{"job_name": "balancer", "static_configs": [{"targets": [target]}]}],
     }
@@ -124,26 +126,32 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
     file = configuration(folder, f"127.0.0.1:{port}")
     options = [f"--config.file={file}", f"--storage.tsdb.path={folder / 'data'}"]
     options += [f"--web.listen-address=127.0.0.1:{own}", "--log.level=warn"]
-    url, began = f"http://127.0.0.1:{own}", time.time()
-    with (folder / "log").open("w") as log:
-        prometheus = subprocess.Popen([tool, *options], stdout=log, stderr=log)
-        command = "from balancer.cli import main; main()"
-        arguments = ["demo", "--headless", "--port", str(port)]
-        demo = subprocess.Popen([sys.executable, "-c", command, *arguments], cwd=ROOT, stdout=log)
-        try:
-            wait_for("Prometheus", lambda: fetched(f"{url}/-/ready"))
-            until_now = Scraped(url=url, began=began, ended=began + DEADLINE_S, page="")
-            wait_for("the first verdict", lambda: until_now.has_data(LATEST))
-            page = fetched(f"http://127.0.0.1:{port}/metrics")
-            assert page, "the demo ended before it was looked at"
-            demo.send_signal(signal.SIGINT)
-            yield Scraped(
-                url=url, began=began, ended=time.time() + 3.0, page=page
-            )  # ranges look back
-        finally:
-            for process in (demo, prometheus):
-                process.send_signal(signal.SIGTERM)
-                process.wait(timeout=DEADLINE_S)
+    url = f"http://127.0.0.1:{own}"
+    with ExitStack() as running, (folder / "log").open("w") as log:
+        running.enter_context(process([tool, *options], stdout=log, stderr=log))
+        wait_for("Prometheus", lambda: fetched(f"{url}/-/ready"))
+        began = time.time()
+        seen = Scraped(url=url, began=began, ended=began + DEADLINE_S, page="")
+        wait_for("the first scrape", lambda: seen.has_data("up"))  # fails still, but is tried
+        command = [sys.executable, "-c", "from balancer.cli import main; main()"]
+        command += ["demo", "--headless", "--port", str(port)]
+        demo = running.enter_context(process(command, cwd=ROOT, stdout=log))
+        wait_for("the first verdict", lambda: seen.has_data(LATEST))
+        page = fetched(f"http://127.0.0.1:{port}/metrics")
+        assert page, "the demo ended before it was looked at"
+        demo.send_signal(signal.SIGINT)
+        yield replace(seen, ended=time.time() + 3.0, page=page)  # ranges look back
+
+
+@contextmanager
+def process(command: list[str], **settings: Any) -> Iterator[subprocess.Popen[bytes]]:
+    """Run a process, and end it whatever happens."""
+    started = subprocess.Popen(command, **settings)
+    try:
+        yield started
+    finally:
+        started.terminate()
+        started.wait(timeout=DEADLINE_S)
 
 
 def reason_for_silence(expr: str) -> str:
