@@ -7,7 +7,7 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs clean
+.PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs image wheel lock sbom audit clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -74,6 +74,9 @@ sim-exec: $(DEV) ## 200,000 steps of the executor under every fault, 20 planted 
 
 fuzz: $(DEV) ## Read 100,000 spoilt policies: each is read or refused with its places (half an hour)
 	BALANCER_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/properties/test_policy_fuzz.py
+
+image: ## Build the container image with docker or buildah (BASE=, IMAGE=, IMAGE_ARGS=)
+	deploy/container/build-image.sh $(IMAGE_ARGS)
 
 docs: $(DEV) ## Write the generated reference pages and schemas anew
 	$(BIN)/python -m balancer.expose.reference_pages docs/reference
