@@ -1,45 +1,33 @@
-"""The daemon: runs one cycle job per cluster on APScheduler, serves HTTP, stops cleanly.
+"""The daemon: runs one cycle job per cluster on APScheduler, stops cleanly.
 
-What it works on is put together in `wiring`. The only importer of APScheduler. A cycle that fails is logged
-and counted, and the daemon goes on; a vCenter that does not answer is tried again with back-off while the
-others are worked on. After a stop request nothing more is submitted; what runs is left to run and is
-settled at the next start.
+What it works on is put together in `wiring`, and `serving` runs it as a process. The only importer of
+APScheduler. A cycle that fails is logged and counted, and the daemon goes on; a vCenter that does not answer
+is tried again with back-off while the others are worked on. After a stop request nothing more is submitted;
+what runs is left to run and is settled at the next start.
 """
 
 import logging
 import os
 import secrets
-import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from balancer.adapters.clock import SystemClock
-from balancer.adapters.http.app import build_app
-from balancer.adapters.http.server import HttpServer
-from balancer.adapters.stop_file import StopFile
-from balancer.adapters.store.sqlite import SqliteStore
-from balancer.config import Config
 from balancer.expose.health import Health
-from balancer.expose.metrics import ClusterMetrics, Metrics
+from balancer.expose.metrics import ClusterMetrics
 from balancer.jobs import ClusterJob
 from balancer.model.errors import StoreError
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import Seconds
 from balancer.ports import Clock, Events, Store
-from balancer.reload import Reloading, version_of
-from balancer.upkeep import EVERY, keep_up
-from balancer.version import VERSION
+from balancer.upkeep import EVERY
 from balancer.watch import Link, Watch
-from balancer.wiring import cluster_metrics, health_of, links_of, watch_health, watches_of
 from balancer.wishes import StopSwitch, asked_of, no_stop
 
 log = logging.getLogger(__name__)
@@ -56,14 +44,8 @@ GIVE_UP_AFTER_S = 4.0
 KEEP_ALIVE_EVERY_S = 60.0
 """How often it is looked whether a session has been idle for long."""
 
-HEARTBEAT_S = 1.0
-"""How often the main thread looks up while it waits for a signal."""
-
 MOST_WORKERS = 64
 """Cycles of one vCenter's clusters at the same time; a worker that is not needed is no thread."""
-
-LOOK_AT_FILES_EVERY_S = 5.0
-"""How often it is looked whether the configuration or a policy has changed."""
 
 
 def nobody(watch: Watch) -> Sequence[Events]:
@@ -260,89 +242,3 @@ def _alongside(work: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     return thread
-
-
-def serve(config: Config, path: Path) -> int:
-    """Run the daemon until it is told to stop (SIGTERM, SIGINT); return the exit code.
-
-    `path` is the file that the configuration was read from; a changed one is taken up while it runs.
-
-    Raises:
-        InputError: a policy or secret file is wrong.
-        StoreError: the journal cannot be opened.
-        BalancerError: the HTTP address cannot be listened on.
-    """
-    asked, hung_up = threading.Event(), threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
-    signal.signal(signal.SIGHUP, lambda *_: hung_up.set())
-    clock = SystemClock()
-    metrics = Metrics(clock)
-    links = links_of(config, metrics)
-    version = version_of(path, config)
-    watches = watches_of(config, links)
-    health = health_of(watches, clock)
-    metrics_of = partial(cluster_metrics, metrics)
-    with closing(SqliteStore(config.journal.path)) as store:
-        switch = StopFile(config.stop_path)
-        daemon = Daemon(watches, store=store, clock=clock, health=health, stop_switch=switch)
-        server = HttpServer(build_app(metrics, health), config.http.listen, config.http.port)
-        server.start()
-        log.info("serving", extra={"url": server.url, "port": server.port, "version": VERSION})
-
-        def take(new: Sequence[Watch]) -> None:
-            watch_health(health, new)
-            daemon.reconfigure(new, metrics_of)
-            metrics.keep_clusters((watch.link.name, watch.name) for watch in new)
-
-        reloading = Reloading(version, links=links, take=take, metrics=metrics, health=health)
-        daemon.start(metrics_of)
-        daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
-
-        def beat() -> None:
-            _tell_size(metrics, config)
-            daemon.look_at_wishes()
-
-        _wait(asked, hung_up, reloading, clock, beat)
-        is_clean = daemon.stop()
-        server.stop()
-    log.info("stopped", extra={"clean": is_clean})
-    if not is_clean:
-        _leave_at_once()
-    return 0
-
-
-def _wait(
-    asked: threading.Event,
-    hung_up: threading.Event,
-    reloading: Reloading,
-    clock: Clock,
-    heartbeat: Callable[[], None],
-) -> None:
-    """Wait for a stop request, and look after the configuration meanwhile."""
-    look_s = clock.monotonic() + LOOK_AT_FILES_EVERY_S
-    while not asked.wait(HEARTBEAT_S):
-        try:
-            heartbeat()
-            if hung_up.is_set():
-                hung_up.clear()
-                reloading.reload()
-            elif clock.monotonic() >= look_s:
-                look_s = clock.monotonic() + LOOK_AT_FILES_EVERY_S
-                reloading.look()
-        except Exception:  # the clusters are worked on with what is in force
-            log.exception("looking after files and wishes failed unexpectedly")
-
-
-def _tell_size(metrics: Metrics, config: Config) -> None:
-    metrics.store_size(_size_bytes(config.journal.path))
-
-
-def _size_bytes(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _leave_at_once() -> None:
-    """End although a call to a vCenter still hangs: the journal is durable, its end is settled later."""
-    logging.shutdown()
-    os._exit(0)
