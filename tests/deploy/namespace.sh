@@ -1,12 +1,13 @@
 #!/bin/bash
 # systemd as PID 1 of namespaces of its own, over this machine's files; its network is this machine's.
 #
-#   namespace.sh FOLDER
+#   namespace.sh FOLDER GROUP
 #
-# What stands in FOLDER/files is laid over /etc, /opt and /var, which are copies that end with it; /run, /tmp
-# and the control groups are its own. FOLDER/venv, where it is there, shows through below /opt/balancer: a
-# symbolic link to a virtual environment. Needs root, unshare(1) and an overlay file system. SIGKILL to it
-# ends everything inside.
+# What stands in FOLDER/files is laid over /etc, /opt and /var, which are copies that end with it, FOLDER/units
+# becomes /etc/systemd/system; /run, /tmp and the control groups are its own, below one that is called GROUP.
+# FOLDER/venv and FOLDER/python are symbolic links to a virtual environment and to what its interpreter is
+# installed in; they are shown at /opt/balancer and /opt/python. Needs root, unshare(1) and overlays. SIGKILL
+# ends everything inside; the control group is left to the caller.
 set -eu
 folder=$1
 group=$2
@@ -33,19 +34,17 @@ lay() {  # TARGET LOWER: show LOWER at TARGET, with the folder's own files over 
 lay /etc /etc
 lay /var /var
 lay /opt /opt
-if [ -e "$folder/venv" ]; then
-  mkdir -p /opt/balancer
-  lay /opt/balancer "$(realpath "$folder/venv")"
-fi
+mkdir -p /opt/balancer /opt/python
+lay /opt/balancer "$(realpath "$folder/venv")"
+mount --bind "$(realpath "$folder/python")" /opt/python
 rm -rf /etc/systemd/system
 mkdir -p /etc/systemd/system
 cp -a "$folder/units/." /etc/systemd/system/
 mount -t tmpfs -o mode=755 run /run
-mkdir /run/seen
 umount -R /sys/fs/cgroup
 mount -t cgroup2 cgroup2 /sys/fs/cgroup
 mount -t tmpfs -o mode=1777 tmp /tmp
 # Credentials are mounted by the service's own set-up and must come back here.
 mount --make-rshared /
 exec env -i container=test PATH=/usr/sbin:/usr/bin:/sbin:/bin \
-  /lib/systemd/systemd --system --unit=trial.target --log-target=console --show-status=no
+  /lib/systemd/systemd --system --unit=trial.target --log-target=journal --show-status=no

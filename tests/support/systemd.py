@@ -21,9 +21,18 @@ import pytest
 SCRIPT = Path(__file__).parents[1] / "deploy" / "namespace.sh"
 SYSTEMD = Path("/lib/systemd/systemd")
 UNIFIED = (Path("/sys/fs/cgroup/unified"), Path("/sys/fs/cgroup"))
-TRIAL = "[Unit]\nDescription=What the trial starts with\nDefaultDependencies=no\n"
+TRIAL = """\
+[Unit]
+Description=What the trial starts with: the log
+DefaultDependencies=no
+Wants=systemd-journald.service
+"""
+JOURNALD = "[Journal]\nStorage=volatile\nReadKMsg=no\nAudit=\n"
+"""The log ends with the trial, and leaves this machine's kernel and its auditing alone."""
 BOOT_WITHIN_S = 30.0
 COMMAND_WITHIN_S = 60.0
+MOST_TOLD = 4000
+INSIDE = ("--mount", "--pid", "--cgroup", "--uts", "--ipc")
 
 
 def require_namespaces() -> None:
@@ -59,16 +68,18 @@ class Machine:
             path = folder / "units" / name
             path.parent.mkdir(parents=True, exist_ok=True)
             path.write_text(text, encoding="utf-8")
+        journald = folder / "files/etc/systemd/journald.conf.d/trial.conf"
+        journald.parent.mkdir(parents=True, exist_ok=True)
+        journald.write_text(JOURNALD, encoding="utf-8")
 
     def __enter__(self) -> Self:
-        with (self._folder / "systemd.log").open("wb") as log:
-            self._process = subprocess.Popen(
-                ["/bin/bash", str(SCRIPT), str(self._folder), self._group],
-                stdin=subprocess.DEVNULL,
-                stdout=log,
-                stderr=subprocess.STDOUT,
-                process_group=0,
-            )
+        self._process = subprocess.Popen(
+            ["/bin/bash", str(SCRIPT), str(self._folder), self._group],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+            process_group=0,
+        )
         try:
             self._until("systemd answers", self._is_up, within_s=BOOT_WITHIN_S)
         except BaseException:
@@ -97,9 +108,10 @@ class Machine:
         group = next(root for root in UNIFIED if (root / "cgroup.procs").exists()) / self._group
         self._until("its control group is empty", lambda: _removed(group), within_s=10)
 
-    def log(self) -> str:
-        """Return what systemd itself said."""
-        return (self._folder / "systemd.log").read_text(encoding="utf-8", errors="replace")
+    def log(self, *of: str) -> str:
+        """Return the lines of the log, without their heads: all, or those that journalctl's words choose."""
+        command = ("journalctl", "--no-pager", "--all", "--output=cat", *of)
+        return self._in(self._init, *INSIDE, "--", *command).stdout
 
     def inside(self, path: str) -> Path:
         """Return where a file of the inside is seen from here."""
@@ -107,9 +119,10 @@ class Machine:
 
     def run(self, *command: str, check: bool = True) -> str:
         """Run a command inside as root and return what it said on both outputs."""
-        done = self._in(self._init, "--mount", "--pid", "--cgroup", "--uts", "--ipc", "--", *command)
+        done = self._in(self._init, *INSIDE, "--", *command)
         if check and done.returncode != 0:
-            raise AssertionError(f"{' '.join(command)} ended with {done.returncode}: {done.stdout}")
+            words = f"{' '.join(command)} ended with {done.returncode}: {done.stdout}"
+            raise AssertionError(f"{words}\n{self.log()[-MOST_TOLD:]}")
         return done.stdout
 
     def seen_by(self, pid: int, *command: str) -> subprocess.CompletedProcess[str]:
@@ -181,21 +194,27 @@ class Machine:
         deadline = time.monotonic() + within_s
         while not holds():
             if time.monotonic() > deadline:
-                raise AssertionError(f"not within {within_s:.0f} s: {what}\n{self.log()[-4000:]}")
+                raise AssertionError(f"not within {within_s:.0f} s: {what}\n{self.log()[-MOST_TOLD:]}")
             time.sleep(0.1)
 
 
 def install(folder: Path, sources: Path) -> None:
-    """Lay this environment and these sources out below /opt/balancer, as installing the wheel there would."""
+    """Lay this environment and these sources out below /opt/balancer, as installing the wheel there would.
+
+    Its interpreter is shown below /opt/python: where it comes from may be hidden from services, as /root is.
+    """
     (folder / "venv").symlink_to(sys.prefix)
+    (folder / "python").symlink_to(sys.base_prefix)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
     own = folder / "files/opt/balancer"
     packages = own / "lib" / version / "site-packages"
     ignored = shutil.ignore_patterns("__pycache__")
     shutil.copytree(sources / "balancer", packages / "balancer", ignore=ignored)
     shutil.copytree(sources / "policies", packages / "balancer" / "_policies", ignore=ignored)
+    (own / "pyvenv.cfg").write_text("home = /opt/python/bin\n", encoding="utf-8")
     script = own / "bin/balancer"
     script.parent.mkdir()
+    (own / "bin/python").symlink_to(f"/opt/python/bin/{version}")
     script.write_text(
         "#!/opt/balancer/bin/python\nimport sys\nfrom balancer.cli import main\nsys.exit(main())\n",
         encoding="utf-8",
