@@ -25,6 +25,7 @@ from balancer.jobs import ClusterJob
 from balancer.model.errors import StoreError
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import Seconds
+from balancer.planner import Planning, PlansHere
 from balancer.ports import Clock, Events, Store
 from balancer.upkeep import EVERY
 from balancer.watch import Link, Watch
@@ -57,7 +58,7 @@ def nobody(watch: Watch) -> Sequence[Events]:
 class Daemon:
     """The scheduler and its jobs. `start`, `reconfigure` as often as needed, `stop` once: from one thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything that one process has once
         self,
         watches: Sequence[Watch],
         *,
@@ -66,7 +67,9 @@ class Daemon:
         health: Health,
         stop_switch: StopSwitch = no_stop,
         listeners_of: Callable[[Watch], Sequence[Events]] = nobody,
+        planning: Planning | None = None,
     ) -> None:
+        self.planning = planning or PlansHere()
         self.listeners_of = listeners_of
         self.store = store
         self.stop_switch = stop_switch
@@ -220,6 +223,7 @@ class Daemon:
         self.health.stopping()
         log.info("stopping: nothing more is submitted, running migrations go on")
         ends_at = self.clock.monotonic() + STOP_WITHIN_S
+        self.planning.close()
         ended = _alongside(partial(self._scheduler.shutdown, wait=True))
         ended.join(GIVE_UP_AFTER_S)
         if ended.is_alive():

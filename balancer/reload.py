@@ -25,8 +25,8 @@ from balancer.wiring import watches_of
 
 log = logging.getLogger(__name__)
 
-NEEDS_RESTART = ("vcenters", "journal", "stop_file", "http")
-"""Sections that are read at the start only: connections, the files of journal and stop, the address."""
+NEEDS_RESTART = ("vcenters", "journal", "stop_file", "planning", "http")
+"""Read at the start only: connections, the files of journal and stop, the caps of planning, the address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

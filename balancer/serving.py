@@ -30,7 +30,14 @@ from balancer.reload import Reloading, version_of
 from balancer.upkeep import keep_up
 from balancer.version import VERSION
 from balancer.watch import Watch
-from balancer.wiring import cluster_metrics, health_of, links_of, watch_health, watches_of
+from balancer.wiring import (
+    cluster_metrics,
+    health_of,
+    links_of,
+    planning_of,
+    watch_health,
+    watches_of,
+)
 
 log = logging.getLogger(__name__)
 
@@ -67,44 +74,57 @@ def serve(config: Config, path: Path) -> int:
     links = links_of(config, metrics)
     version = version_of(path, config)
     watches = watches_of(config, links)
-    health = health_of(watches, clock)
-    metrics_of = partial(cluster_metrics, metrics)
+    health = health_of(config, watches, clock)
     with closing(manager), closing(SqliteStore(config.journal.path)) as store:
-        switch = StopFile(config.stop_path)
-        daemon = Daemon(watches, store=store, clock=clock, health=health, stop_switch=switch)
-        server = HttpServer(build_app(metrics, health), config.http.listen, config.http.port)
-        server.start()
-        log.info("serving", extra={"url": server.url, "port": server.port, "version": VERSION})
-
-        def take(new: Sequence[Watch]) -> None:
-            watch_health(health, new)
-            daemon.reconfigure(new, metrics_of)
-            metrics.keep_clusters((watch.link.name, watch.name) for watch in new)
-
+        planning = planning_of(config, clock)
+        daemon = Daemon(
+            watches,
+            store=store,
+            clock=clock,
+            health=health,
+            stop_switch=StopFile(config.stop_path),
+            planning=planning,
+        )
+        server = _listening(metrics, health, config)
         reloading = Reloading(
             version,
             links=links,
-            take=take,
+            take=partial(_take, daemon, metrics, health, config),
             metrics=metrics,
             health=health,
             announced=manager.reloading,
         )
-        daemon.start(metrics_of)
+        daemon.start(partial(cluster_metrics, metrics))
         daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
 
-        def beat() -> None:
-            _tell_size(metrics, config)
-            daemon.look_at_wishes()
-
+        beats = (
+            partial(_tell_size, metrics, config),
+            daemon.look_at_wishes,
+            planning.rest,
+            Pulse(manager, health).beat,
+        )
         manager.ready()
-        wait(requests, reloading, clock, (beat, Pulse(manager, health).beat), beat_s(manager))
+        wait(requests, reloading, clock, beats, beat_s(manager))
         manager.stopping()
         is_clean = daemon.stop()
         server.stop()
-    log.info("stopped", extra={"clean": is_clean})
-    if not is_clean:
-        _leave_at_once()
-    return 0
+    return _left(is_clean=is_clean)
+
+
+def _take(
+    daemon: Daemon, metrics: Metrics, health: Health, config: Config, new: Sequence[Watch]
+) -> None:
+    """Take up the clusters of a new version; the caps of planning are those of the start."""
+    watch_health(health, config, new)
+    daemon.reconfigure(new, partial(cluster_metrics, metrics))
+    metrics.keep_clusters((watch.link.name, watch.name) for watch in new)
+
+
+def _listening(metrics: Metrics, health: Health, config: Config) -> HttpServer:
+    server = HttpServer(build_app(metrics, health), config.http.listen, config.http.port)
+    server.start()
+    log.info("serving", extra={"url": server.url, "port": server.port, "version": VERSION})
+    return server
 
 
 class Pulse:
@@ -167,7 +187,10 @@ def _size_bytes(path: Path) -> int:
     return path.stat().st_size if path.exists() else 0
 
 
-def _leave_at_once() -> None:
-    """End although a call to a vCenter still hangs: the journal is durable, its end is settled later."""
-    logging.shutdown()
-    os._exit(0)
+def _left(*, is_clean: bool) -> int:
+    """Return the exit code; end at once where a call to a vCenter still hangs: the journal is durable."""
+    log.info("stopped", extra={"clean": is_clean})
+    if not is_clean:
+        logging.shutdown()
+        os._exit(0)
+    return 0
