@@ -10,10 +10,10 @@ PACKAGES = {
     "prometheus": "prometheus",
     "chromium": "chromium",
     "systemd-analyze": "systemd",
-    "kubectl": "kubectl",
+    "kubectl": "kubernetes-client",
     "buildah": "buildah",
 }
-"""The Debian package that brings each program. `kubectl` comes from the Kubernetes project."""
+"""The Debian package that brings each program."""
 
 
 def program(name: str) -> str:

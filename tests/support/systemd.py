@@ -194,7 +194,9 @@ class Machine:
         deadline = time.monotonic() + within_s
         while not holds():
             if time.monotonic() > deadline:
-                raise AssertionError(f"not within {within_s:.0f} s: {what}\n{self.log()[-MOST_TOLD:]}")
+                raise AssertionError(
+                    f"not within {within_s:.0f} s: {what}\n{self.log()[-MOST_TOLD:]}"
+                )
             time.sleep(0.1)
 
 
@@ -227,7 +229,9 @@ def _field(status: Path, name: str) -> str:
         lines = status.read_text("utf-8").splitlines()
     except OSError:
         return ""
-    return next((line.partition(":")[2].strip() for line in lines if line.startswith(f"{name}:")), "")
+    return next(
+        (line.partition(":")[2].strip() for line in lines if line.startswith(f"{name}:")), ""
+    )
 
 
 def field_of(pid: int, name: str) -> str:
