@@ -1,5 +1,6 @@
 """deploy/kubernetes/base, for those without Helm: the same objects as the chart's, rendered by kubectl."""
 
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -12,21 +13,10 @@ from tests.support.helm import Kubernetes
 from tests.support.kustomize_base import BASE, FILE, base_objects, base_text
 from tests.support.programs import program
 
-OVERLAY = """\
-apiVersion: kustomize.config.k8s.io/v1beta1
-kind: Kustomization
-namespace: balancing
-resources: [../base]
-images:
-  - name: vsphere-balancer
-    newName: registry.example.com/vsphere-balancer
-    newTag: "1.2.3"
-configMapGenerator:
-  - name: balancer
-    behavior: replace
-    files: [config.yaml]
-"""
-"""As docs/operate/install-kubernetes.md has it."""
+PAGE = Path(__file__).parents[2] / "docs" / "operate" / "install-kubernetes.md"
+(OVERLAY,) = re.findall(
+    r"^```yaml\n(apiVersion: kustomize.*?)^```", PAGE.read_text("utf-8"), re.M | re.S
+)
 
 
 def kustomized(folder: Path) -> list[Kubernetes]:
@@ -77,7 +67,7 @@ def test_an_overlay_brings_image_namespace_and_configuration(tmp_path: Path) -> 
     (overlay / "config.yaml").write_text(config, encoding="utf-8")
     made = by_kind(kustomized(overlay))
     pod = made["Deployment"]["spec"]["template"]["spec"]
-    assert pod["containers"][0]["image"] == "registry.example.com/vsphere-balancer:1.2.3"
+    assert pod["containers"][0]["image"] == "registry.example.com/infra/vsphere-balancer:0.1.0"
     assert {each["metadata"]["namespace"] for each in made.values()} == {"balancing"}
     seen = tmp_path / "config.yaml"
     seen.write_text(made["ConfigMap"]["data"]["config.yaml"], encoding="utf-8")

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import signal
 import threading
@@ -19,12 +20,14 @@ from tests.support.vcenter import VCenterProcess, start_vcenter
 
 pytestmark = [pytest.mark.wire, pytest.mark.slow]
 
-UNIT = Path(__file__).parents[2] / "deploy" / "systemd" / "balancer.service"
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "operate" / "install-systemd.md"
 NAME = "balancer.service"
 PASSWORD = "only-as-a-credential-5e81c7"
 CREDENTIAL = f"/run/credentials/{NAME}/vcenter-password"
-ETC = "files/etc/balancer"
-SOLVER = b"balancer.adapters.solver.worker"
+PLAIN = "/etc/balancer/credentials/vcenter-password"
+CHILDREN = (b"balancer.adapters.planning.worker", b"balancer.adapters.solver.worker")
+EDITOR = "/opt/written/editor"
 
 TRIAL_SETTINGS = """\
 [Unit]
@@ -46,30 +49,58 @@ def server(tmp_path: Path) -> Iterator[VCenterProcess]:
         yield process
 
 
+SITE_SETTINGS = "[Service]\nIPAddressDeny=any\nIPAddressAllow=localhost\n"
+
+
 @pytest.fixture
 def machine(tmp_path: Path, server: VCenterProcess) -> Iterator[Machine]:
-    """Give a machine on which the balancer is installed as docs/operate/install-systemd.md says."""
+    """Give a machine on which the program is, and beside it what somebody is going to write into files."""
     require_namespaces()
     folder = tmp_path / "machine"
-    etc = folder / ETC
-    (etc / "credentials").mkdir(parents=True, mode=0o700)
-    written = write_stage(tmp_path, server, "prod-a")
-    config = yaml.safe_load(written.read_text("utf-8"))
-    config["vcenters"][0] |= {
-        "password_file": "vcenter-password",
-        "tls": {"ca_file": "vcenter-ca.pem"},
-    }
+    install(folder, SOURCES)
+    write_site_files(folder / "files", server, write_stage(tmp_path, server, "prod-a"))
+    with Machine(folder, {f"{NAME}.d/trial.conf": TRIAL_SETTINGS}) as booted:
+        yield booted
+
+
+def write_site_files(files: Path, server: VCenterProcess, stage: Path) -> None:
+    """Write the sources that the page starts from, an editor that knows what to write, and a site's own files."""
+    sources, written, etc = (files / at for at in ("opt/sources", "opt/written", "etc/balancer"))
+    shutil.copytree(ROOT / "deploy" / "systemd", sources / "deploy" / "systemd")
+    shutil.copy(ROOT / "config.example.yaml", sources)
+    config = yaml.safe_load(stage.read_text("utf-8"))
+    trust = {"password_file": "vcenter-password", "tls": {"ca_file": "vcenter-ca.pem"}}
+    config["vcenters"][0] |= trust
     config["clusters"][0]["policies"] = ["balanced", "fast.yaml"]
     del config["journal"]
-    (etc / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    shutil.copy(tmp_path / "fast.yaml", etc / "fast.yaml")
+    written.mkdir()
+    (written / "config.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    (written / "vcenter-password").write_text(PASSWORD, encoding="utf-8")
+    (written / "site.conf").write_text(SITE_SETTINGS, encoding="utf-8")
+    editor = files / EDITOR.removeprefix("/")
+    editor.write_text(
+        '#!/bin/sh\nfor file; do cat "/opt/written/$(basename "$file")" > "$file"; done\n'
+    )
+    editor.chmod(0o755)
+    written.chmod(0o700)
+    etc.mkdir(parents=True)
+    shutil.copy(stage.parent / "fast.yaml", etc)
     shutil.copy(server.ca_file, etc / "vcenter-ca.pem")
-    (etc / "credentials/vcenter-password").write_text(PASSWORD, encoding="utf-8")
-    install(folder, SOURCES)
-    units = {NAME: UNIT.read_text("utf-8"), f"{NAME}.d/trial.conf": TRIAL_SETTINGS}
-    with Machine(folder, units) as booted:
-        booted.inside("/etc/balancer/credentials/vcenter-password").chmod(0o600)
-        yield booted
+
+
+def follow(machine: Machine, *sections: str) -> str:
+    """Run what the page says in sections, as root and with an editor that knows what to write."""
+    page = PAGE.read_text("utf-8")
+    told = ""
+    for section in sections:
+        (text,) = (each for each in page.split("\n## ") if each.startswith(section))
+        blocks = re.findall(r"^(<!-- .*? -->)\n```bash\n(.*?)^```", text, re.M | re.S)
+        assert blocks
+        for mark, block in blocks:
+            assert "run by tests/deploy/test_systemd_alive.py" in mark
+            head = f'cd /opt/sources; export EDITOR={EDITOR}; sudo() {{ "$@"; }}; set -ex\n'
+            told += machine.run("bash", "-c", head + block)
+    return told
 
 
 def logged(machine: Machine) -> list[dict[str, object]]:
@@ -84,13 +115,13 @@ def events(machine: Machine, name: str) -> list[dict[str, object]]:
 
 
 class Sightings:
-    """Looks for a kind of process inside, all the while that the context lasts, and at what bounds it."""
+    """Looks for kinds of processes inside, all the while that the context lasts, and at what bounds it."""
 
-    def __init__(self, machine: Machine, module: bytes) -> None:
-        self._machine, self._module = machine, module
+    def __init__(self, machine: Machine, *modules: bytes) -> None:
+        self._machine = machine
         self._over = threading.Event()
         self._thread = threading.Thread(target=self._look)
-        self.fields: set[tuple[str, str]] = set()
+        self.fields: dict[bytes, set[tuple[str, str]]] = {module: set() for module in modules}
 
     def __enter__(self) -> Self:
         self._thread.start()
@@ -103,9 +134,10 @@ class Sightings:
     def _look(self) -> None:
         while not self._over.wait(0.03):
             for pid in self._machine.processes():
-                if self._module in command_line(pid):
+                words = command_line(pid)
+                for module in [each for each in self.fields if each in words]:
                     found = {(name, field_of(pid, name)) for name in ("NoNewPrivs", "Seccomp")}
-                    self.fields |= {(name, value) for name, value in found if value}
+                    self.fields[module] |= {(name, value) for name, value in found if value}
 
 
 def command_line(pid: int) -> bytes:
@@ -118,17 +150,19 @@ def command_line(pid: int) -> bytes:
 def test_the_service_lives_confined_and_its_password_is_a_credential_alone(
     machine: Machine, server: VCenterProcess
 ) -> None:
-    with Sightings(machine, SOLVER) as solvers:
-        machine.run("systemctl", "start", NAME)  # returns once it is ready
+    with Sightings(machine, *CHILDREN) as children:
+        told = follow(machine, "2. ", "3. ")
+        assert "Active: active (running)" in told
         plans_and_moves(machine, server)
-    assert solvers.fields == {("NoNewPrivs", "1"), ("Seccomp", "2")}
-    assert machine.shown(NAME, "ActiveState") == "active"
+    for child in CHILDREN:
+        assert children.fields[child] == {("NoNewPrivs", "1"), ("Seccomp", "2")}
     pid = machine.main_pid(NAME)
     knows_its_password_only_as_a_credential(machine, pid)
     is_confined(machine, pid)
-    leaves_no_password_behind(machine)
+    leaves_no_password_behind(machine, PLAIN)
     reloads(machine, pid)
     is_started_anew_when_it_hangs(machine, pid)
+    takes_an_encrypted_password(machine)
     stops_cleanly(machine)
 
 
@@ -164,10 +198,12 @@ def plans_and_moves(machine: Machine, server: VCenterProcess) -> None:
     assert [line for line in logged(machine) if line["level"] not in ("info", "debug")] == []
 
 
-def leaves_no_password_behind(machine: Machine) -> None:
-    found = machine.run("grep", "-rlsI", PASSWORD, "/etc", "/run", "/var/lib", "/tmp", check=False)
-    assert found.split() == ["/etc/balancer/credentials/vcenter-password", CREDENTIAL]
-    assert machine.run("stat", "--format=%a %U", found.split()[0]).split() == ["600", "root"]
+def leaves_no_password_behind(machine: Machine, *files: str) -> None:
+    places = ("/etc", "/run", "/var/lib", "/var/log", "/tmp")
+    found = machine.run("grep", "-rls", "--text", PASSWORD, *places, check=False)
+    assert set(found.split()) == {*files, CREDENTIAL}
+    for file in files:
+        assert machine.run("stat", "--format=%a %U", file).split() == ["600", "root"]
 
 
 def reloads(machine: Machine, pid: int) -> None:
@@ -189,6 +225,14 @@ def is_started_anew_when_it_hangs(machine: Machine, pid: int) -> None:
         "it is ready again", lambda: machine.shown(NAME, "ActiveState") == "active", within_s=60
     )
     assert machine.main_pid(NAME) not in {0, pid}
+
+
+def takes_an_encrypted_password(machine: Machine) -> None:
+    follow(machine, "4. ")
+    assert machine.shown(NAME, "ActiveState") == "active"
+    knows_its_password_only_as_a_credential(machine, machine.main_pid(NAME))
+    assert not machine.inside(PLAIN).exists()
+    leaves_no_password_behind(machine)
 
 
 def stops_cleanly(machine: Machine) -> None:

@@ -205,6 +205,7 @@ def install(folder: Path, sources: Path) -> None:
 
     Its interpreter is shown below /opt/python: where it comes from may be hidden from services, as /root is.
     """
+    folder.mkdir(parents=True, exist_ok=True)
     (folder / "venv").symlink_to(sys.prefix)
     (folder / "python").symlink_to(sys.base_prefix)
     version = f"python{sys.version_info.major}.{sys.version_info.minor}"
