@@ -49,6 +49,19 @@ MOST_WORKERS = 64
 """Cycles of one vCenter's clusters at the same time; a worker that is not needed is no thread."""
 
 
+JITTER_RATIO = 0.1
+"""By this share of its interval a cycle begins sooner or later, so that many clusters do not read as one."""
+
+APART_S = 1.0
+APART_RATIO = 0.1
+"""The first cycles of several clusters begin so many seconds apart, at most that share of the interval."""
+
+
+def begins_after_s(watch: Watch, position: int) -> Seconds:
+    """Return in how many seconds a cluster has its first cycle, by its place among those that begin with it."""
+    return position * min(APART_S, APART_RATIO * watch.interval_s)
+
+
 def nobody(watch: Watch) -> Sequence[Events]:
     """Return no listener."""
     del watch
@@ -103,10 +116,10 @@ class Daemon:
             job.asked(asked)
 
     def start(self, metrics_of: Callable[[Watch], ClusterMetrics]) -> None:
-        """Start one interval job per cluster, the first cycle at once."""
+        """Start one interval job per cluster, the first cycle at once, those of further clusters a little later."""
         self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
-        for watch in self._watches:
-            self._add(watch, metrics_of(watch))
+        for position, watch in enumerate(self._watches):
+            self._add(watch, metrics_of(watch), position)
         self._scheduler.start()
 
     def reconfigure(
@@ -120,15 +133,17 @@ class Daemon:
         wanted = {watch.key: watch for watch in watches}
         for key in self._jobs.keys() - wanted.keys():
             self._remove(key)
+        new = [key for key in wanted if self.job_of(key) is None]
         for key, watch in wanted.items():
             job = self.job_of(key)
             if job is None:
-                self._add(watch, metrics_of(watch))
+                self._add(watch, metrics_of(watch), new.index(key))
             elif job.watch != watch:
                 self._change(job, watch)
                 metrics_of(watch)
 
-    def _add(self, watch: Watch, metrics: ClusterMetrics) -> None:
+    def _add(self, watch: Watch, metrics: ClusterMetrics, position: int) -> None:
+        """Add a cluster; `position` is its place among those that are added at the same time."""
         if watch.link.name not in self._links:
             self._links[watch.link.name] = watch.link
             self._add_workers(watch.link)
@@ -138,17 +153,23 @@ class Daemon:
             job.run,
             "interval",
             seconds=watch.interval_s,
+            jitter=JITTER_RATIO * watch.interval_s,
             id=watch.key,
             executor=watch.link.name,
             max_instances=1,
             coalesce=True,
             misfire_grace_time=max(int(watch.interval_s), 1),
-            next_run_time=self.clock.now(),
+            next_run_time=self.clock.now() + timedelta(seconds=begins_after_s(watch, position)),
         )
 
     def _change(self, job: ClusterJob, watch: Watch) -> None:
         if job.watch.interval_s != watch.interval_s:
-            self._scheduler.reschedule_job(watch.key, trigger="interval", seconds=watch.interval_s)
+            self._scheduler.reschedule_job(
+                watch.key,
+                trigger="interval",
+                seconds=watch.interval_s,
+                jitter=JITTER_RATIO * watch.interval_s,
+            )
         job.reconfigured(watch)
         self.run_later(job, 0.0, why="reconfigured")
 
@@ -214,7 +235,11 @@ class Daemon:
         )
 
     def next_turn(self, watch: Watch) -> datetime:
-        """Return when the cluster's next cycle is due."""
+        """Return when the cluster's next regular cycle is due."""
+        job = self._scheduler.get_job(watch.key)
+        if job is not None and job.next_run_time is not None:
+            at: datetime = job.next_run_time
+            return at
         return self.clock.now() + timedelta(seconds=watch.interval_s)
 
     def stop(self) -> bool:

@@ -1,10 +1,11 @@
 """The daemon's jobs: failures end in log and metrics, are tried again with back-off, and stops are clean."""
 
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ import pytest
 from balancer.adapters.clock import SystemClock
 from balancer.adapters.store.memory import MemoryStore
 from balancer.collect.cluster_choice import find_cluster
-from balancer.daemon import STOP_WITHIN_S, Daemon
+from balancer.daemon import APART_S, STOP_WITHIN_S, Daemon, begins_after_s
 from balancer.expose.health import Health
 from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.jobs import ClusterJob
@@ -290,6 +291,49 @@ def test_a_changed_cluster_has_a_cycle_at_once_with_its_new_settings(started: li
 
     assert scene.vcenter.recovered.wait(WITHIN_S)
     assert 'balancer_cluster_mode{cluster="prod",mode="manual",vcenter="vc1"} 1.0' in scene.page()
+
+
+def test_the_first_cycles_of_several_clusters_begin_apart_and_later_ones_are_jittered() -> None:
+    scene = Scene()
+    watches = [other(scene, name=f"c{number}", interval_s=100.0) for number in range(3)]
+    scene.daemon = Daemon(
+        watches,
+        store=MemoryStore(),
+        clock=FakeClock(datetime(2100, 1, 1, tzinfo=UTC)),  # so that nothing begins
+        health=scene.health,
+    )
+
+    scene.daemon.start(scene.metrics_of)
+
+    first = [scene.daemon.next_turn(watch) for watch in watches]
+    assert [(at - first[0]).total_seconds() for at in first] == [0.0, APART_S, 2 * APART_S]
+    triggers = [entry.trigger for entry in scene.daemon._scheduler.get_jobs() if "/c" in entry.id]
+    after = {trigger.get_next_fire_time(first[0], first[0]) for trigger in triggers for _ in "xyz"}
+    delays = sorted((at - first[0]).total_seconds() for at in after)
+    assert len(delays) == 9
+    assert 90.0 <= delays[0] < delays[-1] <= 110.0
+    scene.daemon.stop()
+
+
+def test_a_short_interval_has_its_first_cycles_closer_together() -> None:
+    watch = other(Scene(), interval_s=2.5)
+
+    assert [begins_after_s(watch, position) for position in range(3)] == [0.0, 0.25, 0.5]
+
+
+def test_a_cycle_that_cannot_begin_in_time_is_counted(started: list[Scene]) -> None:
+    scene = Scene(interval_s=1.0)
+    scene.planning.hangs = True
+    started.append(scene)
+    missed = threading.Event()
+    metrics = scene.metrics_of(scene.watch)
+    count = metrics.cycle_missed
+    metrics.cycle_missed = lambda: (count(), missed.set())  # type: ignore[method-assign]
+
+    scene.daemon.start(lambda _: metrics)
+
+    assert missed.wait(WITHIN_S)
+    assert re.search(r"balancer_cycles_missed_total\{[^}]*\} [1-9]", scene.page())
 
 
 def test_a_cluster_that_stays_as_it_is_has_no_cycle_for_a_reload(started: list[Scene]) -> None:
