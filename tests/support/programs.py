@@ -11,6 +11,7 @@ PACKAGES = {
     "chromium": "chromium",
     "systemd-analyze": "systemd",
     "kubectl": "kubernetes-client",
+    "openssl": "openssl",
     "buildah": "buildah",
 }
 """The Debian package that brings each program."""
