@@ -17,8 +17,8 @@ from tests.support.chart_values import Values
 
 ROOT = Path(__file__).parents[2]
 CHART = ROOT / "deploy" / "kubernetes" / "chart"
-COPIES = {"prometheus": "*.yaml", "grafana": "*.json"}
-"""Folders of deploy/ that the chart carries in files/, and what of them."""
+COPIES = (("prometheus", "rules.yaml"), ("prometheus", "alerts.yaml"), ("grafana", "*.json"))
+"""What the chart carries in files/ of the folders of deploy/."""
 
 OF_THE_CHART = {
     "Config": ("apiVersion", "kind", "policy_folder", "stop_file"),
@@ -131,7 +131,7 @@ def copies() -> Mapping[Path, bytes]:
     """Return what belongs into the chart's files/, by its place there."""
     return {
         CHART / "files" / folder / path.name: path.read_bytes()
-        for folder, pattern in COPIES.items()
+        for folder, pattern in COPIES
         for path in sorted((ROOT / "deploy" / folder).glob(pattern))
     }
 

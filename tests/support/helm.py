@@ -1,6 +1,8 @@
 """The chart rendered by real Helm: as a library here, through the command where the library is not there."""
 
+import json
 from collections.abc import Mapping
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -26,24 +28,38 @@ def rendered(values: Values, *, name: str = "balancer") -> list[Kubernetes]:
     Raises:
         Refused: The schema or a template refuses the values.
     """
-    texts = {path: text for path, text in _rendered(values, name).items() if path.endswith(".yaml")}
+    texts = {
+        path: text
+        for path, text in _texts(json.dumps(values), name).items()
+        if path.endswith(".yaml")
+    }
     every = [each for text in texts.values() for each in yaml.safe_load_all(text)]
     return [each for each in every if each]
 
 
 def notes(values: Values, *, name: str = "balancer") -> str:
     """Return what Helm prints after an installation."""
-    (text,) = (text for path, text in _rendered(values, name).items() if path.endswith("NOTES.txt"))
+    (text,) = (
+        text
+        for path, text in _texts(json.dumps(values), name).items()
+        if path.endswith("NOTES.txt")
+    )
     return text
 
 
-def _rendered(values: Values, name: str) -> dict[str, str]:
-    with Chart.load(CHART) as chart:
-        try:
-            chart.validate_schema(dict(values))
-            return chart.render(dict(values), name=name, namespace="balancing")
-        except HelmError as error:
-            raise Refused(str(error)) from error
+@cache
+def _chart() -> Chart:
+    return Chart.load(CHART)
+
+
+@lru_cache(maxsize=64)
+def _texts(values: str, name: str) -> dict[str, str]:
+    given = json.loads(values)
+    try:
+        _chart().validate_schema(given)
+        return _chart().render(given, name=name, namespace="balancing")
+    except HelmError as error:
+        raise Refused(str(error)) from error
 
 
 def complaints(values: Values) -> list[str]:
