@@ -18,7 +18,7 @@ from tests.support.stage import SOURCES, write_inventory, write_stage
 from tests.support.systemd import Machine, field_of, install, require_namespaces
 from tests.support.vcenter import VCenterProcess, start_vcenter
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow]
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(400)]
 
 ROOT = Path(__file__).parents[2]
 PAGE = ROOT / "docs" / "operate" / "install-systemd.md"
@@ -132,7 +132,7 @@ class Sightings:
         self._thread.join()
 
     def _look(self) -> None:
-        while not self._over.wait(0.03):
+        while not self._over.wait(0.1):
             for pid in self._machine.processes():
                 words = command_line(pid)
                 for module in [each for each in self.fields if each in words]:
