@@ -1,4 +1,4 @@
-"""A hook of MkDocs: what pages link to outside of `docs/` (example configuration, schemas, code) goes with the site.
+"""A hook of MkDocs: what pages link to outside of `docs/` (examples, schemas, code) goes with the site.
 
 So the same links hold on a code host, in an editor and on the built site, which asks nobody else for anything.
 Files get below `repository/`, pages among them are rendered. A link to a folder becomes plain words.

@@ -9,7 +9,13 @@ from typing import cast
 import numpy as np
 import pytest
 
-from balancer.model.duration import LINK_EFFICIENCY, vmotion_seconds
+from balancer.model.duration import (
+    LINK_EFFICIENCY,
+    SWITCH_SECONDS,
+    copy_of,
+    payload_mbit,
+    vmotion_seconds,
+)
 from balancer.model.reasons import Reason
 from balancer.plan.price import instant_price
 from balancer.plan.problem import Problem
@@ -74,15 +80,27 @@ def test_the_price_of_the_example_is_what_the_program_asks() -> None:
 
 
 def test_the_durations_of_the_table_are_what_the_program_predicts() -> None:
-    rows = re.findall(
-        r"^\| (\d+) GiB \| (\d+) GbE \| ([\d,]+)[^|]* \| ([\d.]+) GiB \| ([\d.]+) \|", COSTS, re.M
+    table = re.findall(
+        r"^\| (\d+) GiB \| (\d+) GbE \| (.+?) \| (.+?) GiB \| (.+?) \| (.+?) \|", COSTS, re.M
     )
-    assert len(rows) == 4
-    for memory, link, dirty, data, told in rows:
-        dirty_mbps = float(dirty.replace(",", ""))
+    assert len(table) == 4
+    for memory, link, dirty, data, told, pause in table:
+        dirty_mbps = float(dirty.removesuffix(" Mb/s").replace(",", ""))
         bandwidth = LINK_EFFICIENCY * float(link) * 1000.0
+        took = seconds(float(memory), float(link), dirty_mbps)
+        copy = copy_of(float(memory) * GIB, took, dirty_mbps)
         assert f"{float(memory) / (1 - dirty_mbps / bandwidth):.1f}".removesuffix(".0") == data
-        assert f"{seconds(float(memory), float(link), dirty_mbps):.1f}" == told
+        assert copy.sent_mib / GIB == pytest.approx(float(data), abs=0.05)
+        assert f"{took:.1f}" == told
+        assert copy.stun_seconds == pytest.approx(float(pause), abs=0.005)
+
+
+def test_the_passes_of_the_example_shrink_as_told() -> None:
+    first = payload_mbit(16 * GIB) / (LINK_EFFICIENCY * 10_000.0)
+    passes = [first * 0.4**number for number in range(5)]
+    told = ", ".join(f"{one:.1f}" for one in passes[:3])
+    assert f"{told}, {passes[3]:.1f} and then **{passes[4]:.2f} s**" in COSTS
+    assert passes[4] < SWITCH_SECONDS < passes[3]
 
 
 def rows() -> list[str]:

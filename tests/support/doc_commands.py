@@ -19,13 +19,42 @@ ORDINARY = frozenset(
         *("cat", "cd", "chmod", "chown", "cp", "df", "echo", "export", "file", "fuser", "getent"),
         *("grep", "install", "kill", "ls", "mkdir", "mv", "openssl", "pip", "python", "python3"),
         *("rm", "sed", "sqlite3", "tar", "test", "timedatectl", "touch", "umask", "$EDITOR"),
-        *("prometheus", "head", "sha256sum", "useradd", "ln", "tee", "watch", "sleep"),
+        *("prometheus", "head", "sha256sum", "useradd", "ln", "tee", "watch", "sleep", "shred"),
+        *("env", "jq", "printf", "debootstrap", "base64", "journalctl", "timeout", "xargs", "date"),
     }
 )
 """Programs of which nothing but files of this repository is checked."""
 
-_OURS = ("deploy/", "docs/", "policies/", "tests/", "balancer/", "config.example.yaml")
+_OURS = ("deploy/", "docs/", "policies/", "tests/", "config.example.yaml")
 SERVED = re.compile(r"^/(metrics|healthz|readyz|api/v1(/.*)?|openapi\.json)$")
+
+
+VERBS: Mapping[str, frozenset[str]] = {
+    "systemctl": frozenset(
+        {
+            *("status", "enable", "disable", "start", "stop", "restart", "reload"),
+            "daemon-reload",
+            "kill",
+            "cat",
+        }
+    ),
+    "systemd-creds": frozenset({"encrypt"}),
+    "systemd-analyze": frozenset({"security", "verify"}),
+    "kubectl": frozenset(
+        {
+            *("create", "label", "rollout", "logs", "port-forward", "kustomize", "apply", "get"),
+            "exec",
+            "scale",
+        }
+    ),
+    "helm": frozenset({"lint", "install", "upgrade", "template", "rollback", "uninstall"}),
+    "docker": frozenset({"volume", "run", "logs", "exec", "kill", "stop", "pull"}),
+    "buildah": frozenset({"build", "bud"}),
+    "promtool": frozenset({"check", "test"}),
+}
+"""Programs that are steered by a word, and the words that the pages may use of each."""
+
+_WITH_VALUE = frozenset({"--namespace", "-n", "--context", "--kubeconfig"})
 
 
 def complaint_about(words: list[str], folder: Path = ROOT) -> str:
@@ -37,6 +66,8 @@ def complaint_about(words: list[str], folder: Path = ROOT) -> str:
         return _of_script(folder / program, words[1:])
     if program in _CHECKS:
         return _CHECKS[program](words[1:])
+    if program in VERBS:
+        return _of_verbs(program, words[1:], folder)
     if program in ORDINARY:
         return _of_files(words[1:], folder)
     return f"nobody has thought of {program}: see tests/support/doc_commands.py"
@@ -86,6 +117,28 @@ def _of_curl(words: list[str]) -> str:
         and not SERVED.match(found["path"])
     ]
     return f"the daemon does not serve {wrong[0]}" if wrong else ""
+
+
+def _of_verbs(program: str, words: list[str], folder: Path) -> str:
+    """Look at the first word that is neither an option nor its value, and at the files of this repository."""
+    options = {index + 1 for index, word in enumerate(words) if word in _WITH_VALUE}
+    plain = [
+        word
+        for index, word in enumerate(words)
+        if not word.startswith("-") and index not in options
+    ]
+    if not plain or plain[0] not in VERBS[program]:
+        return (
+            f"{program} {plain[0] if plain else ''}: not among {', '.join(sorted(VERBS[program]))}"
+        )
+    if (
+        program == "systemctl"
+        and len(plain) > 1
+        and plain[1]
+        not in ("balancer", "balancer.service", *("prometheus", "grafana-server", "UNIT"))
+    ):
+        return f"there is no unit {plain[1]}"
+    return _of_files(words, folder)
 
 
 def _of_script(script: Path, words: list[str]) -> str:

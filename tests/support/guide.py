@@ -98,7 +98,7 @@ class Reader:
                 "END_OF_BLOCK",
                 self._adapted(name),
             ]
-        if block.language not in ("bash", "console") or block.marks.get("run") == "prepared":
+        if block.language not in ("bash", "sh", "console") or block.marks.get("run") == "prepared":
             return []
         if block.marks.get("run") == "background":
             return [f"{line} > background.log 2>&1 &\nPIDS+=($!)" for line in lines_of(block)]
