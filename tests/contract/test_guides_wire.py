@@ -14,12 +14,12 @@ from tests.support.programs import program
 from tests.support.stage import write_inventory
 from tests.support.vcenter import VCenterProcess, start_vcenter
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow]
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 def named_as_in_the_pages() -> Snapshot:
     """Return a cluster with the hosts and VMs that the pages ask about."""
-    made = generate(InventorySpec(hosts=4, vms=40, name="prod-a"), 3)
+    made = generate(InventorySpec(hosts=3, vms=16, name="prod-a"), 3)
     hosts = (replace(made.hosts[0], name="esx07"), *made.hosts[1:])
     web = next(vm for vm in made.vms if vm.is_running and vm.host != hosts[0].id)
     vms = tuple(replace(vm, name="web-14") if vm is web else vm for vm in made.vms)
