@@ -1,12 +1,10 @@
 """What one client, and all together, may ask of the HTTP side: sizes, times, numbers.
 
 A probe or a scrape has no body and sends its head at once, and reads its answer. Whatever does otherwise is cut
-off, and the longest idle connection makes room for a new one, so that nobody can hold what there is.
+off, so that nobody can hold what there is. How many connections there are is a matter of the `lobby`.
 """
 
 import asyncio
-import socket
-import struct
 from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any, ClassVar
@@ -14,6 +12,7 @@ from typing import Any, ClassVar
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from balancer.adapters.http.lobby import reset
 from balancer.adapters.http.problems import Problem, busy
 from balancer.model.units import Seconds
 
@@ -24,7 +23,6 @@ BODY_TIMEOUT_S: Seconds = 10.0
 READER_TIMEOUT_S: Seconds = 20.0
 HANDSHAKE_TIMEOUT_S: Seconds = 5.0
 KEEP_ALIVE_TIMEOUT_S = 5
-MOST_CONNECTIONS = 512
 MOST_API_REQUESTS = 32
 MOST_OTHER_REQUESTS = 64
 _CLOSE: Mapping[str, str] = MappingProxyType({"connection": "close"})
@@ -139,15 +137,10 @@ class LimitRequests:
 
 
 class ImpatientProtocol(H11Protocol):
-    """HTTP/1.1 that closes a connection whose head, or whose reading of an answer, takes too long.
-
-    Beyond `most_connections` the one that has been idle for the longest is ended for each new one; where none is
-    idle, the new one is.
-    """
+    """HTTP/1.1 that closes a connection whose head, or whose reading of an answer, takes too long."""
 
     head_timeout_s: ClassVar[Seconds] = HEAD_TIMEOUT_S
     reader_timeout_s: ClassVar[Seconds] = READER_TIMEOUT_S
-    most_connections: ClassVar[int] = MOST_CONNECTIONS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -156,30 +149,22 @@ class ImpatientProtocol(H11Protocol):
         self._idle_since_s = self.loop.time()
 
     @property
+    def idle_since_s(self) -> Seconds | None:
+        """Return since when nothing is asked, by the loop's clock; None while something is."""
+        return self._idle_since_s if self._is_idle else None
+
+    @property
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock with the connection, and make room for it."""
+        """Start the clock with the connection."""
         super().connection_made(transport)
-        self._idle_since_s = self.loop.time()
         self._arm()
-        if len(self.connections) > self.most_connections:
-            self._make_room()
 
-    def _make_room(self) -> None:
-        ours = [one for one in self.connections if isinstance(one, ImpatientProtocol)]
-        idle = [one for one in ours if one is not self and one._is_idle]
-        oldest = min(idle, key=lambda one: one._idle_since_s, default=self)
-        oldest._cut_off()
-        self.connections.discard(oldest)
-
-    def _cut_off(self) -> None:
-        """End the connection at once, with what was not read yet: nothing of it stays in the kernel."""
-        opened = self.transport.get_extra_info("socket")
-        if opened is not None:
-            opened.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
-        self.transport.abort()
+    def cut_off(self) -> None:
+        """End the connection at once."""
+        reset(self.transport)
 
     def data_received(self, data: bytes) -> None:
         """Stop the clock when the head is complete; start it with the first byte of the next one."""
@@ -198,7 +183,7 @@ class ImpatientProtocol(H11Protocol):
         """Start the clock of a client that does not read."""
         super().pause_writing()
         if self._reader_timer is None:
-            self._reader_timer = self.loop.call_later(self.reader_timeout_s, self._cut_off)
+            self._reader_timer = self.loop.call_later(self.reader_timeout_s, self.cut_off)
 
     def resume_writing(self) -> None:
         """Stop it."""

@@ -134,19 +134,43 @@ def wait_for_reset(connection: socket.socket) -> bool:
 
 
 def test_a_new_connection_takes_the_place_of_the_one_that_is_idle_for_longest(
-    server: HttpServer, monkeypatch: pytest.MonkeyPatch
+    asked: Asked,
 ) -> None:
-    monkeypatch.setattr(ImpatientProtocol, "most_connections", 8)
-    with ExitStack() as opened:
-        idle = [opened.enter_context(raw(server)) for _ in range(8)]
-        idle[7].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert idle[7].recv(64).startswith(b"HTTP/1.1 200")
-        answers = [
-            httpx.get(f"{server.url}/healthz", trust_env=False, timeout=10).status_code
-            for _ in range(4)
-        ]
-        assert answers == [200] * 4
-        assert read_to_end(idle[0]) == b""
+    running = HttpServer(asked.app())
+    running.most_connections = 8
+    running.start()
+    try:
+        with ExitStack() as opened:
+            idle = [opened.enter_context(raw(running)) for _ in range(7)]
+            spoke = opened.enter_context(raw(running))
+            spoke.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert spoke.recv(64).startswith(b"HTTP/1.1 200")
+            answers = [
+                httpx.get(f"{running.url}/healthz", trust_env=False, timeout=10).status_code
+                for _ in range(4)
+            ]
+            assert answers == [200] * 4
+            assert read_to_end(idle[0]) == b""
+    finally:
+        running.stop()
+
+
+def test_where_all_speak_the_one_that_was_silent_for_longest_makes_room(asked: Asked) -> None:
+    running = HttpServer(asked.app())
+    running.most_connections = 3
+    running.start()
+    try:
+        with ExitStack() as opened:
+            kept = [opened.enter_context(raw(running)) for _ in range(3)]
+            for connection in kept:
+                connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+                assert connection.recv(64).startswith(b"HTTP/1.1 200")
+            assert httpx.get(f"{running.url}/healthz", trust_env=False).status_code == 200
+            assert b"alive" in read_to_end(kept[0])
+            kept[2].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
+            assert b"200" in kept[2].recv(4096) + kept[2].recv(4096)
+    finally:
+        running.stop()
 
 
 def test_questions_that_take_long_leave_metrics_and_probes_alone(asked: Asked) -> None:
