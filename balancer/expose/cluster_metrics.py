@@ -35,7 +35,13 @@ from balancer.expose.metric_samples import (
     withheld_samples,
 )
 from balancer.expose.vcenter_metrics import VcenterMetrics
-from balancer.model.errors import PlanInvalid, SourceError, StoreError
+from balancer.model.errors import (
+    PlanInvalid,
+    PlanningFailed,
+    PlanningTimedOut,
+    SourceError,
+    StoreError,
+)
 from balancer.model.events import (
     CycleEnded,
     Event,
@@ -135,8 +141,9 @@ class ClusterMetrics:
             self._queued.clear()
         if isinstance(error, SourceError):
             self._vcenter.up(False)
-        if isinstance(error, PlanInvalid):
-            self._count("plans_total", INTERVAL, "error")
+        if isinstance(error, PlanInvalid | PlanningFailed):
+            is_late = isinstance(error, PlanningTimedOut)
+            self._count("plans_total", INTERVAL, "timed_out" if is_late else "error")
         if isinstance(error, StoreError):
             self._instruments.counter("balancer_store_errors_total").inc()
 

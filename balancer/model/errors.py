@@ -15,8 +15,13 @@ BalancerError              something was attempted and did not work; the message
 |- StoreError              the journal cannot be read or written: nothing may be moved
 |  `- IntentRefused        the journal says no to this one move: lease, pause, budget
 |     `- RowOpen           the VM has a row whose end is not known; the others may go on
+|- NotFound                nothing is called so: no such cluster, plan, host, VM or row
+|- NotSeenYet              the daemon has not read this cluster since it started: ask again later
 |- PlanRefused             a plan must not be approved or carried out (exit 4)
-`- PlanInvalid             the independent check rejected our own plan: a bug, never executed
+|- PlanInvalid             the independent check rejected our own plan: a bug, never executed
+|- PlanningFailed          the process that plans crashed, ran out of memory or met a bug: nothing was done
+|  `- PlanningTimedOut     it was not done in its time and was ended
+`- PlanningStopped         the daemon stops: what was being planned is not wanted any more
 """
 
 from dataclasses import dataclass
@@ -51,6 +56,14 @@ TRANSIENT_WITHIN_S = 60.0
 
 class BalancerError(Exception):
     """Root of all errors of this program. The message says what was attempted and what to do."""
+
+
+class NotFound(BalancerError):
+    """Nothing is called as was asked. The message lists what there is."""
+
+
+class NotSeenYet(BalancerError):
+    """What is asked for is known once a cycle of the cluster has ended."""
 
 
 class InputError(BalancerError):
@@ -153,3 +166,22 @@ class PlanRefused(BalancerError):
 
 class PlanInvalid(BalancerError):
     """The independent check found a fault in a plan of our own. Never executed."""
+
+
+class PlanningFailed(BalancerError):
+    """The process that plans did not survive it. Nothing was done; the next cycle plans anew.
+
+    `facts` say more for the log: signal or exit code of the process, its last words, a traceback.
+    """
+
+    def __init__(self, message: str, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(message)
+
+
+class PlanningTimedOut(PlanningFailed):
+    """There was no plan within the patience; its process was ended."""
+
+
+class PlanningStopped(BalancerError):
+    """Planning was ended because the daemon stops."""

@@ -143,6 +143,11 @@ def write_inventory(folder: Path, snapshot: Snapshot) -> Path:
     return path
 
 
+def environment() -> dict[str, str]:
+    """Return the environment of a daemon that runs the code under test."""
+    return {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(SOURCES)}
+
+
 @contextmanager
 def running_daemon(folder: Path, config: Path, *, piped: bool = False) -> Iterator[DaemonRun]:
     """Start `balancer run` and end it at the end, whatever happened; waits until it serves HTTP.
@@ -156,7 +161,7 @@ def running_daemon(folder: Path, config: Path, *, piped: bool = False) -> Iterat
             stdout=sink,
             stderr=subprocess.STDOUT,
             text=True,
-            env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(SOURCES)},
+            env=environment(),
         )
         run = DaemonRun(process=process, log_file=log_file)
         try:
