@@ -15,10 +15,11 @@ from balancer.model.after_action import record_of
 from balancer.model.aftermath import Aftermath, BatchReport, Done, NotSent, Promise
 from balancer.model.audit import AuditNote
 from balancer.model.control import StoredPlan
-from balancer.model.errors import BalancerError
+from balancer.model.errors import BalancerError, NotFound
 from balancer.model.outcome import JournalRow, RowQuery
 from balancer.model.past import Verdict
 from balancer.model.units import ClusterId
+from balancer.policy.problems import plain
 from balancer.policy.unchecked import entries, part, text
 from balancer.ports import Store
 
@@ -53,7 +54,8 @@ def look_back(store: Store, asked: Asked) -> Aftermath:
     """Return what was done, batch by batch.
 
     Raises:
-        BalancerError: there is no such batch or plan, or the beginning of a name fits several.
+        NotFound: there is no such batch or plan, or nothing of it was sent.
+        BalancerError: the beginning of a name fits several batches.
         StoreError: the journal cannot be read.
     """
     wanted, kept = _query(store, asked)
@@ -61,7 +63,7 @@ def look_back(store: Store, asked: Asked) -> Aftermath:
     if asked.batch:
         found = _of_batch(found, asked.batch.strip())
     if not found and (asked.batch or asked.plan):
-        raise BalancerError(_nothing(store, asked, kept))
+        raise NotFound(_nothing(store, asked, kept))
     return Aftermath(
         asked=_words(asked, kept, found),
         made_at=asked.now,
@@ -107,7 +109,7 @@ def _of_batch(found: Sequence[tuple[str, JournalRow]], wanted: str) -> list[tupl
     names = sorted({row.entry.cycle_id for _, row in fitting})
     if len(names) > 1:
         raise BalancerError(
-            f"The names of {len(names)} batches begin with '{wanted}': {_listed(names)}. Give more of it."
+            f"The names of {len(names)} batches begin with '{plain(wanted)}': {_listed(names)}. Give more of it."
         )
     return fitting
 
@@ -118,7 +120,7 @@ def _nothing(store: Store, asked: Asked, kept: StoredPlan | None) -> str:
             f"Nothing of plan {kept.id} ({kept.plan_id}) was sent: the journal has no moves of it. "
             "Why not: balancer audit list."
         )
-    what = f"batch '{asked.batch}'" if asked.batch else f"plan '{asked.plan}'"
+    what = f"batch '{plain(asked.batch)}'" if asked.batch else f"plan '{plain(asked.plan)}'"
     newest = [row.entry.cycle_id for _, row in reversed(_rows(store, asked, RowQuery(last=100)))]
     names = list(dict.fromkeys(newest))
     there = f"The newest batches are {_listed(names)}." if names else "Nothing was sent yet."

@@ -3,8 +3,6 @@
 Reads the daemon's journal alone; no vCenter is asked. The report itself is `aftermath`, its forms are `expose`.
 """
 
-import re
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -17,9 +15,6 @@ from balancer.cli.plan import ReportFormat
 
 if TYPE_CHECKING:
     from balancer.model.aftermath import Aftermath
-
-_UNIT_S = {"s": 1, "m": 60, "h": 3600, "d": 86_400, "w": 604_800}
-_DEFAULT_SPAN = "24h"
 
 
 def report(
@@ -63,23 +58,15 @@ def report(
 
     Ends with 0, also where nothing was done; with 1 on errors, also where there is no such batch or plan.
     """
-    from balancer.aftermath import Asked, look_back
-    from balancer.cli.journal_access import chosen_shards, journal_of
+    from balancer.api.reporting import report as report_of
+    from balancer.cli.journal_access import journal_of
+    from balancer.cli.local import scene_of
     from balancer.config import load_config
 
-    settings, now = load_config(config), datetime.now(UTC)
-    span = since or ("" if batch or plan else _DEFAULT_SPAN)
-    shard, shards = chosen_shards(settings, cluster)
-    asked = Asked(
-        shards=shards,
-        now=now,
-        only=shard,
-        batch=batch.strip(),
-        plan=plan.strip(),
-        since=_instant(span, now) if span else None,
-    )
+    settings = load_config(config)
     with journal_of(settings) as store:
-        done = look_back(store, asked)
+        scene = scene_of(settings, store)
+        done = report_of(scene, cluster=cluster, batch=batch, plan=plan, since=since)
     emit(rendered(done, report_format, output), output)
     raise typer.Exit(_exit_code(done, detailed=detailed_exitcode))
 
@@ -125,18 +112,3 @@ def _text(done: "Aftermath", output: Path | None) -> bytes:
         ascii_only=not shows_blocks(charset),
     )
     return action_text_of(action_view(done), paper).encode(charset, errors="replace")
-
-
-def _instant(text: str, now: datetime) -> datetime:
-    """Return the instant that is meant: so long ago, or a date and time (UTC where no zone is given)."""
-    ago = re.fullmatch(r"(\d{1,6})([smhdw])", text.strip().lower())
-    if ago:
-        return now - timedelta(seconds=int(ago[1]) * _UNIT_S[ago[2]])
-    try:
-        at = datetime.fromisoformat(text.strip())
-    except ValueError:
-        allowed = "a span as 90m, 24h or 7d, or a date as 2026-05-01 or 2026-05-01T14:30"
-        raise typer.BadParameter(
-            f"'{text}' is no time; allowed: {allowed}", param_hint="--since"
-        ) from None
-    return at if at.tzinfo else at.replace(tzinfo=UTC)
