@@ -1,6 +1,7 @@
 """One rebalance cycle, top to bottom: collect, settle, review, plan, execute.
 
-The one place where the stages meet the outside. Planning alone, from values, is `planner.plan_snapshot`.
+The one place where the stages meet the outside. Planning alone, from values, is `planner.plan_snapshot`; where
+that runs is the site's.
 """
 
 import logging
@@ -18,7 +19,6 @@ from balancer.model.past import Past
 from balancer.model.plan import Plan
 from balancer.model.reasons import Refusal
 from balancer.model.stopwatch import Stopwatch
-from balancer.planner import plan_snapshot
 from balancer.site import Site
 
 log = logging.getLogger(__name__)
@@ -41,11 +41,14 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
         SourceError: the cluster could not be read; nothing was done.
         StoreError: the journal could not be read; nothing was done.
         PlanInvalid: the plan did not pass the independent check; nothing was done.
+        PlanningFailed: the process that plans crashed or hung; nothing was done.
+        PlanningStopped: the daemon stops; nothing was done.
     """
     tools, watch = site.tools, Stopwatch()
+    site.planning.prepare()
     seen, past = look(site, watch)
     snapshot, asked_at = seen.snapshot, seen.sighting.moment.asked_at
-    plan = plan_snapshot(
+    plan = site.planning.plan(
         snapshot,
         site.policy,
         settings=site.settings,

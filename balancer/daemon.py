@@ -1,53 +1,34 @@
-"""The daemon: runs one cycle job per cluster on APScheduler, serves HTTP, stops cleanly.
+"""The daemon: runs one cycle job per cluster on APScheduler, stops cleanly.
 
-What it works on is put together in `wiring`. The only importer of APScheduler. A cycle that fails is logged
-and counted, and the daemon goes on; a vCenter that does not answer is tried again with back-off while the
-others are worked on. After a stop request nothing more is submitted; what runs is left to run and is
-settled at the next start.
+What it works on is put together in `wiring`, and `serving` runs it as a process. The only importer of
+APScheduler. A cycle that fails is logged and counted, and the daemon goes on; a vCenter that does not answer
+is tried again with back-off while the others are worked on. After a stop request nothing more is submitted;
+what runs is left to run and is settled at the next start.
 """
 
 import logging
 import os
 import secrets
-import signal
 import socket
 import threading
 from collections.abc import Callable, Sequence
-from contextlib import closing
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import Path
 
 from apscheduler.events import EVENT_JOB_MAX_INSTANCES, EVENT_JOB_MISSED, JobEvent
 from apscheduler.executors.pool import ThreadPoolExecutor
 from apscheduler.schedulers.background import BackgroundScheduler
 
-from balancer.adapters.clock import SystemClock
-from balancer.adapters.http.app import build_app
-from balancer.adapters.http.server import HttpServer
-from balancer.adapters.stop_file import StopFile
-from balancer.adapters.store.sqlite import SqliteStore
-from balancer.config import Config
 from balancer.expose.health import Health
-from balancer.expose.metrics import ClusterMetrics, Metrics
+from balancer.expose.metrics import ClusterMetrics
 from balancer.jobs import ClusterJob
 from balancer.model.errors import StoreError
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.units import Seconds
+from balancer.planner import Planning, PlansHere
 from balancer.ports import Clock, Events, Store
-from balancer.reload import Reloading, version_of
-from balancer.standing import Standing
-from balancer.upkeep import EVERY, keep_up
-from balancer.version import VERSION
+from balancer.upkeep import EVERY
 from balancer.watch import Link, Watch
-from balancer.wiring import (
-    cluster_metrics,
-    health_of,
-    links_of,
-    subjects_of,
-    watch_health,
-    watches_of,
-)
 from balancer.wishes import StopSwitch, asked_of, no_stop
 
 log = logging.getLogger(__name__)
@@ -64,14 +45,21 @@ GIVE_UP_AFTER_S = 4.0
 KEEP_ALIVE_EVERY_S = 60.0
 """How often it is looked whether a session has been idle for long."""
 
-HEARTBEAT_S = 1.0
-"""How often the main thread looks up while it waits for a signal."""
-
 MOST_WORKERS = 64
 """Cycles of one vCenter's clusters at the same time; a worker that is not needed is no thread."""
 
-LOOK_AT_FILES_EVERY_S = 5.0
-"""How often it is looked whether the configuration or a policy has changed."""
+
+JITTER_RATIO = 0.1
+"""By this share of its interval a cycle begins sooner or later, so that many clusters do not read as one."""
+
+APART_S = 1.0
+APART_RATIO = 0.1
+"""The first cycles of several clusters begin so many seconds apart, at most that share of the interval."""
+
+
+def begins_after_s(watch: Watch, position: int) -> Seconds:
+    """Return in how many seconds a cluster has its first cycle, by its place among those that begin with it."""
+    return position * min(APART_S, APART_RATIO * watch.interval_s)
 
 
 def nobody(watch: Watch) -> Sequence[Events]:
@@ -83,7 +71,7 @@ def nobody(watch: Watch) -> Sequence[Events]:
 class Daemon:
     """The scheduler and its jobs. `start`, `reconfigure` as often as needed, `stop` once: from one thread."""
 
-    def __init__(
+    def __init__(  # noqa: PLR0913 - everything that one process has once
         self,
         watches: Sequence[Watch],
         *,
@@ -92,7 +80,9 @@ class Daemon:
         health: Health,
         stop_switch: StopSwitch = no_stop,
         listeners_of: Callable[[Watch], Sequence[Events]] = nobody,
+        planning: Planning | None = None,
     ) -> None:
+        self.planning = planning or PlansHere()
         self.listeners_of = listeners_of
         self.store = store
         self.stop_switch = stop_switch
@@ -131,10 +121,10 @@ class Daemon:
             job.asked(asked)
 
     def start(self, metrics_of: Callable[[Watch], ClusterMetrics]) -> None:
-        """Start one interval job per cluster, the first cycle at once."""
+        """Start one interval job per cluster, the first cycle at once, those of further clusters a little later."""
         self._scheduler.add_listener(self._missed, EVENT_JOB_MISSED | EVENT_JOB_MAX_INSTANCES)
-        for watch in self._watches:
-            self._add(watch, metrics_of(watch))
+        for position, watch in enumerate(self._watches):
+            self._add(watch, metrics_of(watch), position)
         self._scheduler.start()
 
     def reconfigure(
@@ -148,15 +138,17 @@ class Daemon:
         wanted = {watch.key: watch for watch in watches}
         for key in self._jobs.keys() - wanted.keys():
             self._remove(key)
+        new = [key for key in wanted if self.job_of(key) is None]
         for key, watch in wanted.items():
             job = self.job_of(key)
             if job is None:
-                self._add(watch, metrics_of(watch))
+                self._add(watch, metrics_of(watch), new.index(key))
             elif job.watch != watch:
                 self._change(job, watch)
                 metrics_of(watch)
 
-    def _add(self, watch: Watch, metrics: ClusterMetrics) -> None:
+    def _add(self, watch: Watch, metrics: ClusterMetrics, position: int) -> None:
+        """Add a cluster; `position` is its place among those that are added at the same time."""
         if watch.link.name not in self._links:
             self._links[watch.link.name] = watch.link
             self._add_workers(watch.link)
@@ -166,17 +158,23 @@ class Daemon:
             job.run,
             "interval",
             seconds=watch.interval_s,
+            jitter=JITTER_RATIO * watch.interval_s,
             id=watch.key,
             executor=watch.link.name,
             max_instances=1,
             coalesce=True,
             misfire_grace_time=max(int(watch.interval_s), 1),
-            next_run_time=self.clock.now(),
+            next_run_time=self.clock.now() + timedelta(seconds=begins_after_s(watch, position)),
         )
 
     def _change(self, job: ClusterJob, watch: Watch) -> None:
         if job.watch.interval_s != watch.interval_s:
-            self._scheduler.reschedule_job(watch.key, trigger="interval", seconds=watch.interval_s)
+            self._scheduler.reschedule_job(
+                watch.key,
+                trigger="interval",
+                seconds=watch.interval_s,
+                jitter=JITTER_RATIO * watch.interval_s,
+            )
         job.reconfigured(watch)
         self.run_later(job, 0.0, why="reconfigured")
 
@@ -242,7 +240,11 @@ class Daemon:
         )
 
     def next_turn(self, watch: Watch) -> datetime:
-        """Return when the cluster's next cycle is due."""
+        """Return when the cluster's next regular cycle is due."""
+        job = self._scheduler.get_job(watch.key)
+        if job is not None and job.next_run_time is not None:
+            at: datetime = job.next_run_time
+            return at
         return self.clock.now() + timedelta(seconds=watch.interval_s)
 
     def stop(self) -> bool:
@@ -251,6 +253,7 @@ class Daemon:
         self.health.stopping()
         log.info("stopping: nothing more is submitted, running migrations go on")
         ends_at = self.clock.monotonic() + STOP_WITHIN_S
+        self.planning.close()
         ended = _alongside(partial(self._scheduler.shutdown, wait=True))
         ended.join(GIVE_UP_AFTER_S)
         if ended.is_alive():
@@ -273,91 +276,3 @@ def _alongside(work: Callable[[], None]) -> threading.Thread:
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     return thread
-
-
-def serve(config: Config, path: Path) -> int:
-    """Run the daemon until it is told to stop (SIGTERM, SIGINT); return the exit code.
-
-    `path` is the file that the configuration was read from; a changed one is taken up while it runs.
-
-    Raises:
-        InputError: a policy or secret file is wrong.
-        StoreError: the journal cannot be opened.
-        BalancerError: the HTTP address cannot be listened on.
-    """
-    asked, hung_up = threading.Event(), threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: asked.set())
-    signal.signal(signal.SIGHUP, lambda *_: hung_up.set())
-    clock = SystemClock()
-    metrics = Metrics(clock)
-    links = links_of(config, metrics)
-    version = version_of(path, config)
-    watches = watches_of(config, links)
-    health = health_of(watches, clock)
-    metrics_of = partial(cluster_metrics, metrics)
-    with closing(SqliteStore(config.journal.path, on_failure=metrics.store_failed)) as store:
-        switch = StopFile(config.stop_path)
-        daemon = Daemon(watches, store=store, clock=clock, health=health, stop_switch=switch)
-        server = HttpServer(build_app(metrics, health), config.http.listen, config.http.port)
-        server.start()
-        log.info("serving", extra={"url": server.url, "port": server.port, "version": VERSION})
-
-        def take(new: Sequence[Watch]) -> None:
-            watch_health(health, new)
-            daemon.reconfigure(new, metrics_of)
-            metrics.keep_clusters((watch.link.name, watch.name) for watch in new)
-
-        reloading = Reloading(version, links=links, take=take, metrics=metrics, health=health)
-        standing = Standing(store, clock, daemon.holder)
-        daemon.start(metrics_of)
-        daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
-
-        def beat() -> None:
-            _tell_size(metrics, config)
-            daemon.look_at_wishes()
-            standing.look(subjects_of(metrics, daemon.watches, clock))
-
-        _wait(asked, hung_up, reloading, clock, beat)
-        is_clean = daemon.stop()
-        server.stop()
-    log.info("stopped", extra={"clean": is_clean})
-    if not is_clean:
-        _leave_at_once()
-    return 0
-
-
-def _wait(
-    asked: threading.Event,
-    hung_up: threading.Event,
-    reloading: Reloading,
-    clock: Clock,
-    heartbeat: Callable[[], None],
-) -> None:
-    """Wait for a stop request, and look after the configuration meanwhile."""
-    look_s = clock.monotonic() + LOOK_AT_FILES_EVERY_S
-    while not asked.wait(HEARTBEAT_S):
-        try:
-            heartbeat()
-            if hung_up.is_set():
-                hung_up.clear()
-                reloading.reload()
-            elif clock.monotonic() >= look_s:
-                look_s = clock.monotonic() + LOOK_AT_FILES_EVERY_S
-                reloading.look()
-        except Exception:  # the clusters are worked on with what is in force
-            log.exception("looking after files and wishes failed unexpectedly")
-
-
-def _tell_size(metrics: Metrics, config: Config) -> None:
-    metrics.store_size(_size_bytes(config.journal.path))
-
-
-def _size_bytes(path: Path) -> int:
-    return path.stat().st_size if path.exists() else 0
-
-
-def _leave_at_once() -> None:
-    """End although a call to a vCenter still hangs: the journal is durable, its end is settled later."""
-    logging.shutdown()
-    os._exit(0)

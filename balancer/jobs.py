@@ -28,11 +28,12 @@ from balancer.expose.health import Health
 from balancer.expose.logs import bind
 from balancer.expose.metrics import ClusterMetrics
 from balancer.model.changes import Change
-from balancer.model.errors import BalancerError, SourceError
+from balancer.model.errors import BalancerError, PlanningFailed, PlanningStopped, SourceError
 from balancer.model.events import CycleFailed
 from balancer.model.reasons import WITHHELD, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Seconds, VmId
+from balancer.planner import Planning
 from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.mode import Mode, most_careful
 from balancer.policy.resolve import resolve
@@ -62,6 +63,7 @@ class Turns(Protocol):
     clock: Clock
     health: Health
     holder: str
+    planning: Planning
 
     def may_submit(self) -> Refusal | None:
         """Return why nothing may be submitted now (S8), or None: the daemon is stopping."""
@@ -196,6 +198,10 @@ class ClusterJob:
             self._turns.health.vcenter_down(self.watch.link.name, str(error))
             self._retry(error)
             self._fail("vCenter could not be asked", error)
+        except PlanningStopped as error:
+            log.info("cycle given up", extra={"detail": str(error)})
+        except PlanningFailed as error:
+            self._fail("planning failed", error, **error.facts)
         except BalancerError as error:
             self._fail("cycle failed", error)
         except Exception as error:
@@ -249,6 +255,7 @@ class ClusterJob:
             tools=tools,
             last=self._last,
             may_move=self._wishes.may_move,
+            planning=turns.planning,
         )
 
     def _asked_whether_barred(self, watch: Watch, cluster: ClusterRef) -> Refusal | None:
@@ -296,11 +303,12 @@ class ClusterJob:
                 log.warning("policy has no such effect", extra={"detail": note})
         self._notes = frozenset(notes)
 
-    def _fail(self, message: str, error: BalancerError) -> None:
+    def _fail(self, message: str, error: BalancerError, **facts: object) -> None:
         self._metrics.cycle_failed(error)
         self._audience.tell(CycleFailed(why=str(error), at=self._turns.clock.now()))
         self._turns.health.cycle_failed(self.watch.key, str(error))
-        log.error(message, extra={"error": str(error), "kind": type(error).__name__})
+        told = {"error": str(error), "kind": type(error).__name__}
+        log.error(message, extra={**facts, **told})
 
     def _retry(self, error: SourceError) -> None:
         """Come back before the next turn, unless the error says that only time or a person mends it."""

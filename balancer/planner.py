@@ -6,6 +6,7 @@ write anything else, so that a dry run differs from a real one only in what is n
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Protocol
 
 from balancer.assess.conclusion import Findings, conclude
 from balancer.assess.reading import read_need
@@ -31,6 +32,32 @@ from balancer.policy.types import Policy
 from balancer.rules.failover import lost_by_choice
 from balancer.sequence import make_schedule
 from balancer.version import VERSION
+
+
+class Planning(Protocol):
+    """Who makes the plans of a daemon's cycles: this very process, or one that may crash without harm."""
+
+    def prepare(self) -> None:
+        """Be told that a plan will be asked for soon."""
+
+    def plan(
+        self,
+        snapshot: Snapshot,
+        policy: Policy,
+        *,
+        settings: PlanSettings,
+        past: Past | None = None,
+        in_force: InForce | None = None,
+        unfit: Sequence[Refusal] | None = None,
+    ) -> Plan:
+        """Plan as `plan_snapshot` does; may also raise `PlanningFailed` and `PlanningStopped`."""
+
+    def rest(self) -> None:
+        """Let go of what has not been needed for long."""
+
+    def close(self) -> None:
+        """End at once what is being planned: nobody wants it any more."""
+
 
 VERDICTS_SHOWN = 5
 """So many of the last batches' verdicts stand in a plan: those that the fallback to observing counts."""
@@ -104,3 +131,31 @@ def _find_way(
         draft, schedule = _find_way(only_mandatory(need), policy, settings, watch)
         incidents += draft.incidents
     return replace(draft, incidents=incidents), schedule
+
+
+class PlansHere:
+    """A `Planning` in this very process: for tests, demonstrations, and where a crash harms nobody else."""
+
+    def prepare(self) -> None:
+        """Do nothing: what is loaded here is not loaded beside."""
+
+    def plan(
+        self,
+        snapshot: Snapshot,
+        policy: Policy,
+        *,
+        settings: PlanSettings,
+        past: Past | None = None,
+        in_force: InForce | None = None,
+        unfit: Sequence[Refusal] | None = None,
+    ) -> Plan:
+        """Plan with `plan_snapshot`."""
+        return plan_snapshot(
+            snapshot, policy, settings=settings, past=past, in_force=in_force, unfit=unfit
+        )
+
+    def rest(self) -> None:
+        """Hold nothing."""
+
+    def close(self) -> None:
+        """Do nothing: a plan that is being made here ends by its time limit."""

@@ -8,6 +8,7 @@ connection and starts nothing: what is taken goes to the daemon.
 import hashlib
 import logging
 from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,8 +25,8 @@ from balancer.wiring import watches_of
 
 log = logging.getLogger(__name__)
 
-NEEDS_RESTART = ("vcenters", "journal", "stop_file", "http")
-"""Sections that are read at the start only: connections, the files of journal and stop, the address."""
+NEEDS_RESTART = ("vcenters", "journal", "stop_file", "planning", "http")
+"""Read at the start only: connections, the files of journal and stop, the caps of planning, the address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +51,8 @@ def version_of(path: Path, config: Config) -> Version:
 class Reloading:
     """The version in force, and what the files have said since.
 
-    `take` is given the clusters of a new version, all read and checked. It must not fail.
+    `take` is given the clusters of a new version, all read and checked. It must not fail. `announced` is
+    around every reload that was asked for, and around the taking of every other.
     """
 
     def __init__(
@@ -61,7 +63,9 @@ class Reloading:
         take: Callable[[Sequence[Watch]], None],
         metrics: Metrics,
         health: Health,
+        announced: Callable[[], AbstractContextManager[None]] = nullcontext,
     ) -> None:
+        self._announced = announced
         self._version = version
         self._links = links
         self._take = take
@@ -80,22 +84,31 @@ class Reloading:
         seen, before = self._now(), self._seen
         self._seen = seen
         if seen == before and (seen != self._version.digest or self._refused):
-            self._try(seen)
+            found = self._read(seen)
+            if found:
+                with self._announced():
+                    self._accept(*found)
 
     def reload(self) -> None:
         """Take up what the files say now; that nothing has changed is told too."""
+        with self._announced():
+            self._reload()
+
+    def _reload(self) -> None:
         self._seen = self._now()
         if self._seen == self._version.digest and not self._refused:
             log.info("configuration unchanged", extra={"path": str(self._version.path)})
             return
         self._refused = ""  # whoever asks gets an answer
-        self._try(self._seen)
+        found = self._read(self._seen)
+        if found:
+            self._accept(*found)
 
     def _now(self) -> str:
         return digest_of(self._version.path, self._version.config)
 
-    def _try(self, digest: str) -> None:
-        """Read everything; what was changed while it was read is left to the next look."""
+    def _read(self, digest: str) -> tuple[Version, tuple[Watch, ...]] | None:
+        """Read everything; None where it is refused, or changed meanwhile: that is left to the next look."""
         path = self._version.path
         try:
             config = load_config(path)
@@ -106,9 +119,8 @@ class Reloading:
             watches = watches_of(config, self._links)
         except InputError as err:
             self._refuse(str(err))
-            return
-        if self._now() == digest and version.is_settled:
-            self._accept(version, watches)
+            return None
+        return (version, watches) if self._now() == digest and version.is_settled else None
 
     def _accept(self, version: Version, watches: Sequence[Watch]) -> None:
         self._version, self._refused, self._seen = version, "", version.digest

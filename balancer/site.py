@@ -5,7 +5,7 @@ and the cycle that asks.
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from balancer.collect import Sighting
 from balancer.execute import Tools
@@ -16,6 +16,7 @@ from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings
+from balancer.planner import Planning, PlansHere
 from balancer.policy.in_force import InForce
 from balancer.policy.types import Policy
 from balancer.ports import ClusterRef
@@ -37,6 +38,7 @@ class Site:
     last: Sighting | None = None
     barred: Refusal | None = None
     may_move: MayMove = may_always
+    planning: Planning = field(default_factory=PlansHere)
 
     def why_not_executed(self, snapshot: Snapshot, past: Past) -> Refusal | None:
         """Return why a plan must stay on paper (S1), or None where it may be carried out."""

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
+from balancer.adapters.planning import Caps, PlanningProcesses
 from balancer.adapters.solver import SolverProcesses
 from balancer.adapters.vsphere import Logins, connect
 from balancer.adapters.vsphere.configured import settings_of
@@ -26,8 +27,8 @@ log = logging.getLogger(__name__)
 SILENT_CYCLES = 3
 """A loop that misses this many turns is not alive, a vCenter that misses them is not ready."""
 
-LONGEST_SILENCE_S = 180.0
-"""The longest a working cycle may go without telling anything: a slow read and a long plan."""
+LONGEST_READ_S = 120.0
+"""The longest a working cycle may go without telling anything, but for its planning: a slow read."""
 
 
 def links_of(config: Config, metrics: Metrics) -> dict[str, Link]:
@@ -51,16 +52,25 @@ def watches_of(config: Config, links: Mapping[str, Link]) -> tuple[Watch, ...]:
     return tuple(_watch(config, cluster, links[cluster.vcenter]) for cluster in config.clusters)
 
 
-def health_of(watches: Sequence[Watch], clock: Clock) -> Health:
+def planning_of(config: Config, clock: Clock) -> PlanningProcesses:
+    """Return what makes the plans, in processes with the caps of a configuration. Starts none."""
+    return PlanningProcesses(Caps(**config.planning.model_dump()), clock)
+
+
+def health_of(config: Config, watches: Sequence[Watch], clock: Clock) -> Health:
     """Return the health of these clusters' loops and of their vCenters."""
     health = Health(clock, vcenters={}, loops={})
-    watch_health(health, watches)
+    watch_health(health, config, watches)
     return health
 
 
-def watch_health(health: Health, watches: Sequence[Watch]) -> None:
-    """Let the health be that of these clusters' loops and of their vCenters."""
-    patience_s = {w.key: SILENT_CYCLES * w.interval_s + LONGEST_SILENCE_S for w in watches}
+def watch_health(health: Health, config: Config, watches: Sequence[Watch]) -> None:
+    """Let the health be that of these clusters' loops and of their vCenters.
+
+    A cycle may wait for its turn to plan, and then for the plan, as long as the configuration says each.
+    """
+    silence_s = LONGEST_READ_S + 2 * config.planning.patience_s
+    patience_s = {w.key: SILENT_CYCLES * w.interval_s + silence_s for w in watches}
     by_vcenter: dict[str, Seconds] = {}
     for watch in watches:
         longest = max(by_vcenter.get(watch.link.name, 0.0), patience_s[watch.key])

@@ -18,8 +18,8 @@ def run(
     more is submitted, and migrations that run are left to run and settled at the next start.
     """
     from balancer.config import load_config
-    from balancer.daemon import serve
     from balancer.expose.logs import configure_logging
+    from balancer.serving import serve
 
     settings = load_config(config)
     configure_logging(settings.log.format, settings.log.level)

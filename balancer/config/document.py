@@ -6,6 +6,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from balancer.config.parts import FilePath, Part, PolicyName, Text
+from balancer.config.planning import Planning
 from balancer.config.serving import Http, Log
 from balancer.config.vcenter import VCenter
 from balancer.policy.compose import PolicySet, load_policy_set
@@ -45,6 +46,7 @@ class Config(Part):
     policy_folder: FilePath | None = None
     stop_file: FilePath | None = None
     journal: Journal = Field(default_factory=Journal)
+    planning: Planning = Field(default_factory=Planning)
     http: Http = Field(default_factory=Http)
     log: Log = Field(default_factory=Log)
 

@@ -39,7 +39,7 @@ from balancer.expose.metric_samples import (
     withheld_samples,
 )
 from balancer.expose.vcenter_metrics import VcenterMetrics
-from balancer.model.errors import PlanInvalid, SourceError
+from balancer.model.errors import PlanInvalid, PlanningFailed, PlanningTimedOut, SourceError
 from balancer.model.events import (
     CycleEnded,
     CycleFailed,
@@ -146,8 +146,9 @@ class ClusterMetrics:
             self._queued.clear()
         if isinstance(error, SourceError):
             self._vcenter.down(error)
-        if isinstance(error, PlanInvalid):
-            self._count("plans_total", Trigger.INTERVAL, "error")
+        if isinstance(error, PlanInvalid | PlanningFailed):
+            is_late = isinstance(error, PlanningTimedOut)
+            self._count("plans_total", Trigger.INTERVAL, "timed_out" if is_late else "error")
 
     def led_by(self, holder: str, *, is_us: bool) -> None:
         """Take note of whose the cluster's newest lease is."""

@@ -84,7 +84,7 @@ _PROCESS_SPECS = (
     _counter(
         "notifications_total",
         ("channel", "result"),
-        "Notifications by channel and by what came of them.",
+        "Notices by what became of them: delivered, failed, dropped (too many waited), repeated.",
     ),
 )
 

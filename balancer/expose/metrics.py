@@ -117,10 +117,10 @@ class Metrics:
         """Count a read or a write of the journal that failed."""
         self._instruments.count("balancer_store_errors_total")
 
-    def notified(self, channel: str, result: str) -> None:
-        """Count a notification; both are words of ours or of the configuration."""
+    def notified(self, channel: str, result: str, notices: int = 1) -> None:
+        """Count what became of notices; both are words of ours or of the configuration."""
         words = self._channels.word(channel), self._channels.word(result)
-        self._instruments.count("balancer_notifications_total", *words)
+        self._instruments.count("balancer_notifications_total", *words, by=notices)
 
     def page(self, accept: str = "") -> tuple[bytes, str]:
         """Return the page and its content type: OpenMetrics where `accept` asks for it, else text."""

@@ -16,7 +16,10 @@ BalancerError              something was attempted and did not work; the message
 |  `- IntentRefused        the journal says no to this one move: lease, pause, budget
 |     `- RowOpen           the VM has a row whose end is not known; the others may go on
 |- PlanRefused             a plan must not be approved or carried out (exit 4)
-`- PlanInvalid             the independent check rejected our own plan: a bug, never executed
+|- PlanInvalid             the independent check rejected our own plan: a bug, never executed
+|- PlanningFailed          the process that plans crashed, ran out of memory or met a bug: nothing was done
+|  `- PlanningTimedOut     it was not done in its time and was ended
+`- PlanningStopped         the daemon stops: what was being planned is not wanted any more
 """
 
 from dataclasses import dataclass
@@ -153,3 +156,22 @@ class PlanRefused(BalancerError):
 
 class PlanInvalid(BalancerError):
     """The independent check found a fault in a plan of our own. Never executed."""
+
+
+class PlanningFailed(BalancerError):
+    """The process that plans did not survive it. Nothing was done; the next cycle plans anew.
+
+    `facts` say more for the log: signal or exit code of the process, its last words, a traceback.
+    """
+
+    def __init__(self, message: str, **facts: object) -> None:
+        self.facts = facts
+        super().__init__(message)
+
+
+class PlanningTimedOut(PlanningFailed):
+    """There was no plan within the patience; its process was ended."""
+
+
+class PlanningStopped(BalancerError):
+    """Planning was ended because the daemon stops."""

@@ -89,9 +89,11 @@ def test_errors_are_swallowed_at_the_boundaries_of_cycle_and_thread_only() -> No
     }
 
     assert found == {
+        "balancer/adapters/planning/worker.py",
         "balancer/adapters/vsphere/watcher.py",
-        "balancer/daemon.py",
+        "balancer/expose/audience.py",
         "balancer/jobs.py",
+        "balancer/serving.py",
     }
 
 

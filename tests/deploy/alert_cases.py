@@ -225,7 +225,7 @@ ABOUT_THE_LOOP = (
         name="mail fails, the other channel works",
         series={
             f'balancer_notifications_total{{{ONE},channel="mail",result="failed"}}': "0x10 2x60",
-            f'balancer_notifications_total{{{ONE},channel="slack",result="sent"}}': "0+1x70",
+            f'balancer_notifications_total{{{ONE},channel="slack",result="delivered"}}': "0+1x70",
         },
         at="30m",
         fires=(({"job": "balancer", "instance": "one", "channel": "mail"}, ""),),
@@ -233,7 +233,9 @@ ABOUT_THE_LOOP = (
     Case(
         alert="BalancerNotificationsFailing",
         name="all arrive",
-        series={f'balancer_notifications_total{{{ONE},channel="mail",result="sent"}}': "0+1x70"},
+        series={
+            f'balancer_notifications_total{{{ONE},channel="mail",result="delivered"}}': "0+1x70"
+        },
         at="30m",
     ),
 )

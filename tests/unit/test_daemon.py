@@ -1,24 +1,35 @@
 """The daemon's jobs: failures end in log and metrics, are tried again with back-off, and stops are clean."""
 
 import logging
+import re
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 
 from balancer.adapters.clock import SystemClock
 from balancer.adapters.store.memory import MemoryStore
 from balancer.collect.cluster_choice import find_cluster
-from balancer.daemon import Daemon
+from balancer.daemon import APART_S, STOP_WITHIN_S, Daemon, begins_after_s
 from balancer.expose.health import Health
 from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.jobs import ClusterJob
-from balancer.model.errors import LoginRefused, SourceError, SourceUnreachable
+from balancer.model.errors import (
+    LoginRefused,
+    PlanningFailed,
+    PlanningStopped,
+    PlanningTimedOut,
+    SourceError,
+    SourceUnreachable,
+)
+from balancer.model.plan import Plan
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import VmId
+from balancer.planner import PlansHere
 from balancer.policy.mode import Mode
 from balancer.policy.rule_types import PolicyRule, RuleKind, VmMode
 from balancer.policy.selector import Selector
@@ -49,6 +60,27 @@ class Flaky(ScriptedVCenter):
         return super().snapshot(cluster)
 
 
+class Plans(PlansHere):
+    """Plans here, unless it is to fail, or to hang until it is closed."""
+
+    def __init__(self) -> None:
+        self.errors: list[Exception] = []
+        self.hangs = False
+        self.hung, self.closed = threading.Event(), threading.Event()
+
+    def plan(self, *args: Any, **named: Any) -> Plan:
+        if self.hangs:
+            self.hung.set()
+            self.closed.wait()
+            raise PlanningStopped("the daemon stops")
+        if self.errors:
+            raise self.errors.pop(0)
+        return super().plan(*args, **named)
+
+    def close(self) -> None:
+        self.closed.set()
+
+
 class Scene:
     """A daemon over one flaky vCenter, started on request."""
 
@@ -72,7 +104,14 @@ class Scene:
         clock = SystemClock()
         self.health = Health(clock, vcenters={"vc1": 60.0}, loops={"vc1/prod": 60.0})
         self.metrics = Metrics(clock)
-        self.daemon = Daemon([self.watch], store=MemoryStore(), clock=clock, health=self.health)
+        self.planning = Plans()
+        self.daemon = Daemon(
+            [self.watch],
+            store=MemoryStore(),
+            clock=clock,
+            health=self.health,
+            planning=self.planning,
+        )
 
     def metrics_of(self, watch: Watch) -> ClusterMetrics:
         return self.metrics.for_cluster(
@@ -151,6 +190,70 @@ def test_an_unexpected_error_ends_at_the_job(caplog: pytest.LogCaptureFixture) -
     assert "ZeroDivisionError" in caplog.text
 
 
+@pytest.mark.parametrize(
+    ("error", "result"),
+    [
+        (PlanningFailed("its process was ended by signal 11", signal=11), "error"),
+        (PlanningTimedOut("planning took more than 60 s"), "timed_out"),
+    ],
+    ids=["crashed", "hung"],
+)
+def test_planning_that_fails_is_counted_and_logged_and_the_next_cycle_goes_on(
+    caplog: pytest.LogCaptureFixture, error: PlanningFailed, result: str
+) -> None:
+    scene = Scene()
+    scene.planning.errors.append(error)
+    job = scene.job()
+
+    with caplog.at_level(logging.ERROR):
+        job.run()
+
+    (record,) = caplog.records
+    assert record.message == "planning failed"
+    assert record.__dict__["error"] == str(error)
+    assert record.__dict__.get("signal") == error.facts.get("signal")
+    assert 'cycles_total{cluster="prod",result="error",vcenter="vc1"} 1.0' in scene.page()
+    labels = f'{{cluster="prod",result="{result}",trigger="interval",vcenter="vc1"}}'
+    assert f"balancer_plans_total{labels} 1.0" in scene.page()
+    assert scene.health.liveness().is_fine
+
+    job.run()
+
+    assert 'cycles_total{cluster="prod",result="no_change",vcenter="vc1"} 1.0' in scene.page()
+    assert scene.health.readiness().is_fine
+
+
+def test_a_stop_does_not_wait_for_planning_and_is_no_failure(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    scene = Scene()
+    scene.planning.hangs = True
+    scene.daemon.start(scene.metrics_of)
+    assert scene.planning.hung.wait(WITHIN_S)
+
+    with caplog.at_level(logging.ERROR):
+        assert scene.daemon.stop()
+
+    assert scene.closed.is_set()
+    assert caplog.records == []
+    assert 'cycles_total{cluster="prod",result="error",vcenter="vc1"} 0.0' in scene.page()
+
+
+def test_a_planner_that_cannot_be_ended_does_not_keep_the_sessions() -> None:
+    scene = Scene()
+    scene.planning.hangs = True
+    scene.planning.close = lambda: None  # type: ignore[method-assign]
+    scene.daemon.start(scene.metrics_of)
+    assert scene.planning.hung.wait(WITHIN_S)
+
+    begun = SystemClock().monotonic()
+    assert not scene.daemon.stop()
+
+    assert scene.closed.is_set()
+    assert SystemClock().monotonic() - begun < 2 * STOP_WITHIN_S
+    scene.planning.closed.set()
+
+
 def test_a_cluster_that_is_not_there_is_named_with_those_that_are() -> None:
     vcenter = Scene().vcenter
 
@@ -188,6 +291,49 @@ def test_a_changed_cluster_has_a_cycle_at_once_with_its_new_settings(started: li
 
     assert scene.vcenter.recovered.wait(WITHIN_S)
     assert 'balancer_cluster_mode{cluster="prod",mode="manual",vcenter="vc1"} 1.0' in scene.page()
+
+
+def test_the_first_cycles_of_several_clusters_begin_apart_and_later_ones_are_jittered() -> None:
+    scene = Scene()
+    watches = [other(scene, name=f"c{number}", interval_s=100.0) for number in range(3)]
+    scene.daemon = Daemon(
+        watches,
+        store=MemoryStore(),
+        clock=FakeClock(datetime(2100, 1, 1, tzinfo=UTC)),  # so that nothing begins
+        health=scene.health,
+    )
+
+    scene.daemon.start(scene.metrics_of)
+
+    first = [scene.daemon.next_turn(watch) for watch in watches]
+    assert [(at - first[0]).total_seconds() for at in first] == [0.0, APART_S, 2 * APART_S]
+    triggers = [entry.trigger for entry in scene.daemon._scheduler.get_jobs() if "/c" in entry.id]
+    after = {trigger.get_next_fire_time(first[0], first[0]) for trigger in triggers for _ in "xyz"}
+    delays = sorted((at - first[0]).total_seconds() for at in after)
+    assert len(delays) == 9
+    assert 90.0 <= delays[0] < delays[-1] <= 110.0
+    scene.daemon.stop()
+
+
+def test_a_short_interval_has_its_first_cycles_closer_together() -> None:
+    watch = other(Scene(), interval_s=2.5)
+
+    assert [begins_after_s(watch, position) for position in range(3)] == [0.0, 0.25, 0.5]
+
+
+def test_a_cycle_that_cannot_begin_in_time_is_counted(started: list[Scene]) -> None:
+    scene = Scene(interval_s=1.0)
+    scene.planning.hangs = True
+    started.append(scene)
+    missed = threading.Event()
+    metrics = scene.metrics_of(scene.watch)
+    count = metrics.cycle_missed
+    metrics.cycle_missed = lambda: (count(), missed.set())  # type: ignore[method-assign]
+
+    scene.daemon.start(lambda _: metrics)
+
+    assert missed.wait(WITHIN_S)
+    assert re.search(r"balancer_cycles_missed_total\{[^}]*\} [1-9]", scene.page())
 
 
 def test_a_cluster_that_stays_as_it_is_has_no_cycle_for_a_reload(started: list[Scene]) -> None:
@@ -278,6 +424,7 @@ class Turns:
         self.clock = FakeClock()
         self.health = Health(self.clock, vcenters={}, loops={})
         self.holder = "test"
+        self.planning = PlansHere()
         self.asked: list[tuple[float, str]] = []
 
     def stop_switch(self) -> Refusal | None:

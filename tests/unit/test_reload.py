@@ -1,7 +1,8 @@
 """A changed configuration: all of it is taken up or nothing, and what is refused is told once with all problems."""
 
 import logging
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -38,13 +39,21 @@ class Scene:
         self.metrics = Metrics(clock)
         self.health = Health(clock, vcenters={}, loops={})
         self.taken: list[Sequence[Watch]] = []
+        self.announcements: list[str] = []
         self.reloading = Reloading(
             version_of(self.config, load_config(self.config)),
             links={"vc1": link},
             take=self.taken.append,
             metrics=self.metrics,
             health=self.health,
+            announced=self.announced,
         )
+
+    @contextmanager
+    def announced(self) -> Iterator[None]:
+        self.announcements.append("reloading")
+        yield
+        self.announcements.append("ready")
 
     def write(self, *, mode: str, more: str = "") -> None:
         self.config.write_text(CONFIG.replace("MODE", mode) + more)
@@ -203,6 +212,7 @@ def test_a_policy_that_is_put_before_a_shipped_one_of_its_name_counts(
     [
         ("http: {port: 9999}\n", "http.port"),
         ("http: {listen: '::1'}\n", "http.listen"),
+        ("planning: {processes: 3}\n", "planning.processes"),
     ],
 )
 def test_what_needs_a_restart_is_refused_as_a_whole(
@@ -249,6 +259,23 @@ def test_a_request_reads_at_once_and_is_answered_even_if_nothing_has_changed(
         "configuration refused, the old one stays in force",
     ]
     assert len(scene.taken) == 1
+
+
+def test_every_reload_that_is_asked_for_is_announced_and_of_the_others_those_that_are_taken(
+    scene: Scene,
+) -> None:
+    scene.write(mode="automatik")
+    scene.look(4)
+    assert scene.announcements == []
+    scene.write(mode="manual")
+    scene.look()
+    assert scene.announcements == ["reloading", "ready"]
+
+    scene.reloading.reload()
+    scene.write(mode="automatik")
+    scene.reloading.reload()
+
+    assert scene.announcements == ["reloading", "ready"] * 3
 
 
 def test_a_configuration_that_cannot_be_read_leaves_the_old_one_in_force(scene: Scene) -> None:

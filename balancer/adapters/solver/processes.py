@@ -31,12 +31,21 @@ START_PATIENCE_S = 10.0
 
 
 class SolverProcesses:
-    """Runner of `balancer.solver`. Each thread needs its own; close it after use."""
+    """Runner of `balancer.solver`. Each thread needs its own; close it after use.
+
+    `has_own_group` keeps an interrupt from the terminal away from its processes. Without it they are in the
+    group of this process, for who ends them with it.
+    """
 
     def __init__(
-        self, command: Sequence[str] = COMMAND, *, start_patience_s: Seconds = START_PATIENCE_S
+        self,
+        command: Sequence[str] = COMMAND,
+        *,
+        start_patience_s: Seconds = START_PATIENCE_S,
+        has_own_group: bool = True,
     ) -> None:
         self._command = tuple(command)
+        self._has_own_group = has_own_group
         self._start_patience_s = start_patience_s
         self._idle: list[_Process] = []
 
@@ -82,23 +91,27 @@ class SolverProcesses:
 
     def _started(self) -> "_Process | Failure":
         try:
-            return _Process(self._command, self._start_patience_s)
+            return _Process(
+                self._command, self._start_patience_s, has_own_group=self._has_own_group
+            )
         except OSError as error:
             detail = f"its process could not be started: {error.strerror or error}"
             return Failure(kind=IncidentKind.UNAVAILABLE, detail=detail)
 
 
 class _Process:
-    """One helper process. In a group of its own, so that an interrupt from the terminal is not for it."""
+    """One helper process."""
 
-    def __init__(self, command: Sequence[str], start_patience_s: Seconds) -> None:
+    def __init__(
+        self, command: Sequence[str], start_patience_s: Seconds, *, has_own_group: bool
+    ) -> None:
         self._popen = subprocess.Popen(
             command,
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             env=os.environ | {"PYTHONPATH": os.pathsep.join(map(os.path.abspath, sys.path))},
-            process_group=0,
+            process_group=0 if has_own_group else None,
         )
         self._start_patience_s = start_patience_s
         self._is_ready = False

@@ -27,7 +27,7 @@ GRACE_S = 2.0
 
 def main() -> None:
     """Answer tasks until the input ends."""
-    answers = _settle_in()
+    answers = settle_in(MOST_ADDRESS_SPACE_BYTES)
     load()
     answers.write(READY)
     answers.flush()
@@ -40,14 +40,17 @@ def main() -> None:
         answers.flush()
 
 
-def _settle_in() -> BinaryIO:
-    """Leave signals to the parent, dump no core, and keep standard output for answers alone."""
+def settle_in(most_bytes: int) -> BinaryIO:
+    """Leave signals to the parent, dump no core, and keep standard output for answers alone.
+
+    More address space than `most_bytes` is refused, to this process and to those that it starts.
+    """
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
     _limit(resource.RLIMIT_CORE, 0)
-    _limit(resource.RLIMIT_AS, MOST_ADDRESS_SPACE_BYTES)
+    _limit(resource.RLIMIT_AS, most_bytes)
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "wb")
     nowhere = os.open(os.devnull, os.O_WRONLY)
     os.dup2(nowhere, sys.stdout.fileno())

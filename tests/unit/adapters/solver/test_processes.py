@@ -6,8 +6,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import closing, contextmanager, suppress
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +15,7 @@ import pytest
 from balancer.adapters.solver import SolverProcesses
 from balancer.model.plan import IncidentKind
 from balancer.solver import Failure, InProcess, Reply
+from tests.support.leftovers import children, nothing_left
 from tests.support.solvers import (
     ABORT,
     EXIT,
@@ -29,29 +29,6 @@ from tests.support.solvers import (
 )
 
 ROOT = Path(__file__).resolve().parents[4]
-
-
-@contextmanager
-def nothing_left() -> Iterator[None]:
-    """Check that no process and no file descriptor outlives the block."""
-    descriptors, before = open_descriptors(), children()
-    yield
-    assert open_descriptors() == descriptors
-    assert children() == before
-
-
-def open_descriptors() -> set[str]:
-    return {path.name for path in Path("/proc/self/fd").iterdir() if path.exists()}
-
-
-def children() -> set[str]:
-    """Return the process ids of our children, also of those that have ended and were not collected."""
-    found = set[str]()
-    for stat in Path("/proc").glob("[0-9]*/stat"):
-        with suppress(OSError):
-            if int(stat.read_text().rpartition(")")[2].split()[1]) == os.getpid():
-                found.add(stat.parent.name)
-    return found
 
 
 def answer_of(command: tuple[str, ...], *, patience_s: float = 30.0) -> Reply | Failure:

@@ -1,0 +1,218 @@
+"""`balancer run` as a process: signals, HTTP, reload, what the service manager is told, and the clean end.
+
+The composition root of the running daemon. Its main thread waits for a stop request and is the heartbeat: it
+looks after files and wishes, and feeds the watchdog as long as the clusters' loops make progress. What works on
+clusters is `daemon`.
+"""
+
+import logging
+import os
+import signal
+import threading
+from collections.abc import Callable, Sequence
+from contextlib import closing
+from functools import partial
+from pathlib import Path
+
+from balancer.adapters.clock import SystemClock
+from balancer.adapters.http.app import build_app
+from balancer.adapters.http.server import STOP_WITHIN_S as HTTP_STOP_WITHIN_S
+from balancer.adapters.http.server import HttpServer
+from balancer.adapters.service_manager import ServiceManager
+from balancer.adapters.stop_file import StopFile
+from balancer.adapters.store.sqlite import SqliteStore
+from balancer.config import Config
+from balancer.daemon import Daemon
+from balancer.expose.health import Health, HealthReport
+from balancer.expose.metrics import Metrics
+from balancer.model.units import Seconds
+from balancer.ports import Clock, Store
+from balancer.reload import Reloading, version_of
+from balancer.standing import Standing
+from balancer.upkeep import keep_up
+from balancer.version import VERSION
+from balancer.watch import Watch
+from balancer.wiring import (
+    cluster_metrics,
+    health_of,
+    links_of,
+    planning_of,
+    subjects_of,
+    watch_health,
+    watches_of,
+)
+
+log = logging.getLogger(__name__)
+
+HEARTBEAT_S = 1.0
+"""How often the main thread looks up while it waits for a signal."""
+
+LOOK_AT_FILES_EVERY_S = 5.0
+"""How often it is looked whether the configuration or a policy has changed."""
+
+
+class Requests:
+    """What the outside asks by signals: SIGTERM and SIGINT to stop, SIGHUP to read the configuration."""
+
+    def __init__(self) -> None:
+        self.stop, self.reload = threading.Event(), threading.Event()
+        for number in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(number, lambda *_: self.stop.set())
+        signal.signal(signal.SIGHUP, lambda *_: self.reload.set())
+
+
+def serve(config: Config, path: Path) -> int:
+    """Run the daemon until it is told to stop (SIGTERM, SIGINT); return the exit code.
+
+    `path` is the file that the configuration was read from; a changed one is taken up while it runs.
+
+    Raises:
+        InputError: a policy or secret file is wrong.
+        StoreError: the journal cannot be opened.
+        BalancerError: the HTTP address cannot be listened on.
+    """
+    requests, manager = Requests(), ServiceManager(os.environ, os.getpid())
+    clock = SystemClock()
+    metrics = Metrics(clock)
+    links = links_of(config, metrics)
+    version = version_of(path, config)
+    watches = watches_of(config, links)
+    health = health_of(config, watches, clock)
+    with closing(manager), closing(_journal(config, metrics)) as store:
+        planning = planning_of(config, clock)
+        daemon = Daemon(
+            watches,
+            store=store,
+            clock=clock,
+            health=health,
+            stop_switch=StopFile(config.stop_path),
+            planning=planning,
+        )
+        server = _listening(metrics, health, config)
+        reloading = Reloading(
+            version,
+            links=links,
+            take=partial(_take, daemon, metrics, health, config),
+            metrics=metrics,
+            health=health,
+            announced=manager.reloading,
+        )
+        daemon.start(partial(cluster_metrics, metrics))
+        daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
+
+        beats = (
+            partial(_tell_size, metrics, config),
+            daemon.look_at_wishes,
+            planning.rest,
+            _standing(daemon, metrics, store, clock),
+            Pulse(manager, health).beat,
+        )
+        manager.ready()
+        wait(requests, reloading, clock, beats, beat_s(manager))
+        manager.stopping()
+        is_clean = _stopped(daemon, server)
+    return _left(is_clean=is_clean)
+
+
+def _journal(config: Config, metrics: Metrics) -> SqliteStore:
+    return SqliteStore(config.journal.path, on_failure=metrics.store_failed)
+
+
+def _take(
+    daemon: Daemon, metrics: Metrics, health: Health, config: Config, new: Sequence[Watch]
+) -> None:
+    """Take up the clusters of a new version; the caps of planning are those of the start."""
+    watch_health(health, config, new)
+    daemon.reconfigure(new, partial(cluster_metrics, metrics))
+    metrics.keep_clusters((watch.link.name, watch.name) for watch in new)
+
+
+def _standing(daemon: Daemon, metrics: Metrics, store: Store, clock: Clock) -> Callable[[], None]:
+    """Return how it is looked, each second, whose the leases are and which plans wait."""
+    standing = Standing(store, clock, daemon.holder)
+    return lambda: standing.look(subjects_of(metrics, daemon.watches, clock))
+
+
+def _listening(metrics: Metrics, health: Health, config: Config) -> HttpServer:
+    server = HttpServer(build_app(metrics, health), config.http.listen, config.http.port)
+    server.start()
+    log.info("serving", extra={"url": server.url, "port": server.port, "version": VERSION})
+    return server
+
+
+class Pulse:
+    """Tells the service manager how it is, and that it lives: only while every loop makes progress."""
+
+    def __init__(self, manager: ServiceManager, health: Health) -> None:
+        self._manager, self._health = manager, health
+        self._was_alive = True
+
+    def beat(self) -> None:
+        """Feed the watchdog, unless a loop has stopped. For the main thread: where that hangs, nobody calls."""
+        alive = self._health.liveness()
+        if alive.is_fine:
+            self._manager.alive()
+        elif self._was_alive:
+            log.error("no progress: the watchdog is not fed", extra={"detail": _words(alive)})
+        self._was_alive = alive.is_fine
+        ready = self._health.readiness()
+        self._manager.status(_words(alive) or _words(ready) or "ready")
+
+
+def _words(report: HealthReport) -> str:
+    return "; ".join(f"{problem.subject}: {problem.why}" for problem in report.problems)
+
+
+def beat_s(manager: ServiceManager) -> Seconds:
+    """Return how long the main thread may sleep: a heartbeat, or less for a short watchdog."""
+    within_s = manager.beat_within_s
+    return HEARTBEAT_S if within_s is None else min(HEARTBEAT_S, within_s)
+
+
+def wait(
+    requests: Requests,
+    reloading: Reloading,
+    clock: Clock,
+    beats: Sequence[Callable[[], None]],
+    every_s: Seconds,
+) -> None:
+    """Wait for a stop request, and look after the configuration meanwhile."""
+    look_s = clock.monotonic() + LOOK_AT_FILES_EVERY_S
+    while not requests.stop.wait(every_s):
+        try:
+            for beat in beats:
+                beat()
+            if requests.reload.is_set():
+                requests.reload.clear()
+                reloading.reload()
+            elif clock.monotonic() >= look_s:
+                look_s = clock.monotonic() + LOOK_AT_FILES_EVERY_S
+                reloading.look()
+        except Exception:  # the clusters are worked on with what is in force
+            log.exception("looking after files and wishes failed unexpectedly")
+
+
+def _stopped(daemon: Daemon, server: HttpServer) -> bool:
+    """Stop both side by side, so that slow clients take nothing of the time of cycles and logouts."""
+    leaving = threading.Thread(target=server.stop, daemon=True)
+    leaving.start()
+    is_clean = daemon.stop()
+    leaving.join(HTTP_STOP_WITHIN_S)
+    return is_clean
+
+
+def _tell_size(metrics: Metrics, config: Config) -> None:
+    metrics.store_size(_size_bytes(config.journal.path))
+
+
+def _size_bytes(path: Path) -> int:
+    return path.stat().st_size if path.exists() else 0
+
+
+def _left(*, is_clean: bool) -> int:
+    """Return the exit code; end at once where a call to a vCenter still hangs: the journal is durable."""
+    log.info("stopped", extra={"clean": is_clean})
+    if not is_clean:
+        logging.shutdown()
+        os._exit(0)
+    return 0
