@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping
 
 from prometheus_client.utils import floatToGoString
 
-from balancer.expose.metric_catalog import CATALOGUE, MetricSpec
+from balancer.expose.metric_catalog import CATALOGUE
 from balancer.expose.metric_samples import Sample
 
 _ESCAPES = str.maketrans({"\\": r"\\", '"': r"\"", "\n": r"\n"})
@@ -26,12 +26,6 @@ def gauge_lines(cluster: tuple[str, str], samples: Iterable[Sample]) -> Mapping[
         )
         lines[sample.name].append(f"{sample.name}{{{labels}}} {_number(sample.value)}\n")
     return {name: "".join(each) for name, each in lines.items()}
-
-
-def gauge_header(spec: MetricSpec) -> str:
-    """Return the two lines above a gauge's samples."""
-    meaning = spec.help.replace("\\", r"\\").replace("\n", r"\n")
-    return f"# HELP {spec.name} {meaning}\n# TYPE {spec.name} gauge\n"
 
 
 def _number(value: float) -> str:

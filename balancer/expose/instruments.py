@@ -48,7 +48,11 @@ _WRITERS: Mapping[PageFormat, Callable[..., bytes]] = {
 
 
 class Instruments:
-    """The instruments of `metric_catalog` by full name. A wrong name or type is a mistake of ours."""
+    """What one owner counts and measures: a cluster, a vCenter, the process. By full name of `metric_catalog`.
+
+    Each owner has its own, so that what happens to one cluster makes no other's text old. A wrong name or type
+    is a mistake of ours.
+    """
 
     def __init__(self, specs: Iterable[MetricSpec]) -> None:
         known = tuple(specs)
@@ -89,7 +93,7 @@ class Instruments:
         self._changed(name)
 
     def text(self, name: str, page_format: PageFormat) -> bytes:
-        """Return one metric's part of the page; none of a gauge or info without labels that was never told."""
+        """Return the lines of one metric; none of a gauge or info without labels that was never told."""
         change = self._changes[name]
         if not change and name in self._silent:
             return b""
@@ -97,7 +101,8 @@ class Instruments:
         kept = self._texts.get(key)
         if kept is not None and kept[0] == change:
             return kept[1]
-        text = written(self._made[name], page_format)
+        whole = written(self._made[name], page_format)
+        text = whole[len(head_of(whole)) :]
         self._texts[key] = (change, text)
         return text
 
@@ -110,6 +115,19 @@ class Instruments:
         if not isinstance(found, kind):
             raise TypeError(f"{name} is a {type(found).__name__}, not a {kind.__name__}")
         return found
+
+
+def header(spec: MetricSpec, page_format: PageFormat) -> bytes:
+    """Return the lines above one metric's samples: what it means, and its type."""
+    return head_of(written(_made(spec), page_format))
+
+
+def head_of(text: bytes) -> bytes:
+    """Return the comments that a metric's text begins with."""
+    end = 0
+    while text.startswith(b"#", end):
+        end = text.index(b"\n", end) + 1
+    return text[:end]
 
 
 def written(collector: Collector, page_format: PageFormat) -> bytes:

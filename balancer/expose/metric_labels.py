@@ -91,7 +91,7 @@ PLAN_RESULTS: Mapping[PlanStatus, str] = MappingProxyType(
     }
 )
 
-FAILED_PLAN_RESULTS = ("error",)
+FAILED_PLAN_RESULTS = ("error", "timed_out")
 """What came of planning where it made no plan."""
 
 CAUSES: Mapping[type[SourceError], str] = MappingProxyType(

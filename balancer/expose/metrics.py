@@ -7,15 +7,22 @@ make it raise.
 """
 
 import platform
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from importlib.metadata import PackageNotFoundError, version
 
 from prometheus_client import ProcessCollector, disable_created_metrics
 
 from balancer.expose.cluster_metrics import ClusterMetrics
-from balancer.expose.gauge_text import gauge_header, gauge_lines
-from balancer.expose.instruments import EOF, Instruments, PageFormat, written
-from balancer.expose.metric_catalog import CATALOGUE, MetricSpec, MetricType
+from balancer.expose.gauge_text import gauge_lines
+from balancer.expose.instruments import EOF, Instruments, PageFormat, header, written
+from balancer.expose.metric_catalog import (
+    CATALOGUE,
+    CLUSTER,
+    PROCESS,
+    VCENTER,
+    MetricSpec,
+    MetricType,
+)
 from balancer.expose.metric_labels import Words, label_beside
 from balancer.expose.vcenter_metrics import VcenterMetrics
 from balancer.model.units import Seconds
@@ -39,7 +46,11 @@ class Metrics:
         self._clock = clock
         self._clusters: dict[tuple[str, str], ClusterMetrics] = {}
         self._vcenters: dict[str, VcenterMetrics] = {}
-        self._instruments = Instruments(spec for spec in CATALOGUE if not is_sampled(spec))
+        self._counted: dict[tuple[str, str], Instruments] = {}
+        self._instruments = Instruments(specs_of(PROCESS))
+        self._headers = {
+            (spec.name, each): header(spec, each) for spec in CATALOGUE for each in PageFormat
+        }
         self._channels = Words(most=32)
         self._instruments.tell("balancer_build_info", _build(revision))
 
@@ -47,7 +58,7 @@ class Metrics:
         """Return the listener of one vCenter; the same one each time."""
         if vcenter not in self._vcenters:
             label = label_beside(vcenter, {known.label for known in self._vcenters.values()})
-            self._vcenters[vcenter] = VcenterMetrics(label, self._instruments)
+            self._vcenters[vcenter] = VcenterMetrics(label, Instruments(specs_of(VCENTER)))
         return self._vcenters[vcenter]
 
     def for_cluster(
@@ -70,7 +81,8 @@ class Metrics:
                 one.labels[1] for one in self._clusters.values() if one.labels[0] == owner.label
             }
             label = label_beside(cluster, taken)
-            self._clusters[key] = ClusterMetrics(label, owner, self._instruments, self._clock)
+            counted = self._counted.setdefault(key, Instruments(specs_of(CLUSTER)))
+            self._clusters[key] = ClusterMetrics(label, owner, counted, self._clock)
         self._clusters[key].configured(policy, mode, interval_s)
         return self._clusters[key]
 
@@ -79,7 +91,10 @@ class Metrics:
         return self._clusters.get((vcenter, cluster))
 
     def keep_clusters(self, clusters: Iterable[tuple[str, str]]) -> None:
-        """Drop the gauges of all clusters but these, named by vCenter and cluster as in `for_cluster`."""
+        """Drop the gauges of all clusters but these, named by vCenter and cluster as in `for_cluster`.
+
+        What was counted stays: a counter that vanishes would be taken for a restart.
+        """
         kept = set(clusters)
         for key in self._clusters.keys() - kept:
             del self._clusters[key]
@@ -119,17 +134,36 @@ class Metrics:
         texts = [
             part for labels, (kept, now) in parts for part in (*kept, gauge_lines(labels, now))
         ]
+        counted = [each for _, each in sorted(self._counted.copy().items())]
+        owners = {
+            PROCESS: [self._instruments],
+            VCENTER: [each.instruments for _, each in sorted(self._vcenters.copy().items())],
+            CLUSTER: counted,
+        }
         pieces = [written(self._process, page_format)]
         for spec in CATALOGUE:
             if is_sampled(spec):
-                lines = "".join(text[spec.name] for text in texts if spec.name in text)
-                pieces.append((gauge_header(spec) + lines).encode())
+                lines = "".join(text[spec.name] for text in texts if spec.name in text).encode()
             else:
-                pieces.append(self._instruments.text(spec.name, page_format))
+                found = owners[owner_of(spec)]
+                lines = b"".join(each.text(spec.name, page_format) for each in found)
+            pieces += (self._headers[spec.name, page_format], lines)
         return b"".join(pieces)
 
     def _set(self, name: str, value: float) -> None:
         self._instruments.set(f"balancer_{name}", value)
+
+
+def owner_of(spec: MetricSpec) -> tuple[str, ...]:
+    """Return the labels of what the metric belongs to: a cluster, a vCenter, or the process."""
+    return next(
+        owner for owner in (CLUSTER, VCENTER, PROCESS) if spec.labels[: len(owner)] == owner
+    )
+
+
+def specs_of(owner: tuple[str, ...]) -> Iterator[MetricSpec]:
+    """Yield the metrics of one kind of owner that events fill."""
+    return (spec for spec in CATALOGUE if owner_of(spec) == owner and not is_sampled(spec))
 
 
 def is_sampled(spec: MetricSpec) -> bool:

@@ -20,7 +20,7 @@ class VcenterMetrics:
 
     def __init__(self, label: str, instruments: Instruments) -> None:
         self.label = label
-        self._instruments = instruments
+        self.instruments = instruments
         self._methods = Words(most=48)
         self._results = Words(most=16)
         self._causes = Words(most=24)
@@ -28,33 +28,31 @@ class VcenterMetrics:
         self._kinds = Words(most=24)
         self._rejected = threading.local()
         for result in ("ok", "refused", "failed"):
-            self._instruments.count("balancer_vcenter_logins_total", label, result, by=0.0)
+            self.instruments.count("balancer_vcenter_logins_total", label, result, by=0.0)
 
     def request(self, method: str, result: str, seconds: Seconds) -> None:
         """Count one finished call on the wire."""
         word = self._methods.word(method)
-        self._instruments.count(
+        self.instruments.count(
             "balancer_vcenter_requests_total", self.label, word, self._results.word(result)
         )
-        self._instruments.observe(
+        self.instruments.observe(
             "balancer_vcenter_request_duration_seconds", seconds, self.label, word
         )
 
     def login(self, result: str) -> None:
         """Count one login."""
-        self._instruments.count(
+        self.instruments.count(
             "balancer_vcenter_logins_total", self.label, self._results.word(result)
         )
 
     def listening(self, is_listening: bool) -> None:
         """Take note whether changes are heard of between cycles."""
-        self._instruments.set("balancer_vcenter_change_hints_up", float(is_listening), self.label)
+        self.instruments.set("balancer_vcenter_change_hints_up", float(is_listening), self.label)
 
     def changed(self, kind: str) -> None:
         """Count one change that was heard of."""
-        self._instruments.count(
-            "balancer_vcenter_changes_total", self.label, self._kinds.word(kind)
-        )
+        self.instruments.count("balancer_vcenter_changes_total", self.label, self._kinds.word(kind))
 
     def rejected(self, kind: str, cause: str, count: int) -> None:
         """Take the objects of one read that are not in the snapshot."""
@@ -74,7 +72,7 @@ class VcenterMetrics:
 
     def faulty_samples(self, fault: str, count: int) -> None:
         """Count values of statistics that are no numbers."""
-        self._instruments.count(
+        self.instruments.count(
             "balancer_vcenter_faulty_samples_total",
             self.label,
             self._outcomes.word(fault),
@@ -89,12 +87,12 @@ class VcenterMetrics:
 
     def up(self) -> None:
         """Take note that the vCenter answered."""
-        self._instruments.set("balancer_vcenter_up", 1.0, self.label)
+        self.instruments.set("balancer_vcenter_up", 1.0, self.label)
         self._failing("")
 
     def down(self, error: SourceError) -> None:
         """Take note that the vCenter could not be asked, and why."""
-        self._instruments.set("balancer_vcenter_up", 0.0, self.label)
+        self.instruments.set("balancer_vcenter_up", 0.0, self.label)
         self._failing(
             next((word for kind, word in CAUSES.items() if isinstance(error, kind)), OTHER)
         )
@@ -102,11 +100,11 @@ class VcenterMetrics:
     def _failing(self, cause: str) -> None:
         for each in (*CAUSES.values(), OTHER):
             value = float(each == cause)
-            self._instruments.set("balancer_vcenter_failing", value, self.label, each)
+            self.instruments.set("balancer_vcenter_failing", value, self.label, each)
 
     def clock_offset(self, offset_s: Seconds) -> None:
         """Take note of the vCenter's clock minus ours, in seconds."""
-        self._instruments.set("balancer_vcenter_clock_offset_seconds", offset_s, self.label)
+        self.instruments.set("balancer_vcenter_clock_offset_seconds", offset_s, self.label)
 
     def _samples(self) -> dict[tuple[str, str], int]:
         if not hasattr(self._rejected, "samples"):

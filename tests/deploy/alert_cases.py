@@ -13,12 +13,13 @@ Firing = tuple[Mapping[str, str], str]
 
 @dataclass(frozen=True, kw_only=True)
 class Case:
-    """What is scraped each minute (promtool's notation), when it is looked, and what fires then."""
+    """What is scraped each `step` (promtool's notation), when it is looked, and what fires then."""
 
     alert: str
     name: str
     series: Series
     at: str
+    step: str = "1m"
     fires: tuple[Firing, ...] = field(default=())
 
 

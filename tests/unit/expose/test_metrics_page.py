@@ -9,8 +9,8 @@ from prometheus_client.openmetrics.parser import text_string_to_metric_families 
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.registry import Collector
 
-from balancer.expose.gauge_text import gauge_header, gauge_lines
-from balancer.expose.instruments import Instruments, PageFormat
+from balancer.expose.gauge_text import gauge_lines
+from balancer.expose.instruments import Instruments, PageFormat, header
 from balancer.expose.metric_catalog import CATALOGUE, MetricType
 from balancer.expose.metric_labels import unique_labels
 from balancer.expose.metric_samples import Sample
@@ -40,8 +40,8 @@ def test_gauges_are_written_as_the_client_library_writes_them(name: str, value: 
             return [family]
 
     sample = Sample(spec.name, (name, "cpu"), value)
-    ours = gauge_header(spec) + gauge_lines(("vc1", "prod"), [sample])[spec.name]
-    assert ours.encode() == generate_latest(One())
+    lines = gauge_lines(("vc1", "prod"), [sample])[spec.name].encode()
+    assert header(spec, PageFormat.TEXT) + lines == generate_latest(One())
 
 
 @pytest.mark.parametrize("page_format", list(PageFormat))
@@ -86,7 +86,7 @@ def test_what_was_never_told_is_not_shown_as_zero() -> None:
     board = Board()
     page = board.metrics.page()[0].decode()
     for name in ("config_last_reload_successful", "config_hash_info", "store_size_bytes"):
-        assert f"balancer_{name}" not in page
+        assert f"\nbalancer_{name}" not in page
     board.metrics.config_rejected()
     assert board.value("config_last_reload_successful") == 0.0
 
