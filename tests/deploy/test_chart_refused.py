@@ -1,11 +1,11 @@
 """What the Helm chart refuses, and in which words: before anything is installed, not by a pod that crashes."""
 
-from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
 import pytest
 
+from balancer.config import Config
 from tests.support.helm import Refused, rendered, value_sets
 
 MINIMAL = value_sets()["minimal"]
@@ -32,7 +32,7 @@ def with_vcenter(**more: object) -> dict[str, Any]:
     return values
 
 
-REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
+REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "no secret": (without("existingSecret"), "kubectl create secret generic"),
     "a password in the values": (minimal(password="x"), "'password' not allowed"),
     "a password of a vCenter": (with_vcenter(password="x"), "'password' not allowed"),
@@ -97,6 +97,11 @@ REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
         "/networkPolicy/vcenterCidrs/0",
     ),
 }
+
+
+if "notify" in Config.model_fields:
+    NOTIFY = {**MINIMAL["config"], "notify": {"slack": [{"name": "ops", "url_file": "slack"}]}}  # type: ignore[dict-item]
+    REFUSED["channels that no message reaches"] = (minimal(config=NOTIFY), "extraEgress")
 
 
 @pytest.mark.parametrize("case", REFUSED)
