@@ -1,5 +1,6 @@
 """deploy/kubernetes/chart, rendered by real Helm: what it makes of each set of values, and what it refuses."""
 
+import tarfile
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from helm_python import Chart
 from jsonschema import Draft7Validator
 
 from balancer.config import Config, load_config
@@ -370,3 +372,11 @@ def test_the_chart_has_the_program_s_version() -> None:
     head = yaml.safe_load((chart.CHART / "Chart.yaml").read_text("utf-8"))
     assert f'version = "{head["appVersion"]}"' in text
     assert head["version"] == head["appVersion"]
+
+
+def test_the_archive_of_the_chart_holds_what_it_reads(tmp_path: Path) -> None:
+    with Chart.load(chart.CHART) as loaded, tarfile.open(loaded.save(tmp_path)) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    copied = {str(path.relative_to(chart.CHART)) for path in chart.copies()}
+    assert {"values.schema.json", "README.md", "templates/NOTES.txt", *copied} <= names
+    assert not [name for name in names if name.startswith("ci/")]
