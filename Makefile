@@ -10,6 +10,7 @@ JOBS   ?= 2
 .PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs site clean
 .PHONY: help install demo test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz docs clean
 .PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs image wheel lock lock-check sbom audit clean
+.PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs image image-check wheel lock lock-check sbom audit clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -83,6 +84,9 @@ fuzz: $(DEV) ## Read 100,000 spoilt policies: each is read or refused with its p
 
 image: ## Build the container image with docker or buildah (BASE=, IMAGE=, IMAGE_ARGS=)
 	deploy/container/build-image.sh $(IMAGE_ARGS)
+
+image-check: ## Run the image as its own account on a read-only root (IMAGE=)
+	deploy/container/check-image.sh
 
 # What builds wheels: from its own lock file, so that the same commit gives the same bytes everywhere.
 BUILD := .venv-build

@@ -1,5 +1,6 @@
 """deploy/kubernetes/chart, rendered by real Helm: what it makes of each set of values, and what it refuses."""
 
+import tarfile
 from collections.abc import Iterator, Mapping
 from copy import deepcopy
 from pathlib import Path
@@ -8,14 +9,15 @@ from typing import Any
 import kubernetes_validate
 import pytest
 import yaml
+from helm_python import Chart
 from jsonschema import Draft7Validator
 
 from balancer.config import Config, load_config
-from balancer.reload import NEEDS_RESTART, NO_RESTART
+from balancer.reload import NEEDS_RESTART, NO_RESTART, digest_of
 from tests.deploy import operator_schemas
 from tests.support import chart
 from tests.support.chart_values import Values
-from tests.support.helm import Kubernetes, Refused, complaints, notes, rendered, value_sets
+from tests.support.helm import Kubernetes, complaints, notes, rendered, value_sets
 from tests.support.hostile import EVERY
 
 SETS = value_sets()
@@ -47,14 +49,7 @@ def pods(objects: list[Kubernetes]) -> Iterator[Kubernetes]:
 
 def written(folder: Path, objects: list[Kubernetes]) -> Path:
     """Write the files that the pod would see below /etc/balancer; return the configuration."""
-    (data,) = (
-        each["data"] for each in of_kind(objects, "ConfigMap") if "config.yaml" in each["data"]
-    )
-    (mount,) = (v for v in next(pods(objects))["spec"]["volumes"] if v["name"] == "config")
-    for item in mount["configMap"]["items"]:
-        path = folder / item["path"]
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(data[item["key"]], encoding="utf-8")
+    laid_out(folder, mounted(objects), "..1")
     return folder / "config.yaml"
 
 
@@ -143,6 +138,57 @@ def test_names_are_not_read_as_templates_nor_as_yaml(tmp_path: Path) -> None:
     assert jobs == [f"--cluster=main/{name}" for name in names]
     for each in {each["kind"]: each for each in objects}.values():
         kubernetes_validate.validate(each, KUBERNETES_VERSIONS[-1], strict=True)
+
+
+# -- how the kubelet lays it out
+
+
+def laid_out(folder: Path, files: Mapping[str, str], name: str) -> None:
+    """Lay files out as the kubelet does: below a folder of their own that `..data` is swapped to.
+
+    Source: Kubernetes, pkg/volume/util/atomic_writer.go, the comment of AtomicWriter.Write.
+    """
+    for path, text in files.items():
+        target = folder / name / path
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_text(text, encoding="utf-8")
+    fresh = folder / "..data_tmp"
+    fresh.symlink_to(name)
+    fresh.rename(folder / "..data")
+    for top in {path.partition("/")[0] for path in files}:
+        link = folder / top
+        if not link.is_symlink():
+            link.symlink_to(f"..data/{top}")
+
+
+def mounted(objects: list[Kubernetes]) -> dict[str, str]:
+    """Return the files of the configuration's volume by their place in it."""
+    (data,) = (
+        each["data"] for each in of_kind(objects, "ConfigMap") if "config.yaml" in each["data"]
+    )
+    (mount,) = (v for v in next(pods(objects))["spec"]["volumes"] if v["name"] == "config")
+    return {item["path"]: data[item["key"]] for item in mount["configMap"]["items"]}
+
+
+def test_the_program_reads_what_the_kubelet_lays_out_and_sees_it_swapped(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    etc, secrets = tmp_path / "etc", tmp_path / "secrets"
+    etc.mkdir()
+    secrets.mkdir()
+    monkeypatch.setenv("CREDENTIALS_DIRECTORY", str(secrets))
+    laid_out(secrets, {"east-user": "ann", "east-password": "first", "west-password": "w"}, "..1")
+    laid_out(etc, mounted(rendered(SETS["several"])), "..1")
+    config = load_config(etc / "config.yaml")
+    before = digest_of(etc / "config.yaml", config)
+    assert (config.vcenters[0].user(), config.vcenters[0].password()) == ("ann", "first")
+
+    changed = deepcopy(dict(SETS["several"]))
+    changed["policies"]["nights"]["limits"]["moves_per_run_at_most"] = 7  # type: ignore[index]
+    laid_out(secrets, {"east-user": "ann", "east-password": "second"}, "..2")
+    laid_out(etc, mounted(rendered(changed)), "..2")
+    assert digest_of(etc / "config.yaml", config) != before
+    assert config.vcenters[0].password() == "second"
 
 
 # -- what each object says
@@ -240,19 +286,21 @@ CHANGES: Mapping[str, object] = {
     "http": {"listen": "0.0.0.0", "port": 9716},
     "log": {"format": "json", "level": "debug"},
     "planning": {"memory_mib": 4096},
+    "notify": {"slack": [{"name": "ops", "url_file": "slack-url"}]},
 }
+SECTIONS = [section for section in CHANGES if section in Config.model_fields]
 
 
-@pytest.mark.parametrize("section", CHANGES)
+@pytest.mark.parametrize("section", SECTIONS)
 def test_a_change_makes_a_new_pod_where_the_running_one_cannot_take_it_up(section: str) -> None:
-    changed = minimal()
+    changed = minimal(networkPolicy={"enabled": False})
     changed["config"][section] = CHANGES[section]
     assert (digest(changed) != digest(MINIMAL)) == (section in NEEDS_RESTART)
     assert digest({**changed, "restartOn": "any"}) != digest({**MINIMAL, "restartOn": "any"})
 
 
 def test_each_section_of_the_configuration_is_asked_that_question() -> None:
-    assert CHANGES.keys() == Config.model_fields.keys() - set(chart.OF_THE_CHART["Config"]) - {
+    assert set(SECTIONS) == Config.model_fields.keys() - set(chart.OF_THE_CHART["Config"]) - {
         "api_version"
     }
 
@@ -298,100 +346,6 @@ def test_dashboards_and_rules_are_those_of_the_project() -> None:
     }
 
 
-# -- what is refused
-
-
-def without(key: str, *path: str) -> dict[str, Any]:
-    """Return the least values without one of them."""
-    values = minimal()
-    section = values
-    for name in path:
-        section = section[name]
-    del section[key]
-    return values
-
-
-def with_vcenter(**more: object) -> dict[str, Any]:
-    values = minimal()
-    values["config"]["vcenters"][0] |= more
-    return values
-
-
-REFUSED: Mapping[str, tuple[dict[str, Any], str]] = {
-    "no secret": (without("existingSecret"), "kubectl create secret generic"),
-    "a password in the values": (minimal(password="x"), "'password' not allowed"),
-    "a password of a vCenter": (with_vcenter(password="x"), "'password' not allowed"),
-    "a misspelt value": (minimal(replica=1), "'replica' not allowed"),
-    "a misspelt setting": (with_vcenter(hots="x"), "'hots' not allowed"),
-    "two replicas": (minimal(replicas=2), "one process at a time may write"),
-    "minus one replica": (minimal(replicas=-1), "/replicas"),
-    "no vCenter": (without("vcenters", "config"), "config.vcenters is empty"),
-    "no cluster": (without("clusters", "config"), "config.clusters is empty"),
-    "a port out of range": (with_vcenter(port=70_000), "/config/vcenters/0/port"),
-    "a mode that there is not": (
-        minimal(
-            config={
-                **MINIMAL["config"],
-                "clusters": [{"vcenter": "main", "name": "a", "mode": "auto"}],
-            }
-        ),  # type: ignore[dict-item]
-        "/config/clusters/0/mode",
-    ),
-    "an address that no probe reaches": (
-        minimal(config={**MINIMAL["config"], "http": {"listen": "127.0.0.1"}}),  # type: ignore[dict-item]
-        "no probe and no scraper reaches",
-    ),
-    "tokens in clear": (
-        minimal(
-            config={
-                **MINIMAL["config"],  # type: ignore[dict-item]
-                "http": {"tokens": [{"name": "ann", "role": "viewer", "sha256": "0" * 64}]},
-            }
-        ),
-        "tokens would cross the network in clear",
-    ),
-    "a token that is no digest": (
-        minimal(
-            config={
-                **MINIMAL["config"],  # type: ignore[dict-item]
-                "http": {"tokens": [{"name": "ann", "role": "viewer", "token": "x"}]},
-            }
-        ),
-        "'token' not allowed",
-    ),
-    "a journal elsewhere": (
-        minimal(config={**MINIMAL["config"], "journal": {"path": "/tmp/x"}}),  # type: ignore[dict-item]
-        "'path' not allowed",
-    ),
-    "a misspelt key of a policy": (
-        minimal(policies={"mine": {"apiVersion": "balancer/v1", "kind": "Policy", "limit": {}}}),
-        "'limit' not allowed",
-    ),
-    "a policy that leaves its folder": (minimal(policies={"../x": {}}), "'../x' not allowed"),
-    "a certificate in place of the configuration": (
-        minimal(certificates={"config.yaml": "x"}),
-        "Allowed: any other name",
-    ),
-    "a digest that is none": (minimal(image={"digest": "latest"}), "/image/digest"),
-    "an interval in words": (
-        minimal(serviceMonitor={"enabled": True, "interval": "often"}),
-        "/serviceMonitor/interval",
-    ),
-    "an address without its length": (
-        minimal(networkPolicy={"vcenterCidrs": ["192.0.2.10"]}),
-        "/networkPolicy/vcenterCidrs/0",
-    ),
-}
-
-
-@pytest.mark.parametrize("case", REFUSED)
-def test_wrong_values_are_refused_in_words(case: str) -> None:
-    values, told = REFUSED[case]
-    with pytest.raises(Refused) as refusal:
-        rendered(values)
-    assert told in str(refusal.value)
-
-
 # -- what is generated
 
 
@@ -418,3 +372,11 @@ def test_the_chart_has_the_program_s_version() -> None:
     head = yaml.safe_load((chart.CHART / "Chart.yaml").read_text("utf-8"))
     assert f'version = "{head["appVersion"]}"' in text
     assert head["version"] == head["appVersion"]
+
+
+def test_the_archive_of_the_chart_holds_what_it_reads(tmp_path: Path) -> None:
+    with Chart.load(chart.CHART) as loaded, tarfile.open(loaded.save(tmp_path)) as archive:
+        names = {name.partition("/")[2] for name in archive.getnames()}
+    copied = {str(path.relative_to(chart.CHART)) for path in chart.copies()}
+    assert {"values.schema.json", "README.md", "templates/NOTES.txt", *copied} <= names
+    assert not [name for name in names if name.startswith("ci/")]

@@ -13,6 +13,7 @@ import pytest
 ROOT = Path(__file__).parents[2]
 FILE = ROOT / "deploy" / "container" / "Dockerfile"
 SCRIPT = ROOT / "deploy" / "container" / "build-image.sh"
+CHECK = SCRIPT.with_name("check-image.sh")
 HADOLINT = Path(sys.executable).parent / "hadolint"
 
 
@@ -127,9 +128,9 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return log
 
 
-def build(*words: str, **settings: str) -> subprocess.CompletedProcess[str]:
+def build(*words: str, script: Path = SCRIPT, **settings: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(SCRIPT), *words],
+        [str(script), *words],
         env={**os.environ, **settings},
         capture_output=True,
         text=True,
@@ -187,5 +188,21 @@ def reduced(folder: Path) -> Path:
     return path
 
 
-def test_the_script_can_be_run() -> None:
-    assert SCRIPT.stat().st_mode & stat.S_IXUSR
+@pytest.mark.parametrize("script", [SCRIPT, CHECK], ids=lambda path: path.name)
+def test_the_scripts_can_be_run(script: Path) -> None:
+    assert script.stat().st_mode & stat.S_IXUSR
+
+
+def test_the_check_runs_it_without_anything_that_it_does_not_need(
+    calls: Path, tmp_path: Path
+) -> None:
+    (tmp_path / "engine").touch()
+    done = build(script=CHECK)
+    asked = [
+        line for line in calls.read_text("utf-8").splitlines() if line.startswith("docker run")
+    ]
+    assert len(asked) == 2
+    for words in ("--read-only", "--network none", "--cap-drop ALL", "no-new-privileges"):
+        assert [line for line in asked if words not in line] == []
+    assert done.returncode == 1  # the one that is asked here does not plan
+    assert "the dry run ended with 0, not with 3" in done.stderr

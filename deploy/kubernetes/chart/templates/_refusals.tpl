@@ -25,4 +25,7 @@
 {{- if hasKey .Values.certificates "config.yaml" -}}
 {{- fail "\n\ncertificates has a file config.yaml, which is the configuration's name. Allowed: any other name.\n" -}}
 {{- end -}}
+{{- if and .Values.config.notify .Values.networkPolicy.enabled (not .Values.networkPolicy.extraEgress) -}}
+{{- fail "\n\nconfig.notify names channels, but the network policy lets nothing through but name servers and vCenters: every message would be lost. Give networkPolicy.extraEgress a rule for them, for example\n  extraEgress:\n    - ports: [{port: 443, protocol: TCP}]\nor networkPolicy.enabled: false.\n" -}}
+{{- end -}}
 {{- end -}}
