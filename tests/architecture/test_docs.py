@@ -1,9 +1,14 @@
 """What the documentation names exists: tests that guard promises, links, make targets, commands."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
+import typer
+
+from balancer.cli.app import app
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted(
@@ -50,6 +55,19 @@ def test_continuous_integration_calls_what_the_readme_calls_for() -> None:
 
     assert "make check" in script
     assert "make test" in script
+
+
+def leaves(command: Any, name: str = "") -> Iterator[str]:
+    if not hasattr(command, "commands"):
+        yield name
+    for word, below in getattr(command, "commands", {}).items():
+        yield from leaves(below, f"{name} {word}".strip())
+
+
+def test_every_command_is_listed_and_no_other() -> None:
+    page = (ROOT / "docs/reference/commands.md").read_text("utf-8")
+    listed = re.findall(r"^\| `([a-z -]+)` \|", page, re.M)
+    assert listed == sorted(leaves(typer.main.get_command(app)))
 
 
 def test_every_decision_is_listed() -> None:
