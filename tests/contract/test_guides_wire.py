@@ -14,7 +14,7 @@ from tests.support.programs import program
 from tests.support.stage import write_inventory
 from tests.support.vcenter import VCenterProcess, start_vcenter
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def named_as_in_the_pages() -> Snapshot:
