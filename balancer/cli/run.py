@@ -17,6 +17,9 @@ def run(
     Serves /metrics, /healthz and /readyz. Ends with 0 within ten seconds of SIGTERM or Ctrl-C: nothing
     more is submitted, and migrations that run are left to run and settled at the next start.
     """
+    from balancer.adapters.heap import keep_heap_flat
+
+    keep_heap_flat()
     from balancer.config import load_config
     from balancer.expose.logs import configure_logging
     from balancer.serving import serve
