@@ -100,8 +100,8 @@ def serve(config: Config, path: Path) -> int:
         _listen(server)
 
         def take(new: Sequence[Watch]) -> None:
+            shown.take(reloading.config, new)  # before the first event of a new cluster
             _take(daemon, metrics, health, config, new)
-            shown.take(reloading.config, new)
 
         reloading = Reloading(
             version,

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Sequence
+from datetime import datetime
 
 from balancer import approvals
 from balancer.api.answer import Answer, done
@@ -28,7 +29,7 @@ def list_plans(
     now = scene.now()
     found = [known for one in chosen for known in plans_of(scene, one, last=last)]
     if waiting:
-        found = [known for known in found if known.state_at(now) is PlanState.WAITING]
+        found = waiting_among(found, now)
     rows = plan_rows(sorted(found, key=lambda known: -known.plan.id)[:last], scene)
     return Answer(
         document=plans_document(rows),
@@ -40,6 +41,12 @@ def plans_of(scene: Scene, cluster: Watched, *, last: int) -> tuple[KnownPlan, .
     """Return the last plans of a cluster, newest first."""
     lasts_s = cluster.policy_at(scene.now()).limits.approval_s
     return known_plans(scene.store, cluster.shard, last=min(last, MOST_PLANS), lasts_s=lasts_s)
+
+
+def waiting_among(plans: Sequence[KnownPlan], now: datetime) -> list[KnownPlan]:
+    """Return those that can be approved now. How the others stand is not looked up: that reads their documents."""
+    fresh = [known for known in plans if now < known.expires_at and known.decision is None]
+    return [known for known in fresh if known.state_at(now) is PlanState.WAITING]
 
 
 def plan_rows(found: Sequence[KnownPlan], scene: Scene) -> list[PlanRow]:

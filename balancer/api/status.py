@@ -10,9 +10,9 @@ from balancer.api.answer import Answer, Json
 from balancer.api.evacuating import evacuation_entry
 from balancer.api.journal import past_of
 from balancer.api.pausing import pause_entry
-from balancer.api.plans import plans_of
+from balancer.api.plans import plans_of, waiting_among
 from balancer.api.scene import Scene, Watched
-from balancer.approvals import KnownPlan, PlanState
+from balancer.approvals import KnownPlan
 from balancer.board import Seen
 from balancer.execute.gates import all_closed
 from balancer.execute.review import MEMORY
@@ -68,7 +68,7 @@ def _entry(scene: Scene, cluster: Watched) -> Json:
     entry |= _cycles(scene, cluster, seen)
     if plans:
         entry["newest_plan"] = _plan(plans[0], now)
-    waiting = [one for one in plans if one.state_at(now) is PlanState.WAITING]
+    waiting = waiting_among(plans, now)
     return entry | {
         "waiting": [_plan(one, now) for one in waiting],
         "running": [_running(row, seen) for row in past.rows if row.state.is_open],

@@ -25,6 +25,7 @@ from balancer.adapters.http.limits import (
     ImpatientProtocol,
 )
 from balancer.adapters.http.lobby import MOST_CONNECTIONS, Lobby, Speaker, Waiting
+from balancer.config.serving import is_loopback
 from balancer.model.errors import BalancerError
 from balancer.model.units import Seconds
 
@@ -163,6 +164,8 @@ class HttpServer:
         if self._thread is not None:
             raise RuntimeError("the HTTP server runs already")
         certificate = Certificate(self._tls) if self._tls else None
+        if certificate is None and not is_loopback(self._host):
+            log.warning("served in clear beyond this machine", extra={"listen": self._host})
         listener = _listen(self._host, self._wanted_port)
         self._port = int(listener.getsockname()[1])
         server = _Listening(_config(self._app), certificate, self._most_connections())

@@ -267,3 +267,18 @@ def test_a_certificate_that_is_none_is_told_at_the_start(asked: Asked, tmp_path:
     files.key_file.unlink()
     with pytest.raises(BalancerError, match="No such file"):
         HttpServer(asked.app(), tls=files).start()
+
+
+@pytest.mark.parametrize(("host", "has_tls", "told"), [("0.0.0.0", False, 1), ("0.0.0.0", True, 0)])
+def test_what_others_could_read_on_the_way_is_told(
+    asked: Asked,
+    tmp_path: Path,
+    caplog: pytest.LogCaptureFixture,
+    host: str,
+    has_tls: bool,
+    told: int,
+) -> None:
+    running = HttpServer(asked.app(), host, tls=certificate_in(tmp_path) if has_tls else None)
+    running.start()
+    running.stop()
+    assert caplog.messages.count("served in clear beyond this machine") == told
