@@ -19,7 +19,7 @@ from balancer.model.audit import AuditNote
 from balancer.model.control import Approval, StoredPlan
 from balancer.model.digest import SHOWN_DIGITS, plan_digest
 from balancer.model.errors import InputError, PlanRefused
-from balancer.model.events import CycleEnded, PlanMade
+from balancer.model.events import CycleEnded, PlanMade, Trigger
 from balancer.model.past import Past
 from balancer.model.plan import Plan
 from balancer.model.reasons import Reason, Refusal
@@ -88,7 +88,7 @@ def carry_out(plan: Plan, fitting: Fit, site: Site, ready: Ready, *, cycle_id: s
     """Send what fits of a plan and what the budgets admit of that."""
     tools, watch = site.tools_for(ready.snapshot), Stopwatch()
     kept = _admitted(plan, fitting, site, ready)
-    tools.events.tell(PlanMade(plan=kept))
+    tools.events.tell(PlanMade(plan=kept, trigger=Trigger.APPROVAL))
     tools.chronicle.planned(kept, None, audit=tools.store, shard=tools.shard, at=tools.clock.now())
     outcomes = execute(kept, ready.snapshot, site.policy, tools, cycle_id=cycle_id)
     note_batch(kept, outcomes, tools, cycle_id=cycle_id)

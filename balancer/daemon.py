@@ -96,6 +96,11 @@ class Daemon:
         self._is_deaf = False
         self._scheduler = BackgroundScheduler(timezone="UTC")
 
+    @property
+    def watches(self) -> tuple[Watch, ...]:
+        """Return the clusters that are worked on at present."""
+        return tuple(job.watch for job in self._jobs.values())
+
     def may_submit(self) -> Refusal | None:
         """Return why nothing may be submitted now (S8), or None."""
         if self._stopping.is_set():

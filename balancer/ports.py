@@ -104,6 +104,9 @@ class Leases(Protocol):
     def give_back(self, lease: Lease) -> None:
         """End a lease now, if it is still the newest."""
 
+    def leases(self) -> tuple[Lease, ...]:
+        """Return the newest lease of each shard, ended or not, by shard."""
+
 
 class Journal(Protocol):
     """The moves. Every write is durable when the method returns, or `StoreError` is raised."""

@@ -16,7 +16,9 @@ from pathlib import Path
 
 from balancer.adapters.clock import SystemClock
 from balancer.adapters.http.app import build_app
+from balancer.adapters.http.server import STOP_WITHIN_S as HTTP_STOP_WITHIN_S
 from balancer.adapters.http.server import HttpServer
+from balancer.adapters.notify import Notifier
 from balancer.adapters.service_manager import ServiceManager
 from balancer.adapters.stop_file import StopFile
 from balancer.adapters.store.sqlite import SqliteStore
@@ -26,16 +28,21 @@ from balancer.expose.health import Health, HealthReport
 from balancer.expose.metrics import Metrics
 from balancer.interface import Shown
 from balancer.model.units import Seconds
-from balancer.ports import Clock
+from balancer.ports import Clock, Store
 from balancer.reload import Reloading, version_of
+from balancer.standing import Standing
 from balancer.upkeep import keep_up
 from balancer.version import VERSION
 from balancer.watch import Watch
 from balancer.wiring import (
+    all_of,
     cluster_metrics,
     health_of,
+    heralds_of,
     links_of,
+    notifier_of,
     planning_of,
+    subjects_of,
     watch_health,
     watches_of,
 )
@@ -76,8 +83,9 @@ def serve(config: Config, path: Path) -> int:
     version = version_of(path, config)
     watches = watches_of(config, links)
     health = health_of(config, watches, clock)
-    with closing(manager), closing(SqliteStore(config.journal.path)) as store:
+    with closing(manager), closing(_journal(config, metrics)) as store:
         planning, shown = planning_of(config, clock), Shown(config, watches, clock)
+        notifier = notifier_of(config, metrics, clock)
         daemon = Daemon(
             watches,
             store=store,
@@ -85,7 +93,7 @@ def serve(config: Config, path: Path) -> int:
             health=health,
             stop_switch=StopFile(config.stop_path),
             planning=planning,
-            listeners_of=shown.listeners_of,
+            listeners_of=all_of(shown.listeners_of, heralds_of(notifier)),
         )
         app = build_app(metrics, health, shown.interface(store, daemon.next_run_of))
         server = HttpServer(app, config.http.listen, config.http.port, tls=config.http.tls)
@@ -103,21 +111,25 @@ def serve(config: Config, path: Path) -> int:
             health=health,
             announced=manager.reloading,
         )
+        notifier.start()
         daemon.start(partial(cluster_metrics, metrics))
         daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
-
         beats = (
             partial(_tell_size, metrics, config),
             daemon.look_at_wishes,
             planning.rest,
+            _standing(daemon, metrics, store, clock),
             Pulse(manager, health).beat,
         )
         manager.ready()
         wait(requests, reloading, clock, beats, beat_s(manager))
         manager.stopping()
-        is_clean = daemon.stop()
-        server.stop()
+        is_clean = _stopped(daemon, server, notifier)
     return _left(is_clean=is_clean)
+
+
+def _journal(config: Config, metrics: Metrics) -> SqliteStore:
+    return SqliteStore(config.journal.path, on_failure=metrics.store_failed)
 
 
 def _take(
@@ -127,6 +139,12 @@ def _take(
     watch_health(health, config, new)
     daemon.reconfigure(new, partial(cluster_metrics, metrics))
     metrics.keep_clusters((watch.link.name, watch.name) for watch in new)
+
+
+def _standing(daemon: Daemon, metrics: Metrics, store: Store, clock: Clock) -> Callable[[], None]:
+    """Return how it is looked, each second, whose the leases are and which plans wait."""
+    standing = Standing(store, clock, daemon.holder)
+    return lambda: standing.look(subjects_of(metrics, daemon.watches, clock))
 
 
 def _listen(server: HttpServer) -> None:
@@ -184,6 +202,16 @@ def wait(
                 reloading.look()
         except Exception:  # the clusters are worked on with what is in force
             log.exception("looking after files and wishes failed unexpectedly")
+
+
+def _stopped(daemon: Daemon, server: HttpServer, notifier: Notifier) -> bool:
+    """Stop all, HTTP beside the rest, so that slow clients take nothing of the time of cycles and logouts."""
+    leaving = threading.Thread(target=server.stop, daemon=True)
+    leaving.start()
+    is_clean = daemon.stop()
+    notifier.stop()
+    leaving.join(HTTP_STOP_WITHIN_S)
+    return is_clean
 
 
 def _tell_size(metrics: Metrics, config: Config) -> None:

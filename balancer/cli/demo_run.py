@@ -5,6 +5,7 @@ decision about any VM is made here.
 """
 
 from collections.abc import Callable, Sequence
+from datetime import datetime, timedelta
 
 from balancer.adapters.store.memory import MemoryStore
 from balancer.assess.demand import demand_of
@@ -13,15 +14,17 @@ from balancer.cli.planning import settings_of
 from balancer.cycle import run_cycle
 from balancer.execute import Tools
 from balancer.expose.health import Health
-from balancer.expose.metrics import Metrics
+from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.model.events import Event
 from balancer.model.reasons import Reason, Refusal
 from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.mode import Mode
 from balancer.ports import ClusterRef, Events, Store
 from balancer.site import Site
+from balancer.standing import Standing, Subject
 
 VCENTER = "simulated"
+_HOLDER = "demo"
 _NAP_S = 15.0
 _QUIET_S = 3600.0
 _TIME_LIMIT_S = 5.0
@@ -67,15 +70,25 @@ class DemoLoop:
         refs = {ref.id: ref for ref in self._scene.vcenter.clusters()}
         clusters = [refs[start.cluster.id] for start in self._scene.start]
         sites = [self._site(cluster, store, is_over) for cluster in clusters]
+        standing = Standing(store, clock, _HOLDER)
         round_number = 0
         while not is_over():
             round_number += 1
             next_s = clock.monotonic() + INTERVAL_S
             for site in sites:
                 if not is_over():
+                    self._gauges(site.cluster).cycle_scheduled(self._next_cycle_at())
                     self._cycle(site, round_number)
+                    standing.look({site.tools.shard: self._subject(site)})
             while not is_over() and clock.monotonic() < next_s:
                 clock.sleep(min(_NAP_S, next_s - clock.monotonic()))
+
+    def _next_cycle_at(self) -> datetime:
+        return self._scene.clock.now() + timedelta(seconds=INTERVAL_S)
+
+    def _subject(self, site: Site) -> Subject:
+        approval_s = site.policy.limits.approval_s
+        return Subject(metrics=self._gauges(site.cluster), approval_s=lambda: approval_s)
 
     def _cycle(self, site: Site, round_number: int) -> None:
         run_cycle(site, cycle_id=f"{site.cluster.name}-{round_number}")
@@ -90,7 +103,7 @@ class DemoLoop:
         tools = Tools(
             vcenter=VCENTER,
             cluster_name=cluster.name,
-            holder="demo",
+            holder=_HOLDER,
             inventory=self._scene.vcenter,
             migrator=self._scene.vcenter,
             store=store,
@@ -110,7 +123,7 @@ class DemoLoop:
     def _in_force(self) -> InForce:
         return mode_in_force(self._scene.policy, Mode.AUTOMATIC, self._scene.clock.now())
 
-    def _gauges(self, cluster: ClusterRef) -> Events:
+    def _gauges(self, cluster: ClusterRef) -> ClusterMetrics:
         return self._metrics.for_cluster(
             VCENTER,
             cluster.name,

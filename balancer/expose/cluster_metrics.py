@@ -8,9 +8,12 @@ from collections.abc import Callable, Iterator, Mapping, Set
 from datetime import datetime
 from threading import Lock
 
+from balancer.expose.gauge_text import gauge_lines
 from balancer.expose.instruments import Instruments
 from balancer.expose.learnt_samples import learnt_samples
 from balancer.expose.metric_labels import (
+    FAILED_PLAN_RESULTS,
+    HISTOGRAMS,
     MOVE_REASONS,
     OTHER,
     PHASES,
@@ -27,6 +30,7 @@ from balancer.expose.metric_samples import (
     COOLING,
     Sample,
     flight_samples,
+    moment_samples,
     paused_samples,
     plan_samples,
     setting_samples,
@@ -35,15 +39,10 @@ from balancer.expose.metric_samples import (
     withheld_samples,
 )
 from balancer.expose.vcenter_metrics import VcenterMetrics
-from balancer.model.errors import (
-    PlanInvalid,
-    PlanningFailed,
-    PlanningTimedOut,
-    SourceError,
-    StoreError,
-)
+from balancer.model.errors import PlanInvalid, PlanningFailed, PlanningTimedOut, SourceError
 from balancer.model.events import (
     CycleEnded,
+    CycleFailed,
     Event,
     MoveEnded,
     MoveProgressed,
@@ -52,6 +51,7 @@ from balancer.model.events import (
     PlanMade,
     RivalSeen,
     SnapshotTaken,
+    Trigger,
     VerdictGiven,
 )
 from balancer.model.outcome import MoveOutcome
@@ -64,9 +64,6 @@ from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 from balancer.ports import Clock
 
-INTERVAL = "interval"
-"""The only trigger of a plan that there is: the loop's own turn."""
-
 
 class ClusterMetrics:
     """Listener of one cluster. Made by `Metrics.for_cluster`."""
@@ -75,15 +72,20 @@ class ClusterMetrics:
         self, label: str, vcenter: VcenterMetrics, instruments: Instruments, clock: Clock
     ) -> None:
         self.labels = (vcenter.label, label)
+        self.cycles_ended = 0
         self._vcenter = vcenter
         self._instruments = instruments
         self._clock = clock
         self._lock = Lock()
         self._faults = Words()
-        self._stages: dict[str, tuple[Sample, ...]] = {}
+        self._stages: dict[str, Mapping[str, str]] = {}
         self._queued: dict[MoveId, Move] = {}
         self._flying: dict[VmId, datetime] = {}
         self._snapshot: Snapshot | None = None
+        self._plan_id = ""
+        self._holder = ""
+        self._awaiting: Mapping[str, datetime] = {}
+        self._progressed_at: datetime | None = None
         self._unclaimed: frozenset[str] = frozenset()
         self._listeners: list[Callable[[], None]] = []
         self._start_at_zero()
@@ -100,11 +102,12 @@ class ClusterMetrics:
 
     def tell(self, event: Event) -> None:
         """Take one event."""
+        self._progressed_at = self._clock.now()
         match event:
             case SnapshotTaken():
                 self._snapshot_taken(event)
             case PlanMade():
-                self._plan_made(event.plan)
+                self._plan_made(event.plan, event.trigger)
             case MoveStarted():
                 self._move_started(event)
             case MoveEnded():
@@ -115,7 +118,7 @@ class ClusterMetrics:
                 self._rival_seen(event.tasks)
             case PastReviewed() | VerdictGiven():
                 self._learnt(event)
-            case MoveProgressed():
+            case MoveProgressed() | CycleFailed():
                 pass
         for listener in self._listeners:
             listener()
@@ -125,7 +128,8 @@ class ClusterMetrics:
         self._keep("paused", paused_samples(stops))
 
     def cycle_scheduled(self, next_at: datetime) -> None:
-        """Take note of when the next cycle is to start."""
+        """Take note of when the next cycle is to start; called as one begins."""
+        self._progressed_at = self._clock.now()
         self._keep_one("next", "balancer_next_cycle_timestamp_seconds", next_at.timestamp())
 
     def cycle_missed(self) -> None:
@@ -134,32 +138,43 @@ class ClusterMetrics:
 
     def cycle_failed(self, error: Exception | None = None) -> None:
         """Count a cycle that ended in an error; what kind it was tells which figures it touches."""
+        self._progressed_at = self._clock.now()
         self._count("cycles_total", CycleResult.ERROR)
         self._vcenter.take_rejected()
         self._vcenter.take_sampled()
         with self._lock:
             self._queued.clear()
         if isinstance(error, SourceError):
-            self._vcenter.up(False)
+            self._vcenter.down(error)
         if isinstance(error, PlanInvalid | PlanningFailed):
             is_late = isinstance(error, PlanningTimedOut)
-            self._count("plans_total", INTERVAL, "timed_out" if is_late else "error")
-        if isinstance(error, StoreError):
-            self._instruments.counter("balancer_store_errors_total").inc()
+            self._count("plans_total", Trigger.INTERVAL, "timed_out" if is_late else "error")
 
-    def samples(self) -> Iterator[Sample]:
-        """Yield the gauges of the cluster as they are now."""
+    def led_by(self, holder: str, *, is_us: bool) -> None:
+        """Take note of whose the cluster's newest lease is."""
+        if self._holder and holder != self._holder:
+            self._count("leader_transitions_total")
+        self._holder = holder
+        self._keep_one("leader", "balancer_leader", float(is_us))
+
+    def awaiting(self, plans: Mapping[str, datetime]) -> None:
+        """Take note of the plans that wait for a person, by digest, and of when each expires."""
+        self._awaiting = dict(plans)
+
+    def parts(self) -> tuple[tuple[Mapping[str, str], ...], tuple[Sample, ...]]:
+        """Return the gauges of the cluster: lines that are kept, and samples as they are at this moment."""
         with self._lock:
-            kept = list(self._stages.values())
+            kept = tuple(self._stages.values())
             started = [at.timestamp() for at in self._flying.values()]
             queued = list(self._queued.values())
-        for samples in kept:
-            yield from samples
-        yield from flight_samples(started, queued)
+        now = self._clock.now()
+        waiting = sum(1 for expires in self._awaiting.values() if now < expires)
+        moment = moment_samples(waiting, self._progressed_at)
+        return kept, (*flight_samples(started, queued), *moment)
 
     def _snapshot_taken(self, event: SnapshotTaken) -> None:
         snapshot = event.snapshot
-        self._vcenter.up(True)
+        self._vcenter.up()
         self._vcenter.clock_offset((snapshot.taken_at - event.asked_at).total_seconds())
         self._keep("snapshot", snapshot_samples(snapshot, event.state))
         self._keep("classes", vm_class_samples(snapshot, frozenset()))
@@ -178,11 +193,13 @@ class ClusterMetrics:
         with self._lock:
             self._flying = {vm: at for vm, at in self._flying.items() if vm in flying}
 
-    def _plan_made(self, plan: Plan) -> None:
+    def _plan_made(self, plan: Plan, trigger: Trigger) -> None:
+        self._plan_id = plan.id
         self._keep("plan", plan_samples(plan))
-        self._count("plans_total", INTERVAL, PLAN_RESULTS[plan.status])
+        self._count("plans_total", trigger, PLAN_RESULTS[plan.status], plan_id=plan.id)
         for stage, seconds in plan.stage_seconds.items():
-            self._observe("plan_duration_seconds", seconds, STAGES.get(stage, OTHER))
+            word = STAGES.get(stage, OTHER)
+            self._observe("plan_duration_seconds", seconds, word, plan_id=plan.id)
         for refusal in plan.refusals:
             self._count("candidates_rejected_total", refusal.reason.value, by=refusal.count)
         for incident in plan.incidents:
@@ -203,7 +220,8 @@ class ClusterMetrics:
             self._queued.pop(event.move.id, None)
             self._flying[event.move.vm] = event.at
         waited_s = event.waited_seconds
-        self._observe("migration_queue_wait_seconds", waited_s, event.move.priority.value)
+        word = event.move.priority.value
+        self._observe("migration_queue_wait_seconds", waited_s, word, plan_id=self._plan_id)
 
     def _move_ended(self, ended: MoveOutcome) -> None:
         move, outcome = ended.move, outcome_of(ended)
@@ -213,18 +231,21 @@ class ClusterMetrics:
                 self._flying.pop(move.vm, None)
         if outcome is None:
             return
-        self._count("migrations_total", VMOTION, MOVE_REASONS[move.reason], outcome)
+        plan_id, reason = self._plan_id, MOVE_REASONS[move.reason]
+        self._count("migrations_total", VMOTION, reason, outcome, plan_id=plan_id)
         if ended.fault:
-            self._count("migration_faults_total", VMOTION, self._faults.word(ended.fault))
+            word = self._faults.word(ended.fault)
+            self._count("migration_faults_total", VMOTION, word, plan_id=plan_id)
         if outcome is Outcome.SUCCEEDED:
             self._move_succeeded(move, ended.seconds)
 
     def _move_succeeded(self, move: Move, seconds: Seconds) -> None:
-        self._observe("migration_duration_seconds", seconds, VMOTION)
+        plan_id = self._plan_id
+        self._observe("migration_duration_seconds", seconds, VMOTION, plan_id=plan_id)
         self._count("migration_memory_bytes_total", VMOTION, by=move.memory_mib * BYTES_PER_MIB)
         if move.expected_seconds > 0.0:
             error = seconds / move.expected_seconds
-            self._observe("migration_duration_error_ratio", error, VMOTION)
+            self._observe("migration_duration_error_ratio", error, VMOTION, plan_id=plan_id)
 
     def _learnt(self, event: PastReviewed | VerdictGiven) -> None:
         if isinstance(event, PastReviewed):
@@ -233,12 +254,14 @@ class ClusterMetrics:
             self._verdict_given(event.verdict)
 
     def _verdict_given(self, verdict: Verdict) -> None:
-        self._count("batch_verdicts_total", verdict.result.value)
+        plan_id = verdict.plan_id
+        self._count("batch_verdicts_total", verdict.result.value, plan_id=plan_id)
         if verdict.measured_gain is not None and (verdict.predicted_gain or 0.0) > 0.0:
             realized = verdict.measured_gain / (verdict.predicted_gain or 1.0)
-            self._observe("plan_realized_benefit_ratio", realized)
+            self._observe("plan_realized_benefit_ratio", realized, plan_id=plan_id)
 
     def _cycle_ended(self, event: CycleEnded) -> None:
+        self.cycles_ended += 1
         with self._lock:
             self._queued.clear()
         self._keep("withheld", withheld_samples(event.held))
@@ -249,25 +272,26 @@ class ClusterMetrics:
         self._keep_one("success", name, self._clock.now().timestamp())
 
     def _keep(self, stage: str, samples: Iterator[Sample]) -> None:
-        made = tuple(samples)
+        made = gauge_lines(self.labels, samples)
         with self._lock:
             self._stages[stage] = made
 
     def _keep_one(self, stage: str, name: str, value: float) -> None:
         self._keep(stage, iter([Sample(name, (), value)]))
 
-    def _count(self, name: str, *labels: str, by: float = 1.0) -> None:
-        counter = self._instruments.counter(f"balancer_{name}")
-        counter.labels(*self.labels, *labels).inc(max(by, 0.0))
+    def _count(self, name: str, *labels: str, by: float = 1.0, plan_id: str = "") -> None:
+        full = f"balancer_{name}"
+        self._instruments.count(full, *self.labels, *labels, by=by, plan_id=plan_id)
 
-    def _observe(self, name: str, value: float, *labels: str) -> None:
-        histogram = self._instruments.histogram(f"balancer_{name}")
-        histogram.labels(*self.labels, *labels).observe(max(value, 0.0))
+    def _observe(self, name: str, value: float, *labels: str, plan_id: str = "") -> None:
+        full = f"balancer_{name}"
+        self._instruments.observe(full, value, *self.labels, *labels, plan_id=plan_id)
 
     def _start_at_zero(self) -> None:
         """Make the counters of closed sets exist, so that their first increase is seen as one."""
         self.paused(frozenset())
         self._count("cycles_missed_total", by=0.0)
+        self._count("leader_transitions_total", by=0.0)
         self._count("unclaimed_migrations_total", by=0.0)
         for result in CycleResult:
             self._count("cycles_total", result, by=0.0)
@@ -275,6 +299,12 @@ class ClusterMetrics:
             self._count("batch_verdicts_total", verdict.value, by=0.0)
         for kind in IncidentKind:
             self._count("solver_incidents_total", kind.value, by=0.0)
+        for trigger in Trigger:
+            for plan_result in (*PLAN_RESULTS.values(), *FAILED_PLAN_RESULTS):
+                self._count("plans_total", trigger, plan_result, by=0.0)
+        for name, words in HISTOGRAMS.items():
+            for word in words:
+                self._instruments.begin(f"balancer_{name}", *self.labels, *word)
         for reason in sorted(set(MOVE_REASONS.values())):
             for outcome in Outcome:
                 self._count("migrations_total", VMOTION, reason, outcome, by=0.0)

@@ -68,7 +68,6 @@ def _histogram(
 
 _PROCESS_SPECS = (
     _info("build_info", ("version", "revision", "python", "ortools"), "Build of this program."),
-    _gauge("leader", PROCESS, "1 while this instance is the one that acts."),
     _gauge(
         "config_last_reload_successful",
         PROCESS,
@@ -82,10 +81,20 @@ _PROCESS_SPECS = (
     _info("config_hash_info", ("hash",), "Digest of the active configuration and policies."),
     _gauge("store_size_bytes", PROCESS, "Size of the journal's database."),
     _counter("store_errors_total", PROCESS, "Reads and writes of the journal that failed."),
+    _counter(
+        "notifications_total",
+        ("channel", "result"),
+        "Notices by what became of them: delivered, failed, dropped (too many waited), repeated.",
+    ),
 )
 
 _VCENTER_SPECS = (
     _gauge("vcenter_up", VCENTER, "1 if the vCenter answered when it was last asked."),
+    _gauge(
+        "vcenter_failing",
+        (*VCENTER, "cause"),
+        "1 for the cause for which the vCenter could not be asked when a cycle last tried, 0 for the others.",
+    ),
     _counter("vcenter_requests_total", (*VCENTER, "method", "result"), "Calls to the vCenter."),
     _histogram(
         "vcenter_request_duration_seconds",
@@ -138,6 +147,22 @@ _LOOP_SPECS = (
     ),
     _gauge("next_cycle_timestamp_seconds", CLUSTER, "When the next cycle is to start."),
     _counter("cycles_missed_total", CLUSTER, "Cycles that did not start in time."),
+    _gauge(
+        "last_progress_timestamp_seconds",
+        CLUSTER,
+        "When the cluster's loop last did something: a cycle that began, went on, ended or failed.",
+    ),
+    _gauge(
+        "leader",
+        CLUSTER,
+        "1 while the cluster's newest lease in the journal is this instance's, 0 while it is another's;"
+        " absent before the first.",
+    ),
+    _counter(
+        "leader_transitions_total",
+        CLUSTER,
+        "Times the cluster's newest lease was seen to be another holder's than before.",
+    ),
 )
 
 _SNAPSHOT_SPECS = (
@@ -238,6 +263,22 @@ _PLAN_SPECS = (
     ),
     _gauge("plan_moves", (*CLUSTER, "reason"), "Moves in the newest plan."),
     _gauge(
+        "plan_optimality_gap_ratio",
+        CLUSTER,
+        "Share of the possible fall in cost that the newest plan is not proven to reach;"
+        " absent where the plan carries no bound.",
+    ),
+    _gauge(
+        "plan_makespan_gap_ratio",
+        CLUSTER,
+        "Time of the newest plan's moves beyond the least that is proven for them, as a share of that; 0: none.",
+    ),
+    _gauge(
+        "plan_approvals_pending",
+        CLUSTER,
+        "Different plans that wait for a person's yes or no and have not expired.",
+    ),
+    _gauge(
         "plan_predicted_imbalance_ratio",
         (*CLUSTER, "resource", "when"),
         "Standard deviation of host load before and after the newest plan.",
@@ -296,7 +337,7 @@ _MIGRATION_SPECS = (
     _counter(
         "unclaimed_migrations_total",
         CLUSTER,
-        "Migrations of our own account that no row of the journal knows: a second balancer?",
+        "Migrations of our own account that no row of the journal knows, as of a second balancer.",
     ),
     _gauge("concurrency_limit", (*CLUSTER, "scope"), "Migrations that may run at a time."),
 )

@@ -5,14 +5,23 @@ stable words (`model.reasons`). `docs/reference/metrics.md` prints these tables.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from enum import StrEnum
+from itertools import count
 from threading import Lock
 from types import MappingProxyType
 
 from balancer.expose.escape import metric_label
+from balancer.model.errors import (
+    CredentialsUnreadable,
+    LoginRefused,
+    SourceAnswerInvalid,
+    SourceError,
+    SourceUnreachable,
+    UntrustedCertificate,
+)
 from balancer.model.outcome import FailureKind, MoveOutcome, MoveState
-from balancer.model.plan import MoveReason, PlanStatus
+from balancer.model.plan import MoveReason, PlanStatus, Priority
 from balancer.model.reasons import Reason
 
 OTHER = "other"
@@ -82,6 +91,20 @@ PLAN_RESULTS: Mapping[PlanStatus, str] = MappingProxyType(
     }
 )
 
+FAILED_PLAN_RESULTS = ("error",)
+"""What came of planning where it made no plan."""
+
+CAUSES: Mapping[type[SourceError], str] = MappingProxyType(
+    {
+        LoginRefused: "login_refused",
+        CredentialsUnreadable: "credentials_unreadable",
+        UntrustedCertificate: "certificate",
+        SourceAnswerInvalid: "answer_invalid",
+        SourceUnreachable: "unreachable",
+    }
+)
+"""Why a vCenter could not be asked; what is none of these is `other`."""
+
 STAGES: Mapping[str, str] = MappingProxyType(
     {"assess": "build", "search": "solve", "sequence": "sequence", "verify": "verify"}
 )
@@ -91,6 +114,20 @@ PHASES: Mapping[str, str] = MappingProxyType(
     {"assess": "forecast", "search": "solve", "sequence": "solve", "verify": "verify"}
 )
 """Stages of planning as phases of the cycle, beside `collect` and `execute`."""
+
+HISTOGRAMS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
+    {
+        "cycle_duration_seconds": tuple(
+            (phase,) for phase in dict.fromkeys(("collect", *PHASES.values(), "execute"))
+        ),
+        "plan_duration_seconds": tuple((stage,) for stage in STAGES.values()),
+        "plan_realized_benefit_ratio": ((),),
+        "migration_duration_seconds": ((VMOTION,),),
+        "migration_duration_error_ratio": ((VMOTION,),),
+        "migration_queue_wait_seconds": tuple((priority.value,) for priority in Priority),
+    }
+)
+"""Histograms of clusters, and the labels that they have from the start."""
 
 _OUTCOMES: Mapping[MoveState, Outcome] = MappingProxyType(
     {
@@ -147,3 +184,10 @@ def unique_labels(names: Mapping[str, str]) -> dict[str, str]:
         taken.add(label)
         labels[key] = label
     return labels
+
+
+def label_beside(name: str, taken: Collection[str]) -> str:
+    """Return a safe label for a name that is none of those taken; equal ones are numbered from 2."""
+    label = metric_label(name) or "unnamed"
+    numbered = (f"{label} ({number})" for number in count(2))
+    return label if label not in taken else next(one for one in numbered if one not in taken)

@@ -6,6 +6,7 @@ Pure. A host that is gone from the snapshot is gone from the samples, so that no
 from collections import Counter
 from collections.abc import Iterable, Iterator, Set
 from dataclasses import dataclass
+from datetime import datetime
 
 from balancer.expose.metric_labels import MOVE_REASONS, PAUSE_WORDS, VMOTION, VmClass, unique_labels
 from balancer.model.host import Host, HostState
@@ -91,6 +92,9 @@ def plan_samples(plan: Plan) -> Iterator[Sample]:
         name = "balancer_plan_predicted_imbalance_ratio"
         yield Sample(name, ("cpu", when), state.cpu.stddev)
         yield Sample(name, ("memory", when), state.memory.stddev)
+    yield _plain("plan_makespan_gap_ratio", plan.makespan_ratio - 1.0)
+    if plan.bound is not None and plan.bound.gap is not None:
+        yield _plain("plan_optimality_gap_ratio", plan.bound.gap)
 
 
 def withheld_samples(held: Refusal | None) -> Iterator[Sample]:
@@ -115,6 +119,13 @@ def flight_samples(started: Iterable[float], queued: Iterable[Move]) -> Iterator
         yield Sample("balancer_migrations_queued", (priority.value,), waiting[priority])
     if starts:
         yield _plain("oldest_migration_start_timestamp_seconds", starts[0])
+
+
+def moment_samples(waiting: int, progressed_at: datetime | None) -> Iterator[Sample]:
+    """Yield how many plans wait for a person, and when the loop last did something."""
+    yield _plain("plan_approvals_pending", waiting)
+    if progressed_at is not None:
+        yield _plain("last_progress_timestamp_seconds", progressed_at.timestamp())
 
 
 def _plain(name: str, value: float) -> Sample:

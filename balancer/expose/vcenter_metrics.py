@@ -6,7 +6,8 @@ Implements the observer that the vSphere adapter asks for. Called from any threa
 import threading
 
 from balancer.expose.instruments import Instruments
-from balancer.expose.metric_labels import Words
+from balancer.expose.metric_labels import CAUSES, OTHER, Words
+from balancer.model.errors import SourceError
 from balancer.model.units import Seconds
 
 
@@ -26,29 +27,34 @@ class VcenterMetrics:
         self._outcomes = Words(most=24)
         self._kinds = Words(most=24)
         self._rejected = threading.local()
+        for result in ("ok", "refused", "failed"):
+            self._instruments.count("balancer_vcenter_logins_total", label, result, by=0.0)
 
     def request(self, method: str, result: str, seconds: Seconds) -> None:
         """Count one finished call on the wire."""
         word = self._methods.word(method)
-        counter = self._instruments.counter("balancer_vcenter_requests_total")
-        counter.labels(self.label, word, self._results.word(result)).inc()
-        histogram = self._instruments.histogram("balancer_vcenter_request_duration_seconds")
-        histogram.labels(self.label, word).observe(max(seconds, 0.0))
+        self._instruments.count(
+            "balancer_vcenter_requests_total", self.label, word, self._results.word(result)
+        )
+        self._instruments.observe(
+            "balancer_vcenter_request_duration_seconds", seconds, self.label, word
+        )
 
     def login(self, result: str) -> None:
         """Count one login."""
-        counter = self._instruments.counter("balancer_vcenter_logins_total")
-        counter.labels(self.label, self._results.word(result)).inc()
+        self._instruments.count(
+            "balancer_vcenter_logins_total", self.label, self._results.word(result)
+        )
 
     def listening(self, is_listening: bool) -> None:
         """Take note whether changes are heard of between cycles."""
-        gauge = self._instruments.gauge("balancer_vcenter_change_hints_up")
-        gauge.labels(self.label).set(float(is_listening))
+        self._instruments.set("balancer_vcenter_change_hints_up", float(is_listening), self.label)
 
     def changed(self, kind: str) -> None:
         """Count one change that was heard of."""
-        counter = self._instruments.counter("balancer_vcenter_changes_total")
-        counter.labels(self.label, self._kinds.word(kind)).inc()
+        self._instruments.count(
+            "balancer_vcenter_changes_total", self.label, self._kinds.word(kind)
+        )
 
     def rejected(self, kind: str, cause: str, count: int) -> None:
         """Take the objects of one read that are not in the snapshot."""
@@ -68,8 +74,12 @@ class VcenterMetrics:
 
     def faulty_samples(self, fault: str, count: int) -> None:
         """Count values of statistics that are no numbers."""
-        counter = self._instruments.counter("balancer_vcenter_faulty_samples_total")
-        counter.labels(self.label, self._outcomes.word(fault)).inc(max(count, 0))
+        self._instruments.count(
+            "balancer_vcenter_faulty_samples_total",
+            self.label,
+            self._outcomes.word(fault),
+            by=count,
+        )
 
     def take_sampled(self) -> dict[tuple[str, str], int]:
         """Return what this thread's last reading of statistics came to, and forget it."""
@@ -77,15 +87,26 @@ class VcenterMetrics:
         self._rejected.samples = {}
         return found
 
-    def up(self, is_up: bool) -> None:
-        """Take note whether the vCenter answered."""
-        gauge = self._instruments.gauge("balancer_vcenter_up")
-        gauge.labels(self.label).set(float(is_up))
+    def up(self) -> None:
+        """Take note that the vCenter answered."""
+        self._instruments.set("balancer_vcenter_up", 1.0, self.label)
+        self._failing("")
+
+    def down(self, error: SourceError) -> None:
+        """Take note that the vCenter could not be asked, and why."""
+        self._instruments.set("balancer_vcenter_up", 0.0, self.label)
+        self._failing(
+            next((word for kind, word in CAUSES.items() if isinstance(error, kind)), OTHER)
+        )
+
+    def _failing(self, cause: str) -> None:
+        for each in (*CAUSES.values(), OTHER):
+            value = float(each == cause)
+            self._instruments.set("balancer_vcenter_failing", value, self.label, each)
 
     def clock_offset(self, offset_s: Seconds) -> None:
         """Take note of the vCenter's clock minus ours, in seconds."""
-        gauge = self._instruments.gauge("balancer_vcenter_clock_offset_seconds")
-        gauge.labels(self.label).set(offset_s)
+        self._instruments.set("balancer_vcenter_clock_offset_seconds", offset_s, self.label)
 
     def _samples(self) -> dict[tuple[str, str], int]:
         if not hasattr(self._rejected, "samples"):

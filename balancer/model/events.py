@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
 
 from balancer.model.outcome import MoveOutcome
 from balancer.model.past import Past, Verdict
@@ -38,11 +39,19 @@ class MoveEnded:
     at: datetime
 
 
+class Trigger(StrEnum):
+    """What brought a plan up."""
+
+    INTERVAL = "interval"  # a cycle made it
+    APPROVAL = "approval"  # a person approved it earlier
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PlanMade:
-    """A plan was made and verified."""
+    """A plan was made and verified, or one that was approved is about to be carried out."""
 
     plan: Plan
+    trigger: Trigger = Trigger.INTERVAL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

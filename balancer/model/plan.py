@@ -272,6 +272,13 @@ class Plan:
     brief: Brief | None = None
 
     @property
+    def makespan_ratio(self) -> float:
+        """Return the expected length over the least possible one, at least 1.0; 1.0 where that is 0."""
+        if not self.makespan_bound_seconds:
+            return 1.0
+        return max(self.makespan_seconds / self.makespan_bound_seconds, 1.0)
+
+    @property
     def is_proven(self) -> bool:
         """Whether no order of the moves is over sooner: the makespan meets its bound."""
         return self.makespan_seconds <= self.makespan_bound_seconds

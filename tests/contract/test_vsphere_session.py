@@ -323,6 +323,16 @@ def test_closing_logs_out(server: VCenterProcess) -> None:
     assert server.control.expire_sessions() == 0
 
 
+def test_a_logout_whose_connection_has_died_is_sent_on_another(server: VCenterProcess) -> None:
+    vcenter = connect(settings_for(server))
+    vcenter.inventory.clusters()
+    server.control.drop_request("Logout")
+
+    vcenter.close()
+
+    assert server.control.sessions() == 0
+
+
 def test_closing_does_not_wait_for_a_server_that_went_silent(server: VCenterProcess) -> None:
     with SlowProxy(server.host, server.port) as proxy:
         vcenter = connect(settings_for(server, port=proxy.port))

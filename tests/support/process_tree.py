@@ -8,13 +8,15 @@ from pathlib import Path
 _PROC = Path("/proc")
 _TICKS_PER_SECOND = os.sysconf("SC_CLK_TCK")
 _KIB_PER_MIB = 1024
-_PARENT, _USER_TICKS, _SYSTEM_TICKS = 1, 11, 12
-"""Where these stand in /proc/PID/stat behind the command's name. Source: proc(5)."""
+_PARENT = 1
+_TICKS = slice(11, 15)
+"""Where the parent stands in /proc/PID/stat behind the command's name, and the times in user and system mode, first
+its own, then those of its children that were waited for. Source: proc(5)."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Taken:
-    """One reading. `cpu_s` is what the processes alive now have used; memory is resident memory.
+    """One reading. `cpu_s` is processor time since the start; memory is resident memory.
 
     `main_mib`, `descriptors` and `threads` are those of the process itself, the others of it and its children.
     """
@@ -61,8 +63,8 @@ def _fields(stat: Path) -> list[str]:
 
 def _cpu_s(process: int) -> float:
     with suppress(OSError):
-        fields = _fields(_PROC / str(process) / "stat")
-        return (int(fields[_USER_TICKS]) + int(fields[_SYSTEM_TICKS])) / _TICKS_PER_SECOND
+        ticks = _fields(_PROC / str(process) / "stat")[_TICKS]
+        return sum(map(int, ticks)) / _TICKS_PER_SECOND
     return 0.0
 
 

@@ -217,6 +217,11 @@ class VCenterProcess:
         """The port part of the address."""
         return urlsplit(self.url).port or 443
 
+    @property
+    def process_id(self) -> int:
+        """The id of the server's process."""
+        return self._process.pid
+
     def tls_context(self) -> ssl.SSLContext:
         """Return a TLS context that trusts this server only."""
         return ssl.create_default_context(cadata=self.greeting.certificate_pem)

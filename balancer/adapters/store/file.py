@@ -8,7 +8,7 @@ they read, so that two of them never act on one state. Every error of the databa
 import logging
 import os
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from pathlib import Path
 
@@ -27,15 +27,27 @@ BUSY_TIMEOUT_S: Seconds = 5.0
 """How long a writer waits for another one before it gives up."""
 
 
+def nobody() -> None:
+    """Let nobody hear of a failure."""
+
+
 class JournalFile:
     """One SQLite file. Safe to share between threads; other processes may read and write along.
 
     `thorough` makes or upgrades the file where it must be, and examines every row at the opening; without it
-    nothing is changed, and rows are examined as they are read.
+    nothing is changed, and rows are examined as they are read. `on_failure` is called with each read or write
+    that fails.
     """
 
-    def __init__(self, path: Path, *, busy_timeout_s: Seconds, thorough: bool) -> None:
-        self._path = path
+    def __init__(
+        self,
+        path: Path,
+        *,
+        busy_timeout_s: Seconds,
+        thorough: bool,
+        on_failure: Callable[[], None] = nobody,
+    ) -> None:
+        self._path, self._on_failure = path, on_failure
         self._engine = engine_of(path, busy_timeout_s)
         self._writer = self._engine.execution_options(takes_lock=True)
         self._place: tuple[int, int] | None = None
@@ -116,7 +128,7 @@ class JournalFile:
     @contextmanager
     def _transaction(self, attempt: str, engine: Engine) -> Iterator[Connection]:
         if self._place is not None and _place_of(self._path) != self._place:
-            raise StoreError(
+            raise self._failure(
                 f"could not {attempt}: the journal {self._path} was deleted or replaced while it was in use. "
                 "Nothing was written. Put the file back and start again; without it, start again: what runs "
                 "in vCenter is found there."
@@ -125,15 +137,20 @@ class JournalFile:
             with engine.begin() as connection:
                 yield connection
         except IntegrityError as err:
-            raise StoreError(
+            raise self._failure(
                 f"could not {attempt} ({self._path}): the database refused it: {err.orig}. "
                 "Nothing was written; please report this as a bug."
             ) from err
         except (SQLAlchemyError, sqlite3.Error, OSError, ValueError, OverflowError) as err:
             cause = str(getattr(err, "orig", None) or err)
-            raise StoreError(
+            raise self._failure(
                 f"could not {attempt} ({self._path}): {cause}. {advice(cause)}"
             ) from err
+
+    def _failure(self, message: str) -> StoreError:
+        """Tell that a read or a write failed, and return the error that says so."""
+        self._on_failure()
+        return StoreError(message)
 
 
 def engine_of(path: Path, busy_timeout_s: Seconds) -> Engine:

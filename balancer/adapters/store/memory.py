@@ -64,6 +64,11 @@ class MemoryStore(MemoryControls, MemoryOfClusters, MemoryAudit):
                 ended = datetime.min.replace(tzinfo=UTC)
                 self._leases[lease.shard] = replace(lease, expires_at=ended)
 
+    def leases(self) -> tuple[Lease, ...]:
+        """Return the newest lease of each shard, ended or not, by shard."""
+        with self._lock:
+            return tuple(self._leases[shard] for shard in sorted(self._leases))
+
     def begin(self, entry: JournalEntry, permit: Permit) -> int:
         """Write an INTENT row and return its id; see `ports.Journal`."""
         with self._lock:

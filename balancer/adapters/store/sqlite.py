@@ -4,9 +4,10 @@ Puts the parts together: leases and moves, what people asked for, what was learn
 file, so that what belongs together is written in one transaction.
 """
 
+from collections.abc import Callable
 from pathlib import Path
 
-from balancer.adapters.store.file import BUSY_TIMEOUT_S, JournalFile
+from balancer.adapters.store.file import BUSY_TIMEOUT_S, JournalFile, nobody
 from balancer.adapters.store.sqlite_audit import SqliteAudit
 from balancer.adapters.store.sqlite_controls import SqliteControls
 from balancer.adapters.store.sqlite_leases import SqliteLeases
@@ -22,6 +23,7 @@ class SqliteStore(SqliteLeases, SqliteMoves, SqlitePast, SqliteControls, SqliteA
 
     `thorough` makes the file where there is none, brings an older one to the present schema, and examines all
     of it. Commands that look or ask for something leave that to the daemon (see `opened_by_command`).
+    `on_failure` is called with each read or write that fails.
 
     Raises:
         StoreError: the file cannot be opened, is damaged, belongs to another program or was written
@@ -29,9 +31,16 @@ class SqliteStore(SqliteLeases, SqliteMoves, SqlitePast, SqliteControls, SqliteA
     """
 
     def __init__(
-        self, path: Path, *, busy_timeout_s: Seconds = BUSY_TIMEOUT_S, thorough: bool = True
+        self,
+        path: Path,
+        *,
+        busy_timeout_s: Seconds = BUSY_TIMEOUT_S,
+        thorough: bool = True,
+        on_failure: Callable[[], None] = nobody,
     ) -> None:
-        file = JournalFile(path, busy_timeout_s=busy_timeout_s, thorough=thorough)
+        file = JournalFile(
+            path, busy_timeout_s=busy_timeout_s, thorough=thorough, on_failure=on_failure
+        )
         SqliteLeases.__init__(self, file)
         SqliteMoves.__init__(self, file)
         SqlitePast.__init__(self, file)

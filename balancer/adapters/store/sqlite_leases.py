@@ -52,6 +52,12 @@ class SqliteLeases:
             if newest and newest.token == lease.token:
                 _keep(connection, replace(lease, expires_at=datetime.min.replace(tzinfo=UTC)))
 
+    def leases(self) -> tuple[Lease, ...]:
+        """Return the newest lease of each shard, ended or not, by shard."""
+        query = select(leases).order_by(leases.c.shard)
+        with self._lease_file.reading("read the leases") as connection:
+            return tuple(_FORM.value(row._mapping) for row in rows_of(connection, leases, query))
+
 
 def newest_lease(connection: Connection, shard: str) -> Lease | None:
     """Return a shard's lease as it stands."""

@@ -165,7 +165,7 @@ class Session:
                 call_within(_LOGOUT_S),
                 contextlib.suppress(CallFailed, vmodl.MethodFault),
             ):
-                opened.sessions.Logout()
+                _log_out(opened)
             opened.stub.retire()
 
     def not_understood(self, attempted: str, failure: Exception) -> SourceError:
@@ -281,3 +281,12 @@ class Session:
                 f" {self.settings.name} ({self.settings.where}): {err}. It must be a PEM file that"
                 " this program may read."
             ) from err
+
+
+def _log_out(opened: Opened) -> None:
+    """Log out; once more where the connection was dead, as after an outage. Twice does what once does."""
+    try:
+        opened.sessions.Logout()
+    except Broken:
+        opened.stub.DropConnections()
+        opened.sessions.Logout()

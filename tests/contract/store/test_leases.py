@@ -122,3 +122,17 @@ def test_s6_a_vm_counts_its_moves_of_a_day_and_no_older_ones(store: Store) -> No
     two = replace(permit, allowance=replace(ANY_NUMBER, of_vm_in_day=2))
     assert why_refused(store, one) is Reason.VM_BUDGET
     assert store.begin(entry(2), two) > 0
+
+
+def test_the_newest_lease_of_each_shard_can_be_looked_at(store: Store) -> None:
+    assert store.leases() == ()
+    first = held(store)
+    other = store.take_lease("vc1/another", "them", at=NOON, lasts_s=30.0)
+    assert (
+        store.leases() == (other, first) if other and other.shard < first.shard else (first, other)
+    )
+    store.give_back(first)
+    second = held(store, "them", 5.0)
+    assert second in store.leases()
+    assert first not in store.leases()
+    assert [lease.shard for lease in store.leases()] == sorted({SHARD, "vc1/another"})

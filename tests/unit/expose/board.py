@@ -6,6 +6,7 @@ from prometheus_client.parser import text_string_to_metric_families as parse_tex
 
 from balancer.expose.metric_catalog import CATALOGUE, CLUSTER
 from balancer.expose.metrics import ClusterMetrics, Metrics
+from balancer.model.certificate import Certificate
 from balancer.model.events import (
     CycleEnded,
     MoveEnded,
@@ -23,6 +24,7 @@ from balancer.model.snapshot import Snapshot
 from balancer.model.units import ClusterId
 from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
+from balancer.ports import Clock
 from tests.support.builders import NOON
 from tests.unit.expose.plans import plan, small_plan, small_snapshot
 
@@ -43,8 +45,8 @@ class StillClock:
 class Board:
     """A page under test with one cluster."""
 
-    def __init__(self, **settings: object) -> None:
-        self.metrics = Metrics(StillClock())
+    def __init__(self, clock: Clock | None = None, **settings: object) -> None:
+        self.metrics = Metrics(clock or StillClock())
         facts: dict[str, object] = {"policy": Policy(), "mode": Mode.AUTOMATIC}
         self.cluster: ClusterMetrics = self.metrics.for_cluster("vc1", "prod", **(facts | settings))  # type: ignore[arg-type]
 
@@ -103,10 +105,23 @@ def judged(
     return VerdictGiven(verdict=verdict)
 
 
+BOUND = Certificate(
+    cost=1.0,
+    imbalance=0.02,
+    gap=0.125,
+    level=None,
+    is_calm=False,
+    price=0.0,
+    bound_price=None,
+    seconds=0.0,
+    bound_seconds=None,
+)
+
+
 def busy_board() -> Board:
     """Return a board that has been told one of everything."""
     board = Board(interval_s=300.0)
-    made = small_plan()
+    made = small_plan(bound=BOUND)
     listener = board.metrics.for_vcenter("vc1")
     listener.request("RetrievePropertiesEx", "ok", 0.2)
     listener.login("ok")
@@ -118,6 +133,10 @@ def busy_board() -> Board:
     listener.clock_offset(-1.5)
     board.metrics.config_loaded("abc")
     board.metrics.store_size(4096)
+    board.metrics.store_failed()
+    board.metrics.notified("webhook", "delivered")
+    board.cluster.led_by("us", is_us=True)
+    board.cluster.awaiting({"d1": NOON + timedelta(minutes=1)})
     board.cluster.cycle_scheduled(NOON)
     board.end(made)
     board.show(small_snapshot(), made)

@@ -56,7 +56,8 @@ def test_names_carry_their_unit() -> None:
         *("vcenter_change_hints_up", "circuit_open"),
         *("quarantined", "contended_vms", "foreign_moves_against"),
         *("host_vms", "rule_violations", "plan_moves", "concurrency_limit"),
-        *("migrations_in_flight", "migrations_queued"),
+        *("migrations_in_flight", "migrations_queued", "plan_approvals_pending"),
+        "vcenter_failing",
         *("circuit_open", "quarantined", "contended_vms", "foreign_moves_against"),
     }
     bare = {spec.name for spec in CATALOGUE if not spec.name.endswith(units)}
@@ -229,7 +230,8 @@ def test_calls_on_the_wire_are_counted_and_timed() -> None:
         ("Login", "timeout"): 1.0,
     }
     assert board.value("vcenter_request_duration_seconds_sum", "Login") == 30.2
-    assert board.series("vcenter_logins_total") == {("refused",): 1.0}
+    logins = board.series("vcenter_logins_total")
+    assert logins == {("failed",): 0.0, ("ok",): 0.0, ("refused",): 1.0}
 
 
 def test_objects_left_out_belong_to_the_snapshot_they_were_left_out_of() -> None:
