@@ -135,9 +135,10 @@ def _worst(totals: Totals) -> str:
 def _facts(totals: Totals) -> Iterator[Fact]:
     for state in MoveState:
         if state is MoveState.DONE or totals.states.get(state):
-            count = totals.states.get(state, 0)
-            yield Fact(label=f"Moves: {STATE_WORDS[state]}", value=f"{count:,}")
-    yield Fact(label="Moves: not sent", value=f"{totals.not_sent:,}")
+            count, words = totals.states.get(state, 0), STATE_WORDS[state]
+            label = f"Moves, {words}" if " " in words else f"Moves {words}"
+            yield Fact(label=label, value=f"{count:,}")
+    yield Fact(label="Moves not sent", value=f"{totals.not_sent:,}")
     yield Fact(label="Seconds", value=f"{_times(totals)}; of {counted(totals.timed, 'move')}")
     yield Fact(
         label="Gain", value=_gain(totals.predicted_gain, totals.measured_gain, totals.judged)
