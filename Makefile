@@ -7,7 +7,7 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz docs clean
+.PHONY: help install demo test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz dashboards docs clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -78,6 +78,9 @@ sim-exec: $(DEV) ## 200,000 steps of the executor under every fault, 20 planted 
 
 fuzz: $(DEV) ## Read 100,000 spoilt policies: each is read or refused with its places (half an hour)
 	BALANCER_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/properties/test_policy_fuzz.py
+
+dashboards: $(DEV) ## Write the Grafana dashboards anew
+	$(BIN)/python -m deploy.grafana
 
 docs: $(DEV) ## Write the generated reference pages and schemas anew
 	$(BIN)/python -m balancer.expose.reference_pages docs/reference
