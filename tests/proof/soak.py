@@ -8,6 +8,7 @@ stops working, or if it does not end cleanly.
 import argparse
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -27,7 +28,11 @@ from tests.support.vcenter import VCenterProcess, start_vcenter
 
 INTERVAL_S = 15.0
 SAMPLE_EVERY_S = 5.0
-DISTURB_EVERY_S = 10.0
+DISTURBANCES = 120
+DISTURB_EVERY_S = (10.0, 60.0)
+"""A run has so many disturbances as fit, no closer than the first and no rarer than the second. Most of them make
+migrations, and those of the last day are remembered: hundreds in each hour would be a growth of their own.
+"""
 TOLD_EVERY_S = 60.0
 HOSTS, VMS = 6, 60
 LIMITS = {
@@ -63,9 +68,11 @@ class Soak:
         """Disturb and measure for so long, or until the daemon ends by itself."""
         disturbances = Disturbances(self._server)
         disturbed_s = told_s = 0.0
+        least_s, most_s = DISTURB_EVERY_S
+        apart_s = min(max(seconds / DISTURBANCES, least_s), most_s)
         while self.passed_s < seconds and self._daemon.process.poll() is None:
             time.sleep(SAMPLE_EVERY_S)
-            if self.passed_s - disturbed_s >= DISTURB_EVERY_S:
+            if self.passed_s - disturbed_s >= apart_s:
                 disturbed_s = self.passed_s
                 self.disturbances[disturbances.next()] += 1
             self._measure()
@@ -191,6 +198,7 @@ def main(words: list[str]) -> int:
     given = parser.parse_args(words)
     if not given.seconds >= 60:
         parser.error(f"{given.seconds:g} seconds are too short to tell anything: 60 at the least")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))  # and end what was started
     return soak(given.seconds, given.log)
 
 
