@@ -12,7 +12,7 @@ from enum import StrEnum
 
 from balancer.control import By
 from balancer.model.control import Approval, StoredPlan
-from balancer.model.errors import BalancerError, PlanRefused
+from balancer.model.errors import BalancerError, NotFound, PlanRefused
 from balancer.model.reasons import Reason
 from balancer.model.units import Seconds
 from balancer.ports import Store
@@ -76,7 +76,8 @@ def find_plan(store: Store, key: str, *, lasts_s: Seconds) -> KnownPlan:
     """Return the plan that a number, a digest or the beginning of one names.
 
     Raises:
-        BalancerError: there is none, or several begin so.
+        NotFound: there is none.
+        BalancerError: several begin so.
         StoreError: the journal cannot be read.
     """
     word = key.strip().lower().removeprefix("#")
@@ -93,7 +94,7 @@ def find_plan(store: Store, key: str, *, lasts_s: Seconds) -> KnownPlan:
             "Give the number, or more of the digest."
         )
     there = f"The newest are {_named(kept)}." if kept else "No plan is kept yet."
-    raise BalancerError(
+    raise NotFound(
         f"There is no plan '{key}'. A plan is named by its number or by at least {LEAST_PREFIX} digits "
         f"of its digest. {there}"
     )

@@ -85,14 +85,18 @@ class Resumed:
     still: tuple[Pause, ...]
 
 
-def resume(store: Store, shard: str, shards: Sequence[str], by: By) -> Resumed:
+def resume(
+    store: Store, shard: str, shards: Sequence[str], by: By, *, acknowledge: bool = True
+) -> Resumed:
     """End the pauses of exactly this shard, and acknowledge what holds the clusters `shards` beside these.
 
+    Without `acknowledge` the pauses alone are ended: breaker, verdicts and moves by others hold on.
     A pause of one cluster outlives a resume of everything: who made it had a reason of their own.
     Raises `StoreError`.
     """
     ended = store.resume(shard, by=by.actor, at=by.at)
-    lifted = tuple(filter(lambda one: one.is_something, (_lift(store, one, by) for one in shards)))
+    found = [_lift(store, one, by) for one in shards] if acknowledge else []
+    lifted = tuple(one for one in found if one.is_something)
     still = tuple(p for p in store.pauses() if any(covers(p.shard, one) for one in shards))
     return Resumed(ended=ended, lifted=lifted, still=still)
 

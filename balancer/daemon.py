@@ -239,13 +239,15 @@ class Daemon:
             next_run_time=self.clock.now(),
         )
 
+    def next_run_of(self, key: str) -> datetime | None:
+        """Return when a cluster's next regular cycle begins, by the key of its watch; None where it has none."""
+        job = self._scheduler.get_job(key)
+        at: datetime | None = job.next_run_time if job else None
+        return at
+
     def next_turn(self, watch: Watch) -> datetime:
         """Return when the cluster's next regular cycle is due."""
-        job = self._scheduler.get_job(watch.key)
-        if job is not None and job.next_run_time is not None:
-            at: datetime = job.next_run_time
-            return at
-        return self.clock.now() + timedelta(seconds=watch.interval_s)
+        return self.next_run_of(watch.key) or self.clock.now() + timedelta(seconds=watch.interval_s)
 
     def stop(self) -> bool:
         """Submit nothing more, wait for the cycles to end, log out; whether all ended in time."""

@@ -5,7 +5,7 @@ Functions over the store, for the command line and whatever else shows the journ
 
 from datetime import timedelta
 
-from balancer.model.errors import BalancerError
+from balancer.model.errors import NotFound
 from balancer.model.outcome import JournalRow, RowQuery
 from balancer.model.story import RowStory
 from balancer.ports import Store
@@ -18,7 +18,7 @@ def story_of(store: Store, number: int) -> RowStory:
     """Return the story of one row.
 
     Raises:
-        BalancerError: there is no such row.
+        NotFound: there is no such row.
         StoreError: the journal cannot be read.
     """
     steps = store.steps_of(number)
@@ -42,4 +42,4 @@ def _row(store: Store, number: int) -> JournalRow:
         return row
     newest = store.find_rows(RowQuery(last=1))
     there = f"The newest is {newest[0].id}." if newest else "It has no rows yet."
-    raise BalancerError(f"The journal has no row {number}. {there} See balancer journal list.")
+    raise NotFound(f"The journal has no row {number}. {there} See balancer journal list.")

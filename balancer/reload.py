@@ -25,6 +25,9 @@ from balancer.wiring import watches_of
 
 log = logging.getLogger(__name__)
 
+NO_RESTART = "http.tokens"
+"""A part of these sections that may change all the same: a token that is known to others is taken away at once."""
+
 NEEDS_RESTART = ("vcenters", "journal", "stop_file", "planning", "http")
 """Read at the start only: connections, the files of journal and stop, the caps of planning, the address."""
 
@@ -74,6 +77,11 @@ class Reloading:
         self._refused = ""
         self._seen = version.digest
         metrics.config_loaded(version.digest)
+
+    @property
+    def config(self) -> Config:
+        """Return the configuration in force."""
+        return self._version.config
 
     def look(self) -> None:
         """Take up a new version where the files have changed and have then stayed as they are.
@@ -144,6 +152,8 @@ def restart_problems(path: Path, old: Config, new: Config) -> Iterator[Problem]:
     before, after = old.model_dump(mode="json"), new.model_dump(mode="json")
     for section in NEEDS_RESTART:
         for setting in _differences(before[section], after[section], section):
+            if setting.startswith(NO_RESTART):
+                continue
             yield Problem(
                 where=f"{path}: {setting}",
                 found="changed",

@@ -25,6 +25,7 @@ from balancer.config import Config
 from balancer.daemon import Daemon
 from balancer.expose.health import Health, HealthReport
 from balancer.expose.metrics import Metrics
+from balancer.interface import Shown
 from balancer.model.units import Seconds
 from balancer.ports import Clock, Store
 from balancer.reload import Reloading, version_of
@@ -79,7 +80,7 @@ def serve(config: Config, path: Path) -> int:
     watches = watches_of(config, links)
     health = health_of(config, watches, clock)
     with closing(manager), closing(_journal(config, metrics)) as store:
-        planning = planning_of(config, clock)
+        planning, shown = planning_of(config, clock), Shown(config, watches, clock)
         daemon = Daemon(
             watches,
             store=store,
@@ -87,12 +88,20 @@ def serve(config: Config, path: Path) -> int:
             health=health,
             stop_switch=StopFile(config.stop_path),
             planning=planning,
+            listeners_of=shown.listeners_of,
         )
-        server = _listening(metrics, health, config)
+        app = build_app(metrics, health, shown.interface(store, daemon.next_run_of))
+        server = HttpServer(app, config.http.listen, config.http.port, tls=config.http.tls)
+        _listen(server)
+
+        def take(new: Sequence[Watch]) -> None:
+            _take(daemon, metrics, health, config, new)
+            shown.take(reloading.config, new)
+
         reloading = Reloading(
             version,
             links=links,
-            take=partial(_take, daemon, metrics, health, config),
+            take=take,
             metrics=metrics,
             health=health,
             announced=manager.reloading,
@@ -133,11 +142,9 @@ def _standing(daemon: Daemon, metrics: Metrics, store: Store, clock: Clock) -> C
     return lambda: standing.look(subjects_of(metrics, daemon.watches, clock))
 
 
-def _listening(metrics: Metrics, health: Health, config: Config) -> HttpServer:
-    server = HttpServer(build_app(metrics, health), config.http.listen, config.http.port)
+def _listen(server: HttpServer) -> None:
     server.start()
     log.info("serving", extra={"url": server.url, "port": server.port, "version": VERSION})
-    return server
 
 
 class Pulse:

@@ -30,6 +30,8 @@ from balancer.cli.policy import policy_app
 from balancer.cli.run import run
 from balancer.cli.schema import schema
 from balancer.cli.snapshot import snapshot
+from balancer.cli.status import status
+from balancer.cli.token import token
 from balancer.cli.validate import validate
 from balancer.model.errors import BalancerError, PlanRefused
 
@@ -51,7 +53,7 @@ app = typer.Typer(
 )
 for command in (
     *(apply, approve, demo, doctor, evacuate, evc, explain, pause, plan, plans),
-    *(reject, resume, run, schema, snapshot, validate),
+    *(reject, resume, run, schema, snapshot, status, token, validate),
 ):
     app.command()(command)
 app.add_typer(audit_app)

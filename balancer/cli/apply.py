@@ -53,7 +53,7 @@ def _meant(
     from balancer.adapters.files.plan_values import plan_from_bytes
     from balancer.approvals import refuse_decided
     from balancer.cli.actor import by_me
-    from balancer.cli.plans import kept_plan
+    from balancer.cli.journal_access import kept_plan
     from balancer.model.digest import plan_digest
     from balancer.model.errors import BalancerError
 

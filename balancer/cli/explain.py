@@ -4,7 +4,6 @@ Plans once, as `balancer plan` does with the same options, and explains that pla
 could move a VM, and writes nothing but its answer.
 """
 
-from dataclasses import dataclass, replace
 from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,18 +20,14 @@ from balancer.cli.options import (
     TimeLimitOption,
 )
 from balancer.cli.output import columns, emit, encoding, wants_color
-from balancer.model.errors import BalancerError
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from balancer.expose.explanation import Explanation
+    from balancer.api.explaining import Question
     from balancer.model.insight import ServerAnswer
-    from balancer.model.need import Need
     from balancer.model.plan import Plan
-    from balancer.model.snapshot import Snapshot
     from balancer.model.units import HostId, VmId
-    from balancer.policy.types import Policy
 
 
 class ExplainFormat(StrEnum):
@@ -74,50 +69,21 @@ def explain(
     """
     if vm is None and host is None:
         raise typer.BadParameter("give --vm, --host or both")
+    from balancer.api.explaining import Question, meant
     from balancer.cli.facts import read_facts
     from balancer.cli.memory import remembered
     from balancer.cli.planning import need_behind, settings_of
     from balancer.planner import plan_snapshot
 
     facts, wanted = read_facts(config, cluster, snapshot, policy or [])
-    vm_id, host_id = _meant(facts, vm, host)
+    vm_id, host_id = meant(facts, vm, host)
     past, wanted = remembered(config, cluster, facts, wanted)
     plan = plan_snapshot(facts, wanted, settings=settings_of(seed, time_limit), past=past)
     need, fitted = need_behind(plan, facts, wanted, past)
     server = _server_answer(config, cluster, vm_id, host_id)
-    scope = _Scope(need=need, policy=fitted, plan=plan, vm=vm_id, host=host_id, server=server)
-    emit(_answer(scope, report_format), None)
+    question = Question(need=need, policy=fitted, plan=plan, vm=vm_id, host=host_id, server=server)
+    emit(_answer(question, report_format), None)
     raise typer.Exit(_exit_code(plan))
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class _Scope:
-    """What is asked about, and the plan it is asked of."""
-
-    need: "Need"
-    policy: "Policy"
-    plan: "Plan"
-    vm: "VmId | None"
-    host: "HostId | None"
-    server: "ServerAnswer | None" = None
-
-    @property
-    def snapshot(self) -> "Snapshot":
-        return self.need.snapshot
-
-
-def _meant(
-    facts: "Snapshot", vm: str | None, host: str | None
-) -> "tuple[VmId | None, HostId | None]":
-    from balancer.cli.lookup import find_host, find_vm
-
-    vm_id = find_vm(facts, vm) if vm is not None else None
-    host_id = find_host(facts, host) if host is not None else None
-    if vm_id and facts.vm_by_id[vm_id].host == host_id:
-        raise BalancerError(
-            f"{vm} is on {host} already. Leave --host out to see why it stays or moves."
-        )
-    return vm_id, host_id
 
 
 def _server_answer(
@@ -131,48 +97,23 @@ def _server_answer(
     return server_check(config, cluster, vm, host)
 
 
-def _answer(scope: _Scope, report_format: ExplainFormat) -> bytes:
-    if scope.vm is None:
-        return _of_host(scope, report_format)
+def _answer(question: "Question", report_format: ExplainFormat) -> bytes:
+    from balancer.api.explaining import explanation
     from balancer.expose.document import document_text
-    from balancer.expose.explain_document import vm_document
-    from balancer.expose.explain_view import vm_view
-    from balancer.plan.insight import explain_vm
 
-    insight = explain_vm(scope.need, scope.policy, scope.plan, scope.vm, host=scope.host)
-    if scope.server is not None:
-        targets = tuple(replace(target, server=scope.server) for target in insight.targets)
-        resting = tuple(replace(target, server=scope.server) for target in insight.resting)
-        insight = replace(insight, targets=targets, resting=resting)
+    document, view = explanation(question)
     if report_format is ExplainFormat.JSON:
-        return document_text(vm_document(insight, scope.plan, scope.snapshot)).encode()
-    return _written(vm_view(insight, scope.snapshot, of_pair=scope.host is not None), report_format)
-
-
-def _of_host(scope: _Scope, report_format: ExplainFormat) -> bytes:
-    from balancer.expose.document import document_text
-    from balancer.expose.explain_document import host_document
-    from balancer.expose.explain_view import host_view
-    from balancer.plan.host_insight import explain_host
-
-    assert scope.host is not None, "the command asks for a VM, a host or both"
-    insight = explain_host(scope.need, scope.policy, scope.plan, scope.host)
-    if report_format is ExplainFormat.JSON:
-        return document_text(host_document(insight, scope.plan, scope.snapshot)).encode()
-    return _written(host_view(insight, scope.snapshot), report_format)
-
-
-def _written(explanation: "Explanation", report_format: ExplainFormat) -> bytes:
+        return document_text(document).encode()
     if report_format is ExplainFormat.MARKDOWN:
         from balancer.expose.explain_markdown import explain_markdown
 
-        return explain_markdown(explanation).encode()
+        return explain_markdown(view).encode()
     from balancer.expose.explain_text import explain_text
     from balancer.expose.report_text import shows_blocks
 
     charset = encoding(None)
     text = explain_text(
-        explanation,
+        view,
         width=columns(None),
         color=wants_color(None),
         ascii_only=not shows_blocks(charset),

@@ -50,3 +50,15 @@ def say(text: str) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(f"{visible(text)}\n".encode(charset, errors="backslashreplace"))
     sys.stdout.buffer.flush()
+
+
+def emit_text(text: str) -> None:
+    """Write text that is harmless already, as the terminal can show it."""
+    emit(text.encode(encoding(None), errors="backslashreplace"), None)
+
+
+def emit_document(document: dict[str, object]) -> None:
+    """Write a document as JSON."""
+    from balancer.expose.document import document_text
+
+    emit(document_text(document).encode(), None)

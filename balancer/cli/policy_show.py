@@ -47,8 +47,8 @@ def policy_show(
     origin, and every rule with how many VMs and hosts it selects. With --vm: the rules that name the VM,
     the hosts they leave it, its mode, and the goals that leave it alone. Changes nothing.
     """
+    from balancer.api.lookup import find_vm
     from balancer.cli.facts import configured_mode, read_policy_facts
-    from balancer.cli.lookup import find_vm
     from balancer.expose.document import document_text
     from balancer.expose.policy_show_text import show_document, show_text
     from balancer.expose.report_text import shows_blocks

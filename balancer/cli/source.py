@@ -10,11 +10,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from balancer.config import Cluster, Config, VCenter, file_problems, load_config
-from balancer.model.errors import BalancerError, InputError, SourceError
+from balancer.model.errors import InputError, SourceError
 from balancer.model.insight import ServerAnswer
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
-from balancer.policy.problems import nearest
 
 if TYPE_CHECKING:
     from balancer.ports import Inventory
@@ -26,20 +25,9 @@ def chosen_cluster(config: Config, wanted: str | None) -> Cluster:
     Raises:
         BalancerError: none or several fit; the message lists all.
     """
-    every = {f"{cluster.vcenter}/{cluster.name}": cluster for cluster in config.clusters}
-    listed = ", ".join(sorted(every))
-    if wanted is None:
-        if len(every) == 1:
-            return next(iter(every.values()))
-        raise BalancerError(f"Several clusters are configured. Name one with --cluster: {listed}.")
-    fitting = [c for name, c in every.items() if wanted in (name, c.name)]
-    if len(fitting) == 1:
-        return fitting[0]
-    if fitting:
-        raise BalancerError(f"'{wanted}' is in several vCenters. Name it in full, of: {listed}.")
-    names = {name for full, c in every.items() for name in (full, c.name)}
-    question = f" ({nearest(wanted, names)})" if nearest(wanted, names) else ""
-    raise BalancerError(f"No cluster '{wanted}' is configured{question}. Configured: {listed}.")
+    from balancer.api.scene import named_one
+
+    return named_one({f"{one.vcenter}/{one.name}": one for one in config.clusters}, wanted)
 
 
 def read_cluster(config: Config, cluster: Cluster) -> Snapshot:

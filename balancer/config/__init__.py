@@ -10,7 +10,7 @@ from pathlib import Path
 from balancer.config.document import Cluster, Config, Journal
 from balancer.config.files import exposed_secrets, file_problems
 from balancer.config.mistakes import cross_mistakes
-from balancer.config.serving import Http, Log
+from balancer.config.serving import Http, HttpTls, HttpToken, Log
 from balancer.config.vcenter import Proxy, Timeouts, Tls, VCenter
 from balancer.policy.strict_yaml import read_yaml
 from balancer.policy.typed_document import typed
@@ -19,6 +19,8 @@ __all__ = [
     "Cluster",
     "Config",
     "Http",
+    "HttpTls",
+    "HttpToken",
     "Journal",
     "Log",
     "Proxy",

@@ -1,6 +1,7 @@
 """The files that a configuration names: missing, unreadable, empty, or open to other accounts."""
 
 from collections.abc import Iterator
+from pathlib import Path
 
 from balancer.config.document import Config
 from balancer.config.vcenter import VCenter
@@ -10,12 +11,15 @@ from balancer.policy.file_access import is_file
 
 def file_problems(config: Config) -> tuple[Problem, ...]:
     """Return what is wrong with the files that the configuration names: missing, unreadable, empty."""
-    return tuple(problem for vcenter in config.vcenters for problem in _lost_files(vcenter))
+    lost = [problem for vcenter in config.vcenters for problem in _lost_files(vcenter)]
+    return (*lost, *_lost_certificate(config))
 
 
 def exposed_secrets(config: Config) -> tuple[Problem, ...]:
     """Return the files with secrets that other accounts of this machine may read."""
-    return tuple(problem for vcenter in config.vcenters for problem in _exposed(vcenter))
+    exposed = [problem for vcenter in config.vcenters for problem in _exposed(vcenter)]
+    key_file = config.http.tls.key_file if config.http.tls else None
+    return (*exposed, *_open_to_all("http.tls.key_file", key_file))
 
 
 def _lost_files(vcenter: VCenter) -> Iterator[Problem]:
@@ -39,9 +43,21 @@ def _exposed(vcenter: VCenter) -> Iterator[Problem]:
     proxy = vcenter.proxy.credentials_file if vcenter.proxy else None
     secrets = {"password_file": vcenter.password_file, "proxy.credentials_file": proxy}
     for setting, path in secrets.items():
-        if path and is_file(path) and path.stat().st_mode & 0o007:
-            yield Problem(
-                where=f"{setting} of vCenter {vcenter.name}",
-                found=f"{path} can be read or written by every account of this machine",
-                hint=f"chmod 600 {path}",
-            )
+        yield from _open_to_all(f"{setting} of vCenter {vcenter.name}", path)
+
+
+def _open_to_all(where: str, path: Path | None) -> Iterator[Problem]:
+    if path and is_file(path) and path.stat().st_mode & 0o007:
+        yield Problem(
+            where=where,
+            found=f"{path} can be read or written by every account of this machine",
+            hint=f"chmod 600 {path}",
+        )
+
+
+def _lost_certificate(config: Config) -> Iterator[Problem]:
+    tls = config.http.tls
+    named = {"certificate_file": tls.certificate_file, "key_file": tls.key_file} if tls else {}
+    for setting, path in named.items():
+        if not is_file(path):
+            yield Problem(where=f"http.tls.{setting}", found=f"there is no file {path}")

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
 from balancer.config.parts import is_path
+from balancer.config.serving_mistakes import serving_mistakes
 from balancer.config.vcenter import VCenter
 from balancer.model.errors import InputError, Problem
 from balancer.policy.compose import load_policy_set
@@ -33,6 +34,7 @@ def cross_mistakes(data: object, base: Path) -> Iterator[Mistake]:
             yield Mistake(path=path, found=found, allowed="either username or username_file")
         yield from _proxy_mistakes(vcenter, (*path, "proxy"))
     yield from _cluster_mistakes(data)
+    yield from serving_mistakes(data)
     yield from _policy_mistakes(data, base)
 
 

@@ -15,6 +15,8 @@ BalancerError              something was attempted and did not work; the message
 |- StoreError              the journal cannot be read or written: nothing may be moved
 |  `- IntentRefused        the journal says no to this one move: lease, pause, budget
 |     `- RowOpen           the VM has a row whose end is not known; the others may go on
+|- NotFound                nothing is called so: no such cluster, plan, host, VM or row
+|- NotSeenYet              the daemon has not read this cluster since it started: ask again later
 |- PlanRefused             a plan must not be approved or carried out (exit 4)
 |- PlanInvalid             the independent check rejected our own plan: a bug, never executed
 |- PlanningFailed          the process that plans crashed, ran out of memory or met a bug: nothing was done
@@ -54,6 +56,14 @@ TRANSIENT_WITHIN_S = 60.0
 
 class BalancerError(Exception):
     """Root of all errors of this program. The message says what was attempted and what to do."""
+
+
+class NotFound(BalancerError):
+    """Nothing is called as was asked. The message lists what there is."""
+
+
+class NotSeenYet(BalancerError):
+    """What is asked for is known once a cycle of the cluster has ended."""
 
 
 class InputError(BalancerError):

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from balancer.adapters.vsphere import VsphereConnection, connect
-from balancer.cli.lookup import find_vm
+from balancer.api.lookup import find_vm
 from balancer.model.errors import BalancerError
 from balancer.model.host import HostState
 from balancer.model.snapshot import Snapshot

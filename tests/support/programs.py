@@ -11,6 +11,7 @@ PACKAGES = {
     "chromium": "chromium",
     "systemd-analyze": "systemd",
     "kubectl": "kubectl",
+    "openssl": "openssl",
     "buildah": "buildah",
 }
 """The Debian package that brings each program. `kubectl` comes from the Kubernetes project."""

@@ -100,5 +100,5 @@ def test_without_a_journal_none_is_made(
     config: Path, capfd: pytest.CaptureFixture[str], command: str
 ) -> None:
     assert run("audit", command, "--config", config) == 1
-    assert "there is no journal" in capfd.readouterr().err
+    assert "There is no journal" in capfd.readouterr().err
     assert not (config.parent / "journal.sqlite").exists()

@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeVar
 
-from balancer.model.errors import BalancerError
+from balancer.model.errors import BalancerError, NotFound
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.policy.problems import nearest, plain
@@ -25,7 +25,8 @@ def find_vm(snapshot: Snapshot, wanted: str) -> VmId:
     """Return the VM that is meant.
 
     Raises:
-        BalancerError: none or several fit; the message names the nearest or all.
+        NotFound: none fits; the message names the nearest.
+        BalancerError: several fit; it names all.
     """
     return _found("VM", wanted, snapshot.vm_by_id, by_short_name=False)
 
@@ -46,7 +47,7 @@ def _found(kind: str, wanted: str, known: Mapping[Id, Named], *, by_short_name: 
                 f"'{plain(wanted)}' names {len(fitting)} {kind}s. Name one by its id: {ids}{more}."
             )
     names = {plain(one.name) for one in known.values()} | set(known)
-    raise BalancerError(
+    raise NotFound(
         f"There is no {kind} '{plain(wanted)}' among the {len(known):,} of the snapshot. "
         f"{nearest(wanted, names).capitalize()}".rstrip()
     )
