@@ -8,6 +8,9 @@ JOBS   ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz dashboards docs clean
+.PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs site clean
+.PHONY: help install demo test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz docs clean
+.PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs image wheel lock lock-check sbom audit clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -81,10 +84,53 @@ fuzz: $(DEV) ## Read 100,000 spoilt policies: each is read or refused with its p
 
 dashboards: $(DEV) ## Write the Grafana dashboards anew
 	$(BIN)/python -m deploy.grafana
+image: ## Build the container image with docker or buildah (BASE=, IMAGE=, IMAGE_ARGS=)
+	deploy/container/build-image.sh $(IMAGE_ARGS)
+
+# What builds wheels: from its own lock file, so that the same commit gives the same bytes everywhere.
+BUILD := .venv-build
+$(BUILD)/.installed: requirements-build.lock
+	rm -rf $(BUILD) && $(PYTHON) -m venv $(BUILD)
+	$(BUILD)/bin/pip install --quiet --disable-pip-version-check --require-hashes --requirement requirements-build.lock
+	@touch $@
+
+wheel: $(BUILD)/.installed ## Build wheel and source archive into dist/, the same bytes each time
+	rm -rf dist
+	SOURCE_DATE_EPOCH=$$(git log -1 --format=%ct 2>/dev/null || echo 1580601600) \
+	  $(BUILD)/bin/python -m hatchling build --target wheel --target sdist --directory dist
+	cd dist && sha256sum *.whl *.tar.gz | tee SHA256SUMS
+
+COMPILE := CUSTOM_COMPILE_COMMAND='make lock' $(BIN)/pip-compile --quiet --generate-hashes --strip-extras --allow-unsafe \
+  --no-emit-index-url --no-emit-find-links --no-emit-trusted-host --no-emit-options
+lock: $(DEV) ## Write the lock files anew (LOCK_ARGS=--upgrade: with the newest versions)
+	$(COMPILE) $(LOCK_ARGS) --output-file requirements.lock pyproject.toml
+	$(COMPILE) $(LOCK_ARGS) --output-file requirements-build.lock requirements-build.in
+
+# An environment from the lock file alone, in which the program has planned once.
+LOCKED := .venv-locked
+INTO_LOCKED := $(BUILD)/bin/pip --disable-pip-version-check --python $(LOCKED)/bin/python
+lock-check: wheel ## Install from the lock file alone, and plan with that
+	rm -rf $(LOCKED) && $(PYTHON) -m venv --without-pip $(LOCKED)
+	$(INTO_LOCKED) install --quiet --require-hashes --requirement requirements.lock
+	$(INTO_LOCKED) install --quiet --no-deps --no-index dist/*.whl
+	$(INTO_LOCKED) check
+	$(LOCKED)/bin/balancer --version
+	$(LOCKED)/bin/balancer plan --snapshot tests/data/small.snapshot.json >/dev/null || test $$? -eq 3 # one VM cannot leave
+
+sbom: $(DEV) lock-check ## Write dist/sbom.cdx.json: what the lock file installs, with licences (CycloneDX)
+	$(BIN)/cyclonedx-py environment --pyproject pyproject.toml --spec-version 1.6 --output-reproducible --output-file dist/sbom.cdx.json $(LOCKED)/bin/python
+
+audit: $(DEV) ## Look for known vulnerabilities of what is locked (needs the index's own service)
+	$(BIN)/pip-audit --strict --require-hashes --disable-pip --requirement requirements.lock
 
 docs: $(DEV) ## Write the generated reference pages and schemas anew
 	$(BIN)/python -m balancer.expose.reference_pages docs/reference
+	$(BIN)/python -m tests.support.pages docs/reference
 	$(BIN)/python -m tests.support.schemas
+	$(BIN)/python -m tests.support.kustomize_base
+
+site: $(DEV) ## Build the documentation as a site, into build/site
+	$(BIN)/mkdocs build --strict
 
 clean: ## Remove the virtual environment and every cache
-	rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/vcenter/bin
+	rm -rf $(VENV) $(BUILD) $(LOCKED) dist .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache tests/vcenter/bin

@@ -19,6 +19,7 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "Config.stop_file": "While this file is there nothing is sent; not given: stop beside the journal.",
         "Config.journal": "Where moves are written down before they are made.",
         "Config.planning": "What the processes that plan may take.",
+        "Config.notify": "Through which channels people are told of what they should know.",
         "Config.http": "Where metrics, probes and /api/v1 are served, and to whom.",
         "Config.log": "Form and loudness of the log.",
         "VCenter.name": "How journal, metrics and log call it.",
@@ -59,6 +60,19 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
         "Planning.processes": "Plans that may be made at the same time.",
         "Http.listen": "Address of /metrics, /healthz, /readyz and /api/v1.",
         "Http.port": "TCP port; 0 takes a free one.",
+        "Notify.webhook": "Channels that take signed JSON.",
+        "Notify.slack": "Incoming webhooks of Slack.",
+        "Notify.teams": "Workflows of Teams that post a card.",
+        "Notify.email": "Mail relays and their recipients.",
+        "WebhookChannel.secret_file": "File with the key that signs: 24 to 64 bytes in Base64.",
+        "EmailChannel.host": "Name or address of the relay.",
+        "EmailChannel.port": "TCP port of the relay.",
+        "EmailChannel.security": "starttls, tls from the first byte on, or none: no password is sent then.",
+        "EmailChannel.ca_file": "PEM file; trust the authorities in it instead of the system's.",
+        "EmailChannel.username": "Account at the relay; not given: none is needed.",
+        "EmailChannel.password_file": "File with its password in one line, read anew for each message.",
+        "EmailChannel.sender": "Address that the mail comes from.",
+        "EmailChannel.recipients": "Addresses that the mail goes to.",
         "Http.tls": "Certificate and key; not given: plain HTTP.",
         "Http.tokens": "Who may use /api/v1; none: nobody.",
         "Http.metrics_need_token": "/metrics asks for a token too; probes never do.",
@@ -74,13 +88,33 @@ DESCRIPTIONS: Mapping[str, str] = MappingProxyType(
 )
 """What each setting means, by model and key as the file has it."""
 
+_OF_CHANNELS: Mapping[str, str] = MappingProxyType(
+    {
+        "name": "How log and metrics call the channel: small letters, digits, - and _.",
+        "events": "Kinds of notices that it is told; none named: all.",
+        "clusters": "Clusters that it is told of, as vcenter/cluster; none named: all.",
+        "least_severity": "The least grave notices that it is told.",
+        "least_interval_s": "Least seconds between two messages; what comes between is told in one.",
+        "url_file": "File with the address in one line, read anew for each message.",
+        "ca_file": "PEM file; trust the authorities in it instead of the system's.",
+        "proxy": "Proxy such as http://proxy.example.com:3128; the environment is not looked at.",
+    }
+)
+"""What the settings mean that channels of several kinds share."""
+
+
+def description(model: str, key: str) -> str:
+    """Return what a setting means, by the name of its section's type and its key; empty where nobody said."""
+    own = DESCRIPTIONS.get(f"{model}.{key}", "")
+    return own or (_OF_CHANNELS.get(key, "") if model.endswith("Channel") else "")
+
 
 def config_schema() -> dict[str, object]:
     """Return the JSON Schema of the configuration, as published in `balancer/schemas`."""
     schema = Config.model_json_schema(by_alias=True)
     for name, part in [("Config", schema), *schema["$defs"].items()]:
         for key, setting in part.get("properties", {}).items():
-            setting |= {"description": DESCRIPTIONS.get(f"{name}.{key}", "")}
+            setting |= {"description": description(name, key)}
     head = {
         "$schema": "https://json-schema.org/draft/2020-12/schema",
         "$id": "balancer/config.v1.schema.json",

@@ -61,7 +61,7 @@ def run_cycle(site: Site, *, cycle_id: str) -> CycleReport:
         log.warning("solver failed, plan goes on without it", extra=asdict(told))
     tools.events.tell(SnapshotTaken(snapshot=snapshot, state=plan.before, asked_at=asked_at))
     tools.events.tell(PlanMade(plan=plan))
-    keep(plan, snapshot, tools)
+    keep(plan, snapshot, tools, policy=site.policy)
     held = site.why_not_executed(snapshot, past)
     if held is not None:
         facts = {"reason": held.reason, "detail": held.detail, "moves": len(plan.moves)}

@@ -25,11 +25,11 @@ from balancer.wiring import watches_of
 
 log = logging.getLogger(__name__)
 
+NEEDS_RESTART = ("vcenters", "journal", "stop_file", "planning", "http", "notify")
+"""Read at the start only: connections, files of journal and stop, caps of planning, the address, channels."""
+
 NO_RESTART = "http.tokens"
 """A part of these sections that may change all the same: a token that is known to others is taken away at once."""
-
-NEEDS_RESTART = ("vcenters", "journal", "stop_file", "planning", "http")
-"""Read at the start only: connections, the files of journal and stop, the caps of planning, the address."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -18,6 +18,7 @@ from balancer.adapters.clock import SystemClock
 from balancer.adapters.http.app import build_app
 from balancer.adapters.http.server import STOP_WITHIN_S as HTTP_STOP_WITHIN_S
 from balancer.adapters.http.server import HttpServer
+from balancer.adapters.notify import Notifier
 from balancer.adapters.service_manager import ServiceManager
 from balancer.adapters.stop_file import StopFile
 from balancer.adapters.store.sqlite import SqliteStore
@@ -34,9 +35,12 @@ from balancer.upkeep import keep_up
 from balancer.version import VERSION
 from balancer.watch import Watch
 from balancer.wiring import (
+    all_of,
     cluster_metrics,
     health_of,
+    heralds_of,
     links_of,
+    notifier_of,
     planning_of,
     subjects_of,
     watch_health,
@@ -81,6 +85,7 @@ def serve(config: Config, path: Path) -> int:
     health = health_of(config, watches, clock)
     with closing(manager), closing(_journal(config, metrics)) as store:
         planning, shown = planning_of(config, clock), Shown(config, watches, clock)
+        notifier = notifier_of(config, metrics, clock)
         daemon = Daemon(
             watches,
             store=store,
@@ -88,7 +93,7 @@ def serve(config: Config, path: Path) -> int:
             health=health,
             stop_switch=StopFile(config.stop_path),
             planning=planning,
-            listeners_of=shown.listeners_of,
+            listeners_of=all_of(shown.listeners_of, heralds_of(notifier)),
         )
         app = build_app(metrics, health, shown.interface(store, daemon.next_run_of))
         server = HttpServer(app, config.http.listen, config.http.port, tls=config.http.tls)
@@ -106,9 +111,9 @@ def serve(config: Config, path: Path) -> int:
             health=health,
             announced=manager.reloading,
         )
+        notifier.start()
         daemon.start(partial(cluster_metrics, metrics))
         daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
-
         beats = (
             partial(_tell_size, metrics, config),
             daemon.look_at_wishes,
@@ -119,7 +124,7 @@ def serve(config: Config, path: Path) -> int:
         manager.ready()
         wait(requests, reloading, clock, beats, beat_s(manager))
         manager.stopping()
-        is_clean = _stopped(daemon, server)
+        is_clean = _stopped(daemon, server, notifier)
     return _left(is_clean=is_clean)
 
 
@@ -199,11 +204,12 @@ def wait(
             log.exception("looking after files and wishes failed unexpectedly")
 
 
-def _stopped(daemon: Daemon, server: HttpServer) -> bool:
-    """Stop both side by side, so that slow clients take nothing of the time of cycles and logouts."""
+def _stopped(daemon: Daemon, server: HttpServer, notifier: Notifier) -> bool:
+    """Stop all, HTTP beside the rest, so that slow clients take nothing of the time of cycles and logouts."""
     leaving = threading.Thread(target=server.stop, daemon=True)
     leaving.start()
     is_clean = daemon.stop()
+    notifier.stop()
     leaving.join(HTTP_STOP_WITHIN_S)
     return is_clean
 

@@ -4,10 +4,11 @@ The composition root's parts list. Puts together and runs nothing; connects when
 """
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 
+from balancer.adapters.notify import Notifier
 from balancer.adapters.planning import Caps, PlanningProcesses
 from balancer.adapters.solver import SolverProcesses
 from balancer.adapters.vsphere import Logins, connect
@@ -18,7 +19,7 @@ from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.model.units import Seconds
 from balancer.plan import PlanSettings
 from balancer.policy.compose import PolicySet
-from balancer.ports import Clock
+from balancer.ports import Clock, Events
 from balancer.standing import Subject
 from balancer.watch import Link, Watch, may_act
 
@@ -93,6 +94,23 @@ def cluster_metrics(metrics: Metrics, watch: Watch) -> ClusterMetrics:
         mode=watch.mode,
         interval_s=watch.interval_s,
     )
+
+
+def notifier_of(config: Config, metrics: Metrics, clock: Clock) -> Notifier:
+    """Return who tells people of what they should know, through the channels of a configuration."""
+    return Notifier.of(config.notify, clock=clock, results=metrics.notified)
+
+
+def all_of(
+    *listeners_of: Callable[[Watch], Sequence[Events]],
+) -> Callable[[Watch], Sequence[Events]]:
+    """Return whom several name as listeners of a cluster, in this order."""
+    return lambda watch: [listener for of in listeners_of for listener in of(watch)]
+
+
+def heralds_of(notifier: Notifier) -> Callable[[Watch], Sequence[Events]]:
+    """Return how the notifier listens to a cluster."""
+    return lambda watch: notifier.heralds(watch.link.name, watch.name)
 
 
 def subjects_of(metrics: Metrics, watches: Iterable[Watch], clock: Clock) -> dict[str, Subject]:

@@ -1,7 +1,7 @@
 """The report of a kept plan as text, Markdown or HTML, by the renderers that every plan is shown with.
 
-The plan comes from the document as it was kept. Names come from what the daemon saw last of the cluster, and from
-the plan itself for hosts that are not there any more.
+The document says by itself what its reports say. One of an older version does not: then the plan comes from the
+document, and names from what the daemon saw last of the cluster and, for hosts that are gone, from the plan itself.
 """
 
 import json
@@ -11,9 +11,13 @@ from dataclasses import replace
 from balancer.adapters.files.plan_file import parse_plan
 from balancer.adapters.files.plan_values import plan_of
 from balancer.board import Seen
-from balancer.expose.report_html import render_html
-from balancer.expose.report_markdown import render_markdown
-from balancer.expose.report_text import render_text
+from balancer.expose.document import view_of
+from balancer.expose.report_html import html_of
+from balancer.expose.report_markdown import markdown_of
+from balancer.expose.report_rows import ReportView
+from balancer.expose.report_text import LEAST_WIDTH, text_of
+from balancer.expose.report_view import report_view
+from balancer.expose.text_layout import Paper
 from balancer.model.control import StoredPlan
 from balancer.model.host import Host
 from balancer.model.plan import Plan
@@ -27,18 +31,24 @@ _REASONS = frozenset(reason.value for reason in Reason)
 
 def text_report(kept: StoredPlan, seen: Seen, width: int) -> str:
     """Return it for a terminal of so many columns, without colours. Raises `InputError` for a damaged document."""
-    plan, snapshot = _read(kept, seen)
-    return render_text(plan, snapshot, width=width)
+    return text_of(_view(kept, seen), Paper(width=max(width, LEAST_WIDTH)))
 
 
 def markdown_report(kept: StoredPlan, seen: Seen) -> str:
     """Return it for a ticket. Raises as `text_report`."""
-    return render_markdown(*_read(kept, seen))
+    return markdown_of(_view(kept, seen))
 
 
 def html_report(kept: StoredPlan, seen: Seen) -> str:
     """Return it as one HTML file. Raises as `text_report`."""
-    return render_html(*_read(kept, seen))
+    return html_of(_view(kept, seen))
+
+
+def _view(kept: StoredPlan, seen: Seen) -> ReportView:
+    document = json.loads(kept.document)
+    if isinstance(document, dict) and "report" in document:
+        return view_of(document)
+    return report_view(*_read(kept, seen))
 
 
 def _read(kept: StoredPlan, seen: Seen) -> tuple[Plan, Snapshot]:

@@ -87,6 +87,15 @@ def learn_paces(rows: Iterable[JournalRow], *, now: datetime) -> Paces:
     )
 
 
+def spread_of(rows: Iterable[JournalRow], *, now: datetime) -> tuple[float, int]:
+    """Return the deviation of ln(measured / predicted) of migrations between two hosts, and of how many it is.
+
+    Without finished migrations it is `BELIEVED_SPREAD`.
+    """
+    cases = [case for row in rows if (case := _case(row, now)) is not None]
+    return _spread(cases), len(cases)
+
+
 def _case(row: JournalRow, now: datetime) -> _Case | None:
     """Return what a row teaches; None where it ended otherwise, or nobody saw when."""
     entry = row.entry

@@ -23,10 +23,12 @@ from balancer.cli.evc import evc
 from balancer.cli.exit_codes import ExitCode
 from balancer.cli.explain import explain
 from balancer.cli.journal import journal_app
+from balancer.cli.notify import notify_app
 from balancer.cli.pause import pause, resume
 from balancer.cli.plan import plan
 from balancer.cli.plans import approve, plans, reject
 from balancer.cli.policy import policy_app
+from balancer.cli.report import report
 from balancer.cli.run import run
 from balancer.cli.schema import schema
 from balancer.cli.snapshot import snapshot
@@ -53,12 +55,13 @@ app = typer.Typer(
 )
 for command in (
     *(apply, approve, demo, doctor, evacuate, evc, explain, pause, plan, plans),
-    *(reject, resume, run, schema, snapshot, status, token, validate),
+    *(reject, report, resume, run, schema, snapshot, status, token, validate),
 ):
     app.command()(command)
 app.add_typer(audit_app)
 app.add_typer(policy_app)
 app.add_typer(journal_app)
+app.add_typer(notify_app)
 
 
 def _show_version(wanted: bool) -> None:

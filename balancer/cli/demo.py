@@ -3,6 +3,7 @@
 Only the command line is here, so that `--help` stays quick; the run itself is `demo_session.py`.
 """
 
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -22,6 +23,16 @@ def demo(
         ),
     ] = None,
     seed: Annotated[int, typer.Option("--seed", help="Same seed, same clusters and faults.")] = 1,
+    report: Annotated[
+        Path | None,
+        typer.Option(
+            "--report",
+            metavar="F",
+            help="Write the closing report as an HTML file. Live: demo-report.html unless given; "
+            "headless or piped: not written unless given.",
+            show_default=False,
+        ),
+    ] = None,
     port: Annotated[
         int | None,
         typer.Option(
@@ -38,10 +49,12 @@ def demo(
     Two clusters with broken rules, a host to empty and a failing migration.
 
     Ends with 0 if every cluster is more level than at the start and no must-rule is broken, else with
-    1; with 130 after Ctrl-C. Changes nothing outside of this process.
+    1; with 130 after Ctrl-C. Writes nothing but the closing report.
     """
     from balancer.cli.demo_session import DemoOptions, run_demo
 
     raise typer.Exit(
-        run_demo(DemoOptions(headless=headless, seconds=seconds, seed=seed, port=port))
+        run_demo(
+            DemoOptions(headless=headless, seconds=seconds, seed=seed, port=port, report=report)
+        )
     )

@@ -27,6 +27,7 @@ class DemoRecord:
         }
         self.done: Counter[MoveReason] = Counter()
         self.failed: list[MoveOutcome] = []
+        self.sent: list[MoveOutcome] = []
         self.not_sent: Counter[Reason] = Counter()
         self.plans = 0
         self.moved_mib: Mib = 0.0
@@ -68,13 +69,15 @@ class DemoRecord:
 
     def _ended(self, outcome: MoveOutcome) -> None:
         move = outcome.move
+        if outcome.was_sent:
+            self.sent.append(outcome)
         if outcome.refusal is not None:
             self.not_sent[outcome.refusal.reason] += 1
             self.decisions.append(f"{move.vm_name} not sent: {outcome.refusal}")
         elif outcome.state is MoveState.DONE:
             self.done[move.reason] += 1
             self.moved_mib += move.memory_mib
-            way = f"{self._name(move.source)} -> {self._name(move.target)}"
+            way = f"{self.name_of(move.source)} -> {self.name_of(move.target)}"
             size = gibibytes(move.memory_mib)
             self.decisions.append(f"{move.vm_name} {way}, {size}: {move.why}")
         else:
@@ -86,11 +89,12 @@ class DemoRecord:
     def _shown(self, move: Move, progress_percent: int) -> RunningMove:
         return RunningMove(
             vm=move.vm_name,
-            source=self._name(move.source),
-            target=self._name(move.target),
+            source=self.name_of(move.source),
+            target=self.name_of(move.target),
             reason=move.reason.word,
             progress_percent=progress_percent,
         )
 
-    def _name(self, host: HostId) -> str:
+    def name_of(self, host: HostId) -> str:
+        """Return a host's name without its domain."""
         return self._names.get(host, host)

@@ -71,7 +71,7 @@ def closing_report(ending: Ending) -> str:
         _cluster_line(first, then) for first, then in zip(ending.before, ending.after, strict=True)
     ]
     lines += ["", _moves_line(record)]
-    lines += [f"  failed: {_failure(ending, row)}" for row in range(len(record.failed))]
+    lines += [f"  failed: {failure_words(ending, row)}" for row in range(len(record.failed))]
     lines += [
         f"  {counted(count, 'move')} put off before the call: {reason}"
         for reason, count in sorted(record.not_sent.items())
@@ -98,7 +98,8 @@ def _moves_line(record: DemoRecord) -> str:
     )
 
 
-def _failure(ending: Ending, row: int) -> str:
+def failure_words(ending: Ending, row: int) -> str:
+    """Return one of the failures: which VM, what happened, and where the VM is now."""
     outcome = ending.record.failed[row]
     what = outcome.fault or outcome.detail or outcome.state
     return f"{outcome.move.vm_name}, {what}; {_whereabouts(ending, outcome.move)}"

@@ -9,13 +9,16 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
 
+from balancer.adapters.files.json_file import write_bytes
 from balancer.adapters.http.app import build_app
 from balancer.adapters.http.server import HttpServer
 from balancer.cli.demo_figures import Measured, measure_all
+from balancer.cli.demo_page import closing_page
 from balancer.cli.demo_record import DemoRecord
 from balancer.cli.demo_report import Ending, closing_line, closing_report
 from balancer.cli.demo_run import DemoLoop, demo_health
@@ -28,6 +31,7 @@ from balancer.model.units import Seconds
 
 INTERRUPTED = 130
 DEFAULT_PORT = 9715
+DEFAULT_REPORT = Path("demo-report.html")
 LIVE_SECONDS = 180.0
 HEADLESS_SECONDS = 120.0
 SIMULATED_S = 3 * 3600.0
@@ -42,6 +46,7 @@ class DemoOptions:
     seconds: float | None = None
     seed: int = 1
     port: int | None = None
+    report: Path | None = None
 
 
 def run_demo(options: DemoOptions) -> int:
@@ -53,9 +58,18 @@ def run_demo(options: DemoOptions) -> int:
     is_interrupted = session.run()
     ending = session.ending()
     print(closing_line(ending) if options.headless else closing_report(ending))
+    _write_report(ending, options.report or (DEFAULT_REPORT if is_live else None))
     if is_interrupted:
         return INTERRUPTED
     return 0 if ending.is_better else 1
+
+
+def _write_report(ending: Ending, path: Path | None) -> None:
+    """Write the closing page where it is wanted, and say where."""
+    if path is None:
+        return
+    write_bytes(path, closing_page(ending).encode())
+    print(f"Report: {path}", file=sys.stderr)
 
 
 class _Session:

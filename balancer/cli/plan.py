@@ -23,6 +23,8 @@ from balancer.cli.options import (
 from balancer.cli.output import columns, emit, encoding, wants_color
 
 if TYPE_CHECKING:
+    from balancer.expose.origin import Origin
+    from balancer.expose.report_rows import ReportView
     from balancer.model.past import Past
     from balancer.model.plan import Plan
     from balancer.model.snapshot import Snapshot
@@ -79,7 +81,9 @@ def plan(
     past, wanted = remembered(config, cluster, facts, wanted)
     made = plan_snapshot(facts, wanted, settings=settings, in_force=in_force, past=past)
     made = _certified(made, facts, wanted, past) if certify else made
-    emit(_rendered(made, facts, wanted, report_format, output), output)
+    made = _told_of(made, config)
+    origin = _origin(config, snapshot, output if report_format is ReportFormat.JSON else None)
+    emit(_rendered(made, facts, wanted, report_format, output, origin=origin), output)
     raise typer.Exit(_exit_code(made, detailed=detailed_exitcode))
 
 
@@ -91,43 +95,66 @@ def _certified(plan: "Plan", snapshot: "Snapshot", policy: "Policy", past: "Past
     return replace(plan, bound=certify(need, wanted, plan))
 
 
+def _told_of(plan: "Plan", config: Path | None) -> "Plan":
+    """Return the plan with what only a command knows of how it was made."""
+    if plan.brief is None:
+        return plan
+    import hashlib
+
+    digest = hashlib.sha256(config.read_bytes()).hexdigest()[:16] if config else ""
+    return replace(plan, brief=replace(plan.brief, trigger="command", config_digest=digest))
+
+
+def _origin(config: Path | None, snapshot: Path | None, output: Path | None) -> "Origin":
+    from balancer.expose.origin import Origin
+
+    return Origin(
+        config=str(config) if config else "",
+        file=str(output) if output else "",
+        has_snapshot_file=snapshot is not None,
+    )
+
+
 def _rendered(
     plan: "Plan",
     snapshot: "Snapshot",
     policy: "Policy",
     report_format: ReportFormat,
     output: Path | None,
+    *,
+    origin: "Origin",
 ) -> bytes:
+    if report_format is ReportFormat.JSON:
+        from balancer.expose.document import document_text, plan_document
+
+        return document_text(plan_document(plan, snapshot, policy=policy, origin=origin)).encode()
+    from balancer.expose.report_view import report_view
+
+    view = report_view(plan, snapshot, policy, origin=origin)
     match report_format:
-        case ReportFormat.JSON:
-            from balancer.expose.document import document_text, plan_document
-
-            return document_text(plan_document(plan, snapshot)).encode()
         case ReportFormat.MARKDOWN:
-            from balancer.expose.report_markdown import render_markdown
+            from balancer.expose.report_markdown import markdown_of
 
-            return render_markdown(plan, snapshot, policy=policy).encode()
+            return markdown_of(view).encode()
         case ReportFormat.HTML:
-            from balancer.expose.report_html import render_html
+            from balancer.expose.report_html import html_of
 
-            return render_html(plan, snapshot, policy=policy).encode()
+            return html_of(view).encode()
         case ReportFormat.TEXT:
-            return _text(plan, snapshot, policy, output)
+            return _text(view, output)
 
 
-def _text(plan: "Plan", snapshot: "Snapshot", policy: "Policy", output: Path | None) -> bytes:
-    from balancer.expose.report_text import render_text, shows_blocks
+def _text(view: "ReportView", output: Path | None) -> bytes:
+    from balancer.expose.report_text import LEAST_WIDTH, shows_blocks, text_of
+    from balancer.expose.text_layout import Paper
 
     charset = encoding(output)
-    text = render_text(
-        plan,
-        snapshot,
-        width=columns(output),
+    paper = Paper(
+        width=max(columns(output), LEAST_WIDTH),
         color=wants_color(output),
         ascii_only=not shows_blocks(charset),
-        policy=policy,
     )
-    return text.encode(charset, errors="replace")
+    return text_of(view, paper).encode(charset, errors="replace")
 
 
 def _exit_code(plan: "Plan", *, detailed: bool) -> ExitCode:

@@ -20,6 +20,7 @@ class SchemaKind(StrEnum):
     PLAN = "plan"
     PLANS = "plans"
     JOURNAL = "journal"
+    REPORT = "report"
 
 
 def schema(
@@ -28,7 +29,7 @@ def schema(
         Path | None, typer.Option("--output", metavar="F", help="Write to a file.")
     ] = None,
 ) -> None:
-    """Print the JSON Schema of configuration, policy, policy-test, snapshot, plan, plans or journal files.
+    """Print the JSON Schema of configuration, policy, policy-test, snapshot, plan, plans, journal or report files.
 
     Editors that know yaml-language-server complete and check a file that begins with
     "# yaml-language-server: $schema=PATH", PATH being relative to the file.

@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from balancer.config.notify import Notify
 from balancer.config.parts import FilePath, Part, PolicyName, Text
 from balancer.config.planning import Planning
 from balancer.config.serving import Http, Log
@@ -48,6 +49,7 @@ class Config(Part):
     journal: Journal = Field(default_factory=Journal)
     planning: Planning = Field(default_factory=Planning)
     http: Http = Field(default_factory=Http)
+    notify: Notify = Field(default_factory=Notify)
     log: Log = Field(default_factory=Log)
 
     @property

@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from balancer.config.document import Config
+from balancer.config.notify_files import exposed_notify_secrets, lost_notify_files
 from balancer.config.vcenter import VCenter
 from balancer.model.errors import InputError, Problem
 from balancer.policy.file_access import is_file
@@ -12,14 +13,15 @@ from balancer.policy.file_access import is_file
 def file_problems(config: Config) -> tuple[Problem, ...]:
     """Return what is wrong with the files that the configuration names: missing, unreadable, empty."""
     lost = [problem for vcenter in config.vcenters for problem in _lost_files(vcenter)]
-    return (*lost, *_lost_certificate(config))
+    return (*lost, *_lost_certificate(config), *lost_notify_files(config.notify))
 
 
 def exposed_secrets(config: Config) -> tuple[Problem, ...]:
     """Return the files with secrets that other accounts of this machine may read."""
     exposed = [problem for vcenter in config.vcenters for problem in _exposed(vcenter)]
     key_file = config.http.tls.key_file if config.http.tls else None
-    return (*exposed, *_open_to_all("http.tls.key_file", key_file))
+    key = _open_to_all("http.tls.key_file", key_file)
+    return (*exposed, *key, *exposed_notify_secrets(config.notify))
 
 
 def _lost_files(vcenter: VCenter) -> Iterator[Problem]:

@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from balancer.config.notify_files import notify_mistakes
 from balancer.config.parts import is_path
 from balancer.config.serving_mistakes import serving_mistakes
 from balancer.config.vcenter import VCenter
@@ -36,6 +37,7 @@ def cross_mistakes(data: object, base: Path) -> Iterator[Mistake]:
     yield from _cluster_mistakes(data)
     yield from serving_mistakes(data)
     yield from _policy_mistakes(data, base)
+    yield from notify_mistakes(data)
 
 
 def _wrong_user(vcenter: Mapping[str, object]) -> str:

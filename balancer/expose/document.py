@@ -8,10 +8,16 @@ imbalance of each state and the program's version. Reads a finished plan; decide
 import json
 from collections.abc import Mapping
 
-from balancer.expose.figures import timestamp
+from balancer.expose.brief_document import brief_entries, move_brief
+from balancer.expose.figures import number, timestamp
+from balancer.expose.origin import NOWHERE, Origin
 from balancer.expose.refusal_groups import RefusalGroup, group_refusals
+from balancer.expose.report_rows import ReportView
+from balancer.expose.report_view import ready_percents, report_view, room_of
+from balancer.expose.rows_document import entry_of, row_of
 from balancer.model.certificate import Certificate
 from balancer.model.digest import plan_digest
+from balancer.model.errors import BalancerError
 from balancer.model.plan import (
     Conflict,
     HostLoad,
@@ -25,21 +31,42 @@ from balancer.model.plan import (
 )
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId
+from balancer.policy.types import Policy
 from balancer.version import VERSION
 
+__all__ = [
+    "FORMAT_VERSION",
+    "SCHEMA",
+    "Json",
+    "document_text",
+    "host_name",
+    "move_entry",
+    "number",
+    "plan_document",
+    "view_of",
+]
+
 SCHEMA = "balancer/plan/v1"
+
+FORMAT_VERSION = "1.1"
+"""A reader takes any minor version and refuses another major one: keys are added, never changed in meaning."""
 
 Json = dict[str, object]
 
 
-def plan_document(plan: Plan, snapshot: Snapshot) -> Json:
+def plan_document(
+    plan: Plan, snapshot: Snapshot, *, policy: Policy | None = None, origin: Origin = NOWHERE
+) -> Json:
     """Return the plan as a JSON object in the fixed order of its keys.
 
-    Equal plans give equal documents, but for `elapsed_seconds`, the two timestamps and the digest. Figures carry
-    nine significant digits, so that rounding of the last bits does not show.
+    Equal plans give equal documents, but for `elapsed_seconds`, times, the digest, and `report`, which has them in
+    words. Figures carry nine significant digits, so that rounding of the last bits does not show. `policy` and
+    `origin` are for `report` alone: thresholds beside the figures, and the commands that apply the plan.
     """
+    view = report_view(plan, snapshot, policy, origin=origin)
     document: Json = {
         "schema": SCHEMA,
+        "format_version": FORMAT_VERSION,
         "id": plan.id,
         "version": VERSION,
         "created_at": timestamp(plan.created_at),
@@ -52,11 +79,15 @@ def plan_document(plan: Plan, snapshot: Snapshot) -> Json:
         document["reason"] = plan.reason
     if plan.mode:
         document["mode"] = _mode(plan)
-    document |= {"before": _state(plan.before, snapshot), "after": _state(plan.after, snapshot)}
+    ready = ready_percents(snapshot)
+    document |= {
+        "before": _state(plan.before, snapshot, ready=ready),
+        "after": _state(plan.after, snapshot, ready={}),
+    }
     if plan.bound is not None:
         document["bound"] = _bound(plan.bound)
     document |= {
-        "moves": [move_entry(move, snapshot) for move in plan.moves],
+        "moves": _moves(plan, snapshot, view),
         "rules": [_rule(mark) for mark in plan.rules],
         "makespan_seconds": number(plan.makespan_seconds),
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
@@ -68,17 +99,41 @@ def plan_document(plan: Plan, snapshot: Snapshot) -> Json:
         document["notes"] = list(plan.notes)
     if plan.verdicts:
         document["verdicts"] = list(plan.verdicts)
-    return document | {"elapsed_seconds": _elapsed(plan.stage_seconds)}
+    if plan.brief:
+        document |= brief_entries(plan.brief, snapshot)
+    return document | {"elapsed_seconds": _elapsed(plan.stage_seconds), "report": entry_of(view)}
+
+
+def view_of(document: Mapping[str, object]) -> ReportView:
+    """Return what the reports of a plan document say.
+
+    Raises:
+        BalancerError: it was written by a version that put no report into it, or it was changed.
+    """
+    try:
+        return row_of(ReportView, document.get("report"))
+    except (TypeError, ValueError) as err:
+        raise BalancerError(
+            f"This plan document has no report that can be shown: {err}. It was written by an older version, or "
+            "changed. Its moves can still be read as JSON."
+        ) from err
+
+
+def _moves(plan: Plan, snapshot: Snapshot, view: ReportView) -> list[Json]:
+    briefs = {brief.move: brief for brief in (plan.brief.moves if plan.brief else ())}
+    rows = {row.id: row for row in view.moves}
+    entries = []
+    for move in plan.moves:
+        entry, row = move_entry(move, snapshot), rows[move.id]
+        entry |= {} if row.share is None else {"benefit_share": number(row.share)}
+        entry |= move_brief(briefs[move.id]) if move.id in briefs else {}
+        entries.append(entry | {"blocks": list(row.blocks), "rules": list(row.rules)})
+    return entries
 
 
 def document_text(document: Mapping[str, object]) -> str:
     """Return the document as pure ASCII JSON with a final line break; no name can harm a terminal."""
     return json.dumps(document, indent=1, ensure_ascii=True, allow_nan=False) + "\n"
-
-
-def number(value: float) -> float:
-    """Return a figure with nine significant digits and without a negative zero."""
-    return float(f"{value:.9g}") + 0.0
 
 
 def host_name(snapshot: Snapshot, host: HostId) -> str:
@@ -87,7 +142,7 @@ def host_name(snapshot: Snapshot, host: HostId) -> str:
     return known.name if known else host
 
 
-def _state(state: State, snapshot: Snapshot) -> Json:
+def _state(state: State, snapshot: Snapshot, *, ready: Mapping[HostId, float]) -> Json:
     return {
         "cost": number(state.cost),
         "imbalance": number(state.imbalance),
@@ -95,7 +150,10 @@ def _state(state: State, snapshot: Snapshot) -> Json:
         "memory": _spread(state.memory),
         "unmet_cpu_mhz": number(state.unmet_cpu_mhz),
         "violations": [_violation(violation) for violation in state.violations],
-        "hosts": [_host(load, snapshot) for load in sorted(state.hosts, key=lambda h: h.id)],
+        "hosts": [
+            _host(load, snapshot, ready.get(load.id))
+            for load in sorted(state.hosts, key=lambda h: h.id)
+        ],
     }
 
 
@@ -146,14 +204,21 @@ def _violation(violation: Violation) -> Json:
     }
 
 
-def _host(load: HostLoad, snapshot: Snapshot) -> Json:
-    return {
+def _host(load: HostLoad, snapshot: Snapshot, ready_percent: float | None) -> Json:
+    entry: Json = {
         "id": load.id,
         "name": host_name(snapshot, load.id),
         "cpu_ratio": number(load.cpu_ratio),
         "memory_ratio": number(load.memory_ratio),
         "vms": load.vms,
     }
+    host = snapshot.host_by_id.get(load.id)
+    room = room_of(host, load)
+    if host is not None and room is not None:
+        entry["state"] = host.state.value
+        entry["headroom_cpu_mhz"] = number(room.cpu_mhz)
+        entry["headroom_memory_mib"] = number(room.memory_mib)
+    return entry if ready_percent is None else entry | {"ready_percent": number(ready_percent)}
 
 
 def move_entry(move: Move, snapshot: Snapshot) -> Json:

@@ -21,6 +21,9 @@ _MARKDOWN_ENTITIES = {
     "@": "\N{FULLWIDTH COMMERCIAL AT}",  # an entity would still mention a person in a ticket
 }
 _MARKDOWN_SIGNS = re.compile(r"[\\`*_\[\]#~$!]")
+_MARKDOWN_STARTS = re.compile(r"(\d{0,9})(?:(?<=\d)[.)](?:\s|$)|(?<!\d)[-+=])")
+"""What starts a list, a rule or a heading where it is the first thing of an item."""
+
 _LINK_STARTS = re.compile(r":(?=//)|\bwww\.", re.IGNORECASE)
 
 
@@ -42,12 +45,19 @@ def ascii_only(text: str) -> str:
 
 def markdown_text(text: str) -> str:
     """Return `text` as words of a Markdown paragraph, list item or table cell, with no effect there."""
-    safe = _MARKDOWN_SIGNS.sub(r"\\\g<0>", visible(text).replace("&", "&amp;"))
+    safe = _MARKDOWN_SIGNS.sub(r"\\\g<0>", visible(text).strip().replace("&", "&amp;"))
+    safe = _started_as_text(safe)
     for sign in "<>|@":
         safe = safe.replace(sign, _MARKDOWN_ENTITIES[sign])
     return _LINK_STARTS.sub(
         lambda match: match[0].replace(":", "&#58;").replace(".", "&#46;"), safe
     )
+
+
+def _started_as_text(text: str) -> str:
+    """Return `text` with what would start a list, a rule or a heading at its beginning made plain."""
+    start = _MARKDOWN_STARTS.match(text)
+    return f"{text[: start.end(1)]}\\{text[start.end(1) :]}" if start else text
 
 
 def markdown_code(text: str) -> str:

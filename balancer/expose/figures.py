@@ -4,7 +4,17 @@ from datetime import UTC, datetime
 
 from balancer.model.units import Mib, Ratio, Seconds, percent
 
-__all__ = ["counted", "duration", "gibibytes", "listed", "moment", "percent", "points", "timestamp"]
+__all__ = [
+    "counted",
+    "duration",
+    "gibibytes",
+    "listed",
+    "moment",
+    "number",
+    "percent",
+    "points",
+    "timestamp",
+]
 
 MIB_PER_GIB = 1024.0
 
@@ -52,6 +62,11 @@ def listed(words: list[str], most: int) -> str:
     """Return the first `most` words, and how many more there are."""
     shown = ", ".join(words[:most])
     return f"{shown} and {len(words) - most:,} more" if len(words) > most else shown
+
+
+def number(value: float) -> float:
+    """Return a figure with nine significant digits and without a negative zero, as documents carry it."""
+    return float(f"{value:.9g}") + 0.0
 
 
 def _unsigned_zero(value: float, digits: int) -> float:

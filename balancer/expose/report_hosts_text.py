@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from balancer.expose.figures import listed, percent
-from balancer.expose.report_view import HostRow, ReportView
+from balancer.expose.host_words import ready_words, room_words
+from balancer.expose.report_rows import HostRow, ReportView
 from balancer.expose.text_layout import Paper, Tone, fit, fit_right, widest
 from balancer.model.units import Ratio
-from balancer.policy.types import Thresholds
 
 MOST_HOSTS = 40
 """Hosts shown; of more, the most loaded ones are."""
@@ -36,18 +36,25 @@ class _Columns:
         return 5 * self.times + 2
 
 
-def host_lines(view: ReportView, paper: Paper, limits: Thresholds) -> list[str]:
+def host_lines(view: ReportView, paper: Paper) -> list[str]:
     """Return the table, the hosts with a special state, and the cluster's figures before and after."""
     rows = _most_loaded(view.hosts)
     if not rows:
         return []
     columns = _columns([paper.safe(row.name) for row in rows], paper.width, view.times)
     lines = [paper.paint(_heading(columns), Tone.FAINT)]
-    lines += [_host_row(row, columns, paper=paper, limits=limits) for row in rows]
+    lines += [_host_row(row, columns, paper=paper, view=view) for row in rows]
     if len(rows) < len(view.hosts):
         rest = len(view.hosts) - len(rows)
         lines.append(f"  and {rest:,} more, less loaded; use --format json")
-    return [*lines, *_notes(view, paper), *_change_lines(view)]
+    return [*lines, *_notes(view, paper), *_change_lines(view), *_outlook_lines(view, paper)]
+
+
+def _outlook_lines(view: ReportView, paper: Paper) -> list[str]:
+    """Return the most loaded host, what is left on the fullest, ready times, and what comes if nothing is done."""
+    told = [f"worst host: {_ARROW.join(view.worst)}"] if view.worst else []
+    told += [words for words in (room_words(view), ready_words(view), view.idle) if words]
+    return [line for text in told for line in paper.wrap(text, "    ", "  ")]
 
 
 def _columns(names: Sequence[str], width: int, times: int) -> _Columns:
@@ -79,15 +86,15 @@ def _heading(columns: _Columns) -> str:
     return f"  {'':<{columns.names}}  {load('CPU')}  {load('mem')}  {'VMs':>{columns.vms}}"
 
 
-def _host_row(row: HostRow, columns: _Columns, *, paper: Paper, limits: Thresholds) -> str:
+def _host_row(row: HostRow, columns: _Columns, *, paper: Paper, view: ReportView) -> str:
     def load(ratio: Ratio, limit: Ratio) -> str:
         tone = Tone.BAD if ratio > limit else Tone.GOOD
         bar = paper.paint(paper.bar(ratio, columns.bar), tone)
         return f"{bar} {percent(ratio):>{_PERCENT}}"
 
     states = (row.before, row.after)[: columns.times]
-    cpu = _ARROW.join(load(state.cpu_ratio, limits.cpu_contention) for state in states)
-    memory = _ARROW.join(load(state.memory_ratio, limits.memory_contention) for state in states)
+    cpu = _ARROW.join(load(state.cpu_ratio, view.cpu_limit) for state in states)
+    memory = _ARROW.join(load(state.memory_ratio, view.memory_limit) for state in states)
     mark = "*" if row.state else " "
     vms = fit_right(_ARROW.join(str(state.vms) for state in states), columns.vms)
     return f" {mark}{fit(paper.safe(row.name), columns.names)}  {cpu}  {memory}  {vms}"

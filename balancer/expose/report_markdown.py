@@ -6,25 +6,38 @@ a link, mention somebody or end a table.
 
 from collections.abc import Sequence
 
-from balancer.expose.escape import markdown_code, markdown_text
-from balancer.expose.figures import counted, duration, gibibytes, percent
-from balancer.expose.report_view import (
+from balancer.expose.escape import markdown_code
+from balancer.expose.figures import duration, gibibytes, percent
+from balancer.expose.host_words import headroom, ready, ready_words, room_words
+from balancer.expose.markdown_parts import (
+    FEWER_ROWS,
+    MOST_CHARACTERS,
+    folded,
+    listing,
+    sentence,
+    table,
+)
+from balancer.expose.move_words import (
+    copy_words,
+    interval_words,
+    links_words,
+    risk_words,
+    share_words,
+    stun_words,
+)
+from balancer.expose.report_rows import (
+    Fact,
     HostRow,
     LeftOutRow,
     MoveRow,
     ReportView,
     RuleRow,
-    report_view,
 )
+from balancer.expose.report_text import NO_RULES, NOTHING_LEFT_OUT
+from balancer.expose.report_view import report_view
 from balancer.model.plan import Conflict, Plan
 from balancer.model.snapshot import Snapshot
 from balancer.policy.types import Policy
-
-MOST_ROWS = 100
-"""Rows of a folded table before the rest is left to the document."""
-
-MOST_LINES = 20
-"""Lines of an open list."""
 
 MOVES_IN_THE_OPEN = 10
 MOST_NAMES = 5
@@ -32,37 +45,95 @@ MOST_NAMES = 5
 
 def render_markdown(plan: Plan, snapshot: Snapshot, *, policy: Policy | None = None) -> str:
     """Return the report as Markdown that ends with a line break."""
-    view = report_view(plan, snapshot, policy)
-    blocks = [
-        [f"**{markdown_text(view.headline.replace(' -> ', ' → '))}**"],
-        [markdown_text(" ".join([view.subject + ".", view.run_note]).strip())],
-        _list("Why nothing is moved", [markdown_text(gate) for gate in view.gates]),
-        _list("Conflicts", [_conflict(conflict) for conflict in view.conflicts]),
-        _list("Solver failures", [markdown_text(told) for told in view.incidents]),
-        _list("Policy notes", [markdown_text(note) for note in view.notes]),
-        _list("What earlier batches did", [markdown_text(told) for told in view.verdicts]),
-        _list("Rules", [_rule(row) for row in view.rules]),
-        _changes(view),
-        _list("Certificate", [markdown_text(line) for line in view.certificate]),
-        _moves(view),
-        _folded(f"Hosts ({len(view.hosts)})", _hosts(view), len(view.hosts)),
-        _folded("Left out", _left_out(view), len(view.left_out)),
-        ["_Nothing in this plan has been done._"],
-    ]
-    return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+    return markdown_of(report_view(plan, snapshot, policy))
 
 
-def _list(title: str, items: Sequence[str]) -> list[str]:
-    if not items:
-        return []
-    rest = len(items) - MOST_LINES
-    more = [f"- and {rest:,} more; use `--format json`"] if rest > 0 else []
-    return [f"**{title}**", "", *(f"- {item}" for item in items[:MOST_LINES]), *more]
+def markdown_of(view: ReportView) -> str:
+    """Return what a report says as Markdown of at most `MOST_CHARACTERS`; what is cut is said in its place."""
+    for rows in FEWER_ROWS:
+        text = _Page(view, rows).text()
+        if len(text) <= MOST_CHARACTERS:
+            break
+    return text
+
+
+class _Page:
+    """One rendering with at most `rows` rows in each folded table."""
+
+    def __init__(self, view: ReportView, rows: int) -> None:
+        self._view = view
+        self._rows = rows
+
+    def text(self) -> str:
+        """Return the whole page."""
+        view = self._view
+        blocks = [
+            [f"**{sentence(view.headline.replace(' -> ', ' → '))}**"],
+            [sentence(" ".join([view.subject + ".", view.run_note]).strip())],
+            listing("Why nothing is moved", [sentence(gate) for gate in view.gates]),
+            listing("Conflicts", [_conflict(conflict) for conflict in view.conflicts]),
+            listing("Solver failures", [sentence(told) for told in view.incidents]),
+            listing("Rules", [_rule(row) for row in view.rules] or [NO_RULES]),
+            listing("Policy notes", [sentence(note) for note in view.notes]),
+            _changes(view),
+            [sentence(told) for told in _outlook(view)],
+            listing("Certificate", [sentence(line) for line in view.certificate]),
+            self._moves(),
+            listing("To apply", [_apply(fact) for fact in view.apply]),
+            folded("About this plan", _facts(view.about), self._rows),
+            folded(f"Hosts ({len(view.hosts)})", _hosts(view), self._rows),
+            folded("Move details", _details(view), self._rows),
+            folded("Why and why not", _why(view), self._rows),
+            folded("Left out and data quality", _left_out(view), self._rows, after=_quality(view)),
+            folded("Safety", _facts(view.safety), self._rows),
+            folded("Way back", _way_back(view), self._rows),
+            ["_Nothing in this plan has been done._"],
+        ]
+        return "\n\n".join("\n".join(block) for block in blocks if block) + "\n"
+
+    def _moves(self) -> list[str]:
+        rows = [_move(wave.number, move) for wave in self._view.waves for move in wave.moves]
+        if not rows:
+            return []
+        headings = ["wave", "VM", "from", "to", "reason", "about", "memory", "this run", "why"]
+        if len(rows) <= MOVES_IN_THE_OPEN:
+            return ["**Moves**", "", *table(headings, rows)]
+        return folded(f"Moves ({len(rows)})", [headings, *rows], self._rows)
+
+
+def _outlook(view: ReportView) -> list[str]:
+    worst = f"Worst host: {' → '.join(view.worst)}." if view.worst else ""
+    told = [worst, room_words(view), ready_words(view), view.idle]
+    return [" ".join(f"{one.rstrip('.')}." for one in told if one)]
+
+
+def _facts(facts: Sequence[Fact]) -> list[list[str]]:
+    rows = [[fact.label, sentence(fact.value)] for fact in facts]
+    return [["", ""], *rows] if rows else [["", ""]]
+
+
+def _apply(fact: Fact) -> str:
+    is_command = fact.value.startswith("balancer ")
+    return f"{fact.label}: {markdown_code(fact.value) if is_command else sentence(fact.value)}"
+
+
+def _why(view: ReportView) -> list[list[str]]:
+    lines = [*view.why, *view.verdicts]
+    return [["why"], *([sentence(line)] for line in lines)]
+
+
+def _quality(view: ReportView) -> list[str]:
+    nothing = [] if view.left_out else [NOTHING_LEFT_OUT]
+    return [*nothing, *(sentence(line) for line in view.quality)]
+
+
+def _way_back(view: ReportView) -> list[list[str]]:
+    return [["move back"], *([markdown_code(line)] for line in view.way_back)]
 
 
 def _conflict(conflict: Conflict) -> str:
-    mend = f" To mend it: {markdown_text(conflict.relax)}" if conflict.relax else ""
-    return f"{markdown_text(conflict.message)}.{mend}"
+    mend = f" To mend it: {sentence(conflict.relax)}" if conflict.relax else ""
+    return f"{sentence(conflict.message)}.{mend}"
 
 
 def _rule(row: RuleRow) -> str:
@@ -78,20 +149,9 @@ def _names(names: Sequence[str]) -> str:
 
 def _changes(view: ReportView) -> list[str]:
     if view.times == 1:
-        return _table(["", "now"], [[c.label, c.before] for c in view.changes])
+        return table(["", "now"], [[c.label, c.before] for c in view.changes])
     rows = [[c.label, c.before, c.after] for c in view.changes]
-    return _table(["", "before", "after"], rows)
-
-
-def _moves(view: ReportView) -> list[str]:
-    rows = [_move(wave.number, move) for wave in view.waves for move in wave.moves]
-    if not rows:
-        return []
-    headings = ["wave", "VM", "from", "to", "reason", "about", "memory", "this run", "why"]
-    table = _table(headings, rows[:MOST_ROWS])
-    if len(rows) <= MOVES_IN_THE_OPEN:
-        return ["**Moves**", "", *table]
-    return _folded(f"Moves ({len(rows)})", table, len(rows))
+    return table(["", "before", "after"], rows)
 
 
 def _move(wave: int, move: MoveRow) -> list[str]:
@@ -104,46 +164,63 @@ def _move(wave: int, move: MoveRow) -> list[str]:
         duration(move.seconds),
         gibibytes(move.memory_mib),
         "waits" if move.waits else "yes",
-        markdown_text(move.why),
+        sentence(move.why),
     ]
 
 
-def _hosts(view: ReportView) -> list[str]:
-    rows = [_host(row, view.times) for row in view.hosts[:MOST_ROWS]]
-    return _table(["host", "state", "CPU", "memory", "VMs"], rows)
+def _details(view: ReportView) -> list[list[str]]:
+    headings = [
+        "move",
+        "VM",
+        "interval",
+        "sends",
+        "stun",
+        "risk",
+        "share",
+        "hangs together",
+        "approval",
+    ]
+    return [headings, *(_detail(move) for move in view.moves)]
+
+
+def _detail(move: MoveRow) -> list[str]:
+    return [
+        markdown_code(move.id),
+        markdown_code(move.vm),
+        interval_words(move),
+        copy_words(move),
+        stun_words(move),
+        sentence(risk_words(move)),
+        share_words(move),
+        sentence(links_words(move)),
+        move.consent or "not known",
+    ]
+
+
+def _hosts(view: ReportView) -> list[list[str]]:
+    headings = ["host", "state", "CPU", "memory", "VMs", "CPU ready", "headroom"]
+    return [headings, *(_host(row, view.times) for row in view.hosts)]
 
 
 def _host(row: HostRow, times: int) -> list[str]:
     states = (row.before, row.after)[:times]
+    rooms = (row.room_before, row.room_after)[:times]
     return [
         markdown_code(row.name),
         row.state,
         " → ".join(percent(state.cpu_ratio) for state in states),
         " → ".join(percent(state.memory_ratio) for state in states),
         " → ".join(str(state.vms) for state in states),
+        ready(row),
+        " → ".join(headroom(room) for room in rooms),
     ]
 
 
-def _left_out(view: ReportView) -> list[str]:
-    rows = [_left_out_row(row) for row in view.left_out[:MOST_ROWS]]
-    return _table(["how many", "why", "word", "which", "detail"], rows)
+def _left_out(view: ReportView) -> list[list[str]]:
+    headings = ["how many", "why", "word", "which", "detail"]
+    return [headings, *(_left_out_row(row) for row in view.left_out)]
 
 
 def _left_out_row(row: LeftOutRow) -> list[str]:
     word = markdown_code(row.reason)
-    return [row.extent, row.phrase, word, _names(row.vms), markdown_text(row.detail)]
-
-
-def _table(headings: Sequence[str], rows: Sequence[Sequence[str]]) -> list[str]:
-    def line(cells: Sequence[str]) -> str:
-        return f"| {' | '.join(cells)} |"
-
-    return [line(headings), line(["---"] * len(headings)), *(line(row) for row in rows)]
-
-
-def _folded(title: str, table: list[str], rows: int) -> list[str]:
-    if not rows:
-        return []
-    more = ["", f"and {counted(rows - MOST_ROWS, 'row')} more; use `--format json`"]
-    rest = more if rows > MOST_ROWS else []
-    return ["<details>", f"<summary>{title}</summary>", "", *table, *rest, "", "</details>"]
+    return [row.extent, row.phrase, word, _names(row.vms), sentence(row.detail)]

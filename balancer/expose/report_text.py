@@ -6,26 +6,30 @@ through `escape`, so that no VM can move the cursor or imitate another line.
 
 from balancer.expose.escape import cells
 from balancer.expose.figures import counted, duration, gibibytes, listed
+from balancer.expose.move_words import detail_words, interval_words
 from balancer.expose.report_hosts_text import host_lines
-from balancer.expose.report_view import (
+from balancer.expose.report_rows import (
+    Fact,
     LeftOutRow,
     MoveRow,
     ReportView,
     RuleRow,
     WaveRows,
-    report_view,
-    without_domain,
 )
+from balancer.expose.report_view import report_view, without_domain
 from balancer.expose.text_layout import Paper, Tone, capped, fit, fit_right, widest
 from balancer.model.plan import Conflict, Plan, PlanStatus
 from balancer.model.snapshot import Snapshot
-from balancer.policy.types import Policy, Thresholds
+from balancer.policy.types import Policy
 
 MOST_MOVES = 60
 MOST_ROWS = 30
 """Rows of a section before the rest is left to the document."""
 
 LEAST_WIDTH = 60
+
+NO_RULES = "No rule is broken, before or after the plan."
+NOTHING_LEFT_OUT = "Nothing was left out."
 
 _CHANGE_TONES = {"fixed": Tone.GOOD, "still broken": Tone.BAD, "newly broken": Tone.WARN}
 
@@ -45,20 +49,30 @@ def render_text(
     With `policy` an empty plan shows its gate values beside the policy's thresholds.
     """
     paper = Paper(width=max(width, LEAST_WIDTH), color=color, ascii_only=ascii_only)
-    view, domain = without_domain(report_view(plan, snapshot, policy))
-    limits = policy.thresholds if policy else Thresholds()
+    return text_of(report_view(plan, snapshot, policy), paper)
+
+
+def text_of(whole: ReportView, paper: Paper) -> str:
+    """Return what a report says as text that ends with a line break."""
+    view, domain = without_domain(whole)
     sections = [
         _head(view, domain, paper),
+        _section("About this plan", _fact_lines(view.about, paper), paper),
         _section("Why nothing is moved", [f"  {paper.safe(g)}" for g in view.gates], paper),
-        _section("Hosts", host_lines(view, paper, limits), paper),
+        _section("Hosts", host_lines(view, paper), paper),
         _section("Moves", _move_lines(view, paper), paper),
-        _section("Rules", _rule_lines(view, paper), paper),
-        _section("Conflicts", _conflict_lines(view.conflicts, paper), paper),
-        _section("Left out", _left_out_lines(view, paper), paper),
+        _section("Move details", _detail_lines(view, paper), paper),
+        _section("Why and why not", _told_lines(view.why, paper), paper),
         _section("Certificate", _certificate_lines(view, paper), paper),
-        _section("Policy notes", _told_lines(view.notes, paper), paper),
         _section("What earlier batches did", _told_lines(view.verdicts, paper), paper),
+        _section("Rules", _rule_lines(view, paper) or [f"  {NO_RULES}"], paper),
+        _section("Conflicts", _conflict_lines(view.conflicts, paper), paper),
+        _section("Policy notes", _told_lines(view.notes, paper), paper),
+        _section("Left out", _left_out_lines(view, paper) or [f"  {NOTHING_LEFT_OUT}"], paper),
+        _section("Data quality", _told_lines(view.quality, paper), paper),
         _section("Solver failures", _told_lines(view.incidents, paper), paper),
+        _section("Safety", _fact_lines(view.safety, paper), paper),
+        _section("To apply", _fact_lines(view.apply, paper), paper),
         [f"Planned in {view.elapsed_s:.1f} s. Nothing in this plan has been done."],
     ]
     lines = [line for section in sections if section for line in (*section, "")]
@@ -85,6 +99,26 @@ def _head(view: ReportView, domain: str, paper: Paper) -> list[str]:
 
 def _section(title: str, lines: list[str], paper: Paper) -> list[str]:
     return [paper.paint(title, Tone.TITLE), *lines] if lines else []
+
+
+def _fact_lines(facts: tuple[Fact, ...], paper: Paper) -> list[str]:
+    labels = widest([fact.label for fact in facts], least=4, most=18)
+    lines: list[str] = []
+    for fact in facts:
+        first = f"  {fact.label:<{labels}}  "
+        lines += paper.wrap(fact.value, " " * len(first), first)
+    return lines
+
+
+def _detail_lines(view: ReportView, paper: Paper) -> list[str]:
+    """Return for each move what is expected of it and what it hangs together with."""
+    lines: list[str] = []
+    for move in view.moves[:MOST_MOVES]:
+        first = f"  {fit(paper.safe(move.id), 5)} "
+        told = f"{interval_words(move)}; {detail_words(move)}"
+        lines += paper.wrap(told, " " * len(first), first)
+    rest = len(view.moves) - MOST_MOVES
+    return [*lines, f"  and {rest:,} more; use --format json"] if rest > 0 else lines
 
 
 def _move_lines(view: ReportView, paper: Paper) -> list[str]:

@@ -5,32 +5,50 @@ these rows down. Strings here may hold hostile names: each rendering escapes for
 """
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
-from itertools import groupby
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 from balancer.expose.certificate_text import certificate_lines
 from balancer.expose.figures import counted, moment, percent, points
 from balancer.expose.headline import fixed_rules, gates, headline, run_note
+from balancer.expose.origin import NOWHERE, Origin
 from balancer.expose.reason_texts import reason_text
 from balancer.expose.refusal_groups import RefusalGroup, group_by_reason
+from balancer.expose.report_facts import (
+    about,
+    apply_facts,
+    idle_words,
+    quality_words,
+    safety,
+    way_back,
+    why_words,
+)
+from balancer.expose.report_moves import host_name, wave_rows
+from balancer.expose.report_rows import (
+    Change,
+    HostRow,
+    LeftOutRow,
+    MoveRow,
+    ReportView,
+    Room,
+    RuleRow,
+)
+from balancer.model.brief import Brief, PeakLoad
 from balancer.model.host import Host, HostState
 from balancer.model.plan import (
-    Conflict,
     HostLoad,
     Incident,
     IncidentKind,
-    Move,
     Plan,
-    PlanStatus,
     State,
     Violation,
 )
 from balancer.model.reasons import UNFIT, Reason
 from balancer.model.rule import RuleOrigin, RuleType
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import HostId, Mib, Ratio, Seconds, VmId
-from balancer.policy.types import Policy
+from balancer.model.units import HostId, Ratio, VmId
+from balancer.policy.types import Policy, Thresholds
 
 RULE_WORDS = {
     RuleType.AFFINITY: "keep together",
@@ -66,110 +84,14 @@ _OF_THE_CLUSTER = frozenset(
 )
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Change:
-    """One figure before and after, as text: `CPU spread`, `31 pp`, `8.0 pp`."""
-
-    label: str
-    before: str
-    after: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class HostRow:
-    """One host before and after the whole plan. `state` is empty for a connected host."""
-
-    name: str
-    state: str
-    before: HostLoad
-    after: HostLoad
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class MoveRow:
-    """One move. `waits` is set where this run's budget does not admit it."""
-
-    vm: str
-    source: str
-    target: str
-    reason: str
-    why: str
-    seconds: Seconds
-    memory_mib: Mib
-    waits: bool
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class WaveRows:
-    """The moves of one wave and when it may start, in seconds from the start of the plan."""
-
-    number: int
-    starts_s: Seconds
-    moves: tuple[MoveRow, ...]
-
-
 _ORIGIN_WORDS = {RuleOrigin.DRS: "", RuleOrigin.POLICY: ", by policy", RuleOrigin.TAG: ", by tag"}
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleRow:
-    """A rule that is `fixed`, `still broken` or `newly broken`, and the names of the VMs concerned."""
-
-    change: str
-    rule: str
-    meaning: str
-    is_must: bool
-    vms: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LeftOutRow:
-    """What stays for one reason: stable word, how many of what, phrase, first names, detail."""
-
-    reason: str
-    extent: str
-    phrase: str
-    vms: tuple[str, ...]
-    detail: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class ReportView:
-    """Everything that a report says, in the order in which it says it."""
-
-    status: PlanStatus
-    headline: str
-    cluster: str
-    subject: str
-    run_note: str
-    reason: str
-    gates: tuple[str, ...]
-    changes: tuple[Change, ...]
-    hosts: tuple[HostRow, ...]
-    idle_hosts: tuple[str, ...]
-    waves: tuple[WaveRows, ...]
-    rules: tuple[RuleRow, ...]
-    conflicts: tuple[Conflict, ...]
-    left_out: tuple[LeftOutRow, ...]
-    incidents: tuple[str, ...]
-    notes: tuple[str, ...]
-    verdicts: tuple[str, ...]
-    certificate: tuple[str, ...]
-    elapsed_s: Seconds
-
-    @property
-    def times(self) -> int:
-        """Return how often a figure is shown: before and after, or once where nothing moves."""
-        return 2 if self.waves else 1
-
-    @property
-    def moves(self) -> tuple[MoveRow, ...]:
-        """Return the moves of all waves."""
-        return tuple(move for wave in self.waves for move in wave.moves)
-
-
-def report_view(plan: Plan, snapshot: Snapshot, policy: Policy | None = None) -> ReportView:
+def report_view(
+    plan: Plan, snapshot: Snapshot, policy: Policy | None = None, *, origin: Origin = NOWHERE
+) -> ReportView:
     """Put a plan into rows. With a policy the gate values stand beside their thresholds."""
+    limits = policy.thresholds if policy else Thresholds()
     return ReportView(
         status=plan.status,
         headline=headline(plan),
@@ -179,10 +101,10 @@ def report_view(plan: Plan, snapshot: Snapshot, policy: Policy | None = None) ->
         run_note=run_note(plan),
         reason=plan.reason,
         gates=() if plan.moves else gates(plan, snapshot, policy),
-        changes=_changes(plan.before, plan.after),
-        hosts=_host_rows(plan, snapshot),
+        changes=changes(plan.before, plan.after),
+        hosts=host_rows(plan.before, plan.after, snapshot, brief=plan.brief),
         idle_hosts=_idle_hosts(plan, snapshot),
-        waves=_wave_rows(plan.moves, snapshot),
+        waves=wave_rows(plan, snapshot),
         rules=_rule_rows(plan, snapshot),
         conflicts=plan.conflicts,
         left_out=tuple(_left_out(g, snapshot) for g in group_by_reason(plan.refusals)),
@@ -191,6 +113,16 @@ def report_view(plan: Plan, snapshot: Snapshot, policy: Policy | None = None) ->
         verdicts=plan.verdicts,
         certificate=certificate_lines(plan),
         elapsed_s=plan.stage_seconds.get("total", sum(plan.stage_seconds.values())),
+        about=tuple(about(plan)),
+        worst=_worst(plan, snapshot),
+        why=tuple(why_words(plan)),
+        idle=idle_words(plan, snapshot),
+        quality=tuple(quality_words(plan.brief)),
+        safety=tuple(safety(plan, snapshot)),
+        way_back=tuple(way_back(plan, snapshot)),
+        apply=tuple(apply_facts(plan, origin)),
+        cpu_limit=limits.cpu_contention,
+        memory_limit=limits.memory_contention,
     )
 
 
@@ -203,7 +135,8 @@ def without_domain(view: ReportView) -> tuple[ReportView, str]:
     waves = tuple(
         replace(wave, moves=tuple(_cut(move, domain) for move in wave.moves)) for wave in view.waves
     )
-    return replace(view, hosts=hosts, waves=waves), domain
+    worst = tuple(told.replace(f"{domain} (", " (") for told in view.worst)
+    return replace(view, hosts=hosts, waves=waves, worst=worst), domain
 
 
 def _cut(move: MoveRow, domain: str) -> MoveRow:
@@ -227,7 +160,9 @@ def natural(name: str) -> tuple[tuple[int, int, str], ...]:
     return tuple((0, int(p), "") if p.isascii() and p.isdigit() else (1, 0, p) for p in parts)
 
 
-def _changes(before: State, after: State) -> tuple[Change, ...]:
+def changes(before: State, after: State) -> tuple[Change, ...]:
+    """Return the cluster's figures in two states, as text."""
+
     def row(label: str, old: str, new: str) -> Change:
         return Change(label=label, before=old, after=new)
 
@@ -259,18 +194,72 @@ def _broken_shoulds(state: State) -> int:
     return len(state.violations) - state.broken_must_rules
 
 
-def _host_rows(plan: Plan, snapshot: Snapshot) -> tuple[HostRow, ...]:
-    after = {load.id: load for load in plan.after.hosts}
-    loads = sorted(plan.before.hosts, key=lambda h: (natural(_host_name(snapshot, h.id)), h.id))
+def host_rows(
+    before: State, then: State, snapshot: Snapshot, *, brief: Brief | None = None
+) -> tuple[HostRow, ...]:
+    """Return the hosts under the loads of two states, as people count; with a brief their peaks, too."""
+    after = {load.id: load for load in then.hosts}
+    loads = sorted(before.hosts, key=lambda h: (natural(host_name(snapshot, h.id)), h.id))
+    peaks = {peak.host: peak for peak in brief.peaks} if brief else {}
+    ready = ready_percents(snapshot)
     return tuple(
-        HostRow(
-            name=_host_name(snapshot, load.id),
-            state=_state_words(snapshot.host_by_id.get(load.id), snapshot),
-            before=load,
-            after=after.get(load.id, load),
-        )
+        _host_row(load, after.get(load.id, load), snapshot, peaks=peaks, ready=ready)
         for load in loads
     )
+
+
+def _host_row(
+    before: HostLoad,
+    after: HostLoad,
+    snapshot: Snapshot,
+    *,
+    peaks: Mapping[HostId, PeakLoad],
+    ready: Mapping[HostId, float],
+) -> HostRow:
+    host, peak = snapshot.host_by_id.get(before.id), peaks.get(before.id)
+    return HostRow(
+        name=host_name(snapshot, before.id),
+        state=_state_words(host, snapshot),
+        before=before,
+        after=after,
+        room_before=room_of(host, before),
+        room_after=room_of(host, after),
+        ready_percent=ready.get(before.id),
+        peak_cpu_ratio=peak.cpu_ratio if peak else None,
+        peak_memory_ratio=peak.memory_ratio if peak else None,
+    )
+
+
+def room_of(host: Host | None, load: HostLoad) -> Room | None:
+    """Return what a host has left under a load; None where the host is not known."""
+    if host is None:
+        return None
+    return Room(
+        cpu_mhz=host.usable_cpu_mhz * (1.0 - load.cpu_ratio),
+        memory_mib=host.usable_memory_mib * (1.0 - load.memory_ratio),
+    )
+
+
+def ready_percents(snapshot: Snapshot) -> Mapping[HostId, float]:
+    """Return the mean CPU ready time of each host's VMs in percent, of those hosts that show any."""
+    found: defaultdict[HostId, list[float]] = defaultdict(list)
+    for vm in snapshot.running_vms:
+        if vm.cpu_ready_percent is not None:
+            found[vm.host].append(vm.cpu_ready_percent)
+    return {host: sum(values) / len(values) for host, values in found.items()}
+
+
+def _worst(plan: Plan, snapshot: Snapshot) -> tuple[str, ...]:
+    states = (plan.before, plan.after) if plan.moves else (plan.before,)
+    return tuple(told for state in states if (told := _worst_host(state, snapshot)))
+
+
+def _worst_host(state: State, snapshot: Snapshot) -> str:
+    if not state.hosts:
+        return ""
+    top = max(state.hosts, key=lambda load: (max(load.cpu_ratio, load.memory_ratio), load.id))
+    figures = f"CPU {percent(top.cpu_ratio)}, memory {percent(top.memory_ratio)}"
+    return f"{host_name(snapshot, top.id)} ({figures})"
 
 
 def _state_words(host: Host | None, snapshot: Snapshot) -> str:
@@ -286,30 +275,6 @@ def _idle_hosts(plan: Plan, snapshot: Snapshot) -> tuple[str, ...]:
     rest = [host for host in snapshot.hosts if host.id not in shown]
     rest.sort(key=lambda host: (natural(host.name), host.id))
     return tuple(f"{host.name} ({_state_words(host, snapshot) or 'not measured'})" for host in rest)
-
-
-def _wave_rows(moves: Sequence[Move], snapshot: Snapshot) -> tuple[WaveRows, ...]:
-    ordered = sorted(moves, key=lambda move: move.wave)  # stable: the plan's order within a wave
-    waves = []
-    for number, members in groupby(ordered, key=lambda move: move.wave):
-        wave = list(members)
-        rows = tuple(_move_row(move, snapshot) for move in wave)
-        starts_s = min(move.start_seconds for move in wave)
-        waves.append(WaveRows(number=number, starts_s=starts_s, moves=rows))
-    return tuple(waves)
-
-
-def _move_row(move: Move, snapshot: Snapshot) -> MoveRow:
-    return MoveRow(
-        vm=move.vm_name.strip() or move.vm,
-        source=_host_name(snapshot, move.source),
-        target=_host_name(snapshot, move.target),
-        reason=move.reason.word,
-        why=move.why,
-        seconds=move.expected_seconds,
-        memory_mib=move.memory_mib,
-        waits=not move.this_run,
-    )
 
 
 def _rule_rows(plan: Plan, snapshot: Snapshot) -> tuple[RuleRow, ...]:
@@ -358,11 +323,6 @@ def _left_out(group: RefusalGroup, snapshot: Snapshot) -> LeftOutRow:
 def _incident_lines(incidents: Sequence[Incident]) -> tuple[str, ...]:
     told = [f"{INCIDENT_WORDS[i.kind]} ({i.stage}): {i.detail}" for i in incidents]
     return (*told, CONTAINED) if told else ()
-
-
-def _host_name(snapshot: Snapshot, host: HostId) -> str:
-    known = snapshot.host_by_id.get(host)
-    return (known.name.strip() if known else "") or host
 
 
 def _vm_names(vms: Sequence[VmId], snapshot: Snapshot) -> tuple[str, ...]:

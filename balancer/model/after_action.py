@@ -46,12 +46,13 @@ def after_actions(past: Past) -> tuple[AfterAction, ...]:
         rows.setdefault(row.entry.cycle_id, []).append(row)
     ordered = sorted(past.verdicts, key=lambda verdict: (verdict.ended_at, verdict.cycle_id))
     return tuple(
-        AfterAction(verdict=verdict, moves=tuple(map(_record, rows.get(verdict.cycle_id, ()))))
+        AfterAction(verdict=verdict, moves=tuple(map(record_of, rows.get(verdict.cycle_id, ()))))
         for verdict in ordered
     )
 
 
-def _record(row: JournalRow) -> MoveRecord:
+def record_of(row: JournalRow) -> MoveRecord:
+    """Return what a row of the journal says of its move."""
     entry, seconds = row.entry, None
     if row.submitted_at is not None and row.ended_at is not None:
         seconds = (row.ended_at - row.submitted_at).total_seconds()

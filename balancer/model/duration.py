@@ -1,6 +1,7 @@
 """How long a vMotion takes: memory to copy, what is dirtied meanwhile, and the links on both ends."""
 
-from math import inf
+from dataclasses import dataclass
+from math import ceil, inf, log
 
 from balancer.model.host import Host
 from balancer.model.units import Mib, Seconds
@@ -21,6 +22,9 @@ Source: Broadcom KB 323379 and nielshagoort.com, "Auto-tuning vMotion streams" (
 stream; one vmkernel adapter on 40 GbE reached 18 Gb/s, two 28, three 36. From 7.0 U2 on the number of
 streams follows the link, so that a single copy can fill it: `VmotionLink.streams` of None.
 """
+
+SWITCH_SECONDS = 0.5
+"""A copy is switched over once what is still dirty can be sent within this time. Believed."""
 
 _BITS_PER_MIB = 8 * 2**20
 
@@ -71,3 +75,39 @@ def vmotion_seconds(
     there = sharing if sharing_target is None else sharing_target
     bandwidth_mbps = max(min(copy_mbps(source, sharing), copy_mbps(target, there)), 1.0)
     return SETUP_SECONDS + payload_mbit(memory_mib) / progress_mbps(bandwidth_mbps, dirty_rate_mbps)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Copy:
+    """What one pre-copy comes to. `dirty_ratio` is the rate at which memory is dirtied over the bandwidth.
+
+    `stun_seconds` is how long the last part takes, for which the VM stands still: None where the guest has to be
+    slowed down first, as the model does not say by how much.
+    """
+
+    sent_mib: Mib
+    dirty_ratio: float
+    stun_seconds: Seconds | None
+
+
+def copy_of(memory_mib: Mib, seconds: Seconds, dirty_rate_mbps: float) -> Copy:
+    """Return what a vMotion sends that is predicted to take `seconds`, from the bandwidth behind these.
+
+    Each pass sends what was dirtied during the one before, so that they shrink by the dirty ratio; the last is
+    the first one that is over within `SWITCH_SECONDS`.
+    """
+    copying_s = max(seconds - SETUP_SECONDS, 1e-9)
+    progress = payload_mbit(memory_mib) / copying_s
+    bandwidth = max(progress + dirty_rate_mbps, 1e-9)
+    ratio = dirty_rate_mbps / bandwidth
+    if ratio >= MOST_DIRTY_RATIO:
+        ratio = min(dirty_rate_mbps * (1.0 - MOST_DIRTY_RATIO) / max(progress, 1e-9), 1.0)
+        return Copy(
+            sent_mib=memory_mib / (1.0 - MOST_DIRTY_RATIO),
+            dirty_ratio=max(ratio, MOST_DIRTY_RATIO),
+            stun_seconds=None,
+        )
+    first_s = copying_s * (1.0 - ratio)
+    passes = ceil(log(SWITCH_SECONDS / first_s) / log(ratio)) if first_s > 0.0 < ratio else 1
+    last_s = first_s * ratio ** max(passes, 1)
+    return Copy(sent_mib=memory_mib / (1.0 - ratio), dirty_ratio=ratio, stun_seconds=last_s)

@@ -15,6 +15,7 @@ BalancerError              something was attempted and did not work; the message
 |- StoreError              the journal cannot be read or written: nothing may be moved
 |  `- IntentRefused        the journal says no to this one move: lease, pause, budget
 |     `- RowOpen           the VM has a row whose end is not known; the others may go on
+|- DeliveryFailed          a message was not taken by a channel of notifications
 |- NotFound                nothing is called so: no such cluster, plan, host, VM or row
 |- NotSeenYet              the daemon has not read this cluster since it started: ask again later
 |- PlanRefused             a plan must not be approved or carried out (exit 4)
@@ -158,6 +159,20 @@ class RowOpen(IntentRefused):
             "known end; it is settled from what vCenter shows"
         )
         return cls(Refusal.of(Reason.IN_FLIGHT, detail, vm=vm))
+
+
+class DeliveryFailed(BalancerError):
+    """A message was not taken by a channel of notifications. The channel's address is never in the words.
+
+    `is_transient`: another try may help, `retry_after_s` seconds later at the earliest where the channel says so.
+    """
+
+    def __init__(
+        self, message: str, *, is_transient: bool, retry_after_s: Seconds | None = None
+    ) -> None:
+        self.is_transient = is_transient
+        self.retry_after_s = retry_after_s
+        super().__init__(message)
 
 
 class PlanRefused(BalancerError):

@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
 
+from balancer.model.brief import Brief
 from balancer.model.certificate import Certificate
 from balancer.model.reasons import Refusal
 from balancer.model.rule import RuleType
@@ -241,7 +242,8 @@ class Plan:
     plan can beat; None where nobody asked for it. `mode` is the word of the mode in force when it was made,
     `mode_because` what held it there (None for automatic). `notes` tell what of the policy has no effect, or
     another one than it seems, in words for people. `rules` are those that name a VM of the moves.
-    `verdicts` tell what the last batches of moves did, oldest first, in words for people.
+    `verdicts` tell what the last batches of moves did, oldest first, in words for people. `brief` is what
+    reports say beside all this; None for a plan that was read from a file.
     """
 
     id: str
@@ -267,6 +269,7 @@ class Plan:
     notes: tuple[str, ...] = ()
     verdicts: tuple[str, ...] = ()
     rules: tuple[RuleMark, ...] = ()
+    brief: Brief | None = None
 
     @property
     def makespan_ratio(self) -> float:

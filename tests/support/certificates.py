@@ -1,5 +1,6 @@
 """Certificates that are made for a test: an own authority would prove no more, so each is its own."""
 
+import ssl
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,6 +14,12 @@ class CertificateFiles:
 
     certificate_file: Path
     key_file: Path
+
+    def server(self) -> ssl.SSLContext:
+        """Return what a server wraps its sockets with."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain(self.certificate_file, self.key_file)
+        return context
 
 
 def certificate_in(folder: Path, name: str = "balancer") -> CertificateFiles:

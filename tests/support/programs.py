@@ -10,11 +10,13 @@ PACKAGES = {
     "prometheus": "prometheus",
     "chromium": "chromium",
     "systemd-analyze": "systemd",
-    "kubectl": "kubectl",
+    "kubectl": "kubernetes-client",
     "openssl": "openssl",
     "buildah": "buildah",
+    "sqlite3": "sqlite3",
+    "curl": "curl",
 }
-"""The Debian package that brings each program. `kubectl` comes from the Kubernetes project."""
+"""The Debian package that brings each program."""
 
 
 def program(name: str) -> str:

@@ -8,6 +8,7 @@ import balancer
 from balancer.config_schema import config_schema
 from balancer.policy.document import policy_schema
 from balancer.policy.expectation_document import policy_test_schema
+from tests.support import chart
 
 FOLDER = Path(balancer.__file__).parent / "schemas"
 
@@ -19,10 +20,11 @@ MADE: Mapping[str, Callable[[], object]] = {
 
 
 def main() -> None:
-    """Write each schema as it is published."""
+    """Write each schema as it is published, and what the chart makes of them."""
     for name, make in MADE.items():
         text = json.dumps(make(), indent=2, ensure_ascii=False)
         (FOLDER / f"{name}.v1.schema.json").write_text(f"{text}\n", encoding="utf-8")
+    chart.main()
 
 
 if __name__ == "__main__":

@@ -8,12 +8,13 @@ it is not on. Whether a plan still fits its cluster is not decided here; writing
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Annotated, Literal, Required
+from typing import Annotated, Literal, NotRequired, Required
 
 from pydantic import AwareDatetime, ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
 
 from balancer.adapters.files.json_file import read_as, read_bytes
+from balancer.model.brief import Consent, Risk
 from balancer.model.plan import IncidentKind, PlanStatus, Priority
 from balancer.model.rule import RuleType
 from balancer.policy.mode import Mode
@@ -34,6 +35,9 @@ MoveWord = Literal[
     "requested",
 ]
 """Why a VM moves, in the file's words: `MoveReason.word`."""
+
+Told = dict[str, object]
+"""What is only told to people and programs that look on; nothing that carries a plan out reads it."""
 
 _strict = with_config(ConfigDict(strict=True, allow_inf_nan=False))
 
@@ -74,6 +78,10 @@ class HostLoadEntry(TypedDict):
     cpu_ratio: NotNegative
     memory_ratio: NotNegative
     vms: Count
+    state: NotRequired[str]
+    headroom_cpu_mhz: NotRequired[float]
+    headroom_memory_mib: NotRequired[float]
+    ready_percent: NotRequired[NotNegative]
 
 
 @_strict
@@ -130,6 +138,16 @@ MoveEntry = TypedDict(
         "memory_mib": NotNegative,
         "this_run": bool,
         "gain": float,
+        "benefit_share": float,
+        "low_seconds": NotNegative,
+        "high_seconds": NotNegative,
+        "copy_mib": NotNegative,
+        "stun_seconds": NotNegative,
+        "risk": Risk,
+        "risk_because": list[str],
+        "approval": Consent,
+        "blocks": list[str],
+        "rules": list[str],
         "pace": Annotated[float, Field(gt=0)],
     },
     total=False,
@@ -193,6 +211,8 @@ class PlanEntry(TypedDict, total=False):
     """The whole file."""
 
     schema: Required[Literal["balancer/plan/v1"]]
+    format_version: Annotated[str, Field(pattern=r"^1\.[0-9]{1,6}$")]
+    version: str
     id: Required[Id]
     created_at: Required[AwareDatetime]
     snapshot_taken_at: AwareDatetime
@@ -213,6 +233,16 @@ class PlanEntry(TypedDict, total=False):
     notes: list[str]
     verdicts: list[str]
     elapsed_seconds: Required[dict[str, NotNegative]]
+    expires_at: AwareDatetime
+    made_by: Told
+    policy: Told
+    durations: Told
+    forecast: Told
+    failover: Told
+    quality: Told
+    limits: Told
+    windows: list[Told]
+    report: Told
 
 
 _LAST_WAVE = 2**53

@@ -50,7 +50,17 @@ def test_an_approved_plan_is_carried_out_at_once_and_only_once(
         )
         (used,) = (one for one in listed(config) if one["number"] == plan["number"])
         assert used["state"] == "used"
-    assert {row["plan_id"] for row in rows(config)} == {plan["id"]}
+    made = rows(config)
+    assert {row["plan_id"] for row in made} == {plan["id"]}
+    told = balancer("report", "--plan", str(plan["number"]), "--format", "json", config=config)
+    assert told.code == 0, told.err
+    report = json.loads(told.out)
+    moves = [move for batch in report["batches"] for move in batch["moves"]]
+    assert [move["row"] for move in moves] == [row["row"] for row in made]
+    assert all(move["from_name"] != move["from"] for move in moves)
+    ended = [move for move in moves if move["state"] == "done"]
+    assert ended
+    assert all(move["seconds"] > 0.0 for move in ended)
 
 
 def rows(config: Path) -> list[dict[str, object]]:

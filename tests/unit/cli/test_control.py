@@ -295,7 +295,7 @@ def test_no_name_harms_the_terminal(store: SqliteStore) -> None:
 
 def test_the_commands_of_the_page_exist_with_their_options() -> None:
     page = (Path(__file__).parents[3] / "docs/operate/control.md").read_text("utf-8")
-    commands = re.findall(r"^    balancer (.+)$", page, re.M)
+    commands = re.findall(r"^balancer (.+)$", page, re.M)
     assert len(commands) > 12
     for command in commands:
         words = [word for word in command.split() if not word.startswith(("-", '"'))]

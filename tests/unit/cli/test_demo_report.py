@@ -1,6 +1,7 @@
 """How a run ended, as verdict, line and report."""
 
 from balancer.cli.demo_figures import Measured, measured
+from balancer.cli.demo_page import closing_page
 from balancer.cli.demo_record import DemoRecord
 from balancer.cli.demo_report import Ending, closing_line, closing_report
 from balancer.model.events import MoveEnded
@@ -74,3 +75,22 @@ def test_the_report_says_where_a_failed_vm_is() -> None:
     report = closing_report(ending(CROWDED, GOOD, failed))
     assert "failed: vm1, Timedout; still on its source" in report
     assert "prod: imbalance" in report
+
+
+def test_the_closing_page_shows_clusters_moves_and_failures_and_loads_nothing() -> None:
+    failed = MoveOutcome(move=MOVE, state=MoveState.FAILED, fault="Timedout", seconds=9.0)
+    done = MoveOutcome(move=MOVE, state=MoveState.DONE, seconds=17.0)
+    page = closing_page(ending(CROWDED, GOOD, done, failed))
+    assert closing_line(ending(CROWDED, GOOD, done, failed)).replace("->", "→") in page
+    assert 'class="better"' in page
+    assert "Timedout" in page
+    assert "17 s" in page
+    assert page.count('role="img"') == 2
+    assert "default-src 'none'" in page
+    assert "<script" not in page
+
+
+def test_the_closing_page_of_a_run_without_moves_says_so() -> None:
+    page = closing_page(ending(GOOD, GOOD))
+    assert "Nothing was moved." in page
+    assert 'class="worse"' in page

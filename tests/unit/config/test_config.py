@@ -19,6 +19,13 @@ from balancer.config import (
     file_problems,
     load_config,
 )
+from balancer.config.notify import (
+    EmailChannel,
+    Notify,
+    SlackChannel,
+    TeamsChannel,
+    WebhookChannel,
+)
 from balancer.model.errors import InputError
 from balancer.policy.mode import Mode
 
@@ -58,7 +65,11 @@ def test_the_example_loads() -> None:
 
 
 @pytest.mark.parametrize(
-    "model", [VCenter, Tls, Proxy, Timeouts, Cluster, Journal, Http, Log, Config]
+    "model",
+    [
+        *(VCenter, Tls, Proxy, Timeouts, Cluster, Journal, Http, Log, Config),
+        *(Notify, WebhookChannel, SlackChannel, TeamsChannel, EmailChannel),
+    ],
 )
 def test_the_example_names_every_setting(model: type[BaseModel]) -> None:
     text = EXAMPLE.read_text()

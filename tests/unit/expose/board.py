@@ -134,7 +134,7 @@ def busy_board() -> Board:
     board.metrics.config_loaded("abc")
     board.metrics.store_size(4096)
     board.metrics.store_failed()
-    board.metrics.notified("webhook", "sent")
+    board.metrics.notified("webhook", "delivered")
     board.cluster.led_by("us", is_us=True)
     board.cluster.awaiting({"d1": NOON + timedelta(minutes=1)})
     board.cluster.cycle_scheduled(NOON)

@@ -85,7 +85,7 @@ def test_the_same_plan_gives_the_same_bytes_but_for_times() -> None:
         stage_seconds=MappingProxyType({"search": 99.0}),
         refusals=tuple(reversed(first.refusals)),
     )
-    times = ("created_at", "snapshot_taken_at", "elapsed_seconds", "digest")
+    times = ("created_at", "snapshot_taken_at", "elapsed_seconds", "digest", "report")
     one, other = (
         document_text({k: v for k, v in plan_document(p, snap).items() if k not in times})
         for p in (first, later)

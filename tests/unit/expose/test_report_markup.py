@@ -5,9 +5,12 @@ from html.parser import HTMLParser
 
 import pytest
 
+from balancer.expose.document import plan_document, view_of
 from balancer.expose.escape import ascii_only, markdown_code, markdown_text, metric_label, visible
-from balancer.expose.report_html import render_html
+from balancer.expose.markdown_parts import MOST_CHARACTERS
+from balancer.expose.report_html import html_of, render_html
 from balancer.expose.report_markdown import render_markdown
+from balancer.model.errors import BalancerError
 from balancer.policy.types import Policy
 from tests.unit.expose.plans import (
     HOSTILE_NAMES,
@@ -21,7 +24,8 @@ from tests.unit.expose.plans import (
 
 ALLOWED_TAGS = {
     *("html", "head", "meta", "title", "style", "body", "main", "h1", "h2", "p", "ul", "li", "br"),
-    *("div", "table", "tr", "th", "td", "span", "svg", "rect", "bdi"),
+    *("div", "table", "tr", "th", "td", "span", "svg", "rect", "bdi", "section", "details"),
+    *("summary", "code", "h3", "dl", "dt", "dd", "desc", "g", "line", "circle", "text"),
 }
 
 
@@ -130,7 +134,12 @@ def test_hostile_names_make_a_page_that_can_be_stored() -> None:
 def test_markdown_starts_with_the_verdict_and_folds_the_tables() -> None:
     text = everyday_markdown()
     assert text.startswith("**Plan: 4 moves in 2 waves, 1 rule fix")
-    assert text.count("<details>") == text.count("</details>") == 2
+    folded = re.findall(r"<summary>(.*)</summary>", text)
+    assert text.count("<details>") == text.count("</details>") == len(folded)
+    assert folded == [
+        *("About this plan", "Hosts (4)", "Move details", "Why and why not"),
+        *("Left out and data quality", "Safety", "Way back"),
+    ]
     assert "- fixed: `web apart` (must, keep apart): `vm1`, `vm2`" in text
 
 
@@ -140,7 +149,7 @@ def test_markdown_folds_the_moves_of_a_big_plan_and_stays_short_in_the_open() ->
     assert "<summary>Moves (150)</summary>" in text
     assert "and 50 rows more; use `--format json`" in text
     in_the_open = re.sub(r"<details>.*?</details>", "", text, flags=re.DOTALL)
-    assert len(in_the_open.splitlines()) < 30
+    assert len([line for line in in_the_open.splitlines() if line]) < 30
 
 
 def test_every_row_of_a_markdown_table_has_the_cells_of_its_heading() -> None:
@@ -190,3 +199,20 @@ def test_a_hostile_reason_in_the_verdict_takes_no_effect(reason: str) -> None:
     assert first.startswith("**No moves: ")
     assert first.endswith("**")
     assert first.isprintable()
+
+
+def test_a_plan_of_a_thousand_moves_fits_a_ticket_and_says_what_is_cut() -> None:
+    snap = big_snapshot(hosts=200, vms_per_host=12)
+    text = render_markdown(big_plan(snap, 1000), snap)
+    assert len(text) <= MOST_CHARACTERS
+    assert "<summary>Moves (1000)</summary>" in text
+    assert re.search(r"and 9\d\d rows more; use `--format json`", text)
+
+
+def test_a_kept_document_without_a_report_says_why_it_cannot_be_shown() -> None:
+    snap = small_snapshot()
+    document = plan_document(small_plan(), snap)
+    assert html_of(view_of(document)) == render_html(small_plan(), snap)
+    for broken in ({}, {"report": []}, {"report": {"headline": 7}}, {"report": {"status": "x"}}):
+        with pytest.raises(BalancerError, match="no report that can be shown"):
+            view_of(broken)

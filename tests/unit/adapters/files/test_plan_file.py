@@ -66,6 +66,11 @@ def test_a_parked_vm_may_move_twice() -> None:
             id="waits for a later wave",
         ),
         pytest.param(
+            "d['format_version'] = '2.0'",
+            "format_version: '2.0'; allowed: text like ^1\\.[0-9]{1,6}$",
+            id="another major version",
+        ),
+        pytest.param(
             "m[0]['to'] = 'host-14'",
             "moves[0].to: 'vm-107' would move to the host that it is on; allowed: another host",
             id="nowhere",

@@ -84,7 +84,11 @@ def test_the_same_document_written_otherwise_is_the_same_plan() -> None:
     assert plan_digest(plan_from_bytes(text.encode(), name="x")) == DOCUMENT["digest"]
 
 
-ONLY_SAID = {"why", "from_name", "to_name", "this_run"}
+ONLY_SAID = {
+    *("why", "from_name", "to_name", "this_run", "benefit_share", "blocks", "rules"),
+    *("low_seconds", "high_seconds", "copy_mib", "stun_seconds"),
+    *("risk", "risk_because", "approval"),
+}
 """Of a move: for people, or decided anew when the plan is carried out."""
 
 
