@@ -7,6 +7,7 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
+.PHONY: help install demo test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz dashboards docs clean
 .PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs site clean
 .PHONY: help install demo test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz docs clean
 .PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs image wheel lock lock-check sbom audit clean
@@ -82,6 +83,8 @@ sim-exec: $(DEV) ## 200,000 steps of the executor under every fault, 20 planted 
 fuzz: $(DEV) ## Read 100,000 spoilt policies: each is read or refused with its places (half an hour)
 	BALANCER_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/properties/test_policy_fuzz.py
 
+dashboards: $(DEV) ## Write the Grafana dashboards anew
+	$(BIN)/python -m deploy.grafana
 image: ## Build the container image with docker or buildah (BASE=, IMAGE=, IMAGE_ARGS=)
 	deploy/container/build-image.sh $(IMAGE_ARGS)
 

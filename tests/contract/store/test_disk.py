@@ -193,3 +193,16 @@ def test_a_command_neither_makes_nor_upgrades_a_file(path: Path) -> None:
     with pytest.raises(StoreError, match=r"empty or of an older version.*not changed"):
         opened_by_command(path)
     assert path.read_bytes() == before
+
+
+def test_each_read_and_write_that_fails_is_told(path: Path) -> None:
+    failures: list[int] = []
+    with closing(SqliteStore(path, on_failure=lambda: failures.append(1))) as store:
+        store.pauses()
+        assert failures == []
+        shutil.move(path, path.with_suffix(".away"))
+        with pytest.raises(StoreError, match="deleted or replaced"):
+            store.pauses()
+        with pytest.raises(StoreError, match="deleted or replaced"):
+            store.pause(pause())
+        assert failures == [1, 1]

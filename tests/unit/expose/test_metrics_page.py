@@ -91,6 +91,18 @@ def test_what_was_never_told_is_not_shown_as_zero() -> None:
     assert board.value("config_last_reload_successful") == 0.0
 
 
+def test_a_cluster_that_is_gone_has_no_gauges_and_keeps_what_was_counted() -> None:
+    board = busy_board()
+    board.metrics.keep_clusters([])
+    assert board.series("host_vms") == {}
+    assert board.series("leader") == {}
+    assert board.value("migrations_total", "vmotion", "rule_fix", "succeeded") == 1.0
+    again = board.metrics.for_cluster("vc1", "prod", policy=Policy(), mode=Mode.OBSERVE)
+    again.tell(ended(move(1, 1, 1, 2), seconds=3.0))
+    assert board.value("migrations_total", "vmotion", "balance", "succeeded") == 1.0
+    assert board.value("migrations_total", "vmotion", "rule_fix", "succeeded") == 1.0
+
+
 def test_a_name_of_another_type_is_a_mistake() -> None:
     instruments = Instruments([SPECS["balancer_cycles_missed_total"]])
     with pytest.raises(TypeError, match="is a Counter, not a Gauge"):
