@@ -8,6 +8,7 @@ JOBS   ?= 2
 
 .DEFAULT_GOAL := help
 .PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs image image-check wheel lock lock-check sbom audit clean
+.PHONY: help install demo test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz docs clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -53,6 +54,10 @@ bench-collect: $(DEV) ## Measure collection against pyVmomi and a Go client (BEN
 
 soak-collect: $(DEV) ## Read 10,000 VMs in 50 cycles and show the memory held (minutes)
 	$(BIN)/python -m tests.bench.collect.soak $(BENCH_ARGS)
+
+soak: $(DEV) ## Run the daemon against a vCenter that misbehaves, and see whether it grows (SECONDS=600)
+	$(BIN)/python -m tests.support.vcenter build
+	$(BIN)/python -m tests.proof.soak $(or $(SECONDS),600)
 
 bench-plan: $(DEV) ## Measure the planner against rivals (BENCH=quick: under 3 minutes)
 	$(BIN)/python -m tests.bench.planner $(BENCH_ARGS)

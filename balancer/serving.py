@@ -16,6 +16,7 @@ from pathlib import Path
 
 from balancer.adapters.clock import SystemClock
 from balancer.adapters.http.app import build_app
+from balancer.adapters.http.server import STOP_WITHIN_S as HTTP_STOP_WITHIN_S
 from balancer.adapters.http.server import HttpServer
 from balancer.adapters.service_manager import ServiceManager
 from balancer.adapters.stop_file import StopFile
@@ -115,8 +116,7 @@ def serve(config: Config, path: Path) -> int:
         manager.ready()
         wait(requests, reloading, clock, beats, beat_s(manager))
         manager.stopping()
-        is_clean = daemon.stop()
-        server.stop()
+        is_clean = _stopped(daemon, server)
     return _left(is_clean=is_clean)
 
 
@@ -184,6 +184,15 @@ def wait(
                 reloading.look()
         except Exception:  # the clusters are worked on with what is in force
             log.exception("looking after files and wishes failed unexpectedly")
+
+
+def _stopped(daemon: Daemon, server: HttpServer) -> bool:
+    """Stop both side by side, so that slow clients take nothing of the time of cycles and logouts."""
+    leaving = threading.Thread(target=server.stop, daemon=True)
+    leaving.start()
+    is_clean = daemon.stop()
+    leaving.join(HTTP_STOP_WITHIN_S)
+    return is_clean
 
 
 def _tell_size(metrics: Metrics, config: Config) -> None:

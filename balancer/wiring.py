@@ -52,7 +52,13 @@ def watches_of(config: Config, links: Mapping[str, Link]) -> tuple[Watch, ...]:
 
 def planning_of(config: Config, clock: Clock) -> PlanningProcesses:
     """Return what makes the plans, in processes with the caps of a configuration. Starts none."""
-    return PlanningProcesses(Caps(**config.planning.model_dump()), clock)
+    return PlanningProcesses(caps_of(config), clock)
+
+
+def caps_of(config: Config) -> Caps:
+    """Return what planning may take."""
+    given = config.planning
+    return Caps(memory_mib=given.memory_mib, patience_s=given.patience_s, processes=given.processes)
 
 
 def health_of(config: Config, watches: Sequence[Watch], clock: Clock) -> Health:

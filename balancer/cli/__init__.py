@@ -4,11 +4,17 @@ Everything heavy (solver, network, database) is imported inside of the command t
 `--help` and `validate` start at once. No command decides anything about a cluster by itself.
 """
 
+import os
 import sys
+
+ALGEBRA_THREADS = "OPENBLAS_NUM_THREADS"
+"""numpy's algebra starts a thread per core, whose stacks are held for nothing: our arrays are small. With one
+thread a plan is also the same on machines with few cores and with many. Source: OpenBLAS, USAGE.md."""
 
 
 def main() -> None:
     """Run the command line of this process and end it with the command's exit code."""
+    os.environ.setdefault(ALGEBRA_THREADS, "1")
     from balancer.cli.app import Reporter, Session, run_command_line
 
     session = Session()

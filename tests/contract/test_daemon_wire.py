@@ -105,6 +105,9 @@ def test_what_runs_at_a_stop_goes_on_and_is_settled_at_the_next_start(
         running = "balancer_migrations_in_flight"
         wait_until("migrations run", lambda: daemon.metric(running) >= 2, within_s=40)
         assert daemon.stop() == 0
+        started = daemon.events("migration started")
+        assert len({line["move_id"] for line in started}) == len(started)
+        assert len({(line["cycle_id"], line["vcenter"], line["cluster"]) for line in started}) == 1
     left = [line for line in server.control.relocations() if line.state == "running"]
     assert left
     assert {state for _, state in rows(tmp_path)} >= {"submitted"}

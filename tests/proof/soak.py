@@ -1,12 +1,14 @@
 """The real daemon for a long time against a vCenter that misbehaves.
 
-Run: `python -m tests.proof.soak SECONDS [--log FILE]`. Prints what the daemon takes as it goes, then a table of growth, and exits with 1 if sessions, descriptors or memory grow by
-more than `soak_rules` allow, if the daemon stops working, or if it does not end cleanly.
+Run: `python -m tests.proof.soak SECONDS [--log FILE]`. Prints what the daemon takes as it goes, then a table of
+growth, and exits with 1 if sessions, descriptors or memory grow by more than `soak_rules` allow, if the daemon
+stops working, or if it does not end cleanly.
 """
 
 import argparse
 import re
 import shutil
+import signal
 import sys
 import tempfile
 import time
@@ -24,13 +26,22 @@ from tests.support.process_tree import taken_by
 from tests.support.stage import DaemonRun, running_daemon, wait_until, write_inventory, write_stage
 from tests.support.vcenter import VCenterProcess, start_vcenter
 
-INTERVAL_S = 10.0
+INTERVAL_S = 15.0
 SAMPLE_EVERY_S = 5.0
-DISTURB_EVERY_S = 9.0
+DISTURBANCES = 120
+DISTURB_EVERY_S = (10.0, 60.0)
+"""A run has so many disturbances as fit, no closer than the first and no rarer than the second. Most of them make
+migrations, and those of the last day are remembered: hundreds in each hour would be a growth of their own.
+"""
 TOLD_EVERY_S = 60.0
 HOSTS, VMS = 6, 60
-LIMITS = {"breaker_failures_in_row": 50, "breaker_failed_ratio": 1.0}
-"""A breaker that opens for half an hour would let nothing more happen."""
+LIMITS = {
+    "breaker_failures_in_row": 50,
+    "breaker_failed_ratio": 1.0,
+    "moves_per_vm_per_day": 1_000,
+    "quiet_s": 0,
+}
+"""What would soon let nothing more happen: an open breaker, hosts that have just come back, VMs moved often."""
 
 LEAST_CYCLES_RATIO = 0.2
 """So many of the cycles that there is time for must end well: a daemon that does nothing leaks nothing."""
@@ -57,9 +68,11 @@ class Soak:
         """Disturb and measure for so long, or until the daemon ends by itself."""
         disturbances = Disturbances(self._server)
         disturbed_s = told_s = 0.0
+        least_s, most_s = DISTURB_EVERY_S
+        apart_s = min(max(seconds / DISTURBANCES, least_s), most_s)
         while self.passed_s < seconds and self._daemon.process.poll() is None:
             time.sleep(SAMPLE_EVERY_S)
-            if self.passed_s - disturbed_s >= DISTURB_EVERY_S:
+            if self.passed_s - disturbed_s >= apart_s:
                 disturbed_s = self.passed_s
                 self.disturbances[disturbances.next()] += 1
             self._measure()
@@ -185,6 +198,7 @@ def main(words: list[str]) -> int:
     given = parser.parse_args(words)
     if not given.seconds >= 60:
         parser.error(f"{given.seconds:g} seconds are too short to tell anything: 60 at the least")
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to stop"))  # and end what was started
     return soak(given.seconds, given.log)
 
 

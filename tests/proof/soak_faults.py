@@ -27,7 +27,8 @@ class Disturbances:
         self._every: tuple[Callable[[], None], ...] = (
             self.load_moves,
             self.load_moves,
-            self.load_moves,
+            self.rest_a_host,
+            self.rest_a_host,
             self.drop_connections,
             self.lose_replies,
             self.lose_migration_reply,

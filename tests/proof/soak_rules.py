@@ -5,9 +5,9 @@ first part of a run is left out: caches fill, threads and connections are opened
 
 Memory may grow by 1 MiB per hour. A short run cannot tell that: 1 MiB per hour is 0.17 MiB in ten minutes, and what
 Python's allocator and SQLite's cache do in the first hour is some MiB. So a run that is shorter than four hours is
-allowed 4 MiB more, which still finds what leaks 50 KiB in each cycle of a ten-minute run; four hours and more are
-judged by the slope alone. Sessions and descriptors are whole numbers: they may not grow by one session or by three
-descriptors over the measured time (connections come and go), in a run of any length.
+allowed 4 MiB more, which still finds what leaks 150 KiB in each cycle of a ten-minute run; four hours and more
+are judged by the slope alone. Sessions and descriptors are whole numbers: they may not grow by one session or by
+three descriptors over the measured time (connections come and go), in a run of any length.
 """
 
 import random

@@ -143,16 +143,18 @@ def write_inventory(folder: Path, snapshot: Snapshot) -> Path:
     return path
 
 
-def environment() -> dict[str, str]:
-    """Return the environment of a daemon that runs the code under test."""
-    return {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONPATH": str(SOURCES)}
-
-
 @contextmanager
-def running_daemon(folder: Path, config: Path, *, piped: bool = False) -> Iterator[DaemonRun]:
+def running_daemon(
+    folder: Path,
+    config: Path,
+    *,
+    piped: bool = False,
+    environ: Mapping[str, str] | None = None,
+) -> Iterator[DaemonRun]:
     """Start `balancer run` and end it at the end, whatever happened; waits until it serves HTTP.
 
     With `piped` another process writes its log to the file, as where the daemon may not write files.
+    `environ` is added to the environment.
     """
     log_file = folder / "daemon.log"
     with log_file.open("w", encoding="utf-8") as file, _written_to(file, piped=piped) as sink:
@@ -161,7 +163,12 @@ def running_daemon(folder: Path, config: Path, *, piped: bool = False) -> Iterat
             stdout=sink,
             stderr=subprocess.STDOUT,
             text=True,
-            env=environment(),
+            env={
+                **os.environ,
+                "PYTHONUNBUFFERED": "1",
+                "PYTHONPATH": str(SOURCES),
+                **(environ or {}),
+            },
         )
         run = DaemonRun(process=process, log_file=log_file)
         try:

@@ -212,6 +212,7 @@ def test_a_policy_that_is_put_before_a_shipped_one_of_its_name_counts(
     [
         ("http: {port: 9999}\n", "http.port"),
         ("http: {listen: '::1'}\n", "http.listen"),
+        ("planning: {processes: 3}\n", "planning.processes"),
     ],
 )
 def test_what_needs_a_restart_is_refused_as_a_whole(

@@ -2,9 +2,10 @@
 
 import logging
 import signal
-import subprocess
-import sys
+import socket
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -15,10 +16,10 @@ from balancer.expose.health import Health
 from balancer.serving import HEARTBEAT_S, Pulse, beat_s
 from tests.support.fakes import FakeClock
 from tests.support.notified import Notified, notified
-from tests.support.stage import environment
+from tests.support.stage import running_daemon
 
-BALANCER = Path(sys.executable).parent / "balancer"
 LIMIT_S = 100.0
+WITHIN_S = 30.0
 
 
 @pytest.fixture
@@ -96,34 +97,50 @@ def test_a_short_watchdog_makes_the_heart_beat_faster(
     assert beat_s(ServiceManager(given, 1)) == expected_s
 
 
-def test_the_daemon_tells_its_whole_life(tmp_path: Path, listening: Notified) -> None:
-    config = tmp_path / "config.yaml"
-    (tmp_path / "pw").write_text("x", encoding="utf-8")
+def written(folder: Path, *, port: int) -> Path:
+    """Write a configuration of a vCenter at a port of this machine."""
+    (folder / "pw").write_text("x", encoding="utf-8")
+    vcenter = {"name": "vc1", "host": "127.0.0.1", "username": "u", "password_file": "pw"}
     document = {
-        "vcenters": [
-            {"name": "vc1", "host": "127.0.0.1", "port": 9, "username": "u", "password_file": "pw"}
-        ],
+        "vcenters": [{**vcenter, "port": port}],
         "clusters": [{"vcenter": "vc1", "name": "prod", "interval_s": 3600}],
         "journal": {"path": "journal.sqlite"},
         "http": {"port": 0},
+        "log": {"format": "json"},
     }
+    config = folder / "config.yaml"
     config.write_text(yaml.safe_dump(document), encoding="utf-8")
+    return config
+
+
+def test_the_daemon_tells_its_whole_life(tmp_path: Path, listening: Notified) -> None:
     told = {"NOTIFY_SOCKET": listening.address, "WATCHDOG_USEC": "60000000"}
-    with (tmp_path / "log").open("w", encoding="utf-8") as sink:
-        process = subprocess.Popen(
-            [str(BALANCER), "run", "--config", str(config)],
-            stderr=sink,
-            env={**environment(), **told},
-        )
-        try:
-            assert listening.next(90.0) == {"READY": "1"}
-            listening.next_of("WATCHDOG")
-            process.send_signal(signal.SIGHUP)
-            listening.next_of("RELOADING")
-            assert listening.next() == {"READY": "1"}
-            process.send_signal(signal.SIGTERM)
-            listening.next_of("STOPPING")
-            assert process.wait(10) == 0
-        finally:
-            process.kill()
-            process.wait(10)
+    with running_daemon(tmp_path, written(tmp_path, port=9), environ=told) as daemon:
+        assert listening.next(90.0) == {"READY": "1"}
+        listening.next_of("WATCHDOG")
+        daemon.process.send_signal(signal.SIGHUP)
+        listening.next_of("RELOADING")
+        assert listening.next() == {"READY": "1"}
+        daemon.process.send_signal(signal.SIGTERM)
+        listening.next_of("STOPPING")
+        assert daemon.process.wait(10) == 0
+
+
+def test_a_stop_waits_neither_for_a_silent_vcenter_nor_for_a_journal_nor_for_a_client(
+    tmp_path: Path,
+) -> None:
+    with (
+        socket.create_server(("127.0.0.1", 0)) as silent,
+        running_daemon(tmp_path, written(tmp_path, port=silent.getsockname()[1])) as daemon,
+        socket.create_connection(("127.0.0.1", daemon.port)) as client,
+        closing(sqlite3.connect(tmp_path / "journal.sqlite", isolation_level=None)) as other,
+    ):
+        silent.settimeout(WITHIN_S)
+        silent.accept()[0].detach()  # it is asked, and does not answer
+        client.sendall(b"GET /metrics HTTP/1.1\r\nHost: x\r\n")
+        other.execute("begin exclusive")
+
+        daemon.process.send_signal(signal.SIGTERM)
+
+        assert daemon.process.wait(10) == 0
+    assert daemon.events("stopped")

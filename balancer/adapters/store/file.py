@@ -27,6 +27,11 @@ BUSY_TIMEOUT_S: Seconds = 5.0
 """How long a writer waits for another one before it gives up."""
 
 
+PAGES_KEPT_KIB = 256
+"""Of each connection, in memory. SQLite's own 2,000 KiB are filled by a day's journal in every connection of the
+pool, which is read again only at the opening; the system keeps the file's pages anyway."""
+
+
 class JournalFile:
     """One SQLite file. Safe to share between threads; other processes may read and write along.
 
@@ -148,6 +153,7 @@ def engine_of(path: Path, busy_timeout_s: Seconds) -> Engine:
         if owner == APPLICATION_ID or pages == 0:  # another program's file stays as it is
             connection.execute("PRAGMA journal_mode=WAL").fetchone()
         connection.execute("PRAGMA synchronous=FULL")
+        connection.execute(f"PRAGMA cache_size=-{PAGES_KEPT_KIB}")
         connection.execute("PRAGMA foreign_keys=ON")
 
     @event.listens_for(engine, "begin")
