@@ -66,8 +66,15 @@ def _lines(cluster: Json) -> Iterator[tuple[str, str]]:
 
 
 def _mode(mode: Json) -> str:
-    because = f": {mode['detail']}" if mode.get("detail") else ""
-    return f"{mode.get('in_force')}{because}"
+    """Return the mode and what holds it there; where the last cycle was held further back, that too."""
+    in_force, last = str(mode.get("in_force")), mode.get("last_cycle")
+    detail = str(mode.get("detail", ""))
+    because = detail.removeprefix(f"mode {in_force}, ")
+    joined = ", " if because != detail else ": "
+    told = (
+        f"{last} in the last cycle, else {in_force}" if last not in (None, in_force) else in_force
+    )
+    return f"{told}{joined}{because}" if because else told
 
 
 def _last(last: Json) -> str:
@@ -118,7 +125,9 @@ def _refusal(refusal: Json) -> str:
 
 
 def _when(found: Json, key: str) -> str:
-    return str(found.get(key, "")).replace("T", " ").replace("Z", " UTC")
+    """Return an instant to the second; documents have it in UTC."""
+    date, _, time = str(found.get(key, "")).partition("T")
+    return f"{date} {time[:8]} UTC"
 
 
 def _mapping(value: object) -> Json:

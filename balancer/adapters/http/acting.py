@@ -7,7 +7,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Path, Request, Response
 from pydantic import BaseModel, ConfigDict, Field
 
-from balancer.adapters.http.described import ANSWERS, DONE
+from balancer.adapters.http.described import ANSWERS, DONE, for_role
 from balancer.adapters.http.forms import LISTED, Form, respond, wanted_form
 from balancer.adapters.http.gate import require
 from balancer.adapters.http.problems import Problem, Refused
@@ -82,12 +82,12 @@ class Changers:
     def __init__(self, scene: Scene, workers: Workers) -> None:
         self._scene, self._workers = scene, workers
         self.router = APIRouter(responses=ANSWERS)
-        self._add("/plans/{plan}/approve", self.approve, "Approve one plan, once (operator)")
-        self._add("/plans/{plan}/reject", self.reject, "Reject one plan (operator)")
-        self._add("/pause", self.pause, "Let nothing be sent (operator)")
-        self._add("/resume", self.resume, "Let moves be sent again (operator)")
-        self._add("/evacuations", self.evacuate, "Have a host emptied (operator)")
-        self._add("/evacuations/end", self.end_evacuation, "Let a host take VMs again (operator)")
+        self._add("/plans/{plan}/approve", self.approve, "Approve one plan, once")
+        self._add("/plans/{plan}/reject", self.reject, "Reject one plan")
+        self._add("/pause", self.pause, "Let nothing be sent")
+        self._add("/resume", self.resume, "Let moves be sent again")
+        self._add("/evacuations", self.evacuate, "Have a host emptied")
+        self._add("/evacuations/end", self.end_evacuation, "Let a host take VMs again")
 
     def _add(self, path: str, endpoint: Callable[..., Any], summary: str) -> None:
         self.router.add_api_route(
@@ -98,6 +98,7 @@ class Changers:
             response_class=Response,
             responses=DONE,
             operation_id=f"post_{endpoint.__name__}",
+            openapi_extra=for_role(Role.OPERATOR),
         )
 
     async def _done(self, request: Request, reason: str, work: Callable[[By], Answer]) -> Response:
@@ -165,8 +166,6 @@ class Changers:
 def _only_admins(name: str, role: str) -> Problem:
     return Problem(
         kind="role",
-        title="The role does not reach so far",
-        status=403,
         found=f"acknowledge: true, and the token of {name} has the role {role}",
         where="acknowledge in the body",
         allowed="the role admin; without acknowledge an operator ends pauses",

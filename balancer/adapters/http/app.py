@@ -6,15 +6,17 @@ token; see `gate`. Knows no vCenter: it answers from what others told, and asks 
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import BaseModel
 from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
+from starlette.responses import PlainTextResponse
 
 from balancer.adapters.http.acting import Changers
+from balancer.adapters.http.described import SCHEMAS, SECURITY_SCHEMES
 from balancer.adapters.http.gate import API, Gate, Guard
 from balancer.adapters.http.limits import LimitBody, LimitRequests
 from balancer.adapters.http.problems import Problem, Refused, problem_of, shown
@@ -70,6 +72,18 @@ class Interface:
     workers: Workers = field(default_factory=Workers)
 
 
+class _Application(FastAPI):
+    """An application whose description says how to get in."""
+
+    def openapi(self) -> dict[str, Any]:
+        """Return the OpenAPI document."""
+        document = super().openapi()
+        components = document.setdefault("components", {})
+        components["securitySchemes"] = SECURITY_SCHEMES
+        components.setdefault("schemas", {}).update(SCHEMAS)
+        return document
+
+
 def build_app(
     metrics: MetricsView, health: HealthView, interface: Interface | None = None
 ) -> FastAPI:
@@ -77,7 +91,7 @@ def build_app(
 
     No pages of documentation, but `/openapi.json`.
     """
-    app = FastAPI(
+    app = _Application(
         title="vsphere-balancer",
         summary="Load balancing for vSphere clusters: what it plans, and a person's word on it",
         version=VERSION,
@@ -86,6 +100,7 @@ def build_app(
         redirect_slashes=False,
     )
     app.include_router(_open_routes(metrics, health, Workers(PROBE_THREADS)))
+    app.add_middleware(LimitBody)  # what is added later comes before it
     if interface is not None:
         for routes in (Readers, Changers):
             made = routes(interface.scene, interface.workers)
@@ -93,7 +108,6 @@ def build_app(
         app.add_middleware(
             Guard, gate=interface.gate, metrics_need_token=interface.metrics_need_token
         )
-    app.add_middleware(LimitBody)
     app.add_middleware(LimitRequests, api=API)
     _say_no_in_problems(app)
     return app
@@ -102,7 +116,11 @@ def build_app(
 def _open_routes(metrics: MetricsView, health: HealthView, workers: Workers) -> APIRouter:
     router = APIRouter()
 
-    @router.get("/metrics", summary="Metrics in the text or the OpenMetrics format")
+    @router.get(
+        "/metrics",
+        summary="Metrics in the text or the OpenMetrics format",
+        response_class=PlainTextResponse,
+    )
     async def read_metrics(request: Request) -> Response:
         accept = request.headers.get("accept", "")
         page, content_type = await workers.run(lambda: metrics.page(accept), where="/metrics")
@@ -164,8 +182,6 @@ def _malformed(mistakes: Iterable[dict[str, object]]) -> Problem:
     told = [(_place(mistake), str(mistake.get("msg", ""))) for mistake in mistakes]
     return Problem(
         kind="malformed",
-        title="A parameter or the body has not its form",
-        status=422,
         found=shown("; ".join(f"{where}: {what}" for where, what in told)),
         where=shown(", ".join(where for where, _ in told)),
         allowed="what /openapi.json says of it; a body is JSON, with content-type: application/json",
@@ -183,31 +199,27 @@ def _no_route(request: Request, error: HTTPException) -> Problem:
     if error.status_code == METHOD_NOT_ALLOWED:
         return Problem(
             kind="method",
-            title="The path takes another method",
-            status=METHOD_NOT_ALLOWED,
             found=shown(request.method),
             where=where,
             allowed=methods,
             mend="Read with GET, change with POST; /openapi.json lists both.",
             headers={"allow": methods},
         )
-    return Problem(
-        kind="no-such-path" if error.status_code == NOT_FOUND else "malformed",
-        title="There is no such path" if error.status_code == NOT_FOUND else "Not understood",
-        status=error.status_code,
-        found=where if error.status_code == NOT_FOUND else shown(error.detail),
-        where="the path" if error.status_code == NOT_FOUND else "the request",
-        allowed="the paths of /openapi.json",
-        mend="Look the path up there. Nothing was changed.",
-    )
+    if error.status_code == NOT_FOUND:
+        return Problem(
+            kind="no-such-path",
+            found=where,
+            where="the path",
+            allowed="the paths of /openapi.json",
+            mend="Look the path up there. Nothing was changed.",
+        )
+    return _malformed([{"loc": ["request"], "msg": str(error.detail)}])
 
 
 METHOD_NOT_ALLOWED, NOT_FOUND = 405, 404
 
 UNEXPECTED = Problem(
     kind="internal",
-    title="An internal error",
-    status=500,
     found="something that nobody expected",
     where="the daemon",
     allowed="nothing of the kind",

@@ -4,6 +4,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from balancer.model.access import Role
+
 Described = dict[int | str, dict[str, Any]]
 
 
@@ -21,7 +23,7 @@ class ProblemDocument(BaseModel):
 
 
 _PROBLEM: dict[str, Any] = {
-    "content": {"application/problem+json": {"schema": ProblemDocument.model_json_schema()}}
+    "content": {"application/problem+json": {"schema": {"$ref": "#/components/schemas/Problem"}}}
 }
 _OBJECT: dict[str, Any] = {
     "type": "object",
@@ -49,6 +51,22 @@ TEXTS: Described = {
     200: {
         "description": "The answer, as document or for a terminal",
         "content": {"application/json": {"schema": _OBJECT}, "text/plain": _TEXT},
+    }
+}
+EXPLANATIONS: Described = {
+    200: {
+        "description": "The explanation, see balancer schema explain",
+        "content": {
+            "application/json": {"schema": _OBJECT},
+            "text/plain": _TEXT,
+            "text/markdown": _TEXT,
+        },
+    }
+}
+OF_SNAPSHOTS: Described = {
+    200: {
+        "description": "The snapshot, see balancer schema snapshot",
+        "content": {"application/json": {"schema": _OBJECT}},
     }
 }
 OF_PLANS: Described = {
@@ -91,3 +109,23 @@ DONE: Described = {
     409: {"description": "The plan cannot be decided on so", **_PROBLEM},
     413: {"description": "The body is too large", **_PROBLEM},
 }
+
+SECURITY = "token"
+"""What the document calls the way in."""
+
+
+def for_role(role: Role) -> dict[str, Any]:
+    """Return what says of a route that it takes a token with a role."""
+    return {"x-role": role.value, "security": [{SECURITY: []}]}
+
+
+SECURITY_SCHEMES: dict[str, Any] = {
+    SECURITY: {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "A token whose SHA-256 stands in http.tokens of the configuration.",
+    }
+}
+
+SCHEMAS: dict[str, Any] = {"Problem": ProblemDocument.model_json_schema()}
+"""What the document refers to beside what the routes name."""

@@ -64,21 +64,19 @@ def wanted_form(
     if named:
         if named in {form.value for form in offered}:
             return Form(named)
-        raise Refused(_no_such(named, offered, where="format", status=400))
+        raise Refused(_no_such(named, offered, where="format", kind="unknown-form"))
     accept = request.headers.get("accept", "")
     found = _accepted(accept, offered)
     if found is None:
-        raise Refused(_no_such(accept, offered, where="the header Accept", status=406))
+        raise Refused(_no_such(accept, offered, where="the header Accept", kind="not-acceptable"))
     return found
 
 
-def _no_such(found: str, offered: Collection[Form], *, where: str, status: int) -> Problem:
+def _no_such(found: str, offered: Collection[Form], *, where: str, kind: str) -> Problem:
     names = ", ".join(form.value for form in offered)
     media = ", ".join(MEDIA[form] for form in offered)
     return Problem(
-        kind="no-such-form",
-        title="There is no such form of this answer",
-        status=status,
+        kind=kind,
         found=shown(found),
         where=where,
         allowed=f"{names} ({media})",

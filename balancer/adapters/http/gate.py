@@ -161,8 +161,6 @@ def require(scope: Scope, role: Role) -> Caller:
 def _too_little(caller: Caller, role: Role, path: str) -> Problem:
     return Problem(
         kind="role",
-        title="The role does not reach so far",
-        status=403,
         found=f"the token of {caller.name} has the role {caller.role}",
         where=path,
         allowed=f"the role {role}" + ("" if role is Role.ADMIN else ", or one above it"),
@@ -177,8 +175,6 @@ _MEND = "Make a token with balancer token, and add the entry that it prints to h
 
 NO_TOKEN = Problem(
     kind="token-missing",
-    title="A token is needed",
-    status=401,
     found="no token",
     where=_WHERE,
     allowed=_ALLOWED,
@@ -187,8 +183,6 @@ NO_TOKEN = Problem(
 )
 WRONG_TOKEN = Problem(
     kind="token-wrong",
-    title="The token is not known",
-    status=401,
     found="a token that is not known any more, was never known, or is not in that form",
     where=_WHERE,
     allowed=_ALLOWED,
@@ -197,8 +191,6 @@ WRONG_TOKEN = Problem(
 )
 TOO_MANY = Problem(
     kind="too-many-wrong-tokens",
-    title="Too many wrong tokens",
-    status=429,
     found="more wrong tokens than are answered one by one",
     where=_WHERE,
     allowed=f"a right token at any time, and {FAILURES_PER_S:.0f} wrong one a second",
@@ -207,8 +199,6 @@ TOO_MANY = Problem(
 )
 CLOSED = Problem(
     kind="no-tokens",
-    title="Nobody may use this interface",
-    status=403,
     found="no tokens are configured",
     where="http.tokens of the daemon's configuration",
     allowed="/metrics, /healthz and /readyz, and this once there are tokens",

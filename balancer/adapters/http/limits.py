@@ -1,7 +1,7 @@
 """What one client, and all together, may ask of the HTTP side: sizes, times, numbers.
 
 A probe or a scrape has no body and sends its head at once, and reads its answer. Whatever does otherwise is cut
-off, and the longest idle connection makes room for a new one, so that nobody can hold what there is.
+off, so that nobody can hold what there is. How many connections there are is a matter of the `lobby`.
 """
 
 import asyncio
@@ -12,6 +12,7 @@ from typing import Any, ClassVar
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
+from balancer.adapters.http.lobby import reset
 from balancer.adapters.http.problems import Problem, busy
 from balancer.model.units import Seconds
 
@@ -22,18 +23,16 @@ BODY_TIMEOUT_S: Seconds = 10.0
 READER_TIMEOUT_S: Seconds = 20.0
 HANDSHAKE_TIMEOUT_S: Seconds = 5.0
 KEEP_ALIVE_TIMEOUT_S = 5
-MOST_CONNECTIONS = 512
 MOST_API_REQUESTS = 32
 MOST_OTHER_REQUESTS = 64
 _CLOSE: Mapping[str, str] = MappingProxyType({"connection": "close"})
 
 
-class _BodyTooLarge(Exception):
-    """More was sent than is read."""
-
-
 class LimitBody:
-    """Answer 413 to a body that is larger than `most_bytes`, 408 to one that is not there in time."""
+    """Answer 413 to a body that is larger than `most_bytes`, 408 to one that is not there in time.
+
+    A body is read whole before anything is done with it: what is half there changes nothing.
+    """
 
     timeout_s: ClassVar[Seconds] = BODY_TIMEOUT_S
 
@@ -42,68 +41,57 @@ class LimitBody:
         self._most_bytes = most_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Pass the request on with a counted body."""
+        """Pass the request on with its body, or answer with a problem."""
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        if _announced(scope) > self._most_bytes:
-            await self._too_large()(scope, receive, send)
+        read = None if _announced(scope) > self._most_bytes else await self._read(receive)
+        if isinstance(read, bytes):
+            await self._app(scope, _given(read, receive), send)
             return
-        body, has_begun = _Body(receive, self._most_bytes, self.timeout_s), False
+        await (read or self._too_large()).response()(scope, receive, send)
 
-        async def noted(message: Message) -> None:
-            nonlocal has_begun
-            has_begun = True
-            await send(message)
-
+    async def _read(self, receive: Receive) -> bytes | Problem:
+        body, is_whole = b"", False
         try:
-            await self._app(scope, body.receive, noted)
-        except _BodyTooLarge:
-            if not has_begun:
-                await self._too_large()(scope, receive, send)
+            async with asyncio.timeout(self.timeout_s):
+                while not is_whole:
+                    message = await receive()
+                    body += message.get("body", b"")
+                    if len(body) > self._most_bytes:
+                        return self._too_large()
+                    is_whole = not message.get("more_body", False)
         except TimeoutError:
-            if has_begun:
-                raise
-            await _TOO_SLOW.response()(scope, receive, send)
+            return _TOO_SLOW
+        return body
 
-    def _too_large(self) -> ASGIApp:
+    def _too_large(self) -> Problem:
         return Problem(
             kind="body-too-large",
-            title="The body is too large",
-            status=413,
             found=f"more than {self._most_bytes:,} bytes",
             where="the body of the request",
             allowed=f"at most {self._most_bytes:,} bytes",
             mend="Send less: a request of this interface is a few hundred bytes long.",
             headers=_CLOSE,
-        ).response()
+        )
 
 
-class _Body:
-    """A body as it comes, counted and timed until it is whole."""
+def _given(body: bytes, receive: Receive) -> Receive:
+    """Return what gives a body that was read, and then what comes after it."""
+    is_given = False
 
-    def __init__(self, receive: Receive, most_bytes: int, timeout_s: Seconds) -> None:
-        self._receive, self._most_bytes = receive, most_bytes
-        self._read, self._is_whole = 0, False
-        self._ends_at = asyncio.get_running_loop().time() + timeout_s
+    async def give() -> Message:
+        nonlocal is_given
+        if is_given:
+            return await receive()
+        is_given = True
+        return {"type": "http.request", "body": body, "more_body": False}
 
-    async def receive(self) -> Message:
-        """Return the next piece. Raises `_BodyTooLarge`, `TimeoutError`."""
-        if self._is_whole:
-            return await self._receive()
-        async with asyncio.timeout_at(self._ends_at):
-            message = await self._receive()
-        self._read += len(message.get("body", b""))
-        if self._read > self._most_bytes:
-            raise _BodyTooLarge
-        self._is_whole = not message.get("more_body", False)
-        return message
+    return give
 
 
 _TOO_SLOW = Problem(
     kind="body-too-slow",
-    title="The body came too slowly",
-    status=408,
     found=f"a body that was not whole after {BODY_TIMEOUT_S:.0f} seconds",
     where="the body of the request",
     allowed=f"all of it within {BODY_TIMEOUT_S:.0f} seconds",
@@ -149,15 +137,10 @@ class LimitRequests:
 
 
 class ImpatientProtocol(H11Protocol):
-    """HTTP/1.1 that closes a connection whose head, or whose reading of an answer, takes too long.
-
-    Beyond `most_connections` the one that has been idle for the longest is ended for each new one; where none is
-    idle, the new one is.
-    """
+    """HTTP/1.1 that closes a connection whose head, or whose reading of an answer, takes too long."""
 
     head_timeout_s: ClassVar[Seconds] = HEAD_TIMEOUT_S
     reader_timeout_s: ClassVar[Seconds] = READER_TIMEOUT_S
-    most_connections: ClassVar[int] = MOST_CONNECTIONS
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -166,23 +149,22 @@ class ImpatientProtocol(H11Protocol):
         self._idle_since_s = self.loop.time()
 
     @property
+    def idle_since_s(self) -> Seconds | None:
+        """Return since when nothing is asked, by the loop's clock; None while something is."""
+        return self._idle_since_s if self._is_idle else None
+
+    @property
     def _is_idle(self) -> bool:
         return self.cycle is None or self.cycle.response_complete
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        """Start the clock with the connection, and make room for it."""
+        """Start the clock with the connection."""
         super().connection_made(transport)
-        self._idle_since_s = self.loop.time()
         self._arm()
-        if len(self.connections) > self.most_connections:
-            self._make_room()
 
-    def _make_room(self) -> None:
-        ours = [one for one in self.connections if isinstance(one, ImpatientProtocol)]
-        idle = [one for one in ours if one is not self and one._is_idle]
-        oldest = min(idle, key=lambda one: one._idle_since_s, default=self)
-        oldest.transport.abort()
-        self.connections.discard(oldest)
+    def cut_off(self) -> None:
+        """End the connection at once."""
+        reset(self.transport)
 
     def data_received(self, data: bytes) -> None:
         """Stop the clock when the head is complete; start it with the first byte of the next one."""
@@ -201,7 +183,7 @@ class ImpatientProtocol(H11Protocol):
         """Start the clock of a client that does not read."""
         super().pause_writing()
         if self._reader_timer is None:
-            self._reader_timer = self.loop.call_later(self.reader_timeout_s, self.transport.abort)
+            self._reader_timer = self.loop.call_later(self.reader_timeout_s, self.cut_off)
 
     def resume_writing(self) -> None:
         """Stop it."""

@@ -28,13 +28,39 @@ MOST_SHOWN = 200
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 
+KINDS: Mapping[str, tuple[int, str]] = MappingProxyType(
+    {
+        "unclear": (400, "It is not clear what is asked for"),
+        "unknown-form": (400, "There is no such form of this answer"),
+        "token-missing": (401, "A token is needed"),
+        "token-wrong": (401, "The token is not known"),
+        "no-tokens": (403, "Nobody may use this interface"),
+        "role": (403, "The role does not reach so far"),
+        "no-such-path": (404, "There is no such path"),
+        "not-found": (404, "Nothing is called so"),
+        "method": (405, "The path takes another method"),
+        "not-acceptable": (406, "No form that is accepted is offered"),
+        "body-too-slow": (408, "The body came too slowly"),
+        "plan-refused": (409, "The plan cannot be decided on so"),
+        "body-too-large": (413, "The body is too large"),
+        "malformed": (422, "A parameter or the body has not its form"),
+        "too-many-wrong-tokens": (429, "Too many wrong tokens"),
+        "internal": (500, "An internal error"),
+        "busy": (503, "Too much is asked at once"),
+        "file-wrong": (503, "A file of the daemon is wrong"),
+        "journal-unavailable": (503, "The journal cannot be read or written"),
+        "not-seen-yet": (503, "The cluster has not been read since the start"),
+        "vcenter-unavailable": (503, "The vCenter cannot be asked"),
+    }
+)
+"""Every kind of problem, with the status that it is answered with and its title."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Problem:
-    """One "no". `kind` ends its `type`; `where` names the part of the request."""
+    """One "no" of one of the kinds. `where` names the part of the request."""
 
     kind: str
-    title: str
-    status: int
     found: str
     where: str
     allowed: str
@@ -42,12 +68,17 @@ class Problem:
     detail: str = ""
     headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)
 
+    @property
+    def status(self) -> int:
+        """Return the status that it is answered with."""
+        return KINDS[self.kind][0]
+
     def document(self) -> dict[str, object]:
         """Return it as RFC 9457 has it, with members of our own."""
         said = self.detail or f"{self.where}: {self.found}; allowed: {self.allowed}"
         return {
             "type": f"{URN}{self.kind}",
-            "title": self.title,
+            "title": KINDS[self.kind][1],
             "status": self.status,
             "detail": visible(said),
             "found": visible(self.found),
@@ -87,8 +118,6 @@ def shown(value: object) -> str:
 @dataclass(frozen=True, slots=True, kw_only=True)
 class _Meaning:
     kind: str
-    title: str
-    status: int
     allowed: str
     mend: str
     headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)
@@ -99,8 +128,6 @@ _MEANINGS: tuple[tuple[type[BalancerError], _Meaning], ...] = (
         PlanRefused,
         _Meaning(
             kind="plan-refused",
-            title="The plan cannot be decided on so",
-            status=409,
             allowed="a plan that waits, once, while it is fresh, in a cluster whose mode moves VMs",
             mend="Look at GET /api/v1/plans?waiting=true and decide on the newest plan.",
         ),
@@ -109,8 +136,6 @@ _MEANINGS: tuple[tuple[type[BalancerError], _Meaning], ...] = (
         NotFound,
         _Meaning(
             kind="not-found",
-            title="Nothing is called so",
-            status=404,
             allowed="a name or number that there is; the detail lists the nearest",
             mend="Look it up: /api/v1/clusters, /api/v1/plans, /api/v1/journal.",
         ),
@@ -119,8 +144,6 @@ _MEANINGS: tuple[tuple[type[BalancerError], _Meaning], ...] = (
         NotSeenYet,
         _Meaning(
             kind="not-seen-yet",
-            title="The cluster has not been read since the start",
-            status=503,
             allowed="once a cycle has ended",
             mend="Ask again later; /api/v1/status tells when, or why the last cycle failed.",
             headers=MappingProxyType({"retry-after": "30"}),
@@ -130,8 +153,6 @@ _MEANINGS: tuple[tuple[type[BalancerError], _Meaning], ...] = (
         StoreError,
         _Meaning(
             kind="journal-unavailable",
-            title="The journal cannot be read or written",
-            status=503,
             allowed="once the journal answers",
             mend="Nothing was changed. Look at the daemon's log and at the disk of the journal.",
             headers=MappingProxyType({"retry-after": "5"}),
@@ -141,8 +162,6 @@ _MEANINGS: tuple[tuple[type[BalancerError], _Meaning], ...] = (
         SourceError,
         _Meaning(
             kind="vcenter-unavailable",
-            title="The vCenter cannot be asked",
-            status=503,
             allowed="once it answers",
             mend="Look at /readyz and at the daemon's log.",
             headers=MappingProxyType({"retry-after": "30"}),
@@ -152,8 +171,6 @@ _MEANINGS: tuple[tuple[type[BalancerError], _Meaning], ...] = (
         InputError,
         _Meaning(
             kind="file-wrong",
-            title="A file of the daemon is wrong",
-            status=503,
             allowed="once it is mended",
             mend="Run balancer validate on the machine of the daemon.",
         ),
@@ -162,8 +179,6 @@ _MEANINGS: tuple[tuple[type[BalancerError], _Meaning], ...] = (
         BalancerError,
         _Meaning(
             kind="unclear",
-            title="It is not clear what is asked for",
-            status=400,
             allowed="see the detail",
             mend="Say what the detail asks for.",
         ),
@@ -176,8 +191,6 @@ def problem_of(error: BalancerError, *, path: str) -> Problem:
     meaning = next(meaning for kind, meaning in _MEANINGS if isinstance(error, kind))
     return Problem(
         kind=meaning.kind,
-        title=meaning.title,
-        status=meaning.status,
         found=shown(error),
         where=shown(path),
         allowed=meaning.allowed,
@@ -191,8 +204,6 @@ def busy(where: str) -> Problem:
     """Return that too much is asked at once."""
     return Problem(
         kind="busy",
-        title="Too much is asked at once",
-        status=503,
         found="as many requests as are answered at a time are under way",
         where=where,
         allowed="a few requests at a time",

@@ -7,7 +7,15 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request, Response
 
 from balancer.adapters.files import snapshot_document
-from balancer.adapters.http.described import ANSWERS, OF_PLANS, TEXTS
+from balancer.adapters.http.described import (
+    ANSWERS,
+    EXPLANATIONS,
+    OF_PLANS,
+    OF_SNAPSHOTS,
+    TEXTS,
+    Described,
+    for_role,
+)
 from balancer.adapters.http.forms import (
     EVERY,
     EXPLAINED,
@@ -57,7 +65,7 @@ class Readers:
             "/clusters/{vcenter}/{name}/explain",
             self.explain,
             "Why a VM moves or stays, and what a host gives and takes, by the last plan",
-            TEXTS,
+            EXPLANATIONS,
         )
         self._add("/plans", self.plans, "The kept plans, newest first", TEXTS)
         self._add("/plans/{plan}", self.plan, "One kept plan, as document or report", OF_PLANS)
@@ -66,9 +74,13 @@ class Readers:
         self._add("/journal/verdicts", self.verdicts, "What batches did, as measured", TEXTS)
         self._add("/journal/quarantines", self.quarantines, "What is left alone, and why", TEXTS)
         self._add("/journal/{row}", self.move, "One move with all around it", TEXTS)
-        self._add("/audit", self.audit, "Who did what, the last entries (admin)", TEXTS)
+        self._add("/audit", self.audit, "Who did what, the last entries", TEXTS, Role.ADMIN)
         self._add(
-            "/audit/verify", self.audit_verify, "Whether the audit log's chain holds (admin)", TEXTS
+            "/audit/verify",
+            self.audit_verify,
+            "Whether the audit log's chain holds",
+            TEXTS,
+            Role.ADMIN,
         )
 
     def _add(
@@ -76,7 +88,8 @@ class Readers:
         path: str,
         endpoint: Callable[..., Any],
         summary: str,
-        answers: dict[int | str, dict[str, Any]] | None = None,
+        answers: Described = OF_SNAPSHOTS,
+        role: Role = Role.VIEWER,
     ) -> None:
         self.router.add_api_route(
             path,
@@ -84,8 +97,9 @@ class Readers:
             methods=["GET"],
             summary=summary,
             response_class=Response,
-            responses=answers or {200: {"content": {"application/json": {}}}},
+            responses=answers,
             operation_id=f"get_{endpoint.__name__}",
+            openapi_extra=for_role(role),
         )
 
     async def _listed(

@@ -11,6 +11,7 @@ import socket
 import ssl
 import threading
 import time
+from functools import partial
 from pathlib import Path
 from typing import Protocol
 
@@ -23,6 +24,7 @@ from balancer.adapters.http.limits import (
     MOST_HEAD_BYTES,
     ImpatientProtocol,
 )
+from balancer.adapters.http.lobby import MOST_CONNECTIONS, Lobby, Speaker, Waiting
 from balancer.model.errors import BalancerError
 from balancer.model.units import Seconds
 
@@ -34,9 +36,16 @@ LOOK_AT_CERTIFICATE_EVERY_S: Seconds = 10.0
 WANTED_DESCRIPTORS = 8192
 """A wave of connections must not keep the process from opening its journal: the soft limit is often 1,024."""
 
+KEPT_DESCRIPTORS = 512
+"""For the journal, vCenters and processes that plan."""
+
+LEAST_CONNECTIONS = 64
 _FINISH_WITHIN_S = 1
 _LOOK_EVERY_S: Seconds = 0.01
 _BACKLOG = 1024
+_ACCEPTED_AT_ONCE = 32
+"""Connections that are taken before others are read from: a wave of new ones must not keep a request waiting."""
+
 _LAST_PORT = 65_535
 
 
@@ -121,6 +130,8 @@ class HttpServer:
         self._host = host
         self._wanted_port = port
         self._tls = tls
+        self.most_connections: int | None = None
+        """Another limit than that of the descriptors, for tests; before the start."""
         self._server: Server | None = None
         self._thread: threading.Thread | None = None
         self._port: int | None = None
@@ -154,8 +165,7 @@ class HttpServer:
         certificate = Certificate(self._tls) if self._tls else None
         listener = _listen(self._host, self._wanted_port)
         self._port = int(listener.getsockname()[1])
-        _raise_descriptors()
-        server = _Listening(_config(self._app), certificate)
+        server = _Listening(_config(self._app), certificate, self._most_connections())
         thread = threading.Thread(
             target=server.run, kwargs={"sockets": [listener]}, name="http", daemon=True
         )
@@ -167,6 +177,9 @@ class HttpServer:
                 self.stop()
                 raise BalancerError(f"starting the HTTP server on {self._host}: it did not come up")
             time.sleep(_LOOK_EVERY_S)
+
+    def _most_connections(self) -> int:
+        return self.most_connections or _most_for(_descriptors())
 
     def stop(self) -> None:
         """Stop listening, give running answers a second to end, and return within two."""
@@ -180,12 +193,18 @@ class HttpServer:
         self._server = self._thread = self._port = None
 
 
+def _most_for(descriptors: int) -> int:
+    """Return how many connections fit beside the files and sessions of the process."""
+    return max(min(MOST_CONNECTIONS, descriptors - KEPT_DESCRIPTORS), LEAST_CONNECTIONS)
+
+
 class _Listening(Server):
     """A server that waits for a handshake no longer than for a head, and looks after its certificate."""
 
-    def __init__(self, config: Config, certificate: Certificate | None) -> None:
+    def __init__(self, config: Config, certificate: Certificate | None, most: int) -> None:
         super().__init__(config)
-        self._certificate = certificate
+        self._certificate, self._most = certificate, most
+        self._lobby: Lobby | None = None
         self._looked_at_s = time.monotonic()
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
@@ -196,16 +215,22 @@ class _Listening(Server):
         await self.lifespan.startup()
         loop, config = asyncio.get_running_loop(), self.config
 
-        def protocol() -> asyncio.Protocol:
+        def speaking() -> ImpatientProtocol:
             return ImpatientProtocol(
                 config=config, server_state=self.server_state, app_state=self.lifespan.state
             )
 
+        self._lobby = Lobby(
+            speaking,
+            self._speakers,
+            timeout_s=lambda: ImpatientProtocol.head_timeout_s,
+            most=self._most,
+        )
         context = self._certificate.context if self._certificate else None
         timeout_s = HANDSHAKE_TIMEOUT_S if context else None
         self.servers = [
             await loop.create_server(
-                protocol,
+                partial(Waiting, self._lobby),
                 sock=opened,
                 ssl=context,
                 ssl_handshake_timeout=timeout_s,
@@ -214,6 +239,15 @@ class _Listening(Server):
             for opened in sockets or ()
         ]
         self.started = True
+
+    def _speakers(self) -> list[Speaker]:
+        return [c for c in self.server_state.connections if isinstance(c, ImpatientProtocol)]
+
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """End those that have said nothing, and then as uvicorn does."""
+        if self._lobby is not None:
+            self._lobby.close()
+        await super().shutdown(sockets)
 
     async def on_tick(self, counter: int) -> bool:
         """Look at the certificate now and then."""
@@ -241,16 +275,18 @@ def _config(app: FastAPI) -> Config:
     )
 
 
-def _raise_descriptors() -> None:
-    """Use what the system allows anyway, up to what is wanted; refused: go on with what there is."""
+def _descriptors() -> int:
+    """Return how many descriptors there are, as many as the system allows up to what is wanted."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     most = WANTED_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(WANTED_DESCRIPTORS, hard)
     if soft == resource.RLIM_INFINITY or soft >= most:
-        return
+        return most
     try:
         resource.setrlimit(resource.RLIMIT_NOFILE, (most, hard))
     except (OSError, ValueError) as error:
         log.warning("file descriptors stay few", extra={"limit": soft, "error": str(error)})
+        return soft
+    return most
 
 
 def _listen(host: str, port: int) -> socket.socket:

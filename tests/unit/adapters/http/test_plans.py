@@ -133,4 +133,5 @@ def test_an_unknown_plan_is_told_with_what_there_is(asked: Asked, viewer: Client
     asked.plan()
     answer = viewer.get(f"/api/v1/plans/{key}")
     assert answer.status_code == 404
-    assert answer.json()["type"] == "urn:balancer:problem:not-found"
+    kind = "no-such-path" if "%2F" in key else "not-found"
+    assert answer.json()["type"] == f"urn:balancer:problem:{kind}"
