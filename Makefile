@@ -7,12 +7,7 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz dashboards docs clean
-.PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs site clean
-.PHONY: help install demo test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz docs clean
-.PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs image wheel lock lock-check sbom audit clean
-.PHONY: help install demo test check format bench-plan bench-collect soak-collect prove-once kill-test sim-exec fuzz docs image image-check wheel lock lock-check sbom audit clean
-.PHONY: help install demo test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz docs clean
+.PHONY: help install demo test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz dashboards docs site image wheel lock lock-check sbom audit image-check clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)

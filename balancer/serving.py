@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from balancer.adapters.clock import SystemClock
+from balancer.adapters.heap import leave_what_stays
 from balancer.adapters.http.app import build_app
 from balancer.adapters.http.server import STOP_WITHIN_S as HTTP_STOP_WITHIN_S
 from balancer.adapters.http.server import HttpServer
@@ -112,6 +113,7 @@ def serve(config: Config, path: Path) -> int:
             announced=manager.reloading,
         )
         notifier.start()
+        leave_what_stays()
         daemon.start(partial(cluster_metrics, metrics))
         daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
         beats = (
