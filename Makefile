@@ -7,7 +7,7 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz dashboards docs site image wheel lock lock-check sbom audit image-check clean
+.PHONY: help install demo vcenter test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz dashboards docs site image wheel lock lock-check sbom audit image-check clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -34,8 +34,10 @@ install: $(STAMP) ## Create the virtual environment and install the program
 demo: $(STAMP) ## Run the whole loop against the embedded simulated vCenter
 	$(BIN)/balancer demo $(DEMO_ARGS)
 
-test: $(DEV) ## Run every test (builds the test vCenter first)
+vcenter: $(DEV) ## Build the test vCenter, where its sources are newer
 	$(BIN)/python -m tests.support.vcenter build
+
+test: vcenter ## Run every test (JOBS=2, PYTEST_ARGS=)
 	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
 
 check: $(DEV) ## Format, lint, types and import contracts
@@ -54,20 +56,17 @@ bench-collect: $(DEV) ## Measure collection against pyVmomi and a Go client (BEN
 soak-collect: $(DEV) ## Read 10,000 VMs in 50 cycles and show the memory held (minutes)
 	$(BIN)/python -m tests.bench.collect.soak $(BENCH_ARGS)
 
-soak: $(DEV) ## Run the daemon against a vCenter that misbehaves, and see whether it grows (SECONDS=600)
-	$(BIN)/python -m tests.support.vcenter build
+soak: vcenter ## Run the daemon against a vCenter that misbehaves, and see whether it grows (SECONDS=600)
 	$(BIN)/python -m tests.proof.soak $(or $(SECONDS),600)
 
 bench-plan: $(DEV) ## Measure the planner against rivals (BENCH=quick: under 3 minutes)
 	$(BIN)/python -m tests.bench.planner $(BENCH_ARGS)
 
-prove-once: $(DEV) ## Lose the answers of 2 x 1,000 vMotion requests: none is sent twice, each row ends as it was
-	$(BIN)/python -m tests.support.vcenter build
+prove-once: vcenter ## Lose the answers of 2 x 1,000 vMotion requests: none is sent twice, each row ends as it was
 	BALANCER_ONCE_CASES=1000 $(BIN)/python -m pytest tests/contract/test_once_on_the_wire.py
 	BALANCER_ONCE_JOURNAL_CASES=1000 $(BIN)/python -m pytest -s tests/contract/test_once_with_journal.py
 
-kill-test: $(DEV) ## Kill the process 1,000 times at each point, and freeze it 20 times (hours; KILLS=n)
-	$(BIN)/python -m tests.support.vcenter build
+kill-test: vcenter ## Kill the process 1,000 times at each point, and freeze it 20 times (hours; KILLS=n)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.proof.kill $(or $(KILLS),1000)
 	OPENBLAS_NUM_THREADS=1 $(BIN)/python -m tests.proof.freeze $(or $(FREEZES),20)
 
