@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 
 from balancer.adapters.clock import SystemClock
+from balancer.adapters.heap import leave_what_stays
 from balancer.adapters.http.app import build_app
 from balancer.adapters.http.server import STOP_WITHIN_S as HTTP_STOP_WITHIN_S
 from balancer.adapters.http.server import HttpServer
@@ -79,8 +80,7 @@ def serve(config: Config, path: Path) -> int:
     requests, manager = Requests(), ServiceManager(os.environ, os.getpid())
     clock = SystemClock()
     metrics = Metrics(clock)
-    links = links_of(config, metrics)
-    version = version_of(path, config)
+    links, version = links_of(config, metrics), version_of(path, config)
     watches = watches_of(config, links)
     health = health_of(config, watches, clock)
     with closing(manager), closing(_journal(config, metrics)) as store:
@@ -112,6 +112,7 @@ def serve(config: Config, path: Path) -> int:
             announced=manager.reloading,
         )
         notifier.start()
+        leave_what_stays()
         daemon.start(partial(cluster_metrics, metrics))
         daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
         beats = (

@@ -71,8 +71,8 @@ def test_what_fills_at_the_beginning_is_no_growth() -> None:
     assert too_much(filling) == []
 
 
-def test_a_short_run_finds_150_kib_in_each_cycle_and_is_not_sure_of_less() -> None:
-    per_s = 0.15 / 15.0  # a leak of 150 KiB in each cycle of 15 s
+def test_a_short_run_finds_300_kib_in_each_cycle_and_is_not_sure_of_less() -> None:
+    per_s = 0.3 / 15.0  # a leak of 300 KiB in each cycle of 15 s
     leak = run_of(TEN_MINUTES_S, main_mib=lambda at_s: 120.0 + per_s * at_s)
     slight = run_of(TEN_MINUTES_S, main_mib=lambda at_s: 120.0 + per_s * at_s / 4)
 

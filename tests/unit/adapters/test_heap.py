@@ -1,13 +1,14 @@
 """The heap's thresholds: taken by glibc, left alone elsewhere."""
 
 import ctypes
+import gc
 import platform
 import subprocess
 import sys
 
 import pytest
 
-from balancer.adapters.heap import keep_heap_flat
+from balancer.adapters.heap import keep_heap_flat, leave_what_stays
 
 HOLES = """
 import ctypes, sys
@@ -43,3 +44,12 @@ def test_a_c_library_without_thresholds_is_left_alone(monkeypatch: pytest.Monkey
     monkeypatch.setattr(ctypes, "CDLL", lambda _: object())
 
     assert not keep_heap_flat()
+
+
+def test_what_stays_is_no_longer_looked_at() -> None:
+    before = gc.get_freeze_count()
+    try:
+        leave_what_stays()
+        assert gc.get_freeze_count() > before
+    finally:
+        gc.unfreeze()
