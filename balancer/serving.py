@@ -80,8 +80,7 @@ def serve(config: Config, path: Path) -> int:
     requests, manager = Requests(), ServiceManager(os.environ, os.getpid())
     clock = SystemClock()
     metrics = Metrics(clock)
-    links = links_of(config, metrics)
-    version = version_of(path, config)
+    links, version = links_of(config, metrics), version_of(path, config)
     watches = watches_of(config, links)
     health = health_of(config, watches, clock)
     with closing(manager), closing(_journal(config, metrics)) as store:

@@ -48,10 +48,13 @@ def test_a_wrong_password_is_told_and_a_mended_one_is_taken_up(
         assert "not the password" not in answer.text + daemon.log_file.read_text("utf-8")
         assert daemon.get("/healthz").status_code == 200
         assert server.control.calls().calls["Login"] == 1
+        refused = {"vcenter": "vc1", "cause": "login_refused"}
+        assert daemon.metric("balancer_vcenter_failing", **refused) == 1
 
         password.write_text(server.greeting.password, encoding="utf-8")
         wait_until("the daemon is ready", lambda: is_ready(daemon), within_s=30)
         assert daemon.metric("balancer_vcenter_up", vcenter="vc1") == 1
+        assert daemon.metric("balancer_vcenter_failing", **refused) == 0
         assert daemon.stop() == 0
 
 

@@ -124,6 +124,7 @@ def test_the_daemon_repairs_empties_and_levels_a_cluster(
             daemon.metric("balancer_migrations_total", outcome="succeeded") == state.totals.success
         )
         assert daemon.metric("balancer_rule_violations", enforcement="hard") == 0
+        assert daemon.metric("balancer_leader") == 1
         assert 0 < daemon.metric("balancer_cluster_imbalance_combined_ratio") < trigger
         assert daemon.get("/healthz").status_code == 200
         assert daemon.get("/readyz").status_code == 200
