@@ -125,6 +125,7 @@ audit: $(DEV) ## Look for known vulnerabilities of what is locked (needs the ind
 docs: $(DEV) ## Write the generated reference pages and schemas anew
 	$(BIN)/python -m balancer.expose.reference_pages docs/reference
 	$(BIN)/python -m tests.support.pages docs/reference
+	$(BIN)/python -m balancer.adapters.http.reference docs/reference
 	$(BIN)/python -m tests.support.schemas
 	$(BIN)/python -m tests.support.kustomize_base
 

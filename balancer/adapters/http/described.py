@@ -80,6 +80,12 @@ OF_PLANS: Described = {
         },
     }
 }
+OF_REPORTS: Described = {
+    200: {
+        "description": "What was done, see balancer schema report",
+        "content": OF_PLANS[200]["content"],
+    }
+}
 DONE: Described = {
     200: {
         "description": "What was done, in `told` for people",

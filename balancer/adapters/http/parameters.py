@@ -68,6 +68,36 @@ async def about_of(
     return About(vm=vm, host=host)
 
 
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """What is to be reported of: a batch, a plan or a span, of one cluster or all."""
+
+    cluster: str | None
+    batch: str
+    plan: str
+    since: str
+
+
+async def past_of(
+    cluster: Cluster = None,
+    batch: Annotated[
+        str, Query(max_length=LONGEST, description="One batch, by its id or the beginning of it.")
+    ] = "",
+    plan: Annotated[
+        str, Query(max_length=LONGEST, description="One plan, by number, digest or id.")
+    ] = "",
+    since: Annotated[
+        str,
+        Query(
+            max_length=LONGEST,
+            description="Since: 90m, 24h, 7d, or 2026-05-01. Default without batch and plan: 24h.",
+        ),
+    ] = "",
+) -> Past:
+    """Return what the parameters ask to be reported of."""
+    return Past(cluster=cluster, batch=batch, plan=plan, since=since)
+
+
 async def wanted_of(
     cluster: Cluster = None,
     vm: Annotated[str, Query(max_length=LONGEST, description="Of one VM, by name or id.")] = "",

@@ -11,6 +11,7 @@ from balancer.adapters.http.described import (
     ANSWERS,
     EXPLANATIONS,
     OF_PLANS,
+    OF_REPORTS,
     OF_SNAPSHOTS,
     TEXTS,
     Described,
@@ -35,18 +36,23 @@ from balancer.adapters.http.parameters import (
     Cluster,
     Last,
     Name,
+    Past,
     Shape,
     Shaped,
     about_of,
+    past_of,
     wanted_of,
 )
 from balancer.adapters.http.workers import Workers
-from balancer.api import auditing, evacuating, explaining, journal, plans, status
+from balancer.api import auditing, evacuating, explaining, journal, plans, reporting, status
 from balancer.api.answer import Answer
 from balancer.api.plan_report import html_report, markdown_report
 from balancer.api.scene import Scene
 from balancer.approvals import find_plan
 from balancer.model.access import Role
+
+_NO_WIDTH = 100
+"""Columns of a text where nobody says how wide it may be."""
 
 
 class Readers:
@@ -69,6 +75,7 @@ class Readers:
         )
         self._add("/plans", self.plans, "The kept plans, newest first", TEXTS)
         self._add("/plans/{plan}", self.plan, "One kept plan, as document or report", OF_PLANS)
+        self._add("/report", self.report, "What was done, predicted beside measured", OF_REPORTS)
         self._add("/evacuations", self.evacuations, "Hosts that are to be emptied", TEXTS)
         self._add("/journal", self.moves, "Moves, oldest first", TEXTS)
         self._add("/journal/verdicts", self.verdicts, "What batches did, as measured", TEXTS)
@@ -199,6 +206,32 @@ class Readers:
         seen = self._scene.seen(kept.shard)
         render = html_report if form is Form.HTML else markdown_report
         return written(render(kept, seen), form)
+
+    async def report(
+        self, request: Request, shape: Shaped, asked: Annotated[Past, Depends(past_of)]
+    ) -> Response:
+        """Report moves made, failed and not sent, and whether they helped: by batch, plan or span."""
+        require(request.scope, Role.VIEWER)
+        form = wanted_form(request, EVERY, asked=shape.form)
+        return await self._workers.run(lambda: self._report(asked, form, shape.width))
+
+    def _report(self, asked: Past, form: Form, width: int | None) -> Response:
+        done = reporting.report(
+            self._scene,
+            cluster=asked.cluster,
+            batch=asked.batch,
+            plan=asked.plan,
+            since=asked.since,
+        )
+        match form:
+            case Form.JSON:
+                return document(reporting.report_document(done))
+            case Form.TEXT:
+                return written(reporting.text_report(done, width or _NO_WIDTH), form)
+            case Form.MARKDOWN:
+                return written(reporting.markdown_report(done), form)
+            case Form.HTML:
+                return written(reporting.html_report(done), form)
 
     async def evacuations(
         self, request: Request, shape: Shaped, cluster: Cluster = None

@@ -21,6 +21,7 @@ READS = {
     "/clusters/vc1/prod/explain?vm=vm1": Role.VIEWER,
     "/plans": Role.VIEWER,
     "/plans/1": Role.VIEWER,
+    "/report": Role.VIEWER,
     "/evacuations": Role.VIEWER,
     "/journal": Role.VIEWER,
     "/journal/1": Role.VIEWER,

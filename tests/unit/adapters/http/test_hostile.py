@@ -35,6 +35,9 @@ PLACES = [
     "/status?format=text&width={}",
     "/audit/verify?head={}",
     "/evacuations?cluster={}",
+    "/report?batch={}",
+    "/report?plan={}&format=html",
+    "/report?since={}",
     "/{}",
 ]
 BODIES = {
