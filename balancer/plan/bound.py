@@ -29,8 +29,8 @@ LEVEL_STEPS = np.array([0.0, *(1e-4 * 3.0**n for n in range(9))])
 PRICE_STEPS = np.array([0.0, 0.35, 0.7, 1.1, 1.6, 2.3, 3.5, 5.0, 8.0, 13.0, 20.0, 40.0, 80.0])
 """Where the first tangents touch: ratios from the mean, and multiples of the target from the mean."""
 
-LEAST_LEVEL = 1e-5
-"""Nobody asks for less than a thousandth of a percentage point; a program could not tell it from 0."""
+LEAST_LEVEL = 1e-4
+"""Nobody asks for less than a hundredth of a percentage point; its square must exceed GLOP's tolerances."""
 
 MOST_ROUNDS = 6
 LIMIT_S = 20.0

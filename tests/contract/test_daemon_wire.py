@@ -117,7 +117,7 @@ def test_what_runs_at_a_stop_goes_on_and_is_settled_at_the_next_start(
 
     server.control.set_migration_seconds(0.2)
     with running_daemon(tmp_path, observed(config)) as daemon:
-        wait_until("every row is settled", lambda: settled(tmp_path), within_s=40)
+        wait_until("every row is settled", lambda: settled(tmp_path), within_s=90)
         assert daemon.stop() == 0
     log = server.control.relocations()
     assert {line.state for line in log} == {"success"}

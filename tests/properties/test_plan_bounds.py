@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
@@ -106,8 +106,16 @@ def test_no_lawful_placement_of_a_small_cluster_beats_the_balance_bound(snap: Sn
         assert cost.imbalance(ledger) >= found.imbalance - ROUNDING
 
 
+THREE_ON_ONE = snapshot(
+    [host(n, cpu_capacity_mhz=8000.0) for n in (1, 2, 3)],
+    [vm(n, on=1, cpu_demand_mhz=5000.0) for n in (1, 2, 3)],
+)
+"""Can be spread perfectly: a level of zero is a level, too."""
+
+
 @settings(max_examples=30)
 @given(snap=small(), rank=st.floats(0.0, 0.5))
+@example(snap=THREE_ON_ONE, rank=0.0)
 def test_no_way_to_a_level_of_a_small_cluster_is_cheaper_than_the_price_bound(
     snap: Snapshot, rank: float
 ) -> None:

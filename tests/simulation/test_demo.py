@@ -26,18 +26,19 @@ RUN = [sys.executable, "-c", "import typer; from balancer.cli.demo import demo; 
 DEADLINE_S = 60.0
 
 
-@pytest.mark.slow
-@pytest.mark.parametrize("seed", [1, 2])
-def test_headless_prints_one_line_with_a_better_end(
-    seed: int, capsys: pytest.CaptureFixture[str]
-) -> None:
-    code = run_demo(DemoOptions(headless=True, seed=seed))
-    out = capsys.readouterr().out
+def shows_a_better_end(out: str) -> bool:
+    """Whether one line was printed, and it tells of a run that helped, met a failure and fixed the rules."""
     found = LINE.fullmatch(out)
     assert found is not None, out
     assert float(found["after"]) < float(found["before"]) / 2
     assert int(found["failures"]) >= 1
-    assert (found["fixed"], found["broken"]) == ("2", "0")
+    return (found["fixed"], found["broken"]) == ("2", "0")
+
+
+@pytest.mark.slow
+def test_headless_prints_one_line_with_a_better_end(capsys: pytest.CaptureFixture[str]) -> None:
+    code = run_demo(DemoOptions(headless=True, seed=2))
+    assert shows_a_better_end(capsys.readouterr().out)
     assert code == 0
 
 
@@ -45,9 +46,10 @@ def test_headless_prints_one_line_with_a_better_end(
 def test_the_same_seed_ends_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     ends = []
     for _ in range(2):
-        run_demo(DemoOptions(headless=True, seed=3))
+        assert run_demo(DemoOptions(headless=True, seed=1)) == 0
         ends.append(capsys.readouterr().out)
     assert ends[0] == ends[1]
+    assert shows_a_better_end(ends[0])
 
 
 def test_a_run_too_short_to_help_ends_with_one(capsys: pytest.CaptureFixture[str]) -> None:

@@ -17,6 +17,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from enum import StrEnum
 from pathlib import Path
+from types import TracebackType
 
 from tests.support.listener import Listener
 from tests.support.vcenter import VCenterProcess
@@ -105,6 +106,7 @@ class FaultProxy(Listener):
         self.ca_file = CERTIFICATE
         self._server = server
         self._rules: list[Rule] = []
+        self._upstreams: set[http.client.HTTPSConnection] = set()
         self._lock = threading.Lock()
         self._tls = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
         self._tls.load_cert_chain(CERTIFICATE)
@@ -121,6 +123,21 @@ class FaultProxy(Listener):
         """Pass everything on from now on."""
         with self._lock:
             self._rules.clear()
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        """End; a wait for changes that the server holds open for half a minute is cut off."""
+        self._over.set()
+        with self._lock:
+            for upstream in self._upstreams:
+                if upstream.sock is not None:
+                    with suppress(OSError):  # not the method of TLS, which spoils the reader's end
+                        socket.socket.shutdown(upstream.sock, socket.SHUT_RDWR)
+        super().__exit__(kind, error, trace)
 
     def turn_to(self, server: VCenterProcess) -> None:
         """Pass requests on to another server, as after a restart."""
@@ -221,6 +238,7 @@ class FaultProxy(Listener):
         )
         with self._lock:
             self.seen.passed.append((request.method, request.subject))
+            self._upstreams.add(upstream)
         kept = ("cookie", "content-type", "soapaction")
         headers = {name: request.headers[name] for name in kept if name in request.headers}
         try:
@@ -229,6 +247,8 @@ class FaultProxy(Listener):
             body = answer.read()
             return _packed(answer.status, body, cookie=answer.getheader("Set-Cookie"))
         finally:
+            with self._lock:
+                self._upstreams.discard(upstream)
             upstream.close()
 
 
