@@ -24,7 +24,7 @@ from tests.support.fakes import Script
 from tests.unit.execute.stage import Stage, demand_of, host_id, move, vm_id
 
 HOSTS, VMS = 5, 16
-LAW = settings(max_examples=150, deadline=None, derandomize=True)
+LAW = settings(max_examples=100, deadline=None, derandomize=True)
 
 TROUBLES = (
     Script(task_fault="Timedout"),

@@ -109,7 +109,7 @@ def stuck_of(snap: Snapshot) -> Iterator[Stuck]:
 
 
 @given(snap=SNAPSHOTS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_conflict_is_infeasible_and_feasible_without_any_one_of_its_members(
     snap: Snapshot,
 ) -> None:
@@ -126,7 +126,7 @@ def test_a_conflict_is_infeasible_and_feasible_without_any_one_of_its_members(
 
 
 @given(snap=SNAPSHOTS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_lifting_what_the_change_names_leaves_a_placement_of_all_vms(snap: Snapshot) -> None:
     for stuck in stuck_of(snap):
         found = stuck.explained()
@@ -138,7 +138,7 @@ def test_lifting_what_the_change_names_leaves_a_placement_of_all_vms(snap: Snaps
 
 
 @given(snap=SNAPSHOTS)
-@settings(max_examples=80, deadline=None)
+@settings(max_examples=60, deadline=None)
 def test_a_placement_is_said_to_exist_exactly_where_one_does(snap: Snapshot) -> None:
     for stuck in stuck_of(snap):
         found = stuck.explained()

@@ -26,7 +26,7 @@ def emptied(snap: Snapshot) -> tuple[set[str], set[str]]:
 
 
 @given(snap=clusters(most_hosts=6, most_vms=16, is_plain=True))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 def test_a_host_is_emptied_wholly_or_not_at_all(snap: Snapshot) -> None:
     assert not emptied(snap)[1]
 
@@ -39,7 +39,7 @@ def test_with_ha_a_host_is_emptied_wholly_or_not_at_all(snap: Snapshot) -> None:
 
 
 @given(snap=clusters(most_hosts=6, most_vms=16, is_plain=True))
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=70, deadline=None)
 def test_the_result_planned_again_plans_nothing(snap: Snapshot) -> None:
     plan = plan_snapshot(snap, POLICY, settings=PlanSettings())
     again = plan_snapshot(replayed(snap, plan.moves), POLICY, settings=PlanSettings())

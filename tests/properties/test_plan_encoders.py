@@ -82,7 +82,7 @@ def test_every_law_has_one_encoder_in_the_same_order() -> None:
 
 
 @given(case=placements(), is_mandatory=st.booleans())
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_encoder_and_judge_agree_on_every_pair(
     case: tuple[Snapshot, list[tuple[int, int]]], is_mandatory: bool
 ) -> None:

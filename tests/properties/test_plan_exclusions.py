@@ -52,7 +52,7 @@ def touched(plan: Plan, left: Excluded) -> list[str]:
 
 
 @given(data=st.data(), snap=clusters(most_hosts=5, most_vms=14, is_plain=True))
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=100, deadline=None)
 def test_no_goal_moves_a_vm_that_it_must_leave_alone(data: st.DataObject, snap: Snapshot) -> None:
     numbers = st.frozensets(st.integers(1, max(len(snap.vms), 1)))
     left = {goal: excluded((goal,), *data.draw(numbers))[goal] for goal in Goal}

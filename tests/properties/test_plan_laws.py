@@ -32,7 +32,7 @@ EAGER = Policy(
     prices=Prices(),
 )
 
-SEARCH = settings(max_examples=150, deadline=None)
+SEARCH = settings(max_examples=100, deadline=None)
 
 
 def need_of(snap: Snapshot, holds: Holds | None = None) -> Need:

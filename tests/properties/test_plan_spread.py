@@ -40,7 +40,7 @@ def fewest_pairs(members: int, hosts: int) -> int:
 
 
 @given(snap=groups())
-@settings(max_examples=120, deadline=None)
+@settings(max_examples=80, deadline=None)
 def test_a_group_is_spread_as_evenly_as_hosts_allow(snap: Snapshot) -> None:
     (apart,) = snap.rules
     draft = draft_of(snap)

@@ -11,6 +11,7 @@ import sys
 import time
 import urllib.request
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
@@ -113,6 +114,12 @@ class Terminal:
             return False
         self.text += data.decode("utf-8", errors="replace")
         return bool(data)
+
+
+@pytest.fixture(autouse=True)
+def elsewhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let what the demo leaves behind be left in a folder of the test."""
+    monkeypatch.chdir(tmp_path)
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ import threading
 
 import pytest
 from prometheus_client import CollectorRegistry, Counter, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, Metric
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 from prometheus_client.registry import Collector
@@ -167,21 +167,22 @@ def test_the_text_format_has_no_exemplars() -> None:
     assert b"feedc0de" not in board.metrics.page()[0]
 
 
-def read_back(metrics: Metrics, label: str) -> list[set[str]]:
-    """Return the values of one label as each of the two parsers reads them."""
+def read_back(metrics: Metrics, *labels: str) -> list[tuple[set[str], ...]]:
+    """Return the values of these labels as each of the two parsers reads them."""
     pages = (
-        parse_text(metrics.page()[0].decode("utf-8", "strict")),
-        parse_openmetrics(metrics.page(OPENMETRICS)[0].decode("utf-8", "strict")),
+        list(parse_text(metrics.page()[0].decode("utf-8", "strict"))),
+        list(parse_openmetrics(metrics.page(OPENMETRICS)[0].decode("utf-8", "strict"))),
     )
-    return [
-        {
-            sample.labels[label]
-            for family in page
-            for sample in family.samples
-            if label in sample.labels
-        }
-        for page in pages
-    ]
+    return [tuple(values_of(page, label) for label in labels) for page in pages]
+
+
+def values_of(page: list[Metric], label: str) -> set[str]:
+    return {
+        sample.labels[label]
+        for family in page
+        for sample in family.samples
+        if label in sample.labels
+    }
 
 
 def test_hostile_host_names_are_read_back_as_they_were_made_safe() -> None:
@@ -191,7 +192,7 @@ def test_hostile_host_names_are_read_back_as_they_were_made_safe() -> None:
     board.show(snap)
     labels = unique_labels({one.id: one.name for one in snap.hosts})
     assert len(set(labels.values())) == len(EVERY)
-    for found in read_back(board.metrics, "host"):
+    for (found,) in read_back(board.metrics, "host"):
         assert found == set(labels.values())
 
 
@@ -204,10 +205,9 @@ def test_hostile_names_of_vcenters_and_clusters_are_read_back_as_they_were_made_
         known.append(cluster.labels)
     vcenters = {vcenter for vcenter, _ in known}
     assert len(vcenters) == len(EVERY)
-    for found in read_back(metrics, "vcenter"):
-        assert found == vcenters
-    for found in read_back(metrics, "cluster"):
-        assert found == {cluster for _, cluster in known}
+    clusters = {cluster for _, cluster in known}
+    for found in read_back(metrics, "vcenter", "cluster"):
+        assert found == (vcenters, clusters)
 
 
 @pytest.mark.parametrize("label", ["fault", "method", "result", "kind", "cause", "channel", "hash"])
@@ -223,7 +223,7 @@ def test_hostile_words_of_the_other_side_are_words_or_other(label: str) -> None:
         board.metrics.notified(text, text)
         board.metrics.config_loaded(text)
     board.show(small_snapshot())
-    for found in read_back(board.metrics, label):
+    for (found,) in read_back(board.metrics, label):
         assert found
         assert all(text.isprintable() for text in found)
         if label != "hash":
