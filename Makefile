@@ -38,7 +38,7 @@ vcenter: $(DEV) ## Build the test vCenter, where its sources are newer
 	$(BIN)/python -m tests.support.vcenter build
 
 test: vcenter ## Run every test (JOBS=2, PYTEST_ARGS=)
-	$(BIN)/python -m pytest -n $(JOBS) $(PYTEST_ARGS)
+	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 check: $(DEV) ## Format, lint, types and import contracts
 	$(BIN)/ruff format --check .

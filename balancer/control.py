@@ -20,9 +20,6 @@ from balancer.ports import Store
 LOOKED_BACK = timedelta(days=1)
 """What had failed by a resume, and in so long before, opens no breaker again."""
 
-EVERYTHING = ""
-"""The shard of what concerns all clusters."""
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class By:

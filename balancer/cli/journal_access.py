@@ -45,20 +45,6 @@ def shard_of(cluster: Cluster) -> str:
     return f"{cluster.vcenter}/{cluster.name}"
 
 
-def chosen_shards(config: Config, wanted: str | None) -> tuple[str, tuple[str, ...]]:
-    """Return what is asked for (empty: everything) and the clusters that this covers.
-
-    Raises:
-        BalancerError: no cluster is called so, or several are.
-    """
-    from balancer.cli.source import chosen_cluster
-
-    if wanted is None:
-        return "", tuple(shard_of(cluster) for cluster in config.clusters)
-    shard = shard_of(chosen_cluster(config, wanted))
-    return shard, (shard,)
-
-
 def kept_plan(store: "Store", settings: Config, key: str) -> "tuple[KnownPlan, Cluster]":
     """Return the plan that a number or digest names, and its cluster; raises `BalancerError`."""
     from balancer.api import plans

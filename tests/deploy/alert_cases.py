@@ -86,8 +86,8 @@ ABOUT_THE_LOOP = (
     ),
     Case(
         alert="BalancerCycleStale",
-        name="c1 ended its last cycle at the start, c2 goes on",
-        series=pair(LAST, "0x40", "0+60x40") | pair(EVERY, "300x40", "300x40"),
+        name="c1 is thirty minutes behind all the time, c2 goes on",
+        series=pair(LAST, "-1800+60x40", "0+60x40") | pair(EVERY, "300x40", "300x40"),
         at="30m",
         fires=((C1, "30m 0s"),),
     ),
@@ -112,8 +112,8 @@ ABOUT_THE_LOOP = (
     ),
     Case(
         alert="BalancerLoopStuck",
-        name="c1 has not moved, c2 has and is slower",
-        series=pair(PROGRESS, "0x60", "0+60x60") | pair(EVERY, "300x60", "600x60"),
+        name="c1 is thirty minutes behind all the time, c2 goes on",
+        series=pair(PROGRESS, "-1800+60x60", "0+60x60") | pair(EVERY, "300x60", "600x60"),
         at="30m",
         fires=((C1, "30m 0s"),),
     ),

@@ -84,8 +84,9 @@ ABOUT_MOVES = (
     ),
     Case(
         alert="BalancerMigrationStuck",
-        name="one in c1 runs on, that in c2 has ended",
-        series=pair(OLDEST, "1x100", "1x100") | pair(FLYING, "1x100", "0x100", 'kind="vmotion"'),
+        name="one in c1 has run for long at any time, that in c2 has ended",
+        series=pair(OLDEST, "-4199+60x100", "1x100")
+        | pair(FLYING, "1x100", "0x100", 'kind="vmotion"'),
         at="70m",
         fires=((C1, "1h 9m 59s"),),
     ),

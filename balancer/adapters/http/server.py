@@ -44,9 +44,6 @@ LEAST_CONNECTIONS = 64
 _FINISH_WITHIN_S = 1
 _LOOK_EVERY_S: Seconds = 0.01
 _BACKLOG = 1024
-_ACCEPTED_AT_ONCE = 32
-"""Connections that are taken before others are read from: a wave of new ones must not keep a request waiting."""
-
 _LAST_PORT = 65_535
 
 
