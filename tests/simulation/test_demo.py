@@ -144,7 +144,7 @@ def test_ctrl_c_ends_the_page_with_the_report_and_130(terminals: list[Terminal])
 
 
 def test_the_page_shows_clusters_migrations_and_decisions(terminals: list[Terminal]) -> None:
-    terminal = Terminal("--seconds", "4", "--port", "0")
+    terminal = Terminal("--seconds", "15", "--port", "0")
     terminals.append(terminal)
     terminal.finish()
     for word in ("production", "edge", "Migrations running", "planned", "simulated"):
