@@ -79,22 +79,16 @@ def _exit_code(done: "Aftermath", *, detailed: bool) -> ExitCode:
 
 def rendered(done: "Aftermath", report_format: ReportFormat, output: Path | None) -> bytes:
     """Return the report in the form that is asked for."""
-    from balancer.expose.action_view import action_view
+    from balancer.api import reporting
+    from balancer.expose.document import document_text
 
     match report_format:
         case ReportFormat.JSON:
-            from balancer.expose.action_document import action_document
-            from balancer.expose.document import document_text
-
-            return document_text(action_document(done)).encode()
+            return document_text(reporting.report_document(done)).encode()
         case ReportFormat.MARKDOWN:
-            from balancer.expose.action_markdown import action_markdown_of
-
-            return action_markdown_of(action_view(done)).encode()
+            return reporting.markdown_report(done).encode()
         case ReportFormat.HTML:
-            from balancer.expose.action_html import action_html_of
-
-            return action_html_of(action_view(done)).encode()
+            return reporting.html_report(done).encode()
         case ReportFormat.TEXT:
             return _text(done, output)
 
