@@ -24,7 +24,7 @@ from balancer.model.plan import Draft, Incident, Plan, Schedule
 from balancer.model.reasons import Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.stopwatch import Stopwatch
-from balancer.plan import PlanSettings, make_draft, only_mandatory
+from balancer.plan import PlanSettings, only_mandatory
 from balancer.plan.verify import verify
 from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.mode import Mode
@@ -121,7 +121,7 @@ def _find_way(
     """Plan and sequence; forbid pairs that cannot be reached; where drops cost HA its room, plan musts alone."""
     incidents: tuple[Incident, ...] = ()
     for _ in range(PLANNING_TRIES):
-        draft = make_draft(need, policy, settings)
+        draft = settings.search(need, policy, settings)
         watch.lap("search")
         schedule = make_schedule(need, policy, draft, certify=settings.prover)
         incidents += draft.incidents + schedule.incidents

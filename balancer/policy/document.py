@@ -162,6 +162,10 @@ class DemandDocument(DocumentPart):
         default=Statistic.MEAN,
         description="Which value of a VM's varying CPU demand counts: its mean or a percentile.",
     )
+    window_s: PositiveSeconds = Field(
+        default=900.0,
+        description="Demand is the mean over so long, as far as it is remembered.",
+    )
     horizon_s: PositiveSeconds | None = Field(
         default=None,
         description="How far ahead a profile of demand counts. Null: as far as it goes.",

@@ -157,10 +157,12 @@ DEFAULT_PRIORITIES: Mapping[MoveReason, Priority] = MappingProxyType(
 class DemandReading:
     """What counts as demand: which value of the CPU's varying demand, and how far ahead a profile counts.
 
-    `horizon_s` of None takes the whole profile.
+    Mean and variance are those of the last `window_s`, as far as the memory reaches. `horizon_s` of None
+    takes the whole profile.
     """
 
     statistic: Statistic = Statistic.MEAN
+    window_s: Seconds = 900.0
     horizon_s: Seconds | None = None
 
 
