@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from math import cos, pi
+from typing import Protocol
 
 from balancer.model.units import Mhz, Mib, Ratio, Seconds
 from balancer.model.vm import Vm
@@ -46,8 +47,15 @@ def draw(*key: object) -> float:
     return int.from_bytes(digest) / 2**56
 
 
+class Demands(Protocol):
+    """What each VM wants, `elapsed_s` after the start."""
+
+    def at(self, vm: Vm, elapsed_s: Seconds) -> tuple[Mhz, Mib]:
+        """Return the CPU demand in MHz and active memory in MiB."""
+
+
 class DemandModel:
-    """Demand of VMs over time. At `start` every VM wants what its facts say."""
+    """`Demands` that are made up. At `start` every VM wants what its facts say."""
 
     def __init__(self, seed: int, start: datetime, shape: DayShape) -> None:
         self._seed = seed

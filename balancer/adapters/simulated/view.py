@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from dataclasses import replace
 from datetime import datetime, timedelta
 
-from balancer.adapters.simulated.demand import CORE_MHZ, DemandModel
+from balancer.adapters.simulated.demand import CORE_MHZ, Demands
 from balancer.adapters.simulated.estate import Estate
 from balancer.adapters.simulated.migrations import Board
 from balancer.model.host import Host
@@ -26,7 +26,7 @@ class View:
         self,
         estate: Estate,
         board: Board,
-        demand: DemandModel,
+        demand: Demands,
         *,
         now_s: Seconds,
         start: datetime,
