@@ -1,8 +1,8 @@
 """The simulated vCenter of a replay: hosts and VMs whose demand is that of a trace.
 
 What it shows at a moment is the last slot that is over, as a real vCenter shows means of the last minutes. VMs
-are switched on and off and resized as the trace says, once no migration holds them. Migrations take the time and the slots that they take
-in `adapters.simulated`.
+are switched on and off and resized as the trace says, once no migration holds them. Migrations take the time
+and the slots that they take in `adapters.simulated`.
 """
 
 from collections import deque

@@ -44,6 +44,7 @@ class View:
         self._tick_s = now_s // STATS_TICK_S * STATS_TICK_S
         self._wants: dict[VmId, Wants] = {}
         self._served: dict[HostId, Ratio] = {}
+        self._running: dict[HostId, list[Vm]] = {}
 
     def snapshot(self, cluster: ClusterId, taken_at: datetime) -> Snapshot:
         """Return one cluster whole."""
@@ -101,7 +102,7 @@ class View:
     def host(self, host: HostId) -> Host:
         """Return one host as it is now."""
         estate, facts = self._estate, self._estate.hosts[host]
-        vms = estate.running_on(host)
+        vms = self._running_on(host)
         used_mhz = sum(self._want(vm.id).cpu_mhz for vm in vms) * self._served_ratio(host)
         held_mib = sum(self._held(vm) for vm in vms)
         return changed(
@@ -136,10 +137,15 @@ class View:
             self._wants[vm] = self._demand.at(self._estate.vms[vm], self._tick_s)
         return self._wants[vm]
 
+    def _running_on(self, host: HostId) -> list[Vm]:
+        if host not in self._running:
+            self._running[host] = self._estate.running_on(host)
+        return self._running[host]
+
     def _served_ratio(self, host: HostId) -> Ratio:
         """Return what share of their CPU demand the VMs of a host get."""
         if host not in self._served:
-            wants = sum(self._want(vm.id).cpu_mhz for vm in self._estate.running_on(host))
+            wants = sum(self._want(vm.id).cpu_mhz for vm in self._running_on(host))
             usable = self._estate.hosts[host].usable_cpu_mhz
             self._served[host] = 1.0 if wants <= usable else usable / wants
         return self._served[host]
