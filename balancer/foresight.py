@@ -40,16 +40,14 @@ class RememberedDemand:
 
     def __init__(self, history: DemandHistory) -> None:
         self._history = history
-        self._forecaster = Forecaster()
+        self._forecaster = Forecaster(history)
 
     def seen(self, snapshot: Snapshot, policy: Policy) -> Snapshot:
         """Remember a snapshot, and return it with what the policy's `demand` asks for."""
         self._history.take(snapshot)
         if policy.demand.forecast is ForecastKind.SAMPLE:
             return snapshot
-        return with_forecast(
-            snapshot, self._forecaster.forecast(self._history.view(), policy.demand)
-        )
+        return with_forecast(snapshot, self._forecaster.forecast(policy.demand))
 
 
 def with_forecast(snapshot: Snapshot, forecast: Forecast) -> Snapshot:
@@ -67,7 +65,6 @@ def _expected(vm: Vm, forecast: Forecast, column: int | None) -> Vm:
     if len(forecast.cpu_slots_mhz):
         profile = Profile(
             cpu_demand_mhz=tuple(forecast.cpu_slots_mhz[:, column].tolist()),
-            memory_demand_mib=tuple(forecast.memory_slots_mib[:, column].tolist()),
         )
     return changed(
         vm,

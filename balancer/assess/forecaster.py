@@ -1,59 +1,183 @@
 """The forecast of one cluster from cycle to cycle: what is costly is worked out anew at times only.
 
-Owns when the usual course of the day is learnt again. Mutable bookkeeping of one cluster, for one thread.
+Owns when the usual course of the day and the choice of models are learnt again, and for whom what was learnt
+holds. Mutable bookkeeping of one cluster, for one thread.
 """
 
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+
 import numpy as np
+import numpy.typing as npt
 
 from balancer.assess.forecast import Forecast, level_of
-from balancer.assess.forecast_season import Season, season_of
-from balancer.model.history import HistoryView
+from balancer.assess.forecast_choice import Choice, blended, choose, unjudged
+from balancer.assess.forecast_models import LATE_STEPS, LEVEL_STEPS, Linear
+from balancer.assess.forecast_season import COURSES, Times, days_of
+from balancer.assess.forecast_slots import Slots, slots_of
+from balancer.assess.forecast_smoothing import carried
+from balancer.model.history import Figures, HistoryView
 from balancer.model.units import Seconds
 from balancer.policy.types import DemandReading, ForecastKind
 
-SLOT_S: Seconds = 900.0
-"""Length of a slot of a profile: each is one more column for the planner."""
-
-HORIZON_S: Seconds = 3600.0
-"""How far a profile reaches where the policy does not say."""
-
 LEARNT_FOR_S: Seconds = 21_600.0
-"""So long, by the source's clock, holds what was learnt of the usual course."""
+"""So long, by the source's clock, holds what was learnt."""
+
+SETTLED_STEPS = 12
+"""Where nothing is known of a VM in the first hour of what is smoothed, eight hours ago, nothing that was learnt
+counts for it: it is new, was resized or started anew."""
+
+CHUNK = 512
+"""VMs that are learnt of at a time, so that weeks of 10,000 need no more memory than weeks of these."""
+
+
+Bools = npt.NDArray[np.bool_]
+
+
+class Remembered(Protocol):
+    """What a forecaster asks of a history."""
+
+    def __len__(self) -> int:
+        """Return how many VMs are remembered."""
+
+    def view(self, steps: int | None = None, *, vms: slice = slice(None)) -> HistoryView:
+        """Return the newest steps, all where None, of all VMs or of some of the columns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Learnt:
+    """What holds for a while: which model for whom, and the usual courses (courses, slots of the day, VMs).
+
+    `usual` begins with the slot of `begin_s`, and reaches as far as anybody will ask.
+    """
+
+    at_s: Seconds
+    ahead: Slots
+    vms: tuple[str, ...]
+    choice: Choice
+    begin_s: Seconds
+    slot_s: Seconds
+    usual: Figures
+
+    def holds(self, now_s: Seconds, ahead: Slots) -> bool:
+        """Whether it is of now, and for this horizon."""
+        return ahead == self.ahead and 0.0 <= now_s - self.at_s < LEARNT_FOR_S
+
+    def usual_at(self, times_s: Times) -> Figures:
+        """Return what is usual at times: (courses, times, VMs)."""
+        return self.usual[:, ((times_s - self.begin_s) // self.slot_s).astype(np.intp)]
+
+    def of(self, vms: tuple[str, ...], settled: Bools) -> "_Learnt":
+        """Return what holds for these VMs, in their order: nothing for those that are not known or not settled."""
+        if vms is self.vms and settled.all():
+            return self
+        column = {name: at for at, name in enumerate(self.vms)}
+        at = np.array([column.get(name, -1) for name in vms], dtype=np.intp)
+        is_known = (at >= 0) & settled
+        default = unjudged(len(self.choice.spread_mhz), len(vms))
+        if not is_known.any():
+            usual = np.full((len(COURSES), self.usual.shape[1], len(vms)), np.nan, np.float32)
+            return replace(self, vms=vms, choice=default, usual=usual)
+        choice = Choice(
+            weights=np.where(is_known, self.choice.weights[..., at], default.weights),
+            spread_mhz=np.where(is_known, self.choice.spread_mhz[..., at], default.spread_mhz),
+        )
+        usual = np.where(is_known, self.usual[..., at], np.float32(np.nan))
+        return replace(self, vms=vms, choice=choice, usual=usual)
 
 
 class Forecaster:
     """Forecasts of the VMs of one history."""
 
-    def __init__(self) -> None:
-        self._season: Season | None = None
-        self._learnt_at_s = -np.inf
-        self._vms: tuple[str, ...] = ()
+    def __init__(self, history: Remembered) -> None:
+        self._history = history
+        self._learnt: _Learnt | None = None
+        self._linear: tuple[Slots, Linear] | None = None
 
-    def forecast(self, view: HistoryView, reading: DemandReading) -> Forecast:
-        """Return what the VMs of the view are expected to want, in the form that the policy asks for."""
-        level = level_of(view, reading.window_s)
+    def forecast(self, reading: DemandReading) -> Forecast:
+        """Return what the VMs are expected to want, in the form that the policy asks for.
+
+        Raises:
+            ValueError: nothing is remembered yet.
+        """
+        late = self._history.view(LATE_STEPS)
+        level = level_of(late, reading.window_s)
         if reading.forecast is not ForecastKind.PROFILE:
             return level
-        season = self._learnt(view)
-        slots = max(round((reading.horizon_s or HORIZON_S) / SLOT_S), 1)
-        now_s = view.ends_at.timestamp()
-        ahead = season.at(now_s + SLOT_S * (np.arange(slots, dtype=np.float64) + 0.5))
-        usual_now = season.at(np.array([now_s - view.step_s / 2]))
-        shift = np.nan_to_num(ahead - usual_now)
-        cpu = np.maximum(level.cpu_mhz + shift, 0.0)
-        return Forecast(
-            vms=level.vms,
-            cpu_mhz=level.cpu_mhz,
-            cpu_stddev_mhz=level.cpu_stddev_mhz,
-            slot_s=SLOT_S,
-            cpu_slots_mhz=cpu.astype(np.float32),
-            memory_slots_mib=np.empty((0, len(level.vms)), dtype=np.float32),
-        )
+        ahead = slots_of(reading.horizon_s, late.step_s)
+        return _profile(late, level, self._what_holds(late, ahead), self._weights(ahead))
 
-    def _learnt(self, view: HistoryView) -> Season:
-        now_s = view.ends_at.timestamp()
-        is_due = now_s - self._learnt_at_s >= LEARNT_FOR_S or view.vms != self._vms
-        if self._season is None or is_due:
-            self._season = season_of(view, SLOT_S)
-            self._learnt_at_s, self._vms = now_s, view.vms
-        return self._season
+    def _what_holds(self, late: HistoryView, ahead: Slots) -> _Learnt:
+        now_s = late.ends_at.timestamp()
+        if self._learnt is None or not self._learnt.holds(now_s, ahead):
+            self._learnt = learn(self._history, ahead)
+        known = np.isfinite(late.cpu_mhz[:SETTLED_STEPS])
+        return self._learnt.of(late.vms, np.logical_or.reduce(known, axis=0))
+
+    def _weights(self, ahead: Slots) -> Linear:
+        if self._linear is None or self._linear[0] != ahead:
+            self._linear = ahead, Linear.of(ahead.leads)
+        return self._linear[1]
+
+
+def learn(history: Remembered, ahead: Slots) -> _Learnt:
+    """Choose models and learn the usual courses from all that is remembered."""
+    parts = [_learn_some(view, ahead) for view in _views(history)]
+    first = parts[0]
+    choices = [part.choice for part in parts]
+    return replace(
+        first,
+        vms=history.view(1).vms,
+        choice=Choice(
+            weights=np.concatenate([one.weights for one in choices], axis=-1),
+            spread_mhz=np.concatenate([one.spread_mhz for one in choices], axis=-1),
+        ),
+        usual=np.concatenate([part.usual for part in parts], axis=-1),
+    )
+
+
+def _views(history: Remembered) -> Iterator[HistoryView]:
+    for first in range(0, max(len(history), 1), CHUNK):
+        yield history.view(vms=slice(first, first + CHUNK))
+
+
+def _learn_some(view: HistoryView, ahead: Slots) -> _Learnt:
+    days, now_s = days_of(view), view.ends_at.timestamp()
+    begin_s = (now_s - LEVEL_STEPS * view.step_s) // days.slot_s * days.slot_s
+    end_s = now_s + LEARNT_FOR_S + ahead.count * ahead.slot_s
+    times_s = np.arange(begin_s, end_s + days.slot_s, days.slot_s) + days.slot_s / 2
+    return _Learnt(
+        at_s=now_s,
+        ahead=ahead,
+        vms=view.vms,
+        choice=choose(view, ahead.leads),
+        begin_s=begin_s,
+        slot_s=days.slot_s,
+        usual=days.usual(times_s),
+    )
+
+
+def _profile(late: HistoryView, level: Forecast, learnt: _Learnt, linear: Linear) -> Forecast:
+    now_s, ahead = late.ends_at.timestamp(), learnt.ahead
+    newest = carried(late.cpu_mhz)
+    missing = LATE_STEPS - len(newest)
+    if missing > 0:
+        newest = np.concatenate((np.repeat(newest[:1], missing, axis=0), newest))
+    usual_now = learnt.usual_at(_middles(now_s, late.step_s, range(1 - LEVEL_STEPS, 1)))
+    usual_ahead = learnt.usual_at(_middles(now_s, late.step_s, ahead.leads))
+    said = linear.forecasts(newest, usual_now.mean(axis=1), usual_ahead)
+    slots = blended(said, learnt.choice.weights)
+    spread = np.sqrt((learnt.choice.spread_mhz**2).mean(axis=0))
+    return replace(
+        level,
+        cpu_mhz=slots.mean(axis=0),
+        cpu_stddev_mhz=np.where(np.isfinite(spread), spread, level.cpu_stddev_mhz),
+        slot_s=ahead.slot_s,
+        cpu_slots_mhz=slots,
+    )
+
+
+def _middles(now_s: Seconds, step_s: Seconds, leads: Sequence[int]) -> Times:
+    """Return the times of the middles of steps; a lead of 1 is the step that begins now."""
+    return now_s + step_s * (np.array(leads, dtype=np.float64) - 0.5)

@@ -12,8 +12,6 @@ from balancer.model.vm import Vm
 from balancer.policy.types import DemandReading, ForecastKind, Policy
 from tests.support.builders import NOON, host, snapshot, vm
 
-DAY = 288
-
 
 def at(step: int, mhz: float) -> Snapshot:
     """Return a cluster of one VM, `step` steps of five minutes after noon."""
@@ -26,10 +24,11 @@ def policy(kind: ForecastKind) -> Policy:
 
 
 def seen_last(kind: ForecastKind, *mhz: float) -> Vm:
-    foresight = RememberedDemand(DemandHistory(steps=4 * DAY))
-    for step, figure in enumerate(mhz):
-        seen = foresight.seen(at(step, figure), policy(kind))
-    return seen.vms[0]
+    """Return the VM as it is shown after its last figure, the newest of those that were taken."""
+    history = DemandHistory(steps=9)
+    for step, figure in enumerate(mhz[:-1]):
+        history.take(at(step, figure))
+    return RememberedDemand(history).seen(at(len(mhz) - 1, mhz[-1]), policy(kind)).vms[0]
 
 
 def test_the_newest_sample_is_planned_for_where_the_policy_says_so() -> None:
@@ -40,14 +39,6 @@ def test_a_level_is_the_mean_of_the_window_with_its_deviation() -> None:
     seen = seen_last(ForecastKind.LEVEL, 9e3, 100.0, 200.0, 600.0)
     assert (seen.cpu_demand_mhz, seen.profile) == (300.0, None)
     assert np.isclose(seen.cpu_demand_stddev_mhz or 0.0, np.std([100, 200, 600], ddof=1))
-
-
-def test_a_profile_sees_a_peak_coming_that_comes_every_day() -> None:
-    daily = [1e3 if 12 <= step % DAY < 24 else 100.0 for step in range(2 * DAY + 9)]
-    seen = seen_last(ForecastKind.PROFILE, *daily)
-    assert seen.profile is not None
-    assert np.argmax(seen.profile.cpu_demand_mhz) == 1
-    assert max(seen.profile.cpu_demand_mhz) > 900.0
 
 
 def test_a_profile_tells_the_length_of_its_slots() -> None:
