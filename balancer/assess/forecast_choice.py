@@ -11,8 +11,15 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from balancer.assess.forecast_models import DEFAULT, LATE_STEPS, LEVEL_STEPS, MODELS, Linear
-from balancer.assess.forecast_season import DAY_S, days_of
+from balancer.assess.forecast_models import (
+    DEFAULT,
+    LATE_STEPS,
+    LEVEL_STEPS,
+    MODELS,
+    forecasts,
+    weights_of,
+)
+from balancer.assess.forecast_season import DAY_S, Days
 from balancer.assess.forecast_smoothing import carried
 from balancer.model.history import Figures, HistoryView
 from balancer.model.units import Seconds
@@ -46,8 +53,10 @@ class Choice:
     spread_mhz: Figures
 
 
-def choose(view: HistoryView, leads: tuple[int, ...]) -> Choice:
+def choose(view: HistoryView, days: Days, leads: tuple[int, ...]) -> Choice:
     """Judge all models on a history, for leads in steps, and choose for each VM and lead.
+
+    `days` are those of the history.
 
     The error of a lead counts half, the mean over all of them the other half: what comes once a day is seen at
     few moments, and at some leads at none.
@@ -55,7 +64,7 @@ def choose(view: HistoryView, leads: tuple[int, ...]) -> Choice:
     moments = _moments(view, max(leads))
     if not len(moments):
         return unjudged(len(leads), len(view.vms))
-    said, came = _replayed(view, moments, leads)
+    said, came = _replayed(view, days, moments, leads)
     error, count = _mean_square(said - came[:, np.newaxis])
     error[2 * count < count.max(axis=0)] = np.inf
     error += error.mean(axis=1, keepdims=True)
@@ -100,17 +109,17 @@ def _moments(view: HistoryView, furthest: int) -> npt.NDArray[np.intp]:
 
 
 def _replayed(
-    view: HistoryView, moments: npt.NDArray[np.intp], leads: tuple[int, ...]
+    view: HistoryView, days: Days, moments: npt.NDArray[np.intp], leads: tuple[int, ...]
 ) -> tuple[Figures, Figures]:
     """Return what each model would have said and what came: (moments, models, leads, VMs), (moments, leads, VMs).
 
     A usual course is learnt from the days before the first moment alone.
     """
-    linear = Linear.of(leads)
-    known = carried(view.cpu_mhz)
+    weights = weights_of(leads)
+    first = moments[0] - LATE_STEPS
+    known = carried(view.cpu_mhz[first:])
     begin_s = view.ends_at.timestamp() - len(view.cpu_mhz) * view.step_s
     times_s = begin_s + moments * view.step_s
-    days = days_of(view)
     past = days.before(int(times_s[0] // DAY_S) - days.first)
     ahead = times_s[:, np.newaxis] + (np.array(leads) - 0.5) * view.step_s
     level = times_s[:, np.newaxis] + (np.arange(-LEVEL_STEPS, 0) + 0.5) * view.step_s
@@ -120,7 +129,8 @@ def _replayed(
     came = np.empty((len(moments), len(leads), len(view.vms)), dtype=np.float32)
     for at, moment in enumerate(moments):
         now, then = usual[:, at, :LEVEL_STEPS].mean(axis=1), usual[:, at, LEVEL_STEPS:]
-        said[at] = linear.forecasts(known[moment - LATE_STEPS : moment], now, then)
+        late = known[moment - LATE_STEPS - first : moment - first]
+        said[at] = forecasts(weights, late, now, then)
         came[at] = view.cpu_mhz[moment + np.array(leads) - 1]
         came[at, :, ~np.isfinite(view.cpu_mhz[moment - LEVEL_STEPS : moment]).any(axis=0)] = np.nan
     return said, came

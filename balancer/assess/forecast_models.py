@@ -3,7 +3,7 @@
 Pure arrays. All of them are worked out for every VM; which one counts is chosen in `forecast_choice`.
 """
 
-from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 
@@ -37,28 +37,25 @@ DEFAULT = MODELS.index("smoothing 0.4")
 """What counts for a VM of which too little is known to choose."""
 
 
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Linear:
-    """The weights of all models without a season for some leads: (models, leads, steps)."""
+@lru_cache(maxsize=8)
+def weights_of(leads: tuple[int, ...]) -> Figures:
+    """Return the weights of the models without a season, for leads in steps: (models, leads, `LATE_STEPS`).
 
-    weights: Figures
+    Worked out once for each set of leads: never to be written to.
+    """
+    mean = np.zeros((len(leads), LATE_STEPS), dtype=np.float32)
+    mean[:, -LEVEL_STEPS:] = 1.0 / LEVEL_STEPS
+    return np.stack((mean, *(one.weights(LATE_STEPS, leads) for one in SMOOTHINGS)))
 
-    @classmethod
-    def of(cls, leads: tuple[int, ...]) -> "Linear":
-        """Return the weights for leads in steps, 1 for the step after the newest."""
-        mean = np.zeros((len(leads), LATE_STEPS), dtype=np.float32)
-        mean[:, -LEVEL_STEPS:] = 1.0 / LEVEL_STEPS
-        smooth = [one.weights(LATE_STEPS, leads) for one in SMOOTHINGS]
-        return cls(weights=np.stack((mean, *smooth)))
 
-    def forecasts(self, late: Figures, usual_now: Figures, usual_ahead: Figures) -> Figures:
-        """Return what each model forecasts: (models, leads, VMs), NaN where it has nothing to go by.
+def forecasts(weights: Figures, late: Figures, usual_now: Figures, usual_ahead: Figures) -> Figures:
+    """Return what each model forecasts: (models, leads, VMs), NaN where it has nothing to go by.
 
-        `late` are the newest `LATE_STEPS` figures (steps, VMs) without gaps. `usual_now` (courses, VMs) is
-        usual over the same half hour as the level, `usual_ahead` (courses, leads, VMs) at each lead.
-        """
-        plain = self.weights @ late
-        level = late[-LEVEL_STEPS:].mean(axis=0)
-        shifted = usual_ahead + (level - usual_now)[:, np.newaxis]
-        result: Figures = np.maximum(np.concatenate((plain, shifted)), np.float32(0.0))
-        return result
+    `weights` are those of `weights_of`, `late` the newest `LATE_STEPS` figures (steps, VMs) without gaps.
+    `usual_now` (courses, VMs) is usual over the same half hour as the level, `usual_ahead` (courses, leads, VMs)
+    at each lead.
+    """
+    level = late[-LEVEL_STEPS:].mean(axis=0)
+    shifted = usual_ahead + (level - usual_now)[:, np.newaxis]
+    result: Figures = np.maximum(np.concatenate((weights @ late, shifted)), np.float32(0.0))
+    return result

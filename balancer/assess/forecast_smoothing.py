@@ -45,10 +45,13 @@ def carried(figures: Figures) -> Figures:
     A VM of which nothing is known stays NaN.
     """
     is_known = np.isfinite(figures)
-    if is_known.all():
+    gaps = np.flatnonzero(~np.logical_and.reduce(is_known, axis=0))
+    if not len(gaps):
         return figures
+    result = figures.copy()
+    there, some = is_known[:, gaps], figures[:, gaps]
     steps = np.arange(len(figures), dtype=np.int32)[:, np.newaxis]
-    last = np.maximum.accumulate(np.where(is_known, steps, np.int32(-1)), axis=0)
-    at = np.where(last >= 0, last, is_known.argmax(axis=0))
-    result: Figures = np.take_along_axis(figures, at, axis=0)
+    last = np.maximum.accumulate(np.where(there, steps, np.int32(-1)), axis=0)
+    at = np.where(last >= 0, last, there.argmax(axis=0))
+    result[:, gaps] = some[at, np.arange(len(gaps))]
     return result

@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from balancer.assess.forecast import Forecast, level_of
 from balancer.assess.forecast_choice import Choice, blended, choose, unjudged
-from balancer.assess.forecast_models import LATE_STEPS, LEVEL_STEPS, Linear
+from balancer.assess.forecast_models import LATE_STEPS, LEVEL_STEPS, forecasts, weights_of
 from balancer.assess.forecast_season import COURSES, Times, days_of
 from balancer.assess.forecast_slots import Slots, slots_of
 from balancer.assess.forecast_smoothing import carried
@@ -93,7 +93,7 @@ class Forecaster:
     def __init__(self, history: Remembered) -> None:
         self._history = history
         self._learnt: _Learnt | None = None
-        self._linear: tuple[Slots, Linear] | None = None
+        self._shown: tuple[_Learnt, Bools, _Learnt] | None = None
 
     def forecast(self, reading: DemandReading) -> Forecast:
         """Return what the VMs are expected to want, in the form that the policy asks for.
@@ -101,24 +101,27 @@ class Forecaster:
         Raises:
             ValueError: nothing is remembered yet.
         """
-        late = self._history.view(LATE_STEPS)
-        level = level_of(late, reading.window_s)
+        step_s = self._history.view(1).step_s
+        window = self._history.view(max(round(reading.window_s / step_s), 1))
+        level = level_of(window)
         if reading.forecast is not ForecastKind.PROFILE:
             return level
-        ahead = slots_of(reading.horizon_s, late.step_s)
-        return _profile(late, level, self._what_holds(late, ahead), self._weights(ahead))
+        late = self._history.view(LATE_STEPS)
+        return _profile(late, level, self._what_holds(late, slots_of(reading.horizon_s, step_s)))
 
     def _what_holds(self, late: HistoryView, ahead: Slots) -> _Learnt:
-        now_s = late.ends_at.timestamp()
-        if self._learnt is None or not self._learnt.holds(now_s, ahead):
+        """Return what was learnt, for the VMs of now; for the same VMs it is put in their order once."""
+        if self._learnt is None or not self._learnt.holds(late.ends_at.timestamp(), ahead):
             self._learnt = learn(self._history, ahead)
-        known = np.isfinite(late.cpu_mhz[:SETTLED_STEPS])
-        return self._learnt.of(late.vms, np.logical_or.reduce(known, axis=0))
-
-    def _weights(self, ahead: Slots) -> Linear:
-        if self._linear is None or self._linear[0] != ahead:
-            self._linear = ahead, Linear.of(ahead.leads)
-        return self._linear[1]
+        settled = np.logical_or.reduce(np.isfinite(late.cpu_mhz[:SETTLED_STEPS]), axis=0)
+        if self._shown is not None:
+            learnt, before, shown = self._shown
+            is_same = learnt is self._learnt and shown.vms is late.vms
+            if is_same and np.array_equal(before, settled):
+                return shown
+        shown = self._learnt.of(late.vms, settled)
+        self._shown = self._learnt, settled, shown
+        return shown
 
 
 def learn(history: Remembered, ahead: Slots) -> _Learnt:
@@ -151,14 +154,14 @@ def _learn_some(view: HistoryView, ahead: Slots) -> _Learnt:
         at_s=now_s,
         ahead=ahead,
         vms=view.vms,
-        choice=choose(view, ahead.leads),
+        choice=choose(view, days, ahead.leads),
         begin_s=begin_s,
         slot_s=days.slot_s,
         usual=days.usual(times_s),
     )
 
 
-def _profile(late: HistoryView, level: Forecast, learnt: _Learnt, linear: Linear) -> Forecast:
+def _profile(late: HistoryView, level: Forecast, learnt: _Learnt) -> Forecast:
     now_s, ahead = late.ends_at.timestamp(), learnt.ahead
     newest = carried(late.cpu_mhz)
     missing = LATE_STEPS - len(newest)
@@ -166,7 +169,7 @@ def _profile(late: HistoryView, level: Forecast, learnt: _Learnt, linear: Linear
         newest = np.concatenate((np.repeat(newest[:1], missing, axis=0), newest))
     usual_now = learnt.usual_at(_middles(now_s, late.step_s, range(1 - LEVEL_STEPS, 1)))
     usual_ahead = learnt.usual_at(_middles(now_s, late.step_s, ahead.leads))
-    said = linear.forecasts(newest, usual_now.mean(axis=1), usual_ahead)
+    said = forecasts(weights_of(ahead.leads), newest, usual_now.mean(axis=1), usual_ahead)
     slots = blended(said, learnt.choice.weights)
     spread = np.sqrt((learnt.choice.spread_mhz**2).mean(axis=0))
     return replace(
