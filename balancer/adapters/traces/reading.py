@@ -2,21 +2,24 @@
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
 from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
-import numpy.typing as npt
 
-from balancer.adapters.traces.matrix import Matrix, read_matrix
-from balancer.adapters.traces.mends import Ledger, Mend, MendRule
-from balancer.adapters.traces.sizes import Size, read_changes, read_sizes, settled
-from balancer.adapters.traces.text import refused
-from balancer.model.errors import InputError, Problem
-from balancer.model.history import Figures
+from balancer.adapters.traces.choice import Park, playable
+from balancer.adapters.traces.faults import refused
+from balancer.adapters.traces.grid import Grid, grid_of, on_grid
+from balancer.adapters.traces.matrix import Floats, Matrix, read_matrix
+from balancer.adapters.traces.mending import Bounds, Mender, without_impossible
+from balancer.adapters.traces.mends import Ledger, Mend
+from balancer.adapters.traces.parquet import read_parquet
+from balancer.adapters.traces.sizes import Size, Sizes, read_sizes
+from balancer.adapters.traces.text import found_file
+from balancer.adapters.traces.units import check_mhz, check_mib, check_percent
 from balancer.model.host import Host
 from balancer.model.trace import Resize, Trace, TraceVm
 from balancer.model.units import HostId, Seconds
@@ -29,6 +32,15 @@ STEP_S: Seconds = 300.0
 
 FILLED_S: Seconds = 900.0
 """Longest gap that is filled by the last value."""
+
+LEAST_MEMORY = 0.5
+"""Share of the CPU's samples that must have one of memory."""
+
+ABSURD = 2.0
+"""CPU above so many times what a VM's processors give is no sample. Turbo gives at most 1.8 times as much in
+the VMs of the Grid Workloads Archive's trace GWA-T-12."""
+
+_ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,85 +61,137 @@ def read_trace(
     start: datetime = FIRST_SLOT_AT,
     step_s: Seconds = STEP_S,
 ) -> ReadTrace:
-    """Read a trace folder.
+    """Read a trace folder. `start` and `step_s` say what slot numbers mean; times speak for themselves.
 
-    With `hosts` and `placement` VMs that fit no host or have no place are refused by name, or left out and
-    counted with `leave_out_unplaced`.
+    With `hosts` and `placement` VMs that fit no host or have no place are refused by name, or left out, counted
+    and named with `leave_out_unplaced`.
 
     Raises:
-        InputError: every problem found, with row and column.
+        InputError: the folder is no trace; problems are named with row and column.
     """
     ledger = Ledger()
-    cpu = read_matrix(_file(folder, "cpu_mhz"), ledger)
-    memory = read_matrix(_file(folder, "mem_active_mib", "mem_active_mb"), ledger)
-    if memory.vms != cpu.vms or len(memory.rows) != len(cpu.rows):
-        raise refused(str(memory.path), f"has other VMs or rows than {cpu.path.name}")
-    sizes = _sizes(folder, cpu, ledger)
-    kept = _kept(cpu.vms, sizes, hosts, placement, leave_out=leave_out_unplaced, ledger=ledger)
-    columns = [cpu.vms.index(name) for name in kept]
-    filled = int(FILLED_S // step_s)
-    is_off = _off(kept, sizes, len(cpu.rows))
-    trace = Trace(
-        name=folder.resolve().name,
-        start=start,
-        step_s=step_s,
-        vms=tuple(_vm(name, sizes[name]) for name in kept),
-        cpu_mhz=_filled(cpu, columns, is_off, filled, ledger),
-        memory_mib=_filled(memory, columns, is_off, filled, ledger),
-        resizes=_resizes(kept, sizes),
+    cpu, is_share = _matrix(folder, ("cpu_mhz",), ("cpu_pct",), ledger)
+    memory, is_memory_share = _matrix(
+        folder, ("mem_active_mib", "mem_active_mb"), ("mem_pct",), ledger
     )
-    return ReadTrace(trace=trace, mends=ledger.mends(), digest=_digest(trace))
+    _check_same_vms(cpu, memory)
+    sizes = read_sizes(folder, ledger)
+    park = Park(hosts=hosts, placement=placement, leave_out=leave_out_unplaced)
+    names = playable(folder, cpu.vms, sizes, park, ledger)
+    cpu = _scaled(_only(cpu, names), _largest_mhz(names, sizes), is_share=is_share)
+    memory = _scaled(_only(memory, names), _largest_mib(names, sizes), is_share=is_memory_share)
+    grid = grid_of(cpu, start=start, step_s=step_s)
+    trace = _trace(
+        _Files(cpu=cpu, memory=memory, sizes=sizes), grid, ledger, name=folder.resolve().name
+    )
+    return ReadTrace(trace=trace, mends=ledger.mends(), digest=digest_of(trace))
 
 
-def _file(folder: Path, *stems: str) -> Path:
-    for stem in stems:
-        for ending in (".csv", ".csv.gz"):
-            if (path := folder / f"{stem}{ending}").is_file():
-                return path
-    raise refused(str(folder), f"there is no {stems[0]}.csv", allowed=f"{stems[0]}.csv or .csv.gz")
+def _matrix(
+    folder: Path, stems: tuple[str, ...], shares: tuple[str, ...], ledger: Ledger
+) -> tuple[Matrix, bool]:
+    """Return a matrix of the folder, and whether it gives percent of the VMs' sizes."""
+    path = found_file(folder, (*stems, *shares), _ENDINGS)
+    if path is None:
+        allowed = f"{stems[0]}.csv, .csv.gz or .parquet, or {shares[0]} in percent of the VM's size"
+        raise refused(folder, f"there is no {stems[0]}.csv in this folder", allowed=allowed)
+    read = read_parquet if path.suffix == ".parquet" else read_matrix
+    return read(path, ledger), path.name.startswith(shares)
 
 
-def _sizes(folder: Path, cpu: Matrix, ledger: Ledger) -> Mapping[str, tuple[Size, ...]]:
-    sizes: dict[str, tuple[Size, ...]] = {}
-    if (path := folder / "vms.csv").is_file():
-        sizes = {name: (size,) for name, size in read_sizes(path).items()}
-    for ending in (".csv", ".csv.gz"):
-        if (path := folder / f"provisioned_changes{ending}").is_file():
-            for name, changes in read_changes(path).items():
-                sizes[name], jitters = settled(changes)
-                ledger.note(MendRule.SIZE_JITTER, jitters, (f"{path.name}, VM {name}",))
-    unknown = [name for name in cpu.vms if not any(not s.is_off for s in sizes.get(name, ()))]
-    if unknown:
-        raise refused(str(folder), f"no size is given for {', '.join(unknown[:5])}")
-    return sizes
+def _check_same_vms(cpu: Matrix, memory: Matrix) -> None:
+    if differing := sorted(set(cpu.vms) ^ set(memory.vms)):
+        found = f"{', '.join(differing[:5])} of {len(differing)} VMs: in one of the two files only"
+        allowed = f"the VMs of {cpu.path.name}"
+        raise refused(memory.path, found, where="row 1", allowed=allowed)
 
 
-def _kept(
-    names: Sequence[str],
-    sizes: Mapping[str, tuple[Size, ...]],
-    hosts: Sequence[Host],
-    placement: Mapping[str, HostId] | None,
-    *,
-    leave_out: bool,
-    ledger: Ledger,
-) -> list[str]:
-    largest = max((host.memory_capacity_mib for host in hosts), default=float("inf"))
-    lost = [
-        name
-        for name in names
-        if max(size.memory_mib for size in sizes[name]) > largest
-        or (placement is not None and name not in placement)
-    ]
-    if lost and not leave_out:
-        found = "has no place in the placement, or is larger than every host"
-        problems = tuple(Problem(where=f"VM {name}", found=found) for name in lost)
-        raise InputError("trace", problems)
-    ledger.note(MendRule.LEFT_OUT, len(lost), lost)
-    return [name for name in names if name not in set(lost)]
+def _only(matrix: Matrix, names: Sequence[str]) -> Matrix:
+    """Return the columns of these VMs, in this order."""
+    column_of = {name: number for number, name in enumerate(matrix.vms)}
+    figures = matrix.figures[:, [column_of[name] for name in names]]
+    return replace(matrix, vms=tuple(names), figures=figures)
 
 
-def _vm(name: str, sizes: tuple[Size, ...]) -> TraceVm:
-    first = next(size for size in sizes if not size.is_off)
+def _largest_mhz(names: Sequence[str], sizes: Sizes) -> Floats:
+    return np.array([max(size.most_mhz for size in sizes[name]) for name in names])
+
+
+def _largest_mib(names: Sequence[str], sizes: Sizes) -> Floats:
+    return np.array([max(size.memory_mib for size in sizes[name]) for name in names])
+
+
+def _scaled(matrix: Matrix, full: Floats, *, is_share: bool) -> Matrix:
+    if not is_share:
+        return matrix
+    check_percent(matrix)
+    return replace(matrix, figures=matrix.figures / 100.0 * full)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Files:
+    """What the files say, of the VMs that are kept."""
+
+    cpu: Matrix
+    memory: Matrix
+    sizes: Sizes
+
+
+def _trace(files: _Files, grid: Grid, ledger: Ledger, *, name: str) -> Trace:
+    cpu, memory, sizes = files.cpu, files.memory, files.sizes
+    most_mhz, most_mib = _largest_mhz(cpu.vms, sizes), _largest_mib(cpu.vms, sizes)
+    check_mhz(cpu, most_mhz)
+    check_mib(memory, most_mib)
+    cpu_mhz = on_grid(without_impossible(cpu, ABSURD * most_mhz, ledger), grid, ledger)
+    memory_mib = on_grid(without_impossible(memory, np.inf * most_mib, ledger), grid, ledger)
+    _check_memory(memory, cpu_mhz, memory_mib)
+    mender = Mender(
+        vms=cpu.vms,
+        first_slot=grid.first,
+        bounds=_bounds(cpu.vms, sizes, grid, most_mhz),
+        most_gap=int(FILLED_S // grid.step_s),
+        ledger=ledger,
+    )
+    cpu_figures, memory_figures = mender.mended(cpu_mhz, memory_mib)
+    return Trace(
+        name=name,
+        start=grid.start,
+        step_s=grid.step_s,
+        vms=tuple(_vm(vm, sizes[vm]) for vm in cpu.vms),
+        cpu_mhz=cpu_figures,
+        memory_mib=memory_figures,
+        resizes=_resizes(cpu.vms, sizes, grid),
+    )
+
+
+def _check_memory(memory: Matrix, cpu_mhz: Floats, memory_mib: Floats) -> None:
+    samples = ~np.isnan(cpu_mhz)
+    having = np.count_nonzero(samples & ~np.isnan(memory_mib))
+    if having < LEAST_MEMORY * np.count_nonzero(samples):
+        found = f"has a figure for {having} of {np.count_nonzero(samples)} samples of CPU"
+        hint = "is it cut short, or of another time?"
+        raise refused(memory.path, found, allowed=f"at least {LEAST_MEMORY:.0%}", hint=hint)
+
+
+def _bounds(vms: Sequence[str], sizes: Sizes, grid: Grid, most_mhz: Floats) -> Bounds:
+    memory_mib = np.zeros((grid.slots, len(vms)))
+    is_off = np.zeros((grid.slots, len(vms)), dtype=bool)
+    for number, name in enumerate(vms):
+        memory_mib[:, number] = _first_on(sizes[name]).memory_mib
+        for size in sizes[name]:
+            begin = max(size.slot - grid.first, 0)
+            is_off[begin:, number] = size.is_off
+            if not size.is_off:
+                memory_mib[begin:, number] = size.memory_mib
+    return Bounds(most_mhz=most_mhz, memory_mib=memory_mib, is_off=is_off)
+
+
+def _first_on(sizes: Sequence[Size]) -> Size:
+    return next(size for size in sizes if not size.is_off)
+
+
+def _vm(name: str, sizes: Sequence[Size]) -> TraceVm:
+    first = _first_on(sizes)
     return TraceVm(
         name=name,
         vcpus=first.vcpus,
@@ -136,52 +200,26 @@ def _vm(name: str, sizes: tuple[Size, ...]) -> TraceVm:
     )
 
 
-def _resizes(kept: Sequence[str], sizes: Mapping[str, tuple[Size, ...]]) -> tuple[Resize, ...]:
+def _resizes(vms: Sequence[str], sizes: Sizes, grid: Grid) -> tuple[Resize, ...]:
     found = []
-    for number, name in enumerate(kept):
+    for number, name in enumerate(vms):
         on = [size for size in sizes[name] if not size.is_off]
         for before, size in pairwise(on):
-            if (before.vcpus, before.memory_mib) != (size.vcpus, size.memory_mib):
-                found.append(
-                    Resize(slot=size.slot, vm=number, vcpus=size.vcpus, memory_mib=size.memory_mib)
-                )
+            is_other = (before.vcpus, before.memory_mib) != (size.vcpus, size.memory_mib)
+            if is_other and size.slot - grid.first < grid.slots:
+                found.append(_resize(number, size, grid))
     return tuple(sorted(found, key=lambda resize: (resize.slot, resize.vm)))
 
 
-def _off(
-    kept: Sequence[str], sizes: Mapping[str, tuple[Size, ...]], slots: int
-) -> npt.NDArray[np.bool_]:
-    """Return where VMs are powered off by their sizes, shape (slots, VMs)."""
-    is_off = np.zeros((slots, len(kept)), dtype=bool)
-    for number, name in enumerate(kept):
-        for size in sizes[name]:
-            is_off[size.slot :, number] = size.is_off
-    return is_off
+def _resize(vm: int, size: Size, grid: Grid) -> Resize:
+    slot = max(size.slot - grid.first, 0)
+    return Resize(slot=slot, vm=vm, vcpus=size.vcpus, memory_mib=size.memory_mib)
 
 
-def _filled(
-    matrix: Matrix,
-    columns: Sequence[int],
-    is_off: npt.NDArray[np.bool_],
-    most: int,
-    ledger: Ledger,
-) -> Figures:
-    figures = matrix.figures[:, columns].astype(np.float32)
-    figures[is_off] = np.nan
-    known = ~np.isnan(figures)
-    rows = np.arange(len(figures))[:, None]
-    last = np.maximum.accumulate(np.where(known, rows, -1), axis=0)
-    upcoming = np.minimum.accumulate(np.where(known, rows, len(figures))[::-1], axis=0)[::-1]
-    is_short = ~known & ~is_off & (last >= 0) & (upcoming - last - 1 <= most)
-    at_row, at_vm = np.nonzero(is_short)
-    figures[at_row, at_vm] = figures[last[at_row, at_vm], at_vm]
-    places = (matrix.place(row, columns[vm]) for row, vm in zip(at_row[:3], at_vm[:3], strict=True))
-    ledger.note(MendRule.GAP_FILLED, len(at_row), places)
-    return figures
-
-
-def _digest(trace: Trace) -> str:
-    digest = hashlib.sha256(repr((trace.vms, trace.resizes, trace.start, trace.step_s)).encode())
+def digest_of(trace: Trace) -> str:
+    """Return the SHA-256 of a trace: of its figures, sizes and times; its name does not count."""
+    facts = (trace.vms, trace.resizes, trace.start.isoformat(), trace.step_s)
+    digest = hashlib.sha256(repr(facts).encode())
     digest.update(np.ascontiguousarray(trace.cpu_mhz).tobytes())
     digest.update(np.ascontiguousarray(trace.memory_mib).tobytes())
     return digest.hexdigest()
