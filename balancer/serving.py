@@ -20,6 +20,7 @@ from balancer.adapters.http.app import build_app
 from balancer.adapters.http.server import STOP_WITHIN_S as HTTP_STOP_WITHIN_S
 from balancer.adapters.http.server import HttpServer
 from balancer.adapters.notify import Notifier
+from balancer.adapters.recording import Recorder
 from balancer.adapters.service_manager import ServiceManager
 from balancer.adapters.stop_file import StopFile
 from balancer.adapters.store.sqlite import SqliteStore
@@ -38,11 +39,13 @@ from balancer.watch import Watch
 from balancer.wiring import (
     all_of,
     cluster_metrics,
+    ears_of,
     health_of,
     heralds_of,
     links_of,
     notifier_of,
     planning_of,
+    recorder_of,
     subjects_of,
     watch_health,
     watches_of,
@@ -85,7 +88,7 @@ def serve(config: Config, path: Path) -> int:
     health = health_of(config, watches, clock)
     with closing(manager), closing(_journal(config, metrics)) as store:
         planning, shown = planning_of(config, clock), Shown(config, watches, clock)
-        notifier = notifier_of(config, metrics, clock)
+        notifier, recorder = notifier_of(config, metrics, clock), recorder_of(config, metrics)
         daemon = Daemon(
             watches,
             store=store,
@@ -93,7 +96,7 @@ def serve(config: Config, path: Path) -> int:
             health=health,
             stop_switch=StopFile(config.stop_path),
             planning=planning,
-            listeners_of=all_of(shown.listeners_of, heralds_of(notifier)),
+            listeners_of=all_of(shown.listeners_of, heralds_of(notifier), ears_of(recorder)),
         )
         app = build_app(metrics, health, shown.interface(store, daemon.next_run_of))
         server = HttpServer(app, config.http.listen, config.http.port, tls=config.http.tls)
@@ -112,6 +115,7 @@ def serve(config: Config, path: Path) -> int:
             announced=manager.reloading,
         )
         notifier.start()
+        recorder.start()
         leave_what_stays()
         daemon.start(partial(cluster_metrics, metrics))
         daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
@@ -125,7 +129,7 @@ def serve(config: Config, path: Path) -> int:
         manager.ready()
         wait(requests, reloading, clock, beats, beat_s(manager))
         manager.stopping()
-        is_clean = _stopped(daemon, server, notifier)
+        is_clean = _stopped(daemon, server, notifier, recorder)
     return _left(is_clean=is_clean)
 
 
@@ -205,12 +209,13 @@ def wait(
             log.exception("looking after files and wishes failed unexpectedly")
 
 
-def _stopped(daemon: Daemon, server: HttpServer, notifier: Notifier) -> bool:
+def _stopped(daemon: Daemon, server: HttpServer, notifier: Notifier, recorder: Recorder) -> bool:
     """Stop all, HTTP beside the rest, so that slow clients take nothing of the time of cycles and logouts."""
     leaving = threading.Thread(target=server.stop, daemon=True)
     leaving.start()
     is_clean = daemon.stop()
     notifier.stop()
+    recorder.stop()
     leaving.join(HTTP_STOP_WITHIN_S)
     return is_clean
 

@@ -25,6 +25,7 @@ class MendRule(StrEnum):
     SAMPLE_WHILE_OFF = "sample_while_off"  # a figure above 0 of a VM that is powered off: off
     SIZE_JITTER = "size_jitter"  # a change of memory that is small or short: no change of size
     UNKNOWN_VM = "unknown_vm"  # a size or a place for a VM without figures: not used
+    CUT_SHORT = "cut_short"  # the last line of a recording's file was not finished: left out
     LEFT_OUT = "left_out"  # VMs without a size, a place or a host that is large enough
 
 
