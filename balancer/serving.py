@@ -80,8 +80,8 @@ def serve(config: Config, path: Path) -> int:
         StoreError: the journal cannot be opened.
         BalancerError: the HTTP address cannot be listened on.
     """
-    requests, manager = Requests(), ServiceManager(os.environ, os.getpid())
-    clock = SystemClock()
+    requests, clock = Requests(), SystemClock()
+    manager = ServiceManager(os.environ, os.getpid())
     metrics = Metrics(clock)
     links, version = links_of(config, metrics), version_of(path, config)
     watches = watches_of(config, links)
@@ -114,8 +114,7 @@ def serve(config: Config, path: Path) -> int:
             health=health,
             announced=manager.reloading,
         )
-        notifier.start()
-        recorder.start()
+        _start(notifier, recorder)
         leave_what_stays()
         daemon.start(partial(cluster_metrics, metrics))
         daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
@@ -150,6 +149,11 @@ def _standing(daemon: Daemon, metrics: Metrics, store: Store, clock: Clock) -> C
     """Return how it is looked, each second, whose the leases are and which plans wait."""
     standing = Standing(store, clock, daemon.holder)
     return lambda: standing.look(subjects_of(metrics, daemon.watches, clock))
+
+
+def _start(notifier: Notifier, recorder: Recorder) -> None:
+    notifier.start()
+    recorder.start()
 
 
 def _listen(server: HttpServer) -> None:

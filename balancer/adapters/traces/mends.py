@@ -12,9 +12,9 @@ class MendRule(StrEnum):
     """The rules of mending. The words stand in results; docs/operate/traces.md explains each."""
 
     HEADER_AGAIN = "header_again"  # a second row of names: left out
-    NOT_A_NUMBER = "not_a_number"  # NaN, inf, null, 1e999: no sample
+    NOT_A_NUMBER = "not_a_number"  # NaN, inf, null: no sample
     NEGATIVE = "negative"  # no sample
-    ABSURD = "absurd"  # CPU above twice what the VM's processors give: no sample
+    ABSURD = "absurd"  # far above what the VM's size can want: no sample
     UNORDERED = "unordered"  # rows that go back in time: sorted
     OFF_GRID = "off_grid"  # a time between two slots: taken for the nearest
     DUPLICATE = "duplicate"  # several rows of one slot: averaged

@@ -35,6 +35,9 @@ ABSURD = 2.0
 """CPU above so many times what a VM's processors give is no sample. Turbo gives at most 1.8 times as much in
 the VMs of the Grid Workloads Archive's trace GWA-T-12."""
 
+ABSURD_MEMORY = 4.0
+"""Active memory above so many times the largest size of a VM is no sample; below, it is cut to the size."""
+
 _ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 
@@ -130,7 +133,7 @@ def _trace(files: _Files, grid: Grid, ledger: Ledger, *, name: str) -> Trace:
     check_mhz(cpu, most_mhz)
     check_mib(memory, most_mib)
     cpu_mhz = on_grid(without_impossible(cpu, ABSURD * most_mhz, ledger), grid, ledger)
-    memory_mib = on_grid(without_impossible(memory, np.inf * most_mib, ledger), grid, ledger)
+    memory_mib = on_grid(without_impossible(memory, ABSURD_MEMORY * most_mib, ledger), grid, ledger)
     _check_memory(memory, cpu_mhz, memory_mib)
     parts = Parts(name=name, vms=cpu.vms, cpu_mhz=cpu_mhz, memory_mib=memory_mib, sizes=sizes)
     return assembled(parts, grid, ledger)
