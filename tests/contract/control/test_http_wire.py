@@ -108,7 +108,7 @@ def test_a_plan_is_approved_over_https_carried_out_and_not_approved_again(
 
         done = otto.client.post(f"{path}/approve", json={"reason": "CHG-7"})
         assert done.status_code == 200, done.text
-        wait_until("moves", lambda: bool(server.control.relocations()), within_s=20)
+        wait_until("moves", lambda: bool(server.control.relocations()), within_s=60)
         again = otto.client.post(f"{path}/approve")
         assert again.status_code == 409
         typed = otto.types("approve", str(plan["number"]))
@@ -133,7 +133,7 @@ def test_a_plan_is_approved_over_https_carried_out_and_not_approved_again(
         wait_until(
             "the token is taken away",
             lambda: otto.client.get("/status").status_code == 401,
-            within_s=20,
+            within_s=60,
         )
         assert vera.client.get("/status").status_code == 200
         assert daemon.stop() == 0
