@@ -44,10 +44,11 @@ def test_an_approved_plan_is_carried_out_at_once_and_only_once(
         assert again.code == 4
         assert "carried out" in again.err or "approved already" in again.err
         wait_until(
-            "all have ended",
-            lambda: {one.state for one in server.control.relocations()} == {"success"},
-            within_s=60,
+            "the journal has seen the end of all",
+            lambda: {row["state"] for row in rows(config)} == {"done"},
+            within_s=100,
         )
+        assert {one.state for one in server.control.relocations()} == {"success"}
         (used,) = (one for one in listed(config) if one["number"] == plan["number"])
         assert used["state"] == "used"
     made = rows(config)
