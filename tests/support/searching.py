@@ -7,10 +7,12 @@ same ones at each run; `make laws` tries many times as many.
 """
 
 import os
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeVar
 
 from hypothesis import settings
 
+T = TypeVar("T")
 TIMES = float(os.environ.get("SEARCH_TIMES", "1"))
 LEAST = 12
 """So many examples are tried at least, or all where a search usually has fewer."""
@@ -24,3 +26,9 @@ def examples(number: int, **others: Any) -> settings:
 def share(number: int) -> int:
     """Return how many examples are tried instead of the usual number."""
     return max(round(number * TIMES), min(number, LEAST))
+
+
+def part(every: Sequence[T], number: int) -> Sequence[T]:
+    """Return all values; where there is less time every nth, from another one on for each number from 0."""
+    step = max(round(1 / TIMES), 1)
+    return every[number % step :: step]

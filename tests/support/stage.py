@@ -124,7 +124,7 @@ def write_stage(
                 "name": cluster,
                 "mode": "automatic",
                 "policies": ["balanced", str(policy)],
-                "interval_s": 3,
+                "interval_s": 5,
             }
         ],
         "journal": {"path": str(folder / "journal.sqlite")},
