@@ -4,7 +4,7 @@ Owns which snapshot counts, by the source's clock, and what of it is remembered.
 what is expected is read from here by `assess.forecast`. Mutable bookkeeping of one cluster, for one thread.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from math import inf
@@ -32,6 +32,9 @@ USED = Series(Measure.CONSUMED, Statistic.MEAN)
 
 _SILENT = frozenset({HostState.DISCONNECTED, HostState.NOT_RESPONDING})
 """What a snapshot says of such a host and of its VMs is what was last known, of a time that nobody tells."""
+
+
+Row = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
 class DemandHistory:
@@ -72,10 +75,11 @@ class DemandHistory:
             return
         self._forward(int(at_s // self._step_s))
         assert self._last is not None
-        off = [identity_of(vm) for vm in snapshot.vms if vm.power is PowerState.OFF]
-        self._vms.begin_anew(off, self._last + 1)
-        silent = {host.id for host in snapshot.hosts if host.state in _SILENT}
         vms = snapshot.running_vms
+        if len(vms) < len(snapshot.vms):
+            off = [identity_of(vm) for vm in snapshot.vms if vm.power is PowerState.OFF]
+            self._vms.begin_anew(off, self._last + 1)
+        silent = {host.id for host in snapshot.hosts if host.state in _SILENT}
         if silent:
             vms = tuple(vm for vm in vms if vm.host not in silent)
         self._vms.read(self._last, _of_vms(vms))
@@ -186,15 +190,15 @@ class DemandHistory:
 
 def _of_vms(vms: Sequence[Vm]) -> Reading:
     none = np.full(len(vms), np.nan)
-    cpu_deviation = _column(vm.cpu_demand_stddev_mhz for vm in vms)
     means = (
-        _column(vm.cpu_demand_mhz for vm in vms),
-        _column(vm.memory_active_mib for vm in vms),
-        _column(vm.memory_consumed_mib for vm in vms),
-        _column(vm.cpu_ready_percent for vm in vms),
+        _row([vm.cpu_demand_mhz for vm in vms]),
+        _row([vm.memory_active_mib for vm in vms]),
+        _row([vm.memory_consumed_mib for vm in vms]),
+        _row([vm.cpu_ready_percent for vm in vms]),
     )
+    cpu_deviation = _row([vm.cpu_demand_stddev_mhz for vm in vms])
     return Reading(
-        names=[identity_of(vm) for vm in vms],
+        names=[vm.uuid or vm.id for vm in vms],  # identity_of, without a call for each
         vcpus=np.array([vm.vcpus for vm in vms], dtype=np.int64),
         memory_mib=np.array([vm.memory_mib for vm in vms], dtype=np.float64),
         means=np.array(means),
@@ -205,8 +209,8 @@ def _of_vms(vms: Sequence[Vm]) -> Reading:
 def _of_hosts(snapshot: Snapshot, silent: Collection[HostId]) -> Reading:
     hosts = tuple(host for host in snapshot.hosts if host.id not in silent)
     means = (
-        _column(host.cpu_usage_mhz for host in hosts),
-        _column(host.memory_usage_mib for host in hosts),
+        _row([host.cpu_usage_mhz for host in hosts]),
+        _row([host.memory_usage_mib for host in hosts]),
     )
     return Reading(
         names=[host.id for host in hosts],
@@ -217,8 +221,8 @@ def _of_hosts(snapshot: Snapshot, silent: Collection[HostId]) -> Reading:
     )
 
 
-def _column(figures: Iterable[float | None]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.array(list(figures), dtype=np.float64)  # None becomes NaN
+def _row(figures: Sequence[float | None]) -> Row:
+    return np.array(figures, dtype=np.float64)  # None becomes NaN
 
 
 def _carried(figures: Figures) -> Figures:

@@ -67,7 +67,7 @@ class HistoryFile:
         with self.writing("give back room of the history") as connection:
             raw = connection.connection.driver_connection
             assert isinstance(raw, sqlite3.Connection)
-            raw.execute("PRAGMA incremental_vacuum").fetchall()  # one page for each (empty) row
+            raw.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page only
 
     def _prepare(self, connection: Connection) -> None:
         version, owner = pragma(connection, "user_version"), pragma(connection, "application_id")
