@@ -11,8 +11,8 @@ import numpy as np
 from balancer.collect.history_ring import Places
 
 SPARE = 256
-SPARE_RATIO = 1 / 16
-"""How many that are away are kept at most: 256 and a sixteenth of those that were seen last."""
+SPARE_RATIO = 1 / 32
+"""How many that are away are kept at most: 256 and one for 32 of those that were seen last."""
 
 _GROWTH = 256
 

@@ -54,6 +54,6 @@ def encoded(measure: Measure, figures: Figures) -> Codes:
     return codes
 
 
-def decoded(measure: Measure, codes: Codes) -> Figures:
-    """Return what codes stand for."""
-    return TABLES[measure][codes]
+def decoded(measure: Measure, codes: Codes, out: Figures | None = None) -> Figures:
+    """Return what codes stand for, in `out` where that is given."""
+    return np.take(TABLES[measure], codes, out=out, mode="clip")

@@ -8,8 +8,7 @@ import pytest
 
 from balancer.collect.history import BELIEVED_AFTER, DemandHistory
 from balancer.collect.history_columns import SPARE, SPARE_RATIO
-from balancer.collect.history_ledger import EXACT_STEPS
-from balancer.collect.history_ring import WIDTH
+from balancer.collect.history_ledger import EXACT_STEPS, WIDTHS
 from balancer.model.host import HostState
 from balancer.model.rollup import Block, Kind, Measure, Member, Series, Statistic
 from balancer.model.scale import WORST_ERROR_RATIO
@@ -117,7 +116,7 @@ def test_memory_is_bounded_however_many_come_and_go() -> None:
     for step in range(12):
         history.take(seen(step, *(vm(step * 100 + at, 1) for at in range(100))))
         assert len(history) <= 100 + 100 * SPARE_RATIO + SPARE
-    assert history.nbytes <= 3 * one_block
+    assert history.nbytes <= 5 * one_block
     names = set(history.view(1).vms)
     assert {f"vm-{1100 + at}" for at in range(100)} <= names
 
@@ -130,7 +129,7 @@ def test_who_has_been_away_for_longer_than_the_ring_is_forgotten() -> None:
 
 
 def test_whoever_goes_leaves_the_figures_of_the_others_as_they_are() -> None:
-    many = [vm(at, 1, cpu_demand_mhz=float(at)) for at in range(1, WIDTH + 40)]
+    many = [vm(at, 1, cpu_demand_mhz=float(at)) for at in range(1, WIDTHS[Kind.VM] + 40)]
     history = taken(seen(0, *many), seen(1, *many[20:]), seen(STEPS + 1, *many[20:]))
     view = history.view(STEPS)
     assert len(view.vms) == len(many) - 20
