@@ -4,7 +4,7 @@ Owns which snapshot counts, by the source's clock, and what of it is remembered.
 what is expected is read from here by `assess.forecast`. Mutable bookkeeping of one cluster, for one thread.
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from math import inf
@@ -117,29 +117,6 @@ class DemandHistory:
         names = tuple(HostId(name) for name in self._hosts.columns.names)
         return names, cpu, self._hosts.figures(USED, first, last, every)
 
-    def recent_loads(self, snapshot: Snapshot, steps: int) -> Mapping[HostId, Figures]:
-        """Return for each host what the VMs that stand on it in `snapshot` wanted over the newest steps, in MHz.
-
-        As if they had stood there all the time. Where nothing is known of a VM its last known figure counts, before
-        its first one that; a host with a VM of which nothing at all is known has NaN.
-
-        Raises:
-            ValueError: nothing was taken yet.
-        """
-        view = self.view(steps)
-        known = _carried(view.cpu_mhz)
-        column = {name: at for at, name in enumerate(view.vms)}
-        by_host: dict[HostId, list[int]] = {host.id: [] for host in snapshot.hosts}
-        strangers: set[HostId] = set()
-        for vm in snapshot.running_vms:
-            at = column.get(identity_of(vm))
-            if at is None:
-                strangers.add(vm.host)
-            else:
-                by_host[vm.host].append(at)
-        loads = {host: known[:, columns].sum(axis=1) for host, columns in by_host.items()}
-        return loads | {host: np.full_like(loads[host], np.nan) for host in strangers}
-
     def blocks(self, first: int, last: int) -> tuple[Block, ...]:
         """Return all that is kept of VMs and hosts over some of the newest `EXACT_STEPS` steps."""
         return self._vms.block(first, last), self._hosts.block(first, last)
@@ -223,12 +200,3 @@ def _of_hosts(snapshot: Snapshot, silent: Collection[HostId]) -> Reading:
 
 def _row(figures: Sequence[float | None]) -> Row:
     return np.array(figures, dtype=np.float64)  # None becomes NaN
-
-
-def _carried(figures: Figures) -> Figures:
-    """Return figures (steps, VMs) with the last known in place of NaN, before the first known that one."""
-    steps = np.arange(len(figures))[:, np.newaxis]
-    is_known = np.isfinite(figures)
-    last = np.maximum.accumulate(np.where(is_known, steps, -1), axis=0)
-    at = np.where(last >= 0, last, is_known.argmax(axis=0))
-    return np.take_along_axis(figures, at, axis=0)

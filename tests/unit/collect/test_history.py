@@ -137,23 +137,6 @@ def test_whoever_goes_leaves_the_figures_of_the_others_as_they_are() -> None:
     np.testing.assert_array_equal(view.cpu_mhz[-1], wanted)
 
 
-def test_the_load_of_a_host_is_that_of_the_vms_that_stand_there_now() -> None:
-    history = taken(
-        seen(0, vm(1, 1, cpu_demand_mhz=10.0), vm(2, 2, cpu_demand_mhz=100.0)),
-        seen(1, vm(1, 1, cpu_demand_mhz=None), vm(2, 2, cpu_demand_mhz=200.0)),
-        seen(2, vm(1, 1, cpu_demand_mhz=30.0), vm(2, 2, cpu_demand_mhz=None)),
-    )
-    loads = history.recent_loads(seen(2, vm(1, 2), vm(2, 2)), 3)
-    assert loads[HostId("host-1")].tolist() == [0.0, 0.0, 0.0]
-    assert loads[HostId("host-2")].tolist() == [110.0, 210.0, 230.0]
-
-
-def test_the_load_of_a_host_with_a_stranger_is_not_known() -> None:
-    history = taken(seen(0, vm(1, 1)))
-    loads = history.recent_loads(seen(0, vm(1, 1), vm(9, 1)), 1)
-    assert np.isnan(loads[HostId("host-1")]).all()
-
-
 def test_a_block_of_longer_steps_fills_only_what_is_not_known() -> None:
     history = taken(seen(30, vm(1, 1)))
     figures = np.array([[5.0, 7.0], [6.0, 8.0]], dtype=np.float32)
