@@ -15,7 +15,8 @@ from balancer.expose.health import Health
 from balancer.expose.metrics import Metrics
 from balancer.jobs import ClusterJob
 from balancer.model.history import HistoryView
-from balancer.model.scale import WORST_ERROR_RATIO
+from balancer.model.rollup import Measure
+from balancer.model.scale import worst_error_ratio
 from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 from balancer.recall import Recall
@@ -91,7 +92,9 @@ def test_after_a_restart_the_daemon_remembers_what_it_had_seen(config: Config) -
         recall.of("vc1/prod").load(before.ends_at + timedelta(seconds=1))
         view = recall.of("vc1/prod").history.view(steps=289)
     assert view.vms == before.vms
-    np.testing.assert_allclose(view.cpu_mhz[:-1], before.cpu_mhz[1:], rtol=2.1 * WORST_ERROR_RATIO)
+    np.testing.assert_allclose(
+        view.cpu_mhz[:-1], before.cpu_mhz[1:], rtol=2.1 * worst_error_ratio(Measure.CPU)
+    )
     assert config.history_path.name == "history.sqlite"
 
 

@@ -11,7 +11,7 @@ from balancer.collect.history_columns import SPARE, SPARE_RATIO
 from balancer.collect.history_ledger import EXACT_STEPS, WIDTHS
 from balancer.model.host import HostState
 from balancer.model.rollup import Block, Kind, Measure, Member, Series, Statistic
-from balancer.model.scale import WORST_ERROR_RATIO
+from balancer.model.scale import worst_error_ratio
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId
 from balancer.model.vm import PowerState, Vm
@@ -67,7 +67,7 @@ def test_old_steps_are_as_exact_as_a_byte_allows() -> None:
     history = taken(*(seen(at, vm(1, 1, cpu_demand_mhz=mhz)) for at, mhz in enumerate(wanted)))
     found = cpu_of(history, "vm-1", STEPS)
     assert found[-EXACT_STEPS:] == pytest.approx(wanted[-EXACT_STEPS:], rel=1e-6)
-    assert found == pytest.approx(wanted, rel=WORST_ERROR_RATIO * 1.001)
+    assert found == pytest.approx(wanted, rel=worst_error_ratio(Measure.CPU) * 1.001)
 
 
 @pytest.mark.parametrize("late", [0.0, -0.5, -3.0])
