@@ -1,8 +1,8 @@
 """Roll-ups as bytes: one code for each figure, compressed VM by VM.
 
 A mean is written as its difference from the step before (but for ready time), the percentile from the mean, and the
-maximum from the percentile: what stays the same is nearly nothing then. Owns this form, and how newer figures are laid over kept
-ones; knows no database.
+maximum from the percentile: what stays the same is nearly nothing then. Owns this form, and how newer
+figures are laid over kept ones; knows no database.
 """
 
 import zlib
@@ -19,7 +19,7 @@ LEVEL = 6
 """Of zlib. 9 takes twice as long for 1 % less."""
 
 JUMPS = Measure.READY
-"""What differs from step to step as much as from 0: its difference from the step before is no smaller than itself."""
+"""What jumps from step to step: its difference from the step before is no smaller than itself."""
 
 _ORDER = tuple(Statistic)
 
