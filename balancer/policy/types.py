@@ -82,6 +82,23 @@ class Thresholds:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerRules:
+    """For how long contention and imbalance must last before they are acted on.
+
+    A host is relieved, or balance sought, only where the figure was above its threshold in `sustained_share` of
+    the looks at the last `contention_sustained_s` or `balance_sustained_s`; 0 waits for nothing. A host above
+    `grave`, a share of its capacity, is relieved at once. `foreseen` says whether a host that is above its
+    threshold by a forecast over the horizon is relieved before it was so.
+    """
+
+    contention_sustained_s: Seconds = 600.0
+    balance_sustained_s: Seconds = 600.0
+    sustained_share: Ratio = 0.6
+    grave: Ratio = 1.0
+    foreseen: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Prices:
     """What a move costs beside what it brings.
 
@@ -200,6 +217,7 @@ class Policy:
     migration_threshold: int = 3
     goals: Goals = field(default_factory=Goals)
     thresholds: Thresholds = field(default_factory=Thresholds)
+    trigger: TriggerRules = field(default_factory=TriggerRules)
     prices: Prices = field(default_factory=Prices)
     limits: Limits = field(default_factory=Limits)
     demand: DemandReading = field(default_factory=DemandReading)
