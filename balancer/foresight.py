@@ -65,10 +65,11 @@ class RememberedDemand:
         What is remembered is what VMs want, where their hosts do not give it. A VM without a figure counts
         with a high quantile of what it wanted of late, marked as assumed.
         """
-        self._history.take(as_wanted(snapshot))
+        wanted = as_wanted(snapshot)
+        self._history.take(wanted)
+        recent = with_recent(wanted, self._history.view(recent_steps(policy)), policy)
         forecast = self._forecaster.forecast(policy.demand)
-        snapshot = with_recent(snapshot, self._history.view(recent_steps(policy)), policy)
-        shown = replace(snapshot, vms=tuple(self._assumed(snapshot.vms)))
+        shown = replace(recent, vms=tuple(self._assumed(recent.vms)))
         if policy.demand.forecast is ForecastKind.SAMPLE:
             return shown
         return with_forecast(shown, forecast)
@@ -108,6 +109,26 @@ def with_forecast(snapshot: Snapshot, forecast: Forecast) -> Snapshot:
     )
 
 
+def _columns(
+    vms: Sequence[Vm], at: npt.NDArray[np.intp], forecast: Forecast
+) -> dict[str, Sequence[Any]]:
+    """Return the values of the fields that a forecast sets, in the order of the VMs."""
+    memory = np.nan_to_num(forecast.memory_mib[at], nan=-1.0).tolist()
+    columns: dict[str, Sequence[Any]] = {
+        "cpu_demand_mhz": forecast.cpu_mhz[at].tolist(),
+        "cpu_demand_stddev_mhz": forecast.cpu_stddev_mhz[at].tolist(),
+        "demand_basis": [DemandBasis.EXPECTED] * len(vms),
+        "memory_active_mib": [
+            mib if vm.memory_active_mib is not None and mib >= 0.0 else vm.memory_active_mib
+            for vm, mib in zip(vms, memory, strict=True)
+        ],
+    }
+    if len(forecast.cpu_slots_mhz):
+        slots = forecast.cpu_slots_mhz[:, at].T.tolist()
+        columns["profile"] = [Profile(cpu_demand_mhz=tuple(course)) for course in slots]
+    return columns
+
+
 def recent_steps(policy: Policy) -> int:
     """Return how many steps of history a policy's `trigger` asks for, at least 1."""
     asked_s = max(policy.trigger.contention_sustained_s, policy.trigger.balance_sustained_s)
@@ -145,23 +166,3 @@ def with_recent(snapshot: Snapshot, view: HistoryView, policy: Policy) -> Snapsh
         for at, host in enumerate(snapshot.hosts)
     )
     return replace(snapshot, hosts=hosts, recent_step_seconds=view.step_s)
-
-
-def _columns(
-    vms: Sequence[Vm], at: npt.NDArray[np.intp], forecast: Forecast
-) -> dict[str, Sequence[Any]]:
-    """Return the values of the fields that a forecast sets, in the order of the VMs."""
-    memory = np.nan_to_num(forecast.memory_mib[at], nan=-1.0).tolist()
-    columns: dict[str, Sequence[Any]] = {
-        "cpu_demand_mhz": forecast.cpu_mhz[at].tolist(),
-        "cpu_demand_stddev_mhz": forecast.cpu_stddev_mhz[at].tolist(),
-        "demand_basis": [DemandBasis.EXPECTED] * len(vms),
-        "memory_active_mib": [
-            mib if vm.memory_active_mib is not None and mib >= 0.0 else vm.memory_active_mib
-            for vm, mib in zip(vms, memory, strict=True)
-        ],
-    }
-    if len(forecast.cpu_slots_mhz):
-        slots = forecast.cpu_slots_mhz[:, at].T.tolist()
-        columns["profile"] = [Profile(cpu_demand_mhz=tuple(course)) for course in slots]
-    return columns
