@@ -36,9 +36,9 @@ def test_the_sentences_tell_the_figures_that_decided() -> None:
             "(so in 1 of 3 looks, 2 needed; 4.0 % on average of 15 min)"
         ),
         (
-            "Within 2 h 2 moves for the load change unmet CPU demand 5.00 -> 1.00 GHz h and imbalance 6.0 % -> 3.0 %, "
-            "and cost 8.0 GiB to copy, 30 s, 0.04 GHz h of CPU on both hosts: worth it (gain 2,000, price 100 "
-            "millionths of cost)"
+            "Within 2 h 2 moves for the load change unmet CPU demand 5.00 -> 1.00 GHz h and imbalance "
+            "6.0 % -> 3.0 %, and cost 8.0 GiB to copy, 30 s, 0.04 GHz h of CPU on both hosts: worth it "
+            "(gain 2,000, price 100 millionths of cost)"
         ),
     )
 
