@@ -8,7 +8,7 @@ from dataclasses import replace
 from types import MappingProxyType
 
 from balancer.assess.demand import demand_of, has_cpu_figure
-from balancer.assess.trigger import past_of, read_balance, read_contention
+from balancer.assess.trigger import RESOURCES, past_of, read_balance, read_contention
 from balancer.model.decision import CALLING, Reading
 from balancer.model.goal import Goal
 from balancer.model.need import Holds, Need
@@ -54,9 +54,10 @@ def _on_waiting(snapshot: Snapshot, waiting: Sequence[Reading]) -> Mapping[VmId,
 
 
 def _waits(snapshot: Snapshot, reading: Reading) -> Refusal:
+    what = "CPU" if reading.resource == RESOURCES[0] else "memory"
     name = snapshot.host_by_id[reading.host].name if reading.host else ""
     detail = (
-        f"{name} at {percent(reading.now)} of its {reading.resource}, relieved above {percent(reading.trigger)}: "
+        f"{name} at {percent(reading.now)} of its {what}, relieved above {percent(reading.trigger)}: "
         f"so in {reading.looks_over} of {reading.looks} looks, {reading.looks_needed} needed"
     )
     return Refusal.of(Reason.NOT_SUSTAINED, detail, host=reading.host or "")

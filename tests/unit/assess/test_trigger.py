@@ -84,7 +84,7 @@ def test_vms_of_a_host_that_waits_are_left_alone_and_told_why() -> None:
     assert refusal is not None
     assert refusal.reason is Reason.NOT_SUSTAINED
     assert refusal.detail == (
-        "esx1 at 90 % of its cpu, relieved above 85 %: so in 1 of 2 looks, 2 needed"
+        "esx1 at 90 % of its CPU, relieved above 85 %: so in 1 of 2 looks, 2 needed"
     )
     assert need.holds.excludes(VmId("vm-2"), Goal.CONTENTION) is None
 

@@ -26,7 +26,7 @@ from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 from balancer.ports import Clock
 from tests.support.builders import NOON
-from tests.unit.expose.decided import DECISION
+from tests.support.decided import DECISION
 from tests.unit.expose.plans import plan, small_plan, small_snapshot
 
 

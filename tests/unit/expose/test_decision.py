@@ -19,7 +19,7 @@ from balancer.expose.metric_samples import decision_samples
 from balancer.expose.status_view import status_text
 from balancer.model.decision import Answer, Decision, Reading
 from tests.support.builders import host, snapshot
-from tests.unit.expose.decided import DECISION
+from tests.support.decided import DECISION
 
 SNAPSHOT = snapshot([host(1)], [])
 ROOT = Path(__file__).parents[3]
