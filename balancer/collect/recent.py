@@ -11,6 +11,7 @@ from math import ceil
 import numpy as np
 import numpy.typing as npt
 
+from balancer.model.changed import changed
 from balancer.model.history import Figures, HistoryView, identity_of
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Seconds
@@ -39,7 +40,7 @@ def with_recent(snapshot: Snapshot, view: HistoryView, seconds: Seconds) -> Snap
         _by_host(memory[first:], [vm.memory_active_mib or 0.0 for vm in vms], at, len(place)),
     )
     hosts = tuple(
-        replace(host, recent_cpu_mhz=tuple(mhz), recent_memory_mib=tuple(mib))
+        changed(host, recent_cpu_mhz=tuple(mhz), recent_memory_mib=tuple(mib))
         for host, mhz, mib in zip(snapshot.hosts, *(load.T.tolist() for load in loads), strict=True)
     )
     return replace(snapshot, hosts=hosts, recent_step_seconds=view.step_s)

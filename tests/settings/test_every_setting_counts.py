@@ -19,13 +19,14 @@ from balancer.policy.types import (
 )
 from tests.settings.case import Case
 from tests.settings.control import CONTROL
+from tests.settings.forecasts import FORECASTS
 from tests.settings.learn import LEARN
 from tests.settings.plans import PLANS
 from tests.settings.runs import RUNS
 from tests.settings.trigger import TRIGGER
 from tests.settings.verdict import VERDICT
 
-CASES = (*PLANS, *TRIGGER, *RUNS, *LEARN, *VERDICT, *CONTROL)
+CASES = (*PLANS, *TRIGGER, *RUNS, *LEARN, *VERDICT, *CONTROL, *FORECASTS)
 
 SECTIONS = {
     "goals": Goals,
