@@ -2,6 +2,7 @@
 
 import typer
 
+from balancer.cli.import_govc import govc
 from balancer.cli.import_rvtools import rvtools
 
 import_app = typer.Typer(
@@ -14,9 +15,5 @@ import_app = typer.Typer(
 )
 
 
-@import_app.callback()
-def _group() -> None:
-    pass
-
-
+import_app.command("govc")(govc)
 import_app.command("rvtools")(rvtools)

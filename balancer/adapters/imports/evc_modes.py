@@ -1,7 +1,7 @@
 """EVC modes and their order, for exports that name modes and do not list them.
 
-Where a server lists its own, these are not used. Only the chain of Intel's modes and that of AMD's from
-Bulldozer on: what is not listed cannot be compared, and then no move is made that would need it.
+Where a server lists its own, these are not used. Only the chain of Intel's modes and that of AMD's from Zen
+on, as the older ones are none: what is not listed cannot be compared, and no move is made that would need it.
 
 Source: VMware, "Enhanced vMotion Compatibility (EVC) processor support", KB 1003212 (Broadcom KB 313545).
 """
@@ -24,15 +24,7 @@ _INTEL = (
     "intel-icelake",
     "intel-sapphirerapids",
 )
-_AMD = (
-    "amd-bulldozer",
-    "amd-piledriver",
-    "amd-steamroller",
-    "amd-zen",
-    "amd-zen2",
-    "amd-zen3",
-    "amd-zen4",
-)
+_AMD = ("amd-zen", "amd-zen2", "amd-zen3", "amd-zen4")
 
 
 def _chain(vendor: str, keys: tuple[str, ...]) -> tuple[EvcMode, ...]:

@@ -99,7 +99,7 @@ TREATMENTS: Mapping[ImportRule, Treatment] = MappingProxyType(
             "a column's name occurs twice", "the one in RVTools' own place counts"
         ),
         ImportRule.DUPLICATE_ROW: _mended(
-            "a row is there twice and says the same", "it counts once"
+            "a row or an object is there twice and says the same", "it counts once"
         ),
         ImportRule.DUPLICATE_NAME: _mended(
             "several VMs have one name",

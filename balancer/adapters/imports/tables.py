@@ -31,7 +31,7 @@ MOST_CELL = 1 << 20
 Cell = str | float | bool | datetime | date | None
 
 _NAME = re.compile(r"^(rvtools)?(tab)?(?P<tab>d?v[a-z]+)$")
-_BROKEN = (
+BROKEN = (
     zipfile.BadZipFile,
     zlib.error,
     EOFError,
@@ -103,8 +103,8 @@ def _from_zip(path: Path, findings: Findings) -> Mapping[str, Sheet]:
     try:
         with zipfile.ZipFile(path) as archive:
             sizes = {info.filename: info.file_size for info in archive.infolist()}
-    except _BROKEN as err:
-        findings.tell(ImportRule.UNREADABLE_FILE, str(path), _words(err))
+    except BROKEN as err:
+        findings.tell(ImportRule.UNREADABLE_FILE, str(path), words(err))
         return {}
     large = [name for name, size in sizes.items() if size > MOST_BYTES]
     if large or sum(sizes.values()) > 2 * MOST_BYTES:
@@ -132,8 +132,8 @@ def _from_workbook(path: Path, findings: Findings) -> Iterator[tuple[str, Sheet]
         ) from err
     try:
         book = load_workbook(path, read_only=True, data_only=True)
-    except _BROKEN as err:
-        findings.tell(ImportRule.UNREADABLE_FILE, path.name, _words(err))
+    except BROKEN as err:
+        findings.tell(ImportRule.UNREADABLE_FILE, path.name, words(err))
         return
     with closing(book):
         for title in book.sheetnames:
@@ -149,8 +149,8 @@ def _rows_of(sheet: Any, label: str, findings: Findings) -> list[Row]:
     try:
         sheet.reset_dimensions()
         return [Row(number=n, cells=row) for n, row in enumerate(sheet.values, start=1)]
-    except _BROKEN as err:
-        findings.tell(ImportRule.UNREADABLE_FILE, label, _words(err))
+    except BROKEN as err:
+        findings.tell(ImportRule.UNREADABLE_FILE, label, words(err))
         return []
 
 
@@ -163,8 +163,8 @@ def _from_csv(
             continue
         try:
             content = read()
-        except _BROKEN as err:
-            findings.tell(ImportRule.UNREADABLE_FILE, name, _words(err))
+        except BROKEN as err:
+            findings.tell(ImportRule.UNREADABLE_FILE, name, words(err))
             continue
         if len(content) > MOST_BYTES:
             findings.tell(ImportRule.UNREADABLE_FILE, name, "too large, allowed: 512 MiB")
@@ -233,5 +233,6 @@ def _check_width(
         findings.tell(rule, f"{label} row {row.number}", found)
 
 
-def _words(err: BaseException) -> str:
+def words(err: BaseException) -> str:
+    """Return what a reader said of a broken file, in a line."""
     return " ".join(str(err).split())[:200] or type(err).__name__
