@@ -4,9 +4,9 @@ from collections.abc import Iterator, Sequence
 
 from balancer.expose.figures import counted, duration, gibibytes, listed, percent
 from balancer.expose.text_layout import Paper, Tone, capped, fit, fit_right, widest
-from balancer.lab.whatif import Answer, Cost, HostChange, Left, Room
+from balancer.lab.whatif import Answer, Cost, HostChange, Left, Load, Room
 from balancer.lab.whatif_seats import Unplaced
-from balancer.model.plan import Conflict, HostLoad
+from balancer.model.plan import Conflict
 from balancer.model.reasons import Refusal
 from balancer.rules.failover import Loss
 
@@ -94,11 +94,12 @@ def _cost(cost: Cost) -> str:
 
 def _hosts(hosts: Sequence[HostChange], paper: Paper) -> list[str]:
     names = [paper.safe(host.name) for host in hosts]
-    width = widest(names, least=4, most=max(paper.width - 50, 8))
-    heading = f"{'':<{width}}  {'CPU':>{_COLUMN}}  {'memory':>{_COLUMN}}  {'VMs':>{_COLUMN}}"
+    width = widest(names, least=4, most=max(paper.width - 66, 8))
+    titles = "  ".join(f"{title:>{_COLUMN}}" for title in ("CPU", "memory", "held", "VMs"))
+    heading = f"{'':<{width}}  {titles}"
     rows = [
         f"{fit(name, width)}  {_change(host, 'cpu_ratio')}  {_change(host, 'memory_ratio')}"
-        f"  {_vms(host)}  {host.note}"
+        f"  {_change(host, 'held_ratio')}  {_vms(host)}  {host.note}"
         for name, host in zip(names, hosts, strict=True)
     ]
     return [paper.paint(heading, Tone.FAINT), *capped(rows, MOST_LINES, indent="")]
@@ -109,7 +110,7 @@ def _change(host: HostChange, figure: str) -> str:
     return fit_right(f"{before} -> {after}", _COLUMN)
 
 
-def _share(load: HostLoad | None, figure: str) -> str:
+def _share(load: Load | None, figure: str) -> str:
     return "-" if load is None else percent(getattr(load, figure))
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from types import MappingProxyType
 
+from balancer.expose.escape import visible
 from balancer.model.errors import BalancerError
 
 PLACES_SHOWN = 3
@@ -161,8 +162,8 @@ class Findings:
     items: list[Finding] = field(default_factory=list)
 
     def tell(self, rule: ImportRule, where: str, found: str) -> None:
-        """Note one thing."""
-        self.items.append(Finding(rule=rule, where=where, found=found))
+        """Note one thing; what stands in a file may harm no terminal."""
+        self.items.append(Finding(rule=rule, where=visible(where), found=visible(found)))
 
     @property
     def refuses(self) -> bool:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from balancer.adapters.imports.findings import Findings
+from balancer.expose.escape import visible
 from balancer.model.errors import NotFound
 from balancer.model.snapshot import Snapshot
 
@@ -23,7 +24,7 @@ def chosen(names: Sequence[str], wanted: str | None, subject: str) -> str:
     Raises:
         NotFound: there is none, none of that name, or several and none was named; all are listed.
     """
-    listed = ", ".join(sorted(names))
+    listed = visible(", ".join(sorted(names)))
     if not names:
         raise NotFound(f"{subject} has no cluster. Hosts outside of clusters cannot be balanced.")
     if wanted is None and len(names) == 1:

@@ -102,8 +102,10 @@ class _Export:
         stores = self._parts.host_datastores()
         self._hosts = hosts_from(sheets["vhost"], clusters, findings, datastores=stores)
         self._evc = _evc(self._hosts, findings)
+        listed = {line.text("host") for line in sheets["vhost"].lines() if clusters.has(line)}
         around = Around(
             hosts={row.host.name: row for row in self._hosts},
+            refused=listed - {row.host.name for row in self._hosts},
             cpu=Joined(sheets.get("vcpu")),
             memory=Joined(sheets.get("vmemory")),
             parts=self._parts,

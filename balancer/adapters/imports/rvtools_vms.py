@@ -5,7 +5,7 @@ around it would be to plan wrongly.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass, replace
 
 from balancer.adapters.imports.cells import Columns, Line, Wrong
@@ -58,9 +58,13 @@ class Joined:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Around:
-    """What VMs are read with: the hosts by name, the other sheets, what devices and places say."""
+    """What VMs are read with: the hosts by name, the other sheets, what devices and places say.
+
+    `refused` are hosts that are listed and cannot be used: nothing is told of their VMs.
+    """
 
     hosts: Mapping[str, HostRow]
+    refused: Set[str]
     cpu: Joined
     memory: Joined
     parts: Parts
@@ -83,6 +87,8 @@ def vms_from(
     unread = 0
     for line in columns.lines():
         if not _is_of(line, clusters, around) or line.flag("template") or line.flag("placeholder"):
+            continue
+        if line.text("host") in around.refused:
             continue
         if line.text("host") not in around.hosts:
             unread += _tell_lost(line)
