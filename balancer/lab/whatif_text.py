@@ -1,5 +1,6 @@
 """The answer of a what-if as text for a terminal: the verdict first, then why, the cost, and the hosts."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from balancer.expose.figures import counted, duration, gibibytes, listed, percent
@@ -45,7 +46,10 @@ def _verdict(answer: Answer, paper: Paper) -> list[str]:
 
 
 def _misfits(answer: Answer) -> Iterator[str]:
-    yield from map(_unplaced, answer.unplaced)
+    alike: dict[tuple[object, ...], list[Unplaced]] = defaultdict(list)
+    for vm in answer.unplaced:
+        alike[tuple((refusal.reason, refusal.count) for refusal in vm.why)].append(vm)
+    yield from map(_unplaced, alike.values())
     yield from map(_conflict, answer.conflicts)
     named = {vm for conflict in answer.conflicts for vm in conflict.vms}
     yield from (_left(left, answer) for left in answer.left if left.vm not in named)
@@ -54,8 +58,13 @@ def _misfits(answer: Answer) -> Iterator[str]:
         yield f"{mhz} of CPU demand find no processor time, more than without the change"
 
 
-def _unplaced(vm: Unplaced) -> str:
-    return f"{vm.name} finds no host: {'; '.join(map(_refusal, vm.why)) or 'no host takes VMs'}"
+def _unplaced(vms: Sequence[Unplaced]) -> str:
+    """Return VMs that the same number of hosts refuse for the same reasons; the first has the facts."""
+    names = listed([vm.name for vm in vms], _NAMES)
+    verb = "finds" if len(vms) == 1 else "find"
+    count = "" if len(vms) == 1 else f"{len(vms):,} VMs: "
+    why = "; ".join(map(_refusal, vms[0].why)) or "no host takes VMs"
+    return f"{count}{names} {verb} no host: {why}"
 
 
 def _refusal(refusal: Refusal) -> str:
