@@ -15,13 +15,13 @@ _WIDTH = 100
 
 
 def finish(imported: "Imported", output: Path | None) -> None:
-    """Tell what there is to tell, then write the snapshot."""
+    """Write the snapshot, then tell what there is to tell: so it stands where people look, at the end."""
     from balancer.adapters.files import snapshot_bytes
     from balancer.expose.escape import visible
 
+    emit(snapshot_bytes(imported.snapshot), output)
     for line in _lines(imported):
         print(visible(line), file=sys.stderr)
-    emit(snapshot_bytes(imported.snapshot), output)
 
 
 def _lines(imported: "Imported") -> Iterator[str]:

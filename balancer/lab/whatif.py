@@ -138,7 +138,7 @@ def what_if(
         PlanInvalid: the plan did not pass the independent check.
     """
     gates = judge_quality(snapshot, policy.limits, now=snapshot.taken_at)
-    _require_facts(gates)
+    _require_facts(gates, unread=snapshot.source.rejected_objects)
     assumed = assume(snapshot, change)
     without = plan_snapshot(snapshot, policy, settings=settings, unfit=gates)
     emptied = replace(policy, evacuating=policy.evacuating | assumed.removed)
@@ -174,14 +174,18 @@ def cost_of(plan: Plan) -> Cost:
     )
 
 
-def _require_facts(gates: Sequence[Refusal]) -> None:
+def _require_facts(gates: Sequence[Refusal], *, unread: int) -> None:
     unfit = [gate for gate in gates if gate.reason in UNFIT]
-    if unfit:
-        facts = "; ".join(gate.told for gate in unfit)
-        raise NotFit(
-            f"Whether the changed cluster would fit cannot be told: {facts}. Use a snapshot with figures of its "
-            "VMs; an RVTools export without any can be imported with --split-host-usage."
-        )
+    if not unfit:
+        return
+    facts = "; ".join(gate.told for gate in unfit)
+    mend = (
+        f"{unread:,} hosts and VMs could not be read when the snapshot was made, which named them: make it anew"
+        if unread
+        else "Use a snapshot with figures of its VMs; an RVTools export without any can be imported with "
+        "--split-host-usage"
+    )
+    raise NotFit(f"Whether the changed cluster would fit cannot be told: {facts}. {mend}.")
 
 
 def _require_plans(*plans: Plan) -> None:

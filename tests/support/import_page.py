@@ -21,7 +21,8 @@ def imports_page() -> str:
         "",
         "Names are compared without case; of several the first that is there counts. A unit may stand at the",
         "end of a name: `Memory`, `Memory MB`, `Memory (MiB)`. Without one, memory is MiB and CPU is MHz.",
-        "Other sheets and columns are not read.",
+        "Other sheets and columns are not read. The sheets `vInfo` and `vHost` must be there, and in each sheet",
+        "that is there the columns that are needed.",
         "",
         "| sheet | names of the column | holds | needed |",
         "| --- | --- | --- | --- |",
@@ -46,7 +47,7 @@ def _columns() -> Iterator[str]:
     for tab in TABS:
         for column in tab.columns:
             names = ", ".join(f"`{name}`" for name in column.names)
-            needed = "yes" if column.is_required and tab.is_required else ""
+            needed = "yes" if column.is_required else ""
             yield f"| {tab.name} | {names} | {column.kind} | {needed} |"
 
 

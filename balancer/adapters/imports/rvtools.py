@@ -156,6 +156,7 @@ class _Export:
             if sheet not in self._sheets:
                 name = next(tab.name for tab in TABS if tab.name.lower() == sheet)
                 yield f"There is no sheet {name}: {meaning}"
+        yield from _lacking(self._sheets)
         alone = [line for line in self._sheets["vhost"].lines() if not line.text("cluster")]
         if alone:
             yield f"Hosts outside of clusters are left out: {len(alone):,}"
@@ -208,6 +209,16 @@ class _Export:
                 ),
             )
         return plain
+
+
+def _lacking(sheets: Mapping[str, Columns]) -> Iterator[str]:
+    """Yield the columns that sheets lack, of those that are read."""
+    for tab in TABS:
+        columns = sheets.get(tab.name.lower())
+        missing = [c.names[0] for c in tab.columns if columns and not columns.has(c.key)]
+        if missing:
+            names = ", ".join(f"'{name}'" for name in missing)
+            yield f"{tab.name} lacks columns, and what they tell is not known: {names}"
 
 
 def _tell_strangers(columns: Columns, known: Set[str]) -> None:

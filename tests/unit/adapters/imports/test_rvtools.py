@@ -270,6 +270,12 @@ def test_vms_under_rules_that_the_export_does_not_describe_are_told(tmp_path: Pa
     assert any("1 VMs are under DRS rules" in note for note in imported.notes)
 
 
+def test_columns_that_a_sheet_lacks_are_named(tmp_path: Path) -> None:
+    imported = export(tmp_path, vCPU=[of_vm(1, 1, Reservation=0)])
+    (note,) = [note for note in imported.notes if note.startswith("vCPU lacks")]
+    assert "'Overall', 'Limit', 'Shares'" in note
+
+
 def test_host_usage_is_split_over_vms_without_figures_only_where_asked(tmp_path: Path) -> None:
     folder = write_folder(
         tmp_path / "f",
