@@ -5,7 +5,7 @@ that runs is the site's.
 """
 
 import logging
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 
 from balancer.collect import Observation, observe
 from balancer.execute import execute
@@ -85,6 +85,7 @@ def look(site: Site, watch: Stopwatch) -> tuple[Observation, Past]:
     tools, last = site.tools, site.last
     limits = site.policy.limits
     seen = observe(tools.inventory, site.cluster, clock=tools.clock, limits=limits, last=last)
+    seen = replace(seen, snapshot=site.foresight.seen(seen.snapshot, site.policy))
     watch.lap("collect")
     settle(seen.snapshot, site.policy, tools)
     past = review(

@@ -11,6 +11,7 @@ from balancer.collect import Sighting
 from balancer.execute import Tools
 from balancer.execute.gates import why_closed
 from balancer.execute.tools import MayMove, may_always
+from balancer.foresight import Foresight, NoForesight
 from balancer.model.past import Past
 from balancer.model.plan import Move
 from balancer.model.reasons import Reason, Refusal
@@ -39,6 +40,7 @@ class Site:
     barred: Refusal | None = None
     may_move: MayMove = may_always
     planning: Planning = field(default_factory=PlansHere)
+    foresight: Foresight = field(default_factory=NoForesight)
 
     def why_not_executed(self, snapshot: Snapshot, past: Past) -> Refusal | None:
         """Return why a plan must stay on paper (S1), or None where it may be carried out."""

@@ -58,6 +58,7 @@ class PlanSettings:
     how often moves are taken back and made anew before that; in large clusters half of it, 0 for none.
     `certify` asks for a proof that no order of the moves is over sooner, or for a sooner one.
     `open_solver` says where the solver runs: a tool, not a value, and no part of what settings are equal by.
+    So is `search`, which finds the moves: `make_draft`, or what the lab compares with it.
     """
 
     seed: int = 0
@@ -66,11 +67,15 @@ class PlanSettings:
     refine_rounds: int = 1500
     certify: bool = False
     open_solver: Callable[[], Runner] = field(default=InProcess, compare=False, repr=False)
+    search: "Search" = field(default_factory=lambda: make_draft, compare=False, repr=False)
 
     @property
     def prover(self) -> Callable[[], Runner] | None:
         """Return what opens the solver to prove a schedule with; None where no proof is asked for."""
         return self.open_solver if self.certify else None
+
+
+Search = Callable[[Need, Policy, PlanSettings], Draft]
 
 
 def make_draft(need: Need, policy: Policy, settings: PlanSettings) -> Draft:

@@ -29,6 +29,15 @@ class Statistic(StrEnum):
     P95 = "p95"
 
 
+class ForecastKind(StrEnum):
+    """What demand a cycle plans for, where it remembers earlier snapshots."""
+
+    SAMPLE = "sample"  # the newest figures alone
+    LEVEL = "level"  # mean and deviation over the window
+    PEAK = "peak"  # the highest step of the window, without a deviation on top
+    PROFILE = "profile"  # the expected course over the horizon
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goals:
     """Each aim switched on or off by itself."""
@@ -55,7 +64,8 @@ class Thresholds:
     (a share so small that it is less than one slot counts the worst one). `vcpus_per_core` and
     `vms_per_host` are laws like the ceilings, None for no limit. The number of VMs is evened out when its
     relative standard deviation over the hosts exceeds `vm_count_trigger`, and then until `vm_count_target`.
-    Moves for balance are made only where together they lessen the imbalance by the share `minimum_benefit`.
+    Moves for balance are made only where together they lessen the imbalance by the share `minimum_benefit`, and
+    only while some host is above `balance_floor`: hosts that are all idle need no levelling.
     """
 
     cpu_ceiling: Ratio = 1.0
@@ -71,6 +81,24 @@ class Thresholds:
     vm_count_trigger: Ratio = 0.3
     vm_count_target: Ratio = 0.2
     minimum_benefit: Ratio = 0.0
+    balance_floor: Ratio = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerRules:
+    """For how long contention and imbalance must last before they are acted on.
+
+    A host is relieved, or balance sought, only where the figure was above its threshold in `sustained_share` of
+    the looks at the last `contention_sustained_s` or `balance_sustained_s`; 0 waits for nothing. A host above
+    `grave`, a share of its capacity, is relieved at once. `foreseen` says whether a host that is above its
+    threshold by a forecast over the horizon is relieved before it was so.
+    """
+
+    contention_sustained_s: Seconds = 600.0
+    balance_sustained_s: Seconds = 600.0
+    sustained_share: Ratio = 0.6
+    grave: Ratio = 1.0
+    foreseen: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -157,10 +185,13 @@ DEFAULT_PRIORITIES: Mapping[MoveReason, Priority] = MappingProxyType(
 class DemandReading:
     """What counts as demand: which value of the CPU's varying demand, and how far ahead a profile counts.
 
-    `horizon_s` of None takes the whole profile.
+    Mean and variance of a level are those of the last `window_s`, as far as the memory reaches. `horizon_s`
+    of None takes the whole of a profile that the snapshot brings, and an hour of one that is forecast.
     """
 
     statistic: Statistic = Statistic.MEAN
+    forecast: ForecastKind = ForecastKind.LEVEL
+    window_s: Seconds = 900.0
     horizon_s: Seconds | None = None
 
 
@@ -189,6 +220,7 @@ class Policy:
     migration_threshold: int = 3
     goals: Goals = field(default_factory=Goals)
     thresholds: Thresholds = field(default_factory=Thresholds)
+    trigger: TriggerRules = field(default_factory=TriggerRules)
     prices: Prices = field(default_factory=Prices)
     limits: Limits = field(default_factory=Limits)
     demand: DemandReading = field(default_factory=DemandReading)

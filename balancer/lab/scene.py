@@ -1,0 +1,37 @@
+"""What a replay starts from: a trace, the hosts, and where each VM stands."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from balancer.model.host import Host
+from balancer.model.trace import Trace
+from balancer.model.units import HostId, Ratio
+
+ACTIVE_AND_IDLE: Ratio = 0.25
+"""Share of the memory that a VM does not touch which counts as consumed: DRS's idle memory tax, by default."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Scene:
+    """`placement` gives the host of each VM of the trace by its name; `start` names the placement.
+
+    A trace tells active memory alone: consumed is that and the share `idle_consumed` of the rest of the size.
+
+    Raises:
+        ValueError: a VM has no host, or one that is not among the hosts.
+    """
+
+    trace: Trace
+    hosts: tuple[Host, ...]
+    placement: Mapping[str, HostId]
+    start: str = "as recorded"
+    idle_consumed: Ratio = ACTIVE_AND_IDLE
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be played."""
+        known = {host.id for host in self.hosts}
+        lost = [vm.name for vm in self.trace.vms if self.placement.get(vm.name) not in known]
+        if lost:
+            raise ValueError(
+                f"no host of the scene is given for {len(lost)} VMs: {', '.join(lost[:5])}"
+            )

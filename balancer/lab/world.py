@@ -1,0 +1,138 @@
+"""The simulated vCenter of a replay: hosts and VMs whose demand is that of a trace.
+
+What it shows at a moment is the last slot that is over, as a real vCenter shows means of the last minutes. VMs
+are switched on and off and resized as the trace says, once no migration holds them. Migrations take the time
+and the slots that they take in `adapters.simulated`.
+"""
+
+from collections import deque
+from collections.abc import Sequence
+from dataclasses import replace
+from math import isnan
+
+import numpy as np
+
+from balancer.adapters.simulated.clock import VirtualClock
+from balancer.adapters.simulated.demand import Wants
+from balancer.adapters.simulated.vcenter import SimulatedVCenter
+from balancer.lab.scene import Scene
+from balancer.model.snapshot import Cluster, Snapshot, Source, SourceKind
+from balancer.model.trace import Resize, Trace
+from balancer.model.units import ClusterId, Mhz, Mib, Seconds, VmId
+from balancer.model.vm import PowerState, Vm
+from balancer.ports import ClusterRef
+
+CLUSTER = Cluster(id=ClusterId("domain-c1"), name="replay")
+
+
+class ReplayedVCenter(SimulatedVCenter):
+    """A vCenter with one cluster that lives through a trace."""
+
+    def __init__(self, scene: Scene, seed: int) -> None:
+        self.scene = scene
+        self.ids = vm_ids(scene.trace)
+        self._replayed = _Replayed(scene, self.ids)
+        self._waiting: dict[VmId, PowerState] = {}
+        self._resizes = deque(scene.trace.resizes)
+        self._slot = -1
+        clock = VirtualClock(scene.trace.start)
+        super().__init__(snapshot_of(scene, self.ids), seed, clock=clock, shape=self._replayed)
+
+    @property
+    def ref(self) -> ClusterRef:
+        """Return the cluster."""
+        return ClusterRef(id=CLUSTER.id, name=CLUSTER.name)
+
+    def snapshot(self, cluster: ClusterRef) -> Snapshot:
+        """Read the cluster as it is after the last slot that is over."""
+        with self._lock:
+            self._catch_up()
+            self._live_on()
+            return super().snapshot(cluster)
+
+    def _live_on(self) -> None:
+        """Take up what the trace says of the slot that shows now: sizes and power."""
+        slot = self._replayed.slot_at(self._now_s())
+        if slot == self._slot:
+            return
+        self._slot = slot
+        self._resize(slot)
+        for vm, is_on in self._replayed.switched(slot):
+            self._waiting[vm] = PowerState.ON if is_on else PowerState.OFF
+        for vm in [vm for vm in self._waiting if self._board.of(vm) is None]:
+            self._estate.power_of[vm] = self._waiting.pop(vm)
+
+    def _resize(self, slot: int) -> None:
+        while self._resizes and self._resizes[0].slot <= slot:
+            resize: Resize = self._resizes.popleft()
+            vm = self.ids[resize.vm]
+            self._estate.vms[vm] = replace(
+                self._estate.vms[vm], vcpus=resize.vcpus, memory_mib=resize.memory_mib
+            )
+
+
+class _Replayed:
+    """`Demands` of a trace."""
+
+    def __init__(self, scene: Scene, ids: Sequence[VmId]) -> None:
+        self._scene, self._ids = scene, ids
+        self._slot, self._row = -1, dict[VmId, tuple[Mhz, Mib]]()
+        self._on = np.isfinite(scene.trace.cpu_mhz[0])
+
+    def slot_at(self, elapsed_s: Seconds) -> int:
+        """Return the slot that shows: the last one that is over, the first one while none is."""
+        trace = self._scene.trace
+        over = int(elapsed_s // trace.step_s) - 1
+        return min(max(over, 0), trace.slots - 1)
+
+    def switched(self, slot: int) -> list[tuple[VmId, bool]]:
+        """Return the VMs that are on or off otherwise than when this was asked last, and whether they are on."""
+        on = np.isfinite(self._scene.trace.cpu_mhz[slot])
+        changes = np.flatnonzero(on != self._on).tolist()
+        self._on = on
+        return [(self._ids[number], bool(on[number])) for number in changes]
+
+    def at(self, vm: Vm, elapsed_s: Seconds) -> Wants:
+        """Return the demand in the slot that shows; 0 for a VM that is off there."""
+        slot = self.slot_at(elapsed_s)
+        if slot != self._slot:
+            cpu, memory = self._scene.trace.cpu_mhz[slot], self._scene.trace.memory_mib[slot]
+            figures = zip(cpu.tolist(), memory.tolist(), strict=True)
+            self._slot, self._row = slot, dict(zip(self._ids, figures, strict=True))
+        cpu_mhz, active_mib = self._row[vm.id]
+        if isnan(cpu_mhz):
+            return Wants(0.0, 0.0, 0.0)
+        idle_mib = max(vm.memory_mib - active_mib, 0.0)
+        return Wants(cpu_mhz, active_mib, active_mib + self._scene.idle_consumed * idle_mib)
+
+
+def vm_ids(trace: Trace) -> tuple[VmId, ...]:
+    """Return the id of each VM of a trace, by its number."""
+    digits = len(str(len(trace.vms)))
+    return tuple(VmId(f"vm-{number:0{digits}}") for number in range(1, len(trace.vms) + 1))
+
+
+def snapshot_of(scene: Scene, ids: Sequence[VmId]) -> Snapshot:
+    """Return the cluster as it stands before the first slot is over."""
+    cpu, memory = scene.trace.cpu_mhz[0], scene.trace.memory_mib[0]
+    vms = tuple(
+        Vm(
+            id=ids[number],
+            name=vm.name,
+            uuid=vm.uuid,
+            host=scene.placement[vm.name],
+            vcpus=vm.vcpus,
+            memory_mib=vm.memory_mib,
+            power=PowerState.ON if np.isfinite(cpu[number]) else PowerState.OFF,
+            memory_consumed_mib=_or_none(float(memory[number])),
+        )
+        for number, vm in enumerate(scene.trace.vms)
+    )
+    source = Source(kind=SourceKind.SIMULATED, name=scene.trace.name)
+    return Snapshot(
+        taken_at=scene.trace.start, cluster=CLUSTER, hosts=scene.hosts, vms=vms, source=source
+    )
+
+
+def _or_none(value: float) -> float | None:
+    return value if np.isfinite(value) else None
