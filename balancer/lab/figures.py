@@ -38,10 +38,15 @@ def share(count: int, whole: int) -> str:
     return f"{count:,} ({percent(count / whole, 2)})" if whole else f"{count:,}"
 
 
+def is_ours(contender: str) -> bool:
+    """Whether a contender is this program, with whatever policy."""
+    return contender == OURS or contender.startswith(f"{OURS}:")
+
+
 def reference_of(runs: list[Run]) -> Run:
     """Return the run that the others are set against: `ours`, else ours with a policy, else the first."""
     named = [run for run in runs if run.contender == OURS]
-    ours = [run for run in runs if run.contender.startswith(f"{OURS}:")]
+    ours = [run for run in runs if is_ours(run.contender)]
     return (named or ours or runs)[0]
 
 

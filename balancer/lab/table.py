@@ -115,7 +115,8 @@ def _outcome(score: Score) -> tuple[str, ...]:
     )
 
 
-def _bound_cells(score: Score) -> tuple[str, ...]:
+def bound_cells(score: Score) -> tuple[str, ...]:
+    """Return the cells of the bound: what is unmet, and nothing of moves."""
     return (*_outcome(score), *([""] * (len(COLUMNS) - 5)))
 
 
@@ -166,7 +167,7 @@ def _block_lines(block: Block, bound: Score, name: int, paper: Paper) -> Iterato
         mark = "=" if row.is_reference else "-" if row.is_dominated else " "
         line = _line(mark, row.contender, row.cells, name, paper)
         yield paper.paint(line, Tone.FAINT if row.is_dominated else Tone.PLAIN)
-    yield paper.paint(_line(" ", "perfect spread", _bound_cells(bound), name, paper), Tone.FAINT)
+    yield paper.paint(_line(" ", "perfect spread", bound_cells(bound), name, paper), Tone.FAINT)
 
 
 def _plain(text: str, paper: Paper) -> str:
@@ -194,7 +195,7 @@ def table_markdown(made: Replayed) -> str:
     for block in blocks(made.result):
         lines += ["", f"**Placement {markdown_text(block.start)}, seed {block.seed}**", ""]
         lines += table(["contender", *(column.name for column in COLUMNS)], _markdown_rows(block))
-        bound = ["perfect spread", *_bound_cells(made.result.bound)]
+        bound = ["perfect spread", *bound_cells(made.result.bound)]
         lines.append(f"| {' | '.join(bound)} |")
     lines += [
         "",
