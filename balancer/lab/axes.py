@@ -122,7 +122,7 @@ def place(value: float) -> float:
 
 
 def brief(value: float) -> str:
-    """Return a figure for an axis: three digits at most, no exponent for what is written in a few."""
-    return (
-        f"{value:,.0f}" if value >= 100.0 else f"{value:.10g}" if value >= 1e-4 else f"{value:.0e}"
-    )
+    """Return a figure for an axis, without an exponent where it is written in a few digits."""
+    if value >= 100.0 or value == 0.0:
+        return f"{value:,.0f}"
+    return f"{value:.6g}" if value >= 1e-4 else f"{value:.0e}"

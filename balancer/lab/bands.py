@@ -15,7 +15,7 @@ from balancer.lab.axes import WIDTH, TimeAxis, when
 from balancer.lab.result import Line, MoveMark, Run
 from balancer.lab.sketch import Sketch
 
-LEFT, RIGHT = 150.0, 12.0
+LEFT, RIGHT = 150.0, 24.0
 TOP, BOTTOM = 6.0, 22.0
 OVER = 6
 """The class of what was above 100 %."""

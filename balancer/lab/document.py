@@ -70,7 +70,12 @@ def _recipe(recipe: Recipe) -> Json:
         {"name": one.name, "digest": one.digest, "text": one.text} for one in recipe.policies
     ]
     options = {key: list(values) for key, values in sorted(recipe.options.items())}
-    return {"program": recipe.program, "options": options, "policies": policies}
+    return {
+        "program": recipe.program,
+        "options": options,
+        "digests": dict(sorted(recipe.digests.items())),
+        "policies": policies,
+    }
 
 
 def score_entry(score: Score) -> ScoreEntry:
@@ -176,6 +181,7 @@ def _read_recipe(entry: LabResultEntry) -> Recipe:
     return Recipe(
         program=recipe["program"],
         options={key: tuple(values) for key, values in recipe["options"].items()},
+        digests=recipe["digests"],
         policies=tuple(PolicyText(**one) for one in recipe["policies"]),
     )
 

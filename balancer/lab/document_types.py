@@ -37,6 +37,10 @@ class RecipeEntry(TypedDict):
             description="Options of the command that change what comes of it, each with its values."
         ),
     ]
+    digests: Annotated[
+        dict[str, str],
+        Field(description="SHA-256 of the hosts and of each placement, as they were read."),
+    ]
     policies: list[PolicyEntry]
 
 

@@ -1,7 +1,7 @@
 """Lines over time, one for each run: unmet demand as it adds up, and spread. Places only."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -32,11 +32,12 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stroke:
-    """A run's line. `label` stands at its end, at `label_y`; empty where another line of its contender has one."""
+    """A run's line, which ends at `end_y`. Its label stands at `label_y`, or is empty: another line has it."""
 
     colour: int
     dash: int
     path: str
+    end_y: float
     label: str
     label_y: float
     told: str
@@ -176,32 +177,34 @@ def _stroke(
         colour=colour,
         dash=dash,
         path="M" + "L".join(points) if points else "",
+        end_y=scale.at(float(line[-1])) if len(line) else _bottom(),
         label=short_label(run.contender),
-        label_y=scale.at(float(line[-1])) if len(line) else _bottom(),
+        label_y=0.0,
         told=f"{run.contender}, seed {run.seed}",
     )
 
 
 def _labelled(strokes: Sequence[Stroke]) -> tuple[Stroke, ...]:
-    """Return the strokes with one label for each contender, none upon another."""
-    placed: dict[str, float] = {}
-    lowest = TOP
-    for stroke in sorted(strokes, key=lambda one: one.label_y):
-        if stroke.label not in placed:
-            lowest = max(lowest, stroke.label_y)
-            placed[stroke.label] = lowest
-            lowest += _LABEL_PITCH
-    too_low = max(0.0, max(placed.values(), default=0.0) - _bottom())
-    return tuple(_with_label(stroke, placed, too_low) for stroke in strokes)
-
-
-def _with_label(stroke: Stroke, placed: dict[str, float], too_low: float) -> Stroke:
-    y = placed.pop(stroke.label, None)
-    return Stroke(
-        colour=stroke.colour,
-        dash=stroke.dash,
-        path=stroke.path,
-        label=stroke.label if y is not None else "",
-        label_y=round((y or 0.0) - too_low + 4.0, 1),
-        told=stroke.told,
+    """Return the strokes with one label for each contender, near its line and none upon another."""
+    ends: dict[str, float] = {}
+    for stroke in strokes:
+        ends.setdefault(stroke.label, stroke.end_y)
+    names = sorted(ends, key=lambda name: ends[name])
+    placed = dict(zip(names, _apart([ends[name] for name in names]), strict=True))
+    return tuple(
+        replace(stroke, label=stroke.label if y is not None else "", label_y=y or 0.0)
+        for stroke in strokes
+        for y in (placed.pop(stroke.label, None),)
     )
+
+
+def _apart(ends: Sequence[float]) -> list[float]:
+    """Return places a label's pitch apart near ascending ends: pushed down, and back up from the lower edge."""
+    placed: list[float] = []
+    for end in ends:
+        placed.append(max(end, placed[-1] + _LABEL_PITCH) if placed else end)
+    edge = _bottom()
+    for number in range(len(placed) - 1, -1, -1):
+        placed[number] = round(min(placed[number], edge), 1)
+        edge = placed[number] - _LABEL_PITCH
+    return placed

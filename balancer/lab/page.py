@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from balancer.expose.pages import page
 from balancer.expose.report_rows import Fact
 from balancer.lab.bands import CLASSES, BandChart, band_chart, move_words
-from balancer.lab.figures import is_ours
+from balancer.lab.figures import OURS, is_ours
 from balancer.lab.lines import Drawn, LineChart, looks_of, spread_chart, unmet_chart
 from balancer.lab.replayed import PolicyText, Replayed
 from balancer.lab.result import Run
@@ -133,7 +133,7 @@ def _contenders(runs: Sequence[Run]) -> list[str]:
     """Return the contenders, ours first, then as they first come by unmet demand."""
     best = sorted(runs, key=lambda run: (run.score.unmet_ghz_h, run.contender))
     names = dict.fromkeys(run.contender for run in best)
-    return sorted(names, key=lambda name: not is_ours(name))  # stable
+    return sorted(names, key=lambda name: (name != OURS, not is_ours(name)))  # stable
 
 
 def _by_start(drawn: Sequence[Drawn]) -> Iterator[tuple[str, list[Drawn]]]:
@@ -148,8 +148,14 @@ def _shown(drawn: Sequence[Drawn]) -> list[Drawn]:
     return sorted(chosen, key=lambda one: _rank(one[0]))[:MOST_BANDS]
 
 
-def _rank(run: Run) -> tuple[bool, float, str, str]:
-    return not is_ours(run.contender), run.score.unmet_ghz_h, run.contender, run.start
+def _rank(run: Run) -> tuple[bool, bool, float, str, str]:
+    return (
+        run.contender != OURS,
+        not is_ours(run.contender),
+        run.score.unmet_ghz_h,
+        run.contender,
+        run.start,
+    )
 
 
 def _name(run: Run) -> str:

@@ -22,10 +22,14 @@ class PolicyText:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """What repeats a result. `options` are those of the command that change what comes of it, as text."""
+    """What repeats a result. `options` are those of the command that change what comes of it, as text.
+
+    `digests` are the SHA-256 of what was read beside the trace, by what it is: `hosts`, `placement random`.
+    """
 
     program: str
     options: Mapping[str, tuple[str, ...]]
+    digests: Mapping[str, str] = field(default_factory=dict)
     policies: tuple[PolicyText, ...] = ()
 
 

@@ -107,6 +107,7 @@ def result(runs: Sequence[Run] | None = None, *, hosts: Sequence[str] = HOSTS) -
 RECIPE = Recipe(
     program="1.2.3",
     options={"--seed": ("0",), "--with": ("ours", "chase", "nothing")},
+    digests={"hosts": "h1", "placement random": "r1"},
     policies=(PolicyText(name="balanced", digest="p1", text="kind: Policy\n"),),
 )
 CLOCK = Clock(made_at="2026-01-02T03:04:05Z", elapsed_s=12.0, jobs=2)
