@@ -1,41 +1,107 @@
-"""A stable digest of values: the same facts give the same digest in every process and on every machine."""
+"""A stable digest of values: the same facts give the same digest in every process and on every machine.
+
+Values are written as one text that no two of them share: strings are quoted and escaped, figures written so that
+they read back exactly. Many values of one class are written field by field rather than one by one, since most of
+what is digested are a cluster's VMs.
+"""
 
 import hashlib
-from collections.abc import Iterable, Mapping
+import struct
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
+from datetime import datetime
 from functools import cache
+from operator import attrgetter
+
+_FLOATS, _NONES, _STRINGS = frozenset({float}), frozenset({type(None)}), frozenset({str})
+_PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
+"""What is written as Python does; exactly these types, since a subclass may print as it likes."""
 
 
 def fingerprint(*values: object) -> str:
     """Return 16 hexadecimal digits over frozen values, mappings, sets, sequences, enums and scalars.
 
-    Sets and mappings are taken in sorted order; derived fields (`init=False`) are left out.
+    Sets and mappings are taken in sorted order; derived fields (`init=False`) and those that do not count for
+    equality are left out.
     """
-    digest = hashlib.sha256()
-    for piece in _pieces(values):
-        digest.update(piece.encode("utf-8", "surrogatepass"))
-        digest.update(b"\x1f")
-    return digest.hexdigest()[:16]
+    text = _Writer().all_of(values)
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _pieces(value: object) -> Iterable[str]:
-    if is_dataclass(value) and not isinstance(value, type):
-        yield type(value).__name__
-        for name in _field_names(type(value)):
-            yield from _pieces(getattr(value, name))
-    elif isinstance(value, str) or not isinstance(value, Iterable):
-        yield str(value)
-    elif isinstance(value, Mapping):
-        for key in sorted(value):
-            yield str(key)
-            yield from _pieces(value[key])
-    else:
-        yield "["
-        for item in sorted(value) if isinstance(value, frozenset) else value:
-            yield from _pieces(item)
-        yield "]"
+class _Writer:
+    """Writes the values of one call. An object that occurs in many places is written once."""
+
+    __slots__ = ("_kept", "_text_by_id", "_text_of_set")
+
+    def __init__(self) -> None:
+        self._text_by_id: dict[int, str] = {}
+        self._kept: list[object] = []  # what is known by id lives as long as that
+        self._text_of_set: dict[
+            frozenset[object], str
+        ] = {}  # many VMs have equal tags and datastores
+
+    def all_of(self, values: Sequence[object]) -> str:
+        """Return the text of several values; most often these are all plain, and all figures or all unknown."""
+        kinds = set(map(type, values))
+        if kinds == _FLOATS:
+            return f"<{struct.pack(f'<{len(values)}d', *values).hex()}>"
+        if kinds == _NONES:
+            return f"-{len(values)}"
+        if kinds <= _PLAIN:
+            return ascii(list(values))
+        text_by_id = self._text_by_id
+        for key, value in dict(zip(map(id, values), values, strict=True)).items():
+            if key not in text_by_id:
+                self._kept.append(value)
+                text_by_id[key] = self._of(value)
+        return f"[{', '.join(map(text_by_id.__getitem__, map(id, values)))}]"
+
+    def _of(self, value: object) -> str:
+        kind = type(value)
+        if kind in _PLAIN:
+            return ascii(value)
+        if isinstance(value, str):
+            return ascii(str(value))
+        if isinstance(value, frozenset):
+            return self._set(value)
+        if is_dataclass(kind):
+            return f"{kind.__name__}({self.all_of(_fields_of(kind)(value))})"
+        if isinstance(value, Iterable):
+            return self._collection(value)
+        said = value.isoformat() if isinstance(value, datetime) else str(value)
+        return f"{kind.__name__}:{said!a}"
+
+    def _collection(self, value: Iterable[object]) -> str:
+        if isinstance(value, Set):
+            return self._set(frozenset(value))
+        if isinstance(value, Mapping):
+            keys = sorted(value)
+            return f"{{{self.all_of(keys)}: {self.all_of([value[key] for key in keys])}}}"
+        return self._sequence(tuple(value))
+
+    def _set(self, values: frozenset[object]) -> str:
+        if (
+            set(map(type, values)) != _STRINGS
+        ):  # those that are equal need not be alike, as 1 and 1.0
+            return f"{{{', '.join(sorted(map(self._of, values)))}}}"
+        known = self._text_of_set.get(values)
+        if known is None:
+            known = self._text_of_set[values] = f"{{{', '.join(sorted(map(ascii, values)))}}}"
+        return known
+
+    def _sequence(self, values: tuple[object, ...]) -> str:
+        kinds = set(map(type, values))
+        kind = kinds.pop() if len(kinds) == 1 else None
+        if kind is None or not is_dataclass(kind):
+            return self.all_of(values)
+        columns = map(self.all_of, zip(*map(_fields_of(kind), values), strict=True))
+        return f"{len(values)} {kind.__name__}({', '.join(columns)})"
 
 
 @cache
-def _field_names(kind: type) -> tuple[str, ...]:
-    return tuple(field.name for field in fields(kind) if field.init and field.compare)
+def _fields_of(kind: type) -> Callable[[object], tuple[object, ...]]:
+    """Return what reads those fields of a class that count, in their order."""
+    names = [field.name for field in fields(kind) if field.init and field.compare]
+    if len(names) > 1:
+        return attrgetter(*names)
+    return lambda value: tuple(getattr(value, name) for name in names)

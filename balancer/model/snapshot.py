@@ -10,7 +10,7 @@ from balancer.model.evc import EvcMode
 from balancer.model.host import Host
 from balancer.model.rule import Rule, RuleType
 from balancer.model.units import ClusterId, HostId, Mhz, Mib, VmId
-from balancer.model.vm import Automation, Vm
+from balancer.model.vm import Automation, PowerState, Vm
 
 
 class SourceKind(StrEnum):
@@ -205,6 +205,8 @@ class InFlight:
 class Snapshot:
     """One cluster at one instant. Hosts and VMs are sorted by id; ids are unique and references hold.
 
+    `running_vms` are the powered-on VMs, by id.
+
     Raises:
         ValueError: an id occurs twice, or a VM stands on a host that is not in the snapshot.
             (Readers of files report such faults with their place before they come here.)
@@ -223,6 +225,7 @@ class Snapshot:
     profile_slot_seconds: float | None = None
     host_by_id: Mapping[HostId, Host] = field(init=False, repr=False, compare=False)
     vm_by_id: Mapping[VmId, Vm] = field(init=False, repr=False, compare=False)
+    running_vms: tuple[Vm, ...] = field(init=False, repr=False, compare=False)
 
     def __post_init__(self) -> None:
         """Sort, index and check the references."""
@@ -231,6 +234,7 @@ class Snapshot:
         put(self, "vms", tuple(sorted(self.vms, key=lambda vm: vm.id)))
         put(self, "host_by_id", MappingProxyType({host.id: host for host in self.hosts}))
         put(self, "vm_by_id", MappingProxyType({vm.id: vm for vm in self.vms}))
+        put(self, "running_vms", tuple(vm for vm in self.vms if vm.power is PowerState.ON))
         self._check()
 
     def _check(self) -> None:
@@ -241,11 +245,6 @@ class Snapshot:
         lost = sorted({vm.host for vm in self.vms} - self.host_by_id.keys())
         if lost:
             raise ValueError(f"VMs stand on hosts that are not in the snapshot: {', '.join(lost)}")
-
-    @property
-    def running_vms(self) -> tuple[Vm, ...]:
-        """Return the powered-on VMs, by id."""
-        return tuple(vm for vm in self.vms if vm.is_running)
 
     @property
     def serving_hosts(self) -> tuple[Host, ...]:

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from math import cos, pi
+from typing import Protocol
 
-from balancer.model.units import Mhz, Mib, Ratio, Seconds
+from balancer.model.units import Mhz, Mib, Ratio, Seconds, VmId
 from balancer.model.vm import Vm
 
 CORE_MHZ = 2600.0
@@ -46,13 +47,21 @@ def draw(*key: object) -> float:
     return int.from_bytes(digest) / 2**56
 
 
+class Demands(Protocol):
+    """What each VM wants, `elapsed_s` after the start."""
+
+    def at(self, vm: Vm, elapsed_s: Seconds) -> tuple[Mhz, Mib]:
+        """Return the CPU demand in MHz and active memory in MiB."""
+
+
 class DemandModel:
-    """Demand of VMs over time. At `start` every VM wants what its facts say."""
+    """`Demands` that are made up. At `start` every VM wants what its facts say."""
 
     def __init__(self, seed: int, start: datetime, shape: DayShape) -> None:
         self._seed = seed
         self._shape = shape
         self._start_s = start.hour * _HOUR_S + start.minute * 60.0 + start.second
+        self._curves: dict[VmId, tuple[Ratio, Seconds]] = {}  # swing and time of the peak
 
     def at(self, vm: Vm, elapsed_s: Seconds) -> tuple[Mhz, Mib]:
         """Return the CPU demand in MHz and active memory in MiB, `elapsed_s` after the start."""
@@ -64,11 +73,16 @@ class DemandModel:
         return round(min(cpu_mhz, most_mhz), 1), round(min(active_mib, vm.footprint_mib), 1)
 
     def _day(self, vm: Vm, elapsed_s: Seconds) -> float:
-        amplitude = self._shape.amplitude * draw(self._seed, vm.id, "amplitude")
-        is_night = draw(self._seed, vm.id, "night") < _NIGHT_SHARE
-        jitter_h = (2.0 * draw(self._seed, vm.id, "peak") - 1.0) * _PEAK_JITTER_H
-        peak_s = ((_NIGHT_PEAK_H if is_night else _OFFICE_PEAK_H) + jitter_h) * _HOUR_S
+        if vm.id not in self._curves:
+            self._curves[vm.id] = self._curve(vm.id)
+        amplitude, peak_s = self._curves[vm.id]
         return 1.0 + amplitude * cos(2.0 * pi * (self._start_s + elapsed_s - peak_s) / _DAY_S)
+
+    def _curve(self, vm: VmId) -> tuple[Ratio, Seconds]:
+        amplitude = self._shape.amplitude * draw(self._seed, vm, "amplitude")
+        is_night = draw(self._seed, vm, "night") < _NIGHT_SHARE
+        jitter_h = (2.0 * draw(self._seed, vm, "peak") - 1.0) * _PEAK_JITTER_H
+        return amplitude, ((_NIGHT_PEAK_H if is_night else _OFFICE_PEAK_H) + jitter_h) * _HOUR_S
 
     def _noise(self, vm: Vm, elapsed_s: Seconds) -> float:
         slot, share = divmod(elapsed_s / _NOISE_SLOT_S, 1.0)

@@ -10,7 +10,7 @@ from threading import RLock
 
 from balancer.adapters.simulated.admission import ServerFault, find_fault
 from balancer.adapters.simulated.clock import VirtualClock
-from balancer.adapters.simulated.demand import DayShape, DemandModel, draw
+from balancer.adapters.simulated.demand import DayShape, DemandModel, Demands, draw
 from balancer.adapters.simulated.estate import Estate
 from balancer.adapters.simulated.migrations import Board, Migration
 from balancer.adapters.simulated.script import (
@@ -43,7 +43,8 @@ class SimulatedVCenter:
     """One or several clusters that live on from their snapshots. Safe to call from several threads.
 
     Without a clock it makes its own, as fast as possible, starting when the first snapshot was taken.
-    `shape` says how lively the load is, `faults` what goes wrong, `script` what happens and when.
+    `shape` says how lively the load is, or what each VM wants; `faults` what goes wrong, `script` what happens
+    and when.
     """
 
     def __init__(
@@ -52,7 +53,7 @@ class SimulatedVCenter:
         seed: int = 0,
         *,
         clock: VirtualClock | None = None,
-        shape: DayShape | None = None,
+        shape: DayShape | Demands | None = None,
         faults: FaultPlan | None = None,
         script: Sequence[ScriptedEvent] = (),
     ) -> None:
@@ -63,7 +64,11 @@ class SimulatedVCenter:
         self._start_s = self.clock.monotonic()
         self._estate = Estate(snapshots)
         self._board = Board(seed)
-        self._demand = DemandModel(seed, self._start, shape or DayShape())
+        self._demand: Demands = (
+            DemandModel(seed, self._start, shape or DayShape())
+            if shape is None or isinstance(shape, DayShape)
+            else shape
+        )
         self._faults = faults or FaultPlan()
         self._script = sorted(script, key=lambda event: event.at_s)
         self._lost_replies = set(self._faults.lost_replies)

@@ -3,20 +3,26 @@
 Reads the estate and the demand model and changes neither.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from datetime import datetime, timedelta
+from types import MappingProxyType
 
-from balancer.adapters.simulated.demand import CORE_MHZ, DemandModel
+from balancer.adapters.simulated.demand import CORE_MHZ, Demands
 from balancer.adapters.simulated.estate import Estate
 from balancer.adapters.simulated.migrations import Board
+from balancer.model.changed import changed
 from balancer.model.host import Host
 from balancer.model.snapshot import InFlight, Snapshot
 from balancer.model.units import ClusterId, HostId, Mhz, Mib, Ratio, Seconds, VmId
-from balancer.model.vm import Vm
+from balancer.model.vm import PowerState, Vm
 
 STATS_TICK_S = 20.0
 """quickStats stand still between two such ticks. Source: ESXi samples every 20 s."""
+
+_UNMEASURED: Mapping[str, None] = MappingProxyType(
+    {"cpu_demand_mhz": None, "cpu_usage_mhz": None, "memory_active_mib": None}
+)
 
 
 class View:
@@ -26,7 +32,7 @@ class View:
         self,
         estate: Estate,
         board: Board,
-        demand: DemandModel,
+        demand: Demands,
         *,
         now_s: Seconds,
         start: datetime,
@@ -75,24 +81,19 @@ class View:
     def vm(self, vm: VmId) -> Vm:
         """Return one VM as it is now; without statistics while it is off."""
         estate = self._estate
-        placed = replace(
-            estate.vms[vm],
-            host=estate.host_of[vm],
-            power=estate.power_of[vm],
-            last_moved_at=estate.moved_at[vm],
-        )
-        return self._measured(placed) if placed.is_running else _unmeasured(placed)
+        facts, host, power = estate.vms[vm], estate.host_of[vm], estate.power_of[vm]
+        figures = self._measured(facts, host) if power is PowerState.ON else _UNMEASURED
+        return changed(facts, host=host, power=power, last_moved_at=estate.moved_at[vm], **figures)
 
-    def _measured(self, vm: Vm) -> Vm:
+    def _measured(self, vm: Vm, host: HostId) -> Mapping[str, float]:
         wants_mhz, active_mib = self._want(vm.id)
-        usage_mhz = wants_mhz * self._served_ratio(vm.host)
-        return replace(
-            vm,
-            cpu_demand_mhz=wants_mhz,
-            cpu_usage_mhz=round(usage_mhz, 1),
-            cpu_ready_percent=round(100.0 * (wants_mhz - usage_mhz) / (vm.vcpus * CORE_MHZ), 2),
-            memory_active_mib=active_mib,
-        )
+        usage_mhz = wants_mhz * self._served_ratio(host)
+        return {
+            "cpu_demand_mhz": wants_mhz,
+            "cpu_usage_mhz": round(usage_mhz, 1),
+            "cpu_ready_percent": round(100.0 * (wants_mhz - usage_mhz) / (vm.vcpus * CORE_MHZ), 2),
+            "memory_active_mib": active_mib,
+        }
 
     def host(self, host: HostId) -> Host:
         """Return one host as it is now."""
@@ -100,7 +101,7 @@ class View:
         vms = estate.running_on(host)
         used_mhz = sum(self._want(vm.id)[0] for vm in vms) * self._served_ratio(host)
         held_mib = sum(vm.footprint_mib for vm in vms)
-        return replace(
+        return changed(
             facts,
             state=estate.state_of[host],
             cpu_usage_mhz=round(used_mhz + facts.cpu_overhead_mhz),
@@ -135,7 +136,3 @@ class View:
             usable = self._estate.hosts[host].usable_cpu_mhz
             self._served[host] = 1.0 if wants <= usable else usable / wants
         return self._served[host]
-
-
-def _unmeasured(vm: Vm) -> Vm:
-    return replace(vm, cpu_demand_mhz=None, cpu_usage_mhz=None, memory_active_mib=None)

@@ -15,9 +15,9 @@ from dataclasses import dataclass, replace
 from http import HTTPStatus
 from typing import TypeVar
 
-from balancer.adapters.vsphere.changed import changed
 from balancer.adapters.vsphere.observer import RequestObserver
 from balancer.adapters.vsphere.rest import RestApi, RestFailed, RestSession
+from balancer.model.changed import changed
 from balancer.model.host import Host
 from balancer.model.snapshot import Snapshot, TagsState
 from balancer.model.units import Seconds

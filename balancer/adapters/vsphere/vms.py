@@ -11,11 +11,11 @@ from dataclasses import dataclass, field
 from pyVmomi import vim
 
 from balancer.adapters.vsphere.agents import is_agent
-from balancer.adapters.vsphere.changed import changed
 from balancer.adapters.vsphere.devices import DeviceFacts
 from balancer.adapters.vsphere.evc import OwnModes, hardware_version_from
 from balancer.adapters.vsphere.facts import Facts
 from balancer.adapters.vsphere.words import INHERITED_SWAP
+from balancer.model.changed import changed
 from balancer.model.host import NO_FEATURES
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import (

@@ -4,9 +4,9 @@ from dataclasses import dataclass, field, replace
 from functools import cached_property
 
 from balancer.assess.need import assess
+from balancer.lab.rivals.facts import Facts, facts_of
 from balancer.model.need import Holds, Need
 from balancer.policy.types import Goals, Policy
-from tests.bench.planner.facts import Facts, facts_of
 from tests.bench.planner.measuring import Standing, standing_of
 from tests.bench.planner.scenarios import Size, make
 

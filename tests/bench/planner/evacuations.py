@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from balancer.assess.need import assess
+from balancer.lab.rivals.climb import Field, evacuate
+from balancer.lab.rivals.facts import facts_of
 from balancer.model.errors import PlanInvalid
 from balancer.model.need import Holds, Need
 from balancer.model.plan import Plan
@@ -11,8 +13,6 @@ from balancer.model.snapshot import Snapshot
 from balancer.plan import PlanSettings, make_draft
 from balancer.planner import plan_snapshot
 from balancer.policy.types import Goals, Policy
-from tests.bench.planner.climb import Field, evacuate
-from tests.bench.planner.facts import facts_of
 from tests.bench.planner.measuring import Standing, bill_of, standing_of
 from tests.bench.planner.meter import Metered, metered
 from tests.bench.planner.tables import number, table

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from balancer.lab.rivals.facts import Facts
 from balancer.plan import PlanSettings, make_draft
 from tests.bench.planner.cases import Case
-from tests.bench.planner.facts import Facts
 from tests.bench.planner.measuring import Standing, Targets, bill_of, standing_of
 from tests.bench.planner.meter import Metered, metered
 from tests.bench.planner.pairs import pair_objective, solve_pairs

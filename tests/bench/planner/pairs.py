@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import numpy as np
 from ortools.sat.python import cp_model
 
-from tests.bench.planner.facts import Facts
+from balancer.lab.rivals.facts import Facts
 from tests.bench.planner.population import Floats, Ints, load_of
 
 GAP_WEIGHT, STICKINESS = 100, 1

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field, replace
 import numpy as np
 import numpy.typing as npt
 
+from balancer.lab.rivals.facts import load_of
+
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 Bools = npt.NDArray[np.bool_]
@@ -68,12 +70,6 @@ class Population:
         """Return load over capacity, (H, 2)."""
         result: Floats = self.load / self.capacity
         return result
-
-
-def load_of(demand: Floats, at: Ints, hosts: int) -> Floats:
-    """Return the summed demand on each host, (hosts, 2)."""
-    columns = [np.bincount(at, weights=demand[:, r], minlength=hosts) for r in (0, 1)]
-    return np.stack(columns, axis=1)
 
 
 def populate(hosts: int, vms: int, mix: Mix, rng: np.random.Generator) -> Population:

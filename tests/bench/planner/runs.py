@@ -6,6 +6,8 @@ from types import MappingProxyType
 
 from balancer.adapters.solver import SolverProcesses
 from balancer.assess.need import assess
+from balancer.lab.rivals.climb import Climb, climb
+from balancer.lab.rivals.ordered import ordered_greedy
 from balancer.model.errors import PlanInvalid
 from balancer.model.need import Holds
 from balancer.model.plan import Draft
@@ -14,10 +16,8 @@ from balancer.planner import plan_snapshot
 from balancer.policy.types import Policy
 from tests.bench.planner.bounds import Bounds, bounds_of
 from tests.bench.planner.cases import Case, policy_for
-from tests.bench.planner.climb import Climb, climb
 from tests.bench.planner.measuring import Bill, Standing, Targets, bill_of, standing_of
 from tests.bench.planner.meter import Metered, metered
-from tests.bench.planner.ordered import ordered_greedy
 from tests.support.replay import replayed
 
 OURS, UNPOLISHED, RELIEF = "ours", "ours, no polish", "ours, contention only"

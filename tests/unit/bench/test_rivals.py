@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 
+from balancer.lab.rivals.climb import Field, best_step, climb, deviation, evacuate
+from balancer.lab.rivals.facts import Facts
+from balancer.lab.rivals.ordered import ordered_greedy
 from tests.bench.planner.cases import Case
-from tests.bench.planner.climb import Field, best_step, climb, deviation, evacuate
-from tests.bench.planner.facts import Facts
 from tests.bench.planner.measuring import bill_of, standing_of
-from tests.bench.planner.ordered import ordered_greedy
 from tests.bench.planner.pairs import pair_objective, solve_pairs
 from tests.bench.planner.population import Ints
 from tests.bench.planner.scenarios import SCENARIOS, Size

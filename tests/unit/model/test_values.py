@@ -2,12 +2,10 @@
 
 import re
 from collections.abc import Callable
-from dataclasses import replace
 
 import pytest
 
 from balancer.model.duration import SETUP_SECONDS, copy_mbps, vmotion_seconds
-from balancer.model.fingerprint import fingerprint
 from balancer.model.host import Host, HostState, VmotionLink
 from balancer.model.snapshot import Drs, Ha
 from balancer.model.units import HostId
@@ -68,14 +66,6 @@ def test_serving_hosts_take_vms_and_are_not_kept_for_ha() -> None:
 )
 def test_when_drs_acts_alone(drs: Drs, alone: bool) -> None:
     assert drs.acts_alone is alone
-
-
-def test_a_fingerprint_depends_on_facts_and_not_on_order() -> None:
-    snap = snapshot([host(1), host(2)], [vm(1, 1, tags=frozenset({"a", "b", "c"}))])
-    same = snapshot([host(2), host(1)], [vm(1, 1, tags=frozenset({"c", "b", "a"}))])
-
-    assert fingerprint(snap) == fingerprint(same)
-    assert fingerprint(snap) != fingerprint(replace(snap, vms=(vm(1, 2),)))
 
 
 def test_copying_takes_longer_over_a_shared_slow_or_busy_link() -> None:

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from tests.bench.planner.facts import Facts
-from tests.bench.planner.population import Bools, Floats, Ints, load_of
+from balancer.lab.rivals.facts import Facts, load_of
+from balancer.plan.codes import Bools, Floats, Ints
 
 LEAST_IMPROVEMENT = 1e-9
 MOST_STEPS = 600

@@ -10,9 +10,9 @@ the original.
 
 import numpy as np
 
-from tests.bench.planner.climb import Field
-from tests.bench.planner.facts import Facts
-from tests.bench.planner.population import Floats, Ints
+from balancer.lab.rivals.climb import Field
+from balancer.lab.rivals.facts import Facts
+from balancer.plan.codes import Floats, Ints
 
 BALANCINESS = 0.10
 MEMORY = 1

@@ -1,4 +1,4 @@
-"""What every planner of the benchmark is told: the same arrays, made from one need.
+"""What every rival is told: the same arrays, made from one need.
 
 The only place that reads the engine's own pieces, and only its facts: demand, ceilings, the static laws
 and holds as masks, predicted seconds. Nothing of its search is used. Affinity groups that must stay
@@ -14,11 +14,11 @@ from balancer.model.need import Need
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
+from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.desk import Desk
 from balancer.plan.price import seconds
 from balancer.plan.problem import CPU, FOOTPRINT, compile_problem
 from balancer.policy.types import Policy
-from tests.bench.planner.population import Bools, Floats, Ints
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -148,3 +148,9 @@ def _should_mask(need: Need, units: tuple[tuple[int, ...], ...]) -> Bools:
 
 def _rows(vms: Iterable[VmId], row_of: dict[VmId, int]) -> list[int]:
     return [row_of[vm] for vm in vms if vm in row_of]
+
+
+def load_of(demand: Floats, at: Ints, hosts: int) -> Floats:
+    """Return the summed demand on each host, (hosts, 2)."""
+    columns = [np.bincount(at, weights=demand[:, r], minlength=hosts) for r in (0, 1)]
+    return np.stack(columns, axis=1)

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from balancer.adapters.vsphere.changed import changed
+from balancer.model.changed import changed
 from tests.support import builders
 
 VALUES: dict[str, Any] = {"name": "new", "tags": frozenset({"a"}), "cpu_usage_mhz": 7.0}

@@ -1,0 +1,105 @@
+"""Who takes part in a replay, by name: ours with a policy, and what it is compared with.
+
+All run through the same cycle, under the same limits, migration times and laws. A contender is how moves are
+searched for, with which policy, and what is remembered of demand.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
+from types import MappingProxyType
+
+from balancer.collect.history import DemandHistory
+from balancer.foresight import Foresight, NoForesight, RememberedDemand
+from balancer.lab.rivals.search import by_climb, by_memory_order, by_reaction
+from balancer.model.units import Ratio
+from balancer.plan import PlanSettings, make_draft
+from balancer.plan.engine import Search
+from balancer.policy.levels import LEVELS, level_settings
+from balancer.policy.types import Policy, Thresholds
+
+REMEMBERED_STEPS = 14 * 288
+"""Two weeks of 5-minute steps."""
+
+CHASED: Ratio = 0.01
+
+
+def _remembered() -> Foresight:
+    return RememberedDemand(DemandHistory(steps=REMEMBERED_STEPS))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Contender:
+    """One way to run a cluster. `search` of None makes no moves at all."""
+
+    name: str
+    summary: str
+    search: Search | None = make_draft
+    policy: Policy = field(default_factory=Policy)
+    foresight: Callable[[], Foresight] = NoForesight
+
+    @property
+    def settings(self) -> PlanSettings:
+        """Return how plans are made."""
+        return PlanSettings(search=self.search or make_draft)
+
+
+def ours(policy: Policy, name: str = "ours") -> Contender:
+    """Return the product with a policy."""
+    return Contender(
+        name=name, summary="the product with its memory", policy=policy, foresight=_remembered
+    )
+
+
+def _chasing() -> Policy:
+    thresholds = Thresholds(balance_trigger=CHASED, balance_target=CHASED)
+    return Policy(name="chase", thresholds=thresholds)
+
+
+def _level(level: int) -> Thresholds:
+    given = level_settings(level)["thresholds"]
+    return replace(Thresholds(), **given)  # type: ignore[arg-type]
+
+
+def _drs(level: int) -> tuple[Contender, Contender]:
+    policy = Policy(name=f"drs-{level}", thresholds=_level(level))
+    return (
+        Contender(
+            name=f"drs-{level}",
+            summary=f"a DRS-style climb at migration threshold {level}, counting moves",
+            search=by_climb(exponent=0.0),
+            policy=policy,
+        ),
+        Contender(
+            name=f"drs-cost-{level}",
+            summary=f"the same at threshold {level}, gain over the root of the copy's seconds",
+            search=by_climb(exponent=0.5),
+            policy=policy,
+        ),
+    )
+
+
+_ALL = (
+    Contender(name="nothing", summary="no moves at all", search=None),
+    ours(Policy()),
+    Contender(name="last-sample", summary="the product without memory: the last sample counts"),
+    Contender(
+        name="chase", summary="level to 1 percentage point in every round", policy=_chasing()
+    ),
+    *(contender for level in LEVELS for contender in _drs(level)),
+    Contender(
+        name="proxlb-memory",
+        summary="ProxLB-like: fullest to emptiest host by memory, smallest VM first",
+        search=by_memory_order(),
+    ),
+    *(
+        Contender(
+            name=f"reactive-{percent}",
+            summary=f"a host above {percent} % CPU: the VM that lowers the peak most per GiB",
+            search=by_reaction(percent / 100.0),
+        )
+        for percent in (70, 80, 90)
+    ),
+)
+
+CONTENDERS: Mapping[str, Contender] = MappingProxyType({each.name: each for each in _ALL})
+"""Every contender that needs no policy of the user's, by name."""

@@ -1,0 +1,1 @@
+"""What ours is compared with: other ways to find moves, under the same facts, laws and limits."""
