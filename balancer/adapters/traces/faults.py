@@ -1,0 +1,46 @@
+"""Collects what cannot be mended, so that one run names every problem of a file, up to a bound."""
+
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from balancer.model.errors import InputError, Problem
+
+MOST_PROBLEMS = 20
+"""Problems of one file that are listed; a file with more is wrong as a whole."""
+
+
+@dataclass(slots=True)
+class Faults:
+    """The problems found so far in one file."""
+
+    path: Path
+    found: list[Problem] = field(default_factory=list)
+
+    def add(self, where: str, found: str, *, allowed: str = "", hint: str = "") -> None:
+        """Add a problem; `where` is row and column.
+
+        Raises:
+            InputError: there are `MOST_PROBLEMS` now.
+        """
+        place = f"{self.path.name}, {where}" if where else self.path.name
+        self.found.append(Problem(where=place, found=found, allowed=allowed, hint=hint))
+        if len(self.found) >= MOST_PROBLEMS:
+            self.check()
+
+    def check(self) -> None:
+        """Raise InputError with all problems, if there is any."""
+        if self.found:
+            raise InputError(str(self.path), tuple(self.found))
+
+
+def refused(
+    path: Path, found: str, *, where: str = "", allowed: str = "", hint: str = ""
+) -> InputError:
+    """Return the error of one problem with a file."""
+    place = f"{path.name}, {where}" if where else path.name
+    return InputError(str(path), (Problem(where=place, found=found, allowed=allowed, hint=hint),))
+
+
+def cell(row: int, column: str) -> str:
+    """Return where a cell stands."""
+    return f"row {row}, column {column}"

@@ -1,0 +1,78 @@
+"""The hosts of a replay and where VMs stand at its beginning: hosts.csv and a table of placements."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from balancer.adapters.traces.faults import Faults, cell, refused
+from balancer.adapters.traces.text import figure, records, vm_name
+from balancer.model.host import Host, VmotionLink
+from balancer.model.units import HostId
+
+LINK_MBPS = 10_000.0
+"""vMotion link of a host whose row gives none: 10 GbE."""
+
+_CORES = (1.0, 4096.0)
+_CORE_MHZ = (500.0, 10_000.0)
+_MEMORY_MIB = (1024.0, 128.0 * 1024 * 1024)
+_LINK_MBPS = (100.0, 1_600_000.0)
+
+
+def read_hosts(path: Path) -> tuple[Host, ...]:
+    """Read a park of hosts: columns host, cores, cpu_mhz (of all cores), mem_mb or mem_mib (both MiB).
+
+    `vmotion_mbps` may give the speed of a host's vMotion link, in Mb/s. Other columns are not used.
+
+    Raises:
+        InputError: a column is missing, a figure is none or in another unit, or a host is named twice.
+    """
+    faults, hosts = Faults(path), dict[str, Host]()
+    for row, cells in records(path, ("host", "cores", "cpu_mhz")):
+        if cells["host"] in hosts or not cells["host"]:
+            found = f"host {cells['host'][:60]!r} is named twice or not at all"
+            faults.add(cell(row, "host"), found, allowed="each host once")
+        hosts[cells["host"]] = _host(row, cells, faults)
+    faults.check()
+    if not hosts:
+        raise refused(path, "names no host", allowed="a row for each host")
+    return tuple(hosts.values())
+
+
+def _host(row: int, cells: dict[str, str], faults: Faults) -> Host:
+    cores = figure(cells, "cores", faults, row, _CORES)
+    least, most = _CORE_MHZ
+    memory = "mem_mib" if "mem_mib" in cells else "mem_mb"
+    has_link = bool(cells.get("vmotion_mbps"))
+    return Host(
+        id=HostId(cells["host"]),
+        name=cells["host"],
+        cpu_cores=int(cores),
+        cpu_capacity_mhz=figure(cells, "cpu_mhz", faults, row, (least * cores, most * cores)),
+        memory_capacity_mib=figure(cells, memory, faults, row, _MEMORY_MIB),
+        vmotion=VmotionLink(
+            link_mbps=figure(cells, "vmotion_mbps", faults, row, _LINK_MBPS)
+            if has_link
+            else LINK_MBPS
+        ),
+    )
+
+
+def read_placement(path: Path, column: str, hosts: Sequence[Host] = ()) -> dict[str, HostId]:
+    """Read one placement of a table: the host of each VM by the VM's name; a VM with an empty cell has none.
+
+    Raises:
+        InputError: there is no such column, a VM is named twice, or a cell names none of `hosts` (where given).
+    """
+    known = {str(host.id) for host in hosts}
+    faults, placement = Faults(path), dict[str, HostId]()
+    for row, cells in records(path, ("vm", column)):
+        name, host = vm_name(cells["vm"]), cells[column]
+        if name in placement or not name:
+            found = f"VM {name[:60]!r} is named twice or not at all"
+            faults.add(cell(row, "vm"), found, allowed="each VM once")
+        if host and known and host not in known:
+            allowed = f"a host of the park: {', '.join(sorted(known)[:5])}, ..."
+            faults.add(cell(row, column), f"there is no host {host[:60]!r}", allowed=allowed)
+        if host:
+            placement[name] = HostId(host)
+    faults.check()
+    return placement

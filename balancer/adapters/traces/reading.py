@@ -1,0 +1,225 @@
+"""Reads a trace folder into `Trace`: demand, active memory and sizes, mended by the documented rules."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from uuid import NAMESPACE_OID, uuid5
+
+import numpy as np
+
+from balancer.adapters.traces.choice import Park, playable
+from balancer.adapters.traces.faults import refused
+from balancer.adapters.traces.grid import Grid, grid_of, on_grid
+from balancer.adapters.traces.matrix import Floats, Matrix, read_matrix
+from balancer.adapters.traces.mending import Bounds, Mender, without_impossible
+from balancer.adapters.traces.mends import Ledger, Mend
+from balancer.adapters.traces.parquet import read_parquet
+from balancer.adapters.traces.sizes import Size, Sizes, read_sizes
+from balancer.adapters.traces.text import found_file
+from balancer.adapters.traces.units import check_mhz, check_mib, check_percent
+from balancer.model.host import Host
+from balancer.model.trace import Resize, Trace, TraceVm
+from balancer.model.units import HostId, Seconds
+
+FIRST_SLOT_AT = datetime(2024, 1, 1, tzinfo=UTC)
+"""When slot 0 begins where a trace counts slots: a Monday, midnight."""
+
+STEP_S: Seconds = 300.0
+"""Length of a slot where a trace counts slots."""
+
+FILLED_S: Seconds = 900.0
+"""Longest gap that is filled by the last value."""
+
+LEAST_MEMORY = 0.5
+"""Share of the CPU's samples that must have one of memory."""
+
+ABSURD = 2.0
+"""CPU above so many times what a VM's processors give is no sample. Turbo gives at most 1.8 times as much in
+the VMs of the Grid Workloads Archive's trace GWA-T-12."""
+
+_ENDINGS = (".csv", ".csv.gz", ".parquet")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ReadTrace:
+    """A trace with what was mended in it. `digest` is the SHA-256 of the figures and sizes as they are used."""
+
+    trace: Trace
+    mends: tuple[Mend, ...]
+    digest: str
+
+
+def read_trace(
+    folder: Path,
+    *,
+    hosts: Sequence[Host] = (),
+    placement: Mapping[str, HostId] | None = None,
+    leave_out_unplaced: bool = False,
+    start: datetime = FIRST_SLOT_AT,
+    step_s: Seconds = STEP_S,
+) -> ReadTrace:
+    """Read a trace folder. `start` and `step_s` say what slot numbers mean; times speak for themselves.
+
+    With `hosts` and `placement` VMs that fit no host or have no place are refused by name, or left out, counted
+    and named with `leave_out_unplaced`.
+
+    Raises:
+        InputError: the folder is no trace; problems are named with row and column.
+    """
+    ledger = Ledger()
+    cpu, is_share = _matrix(folder, ("cpu_mhz",), ("cpu_pct",), ledger)
+    memory, is_memory_share = _matrix(
+        folder, ("mem_active_mib", "mem_active_mb"), ("mem_pct",), ledger
+    )
+    _check_same_vms(cpu, memory)
+    sizes = read_sizes(folder, ledger)
+    park = Park(hosts=hosts, placement=placement, leave_out=leave_out_unplaced)
+    names = playable(folder, cpu.vms, sizes, park, ledger)
+    cpu = _scaled(_only(cpu, names), _largest_mhz(names, sizes), is_share=is_share)
+    memory = _scaled(_only(memory, names), _largest_mib(names, sizes), is_share=is_memory_share)
+    grid = grid_of(cpu, start=start, step_s=step_s)
+    trace = _trace(
+        _Files(cpu=cpu, memory=memory, sizes=sizes), grid, ledger, name=folder.resolve().name
+    )
+    return ReadTrace(trace=trace, mends=ledger.mends(), digest=digest_of(trace))
+
+
+def _matrix(
+    folder: Path, stems: tuple[str, ...], shares: tuple[str, ...], ledger: Ledger
+) -> tuple[Matrix, bool]:
+    """Return a matrix of the folder, and whether it gives percent of the VMs' sizes."""
+    path = found_file(folder, (*stems, *shares), _ENDINGS)
+    if path is None:
+        allowed = f"{stems[0]}.csv, .csv.gz or .parquet, or {shares[0]} in percent of the VM's size"
+        raise refused(folder, f"there is no {stems[0]}.csv in this folder", allowed=allowed)
+    read = read_parquet if path.suffix == ".parquet" else read_matrix
+    return read(path, ledger), path.name.startswith(shares)
+
+
+def _check_same_vms(cpu: Matrix, memory: Matrix) -> None:
+    if differing := sorted(set(cpu.vms) ^ set(memory.vms)):
+        found = f"{', '.join(differing[:5])} of {len(differing)} VMs: in one of the two files only"
+        allowed = f"the VMs of {cpu.path.name}"
+        raise refused(memory.path, found, where="row 1", allowed=allowed)
+
+
+def _only(matrix: Matrix, names: Sequence[str]) -> Matrix:
+    """Return the columns of these VMs, in this order."""
+    column_of = {name: number for number, name in enumerate(matrix.vms)}
+    figures = matrix.figures[:, [column_of[name] for name in names]]
+    return replace(matrix, vms=tuple(names), figures=figures)
+
+
+def _largest_mhz(names: Sequence[str], sizes: Sizes) -> Floats:
+    return np.array([max(size.most_mhz for size in sizes[name]) for name in names])
+
+
+def _largest_mib(names: Sequence[str], sizes: Sizes) -> Floats:
+    return np.array([max(size.memory_mib for size in sizes[name]) for name in names])
+
+
+def _scaled(matrix: Matrix, full: Floats, *, is_share: bool) -> Matrix:
+    if not is_share:
+        return matrix
+    check_percent(matrix)
+    return replace(matrix, figures=matrix.figures / 100.0 * full)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Files:
+    """What the files say, of the VMs that are kept."""
+
+    cpu: Matrix
+    memory: Matrix
+    sizes: Sizes
+
+
+def _trace(files: _Files, grid: Grid, ledger: Ledger, *, name: str) -> Trace:
+    cpu, memory, sizes = files.cpu, files.memory, files.sizes
+    most_mhz, most_mib = _largest_mhz(cpu.vms, sizes), _largest_mib(cpu.vms, sizes)
+    check_mhz(cpu, most_mhz)
+    check_mib(memory, most_mib)
+    cpu_mhz = on_grid(without_impossible(cpu, ABSURD * most_mhz, ledger), grid, ledger)
+    memory_mib = on_grid(without_impossible(memory, np.inf * most_mib, ledger), grid, ledger)
+    _check_memory(memory, cpu_mhz, memory_mib)
+    mender = Mender(
+        vms=cpu.vms,
+        first_slot=grid.first,
+        bounds=_bounds(cpu.vms, sizes, grid, most_mhz),
+        most_gap=int(FILLED_S // grid.step_s),
+        ledger=ledger,
+    )
+    cpu_figures, memory_figures = mender.mended(cpu_mhz, memory_mib)
+    return Trace(
+        name=name,
+        start=grid.start,
+        step_s=grid.step_s,
+        vms=tuple(_vm(vm, sizes[vm]) for vm in cpu.vms),
+        cpu_mhz=cpu_figures,
+        memory_mib=memory_figures,
+        resizes=_resizes(cpu.vms, sizes, grid),
+    )
+
+
+def _check_memory(memory: Matrix, cpu_mhz: Floats, memory_mib: Floats) -> None:
+    samples = ~np.isnan(cpu_mhz)
+    having = np.count_nonzero(samples & ~np.isnan(memory_mib))
+    if having < LEAST_MEMORY * np.count_nonzero(samples):
+        found = f"has a figure for {having} of {np.count_nonzero(samples)} samples of CPU"
+        hint = "is it cut short, or of another time?"
+        raise refused(memory.path, found, allowed=f"at least {LEAST_MEMORY:.0%}", hint=hint)
+
+
+def _bounds(vms: Sequence[str], sizes: Sizes, grid: Grid, most_mhz: Floats) -> Bounds:
+    memory_mib = np.zeros((grid.slots, len(vms)))
+    is_off = np.zeros((grid.slots, len(vms)), dtype=bool)
+    for number, name in enumerate(vms):
+        memory_mib[:, number] = _first_on(sizes[name]).memory_mib
+        for size in sizes[name]:
+            begin = max(size.slot - grid.first, 0)
+            is_off[begin:, number] = size.is_off
+            if not size.is_off:
+                memory_mib[begin:, number] = size.memory_mib
+    return Bounds(most_mhz=most_mhz, memory_mib=memory_mib, is_off=is_off)
+
+
+def _first_on(sizes: Sequence[Size]) -> Size:
+    return next(size for size in sizes if not size.is_off)
+
+
+def _vm(name: str, sizes: Sequence[Size]) -> TraceVm:
+    first = _first_on(sizes)
+    return TraceVm(
+        name=name,
+        vcpus=first.vcpus,
+        memory_mib=first.memory_mib,
+        uuid=str(uuid5(NAMESPACE_OID, f"trace/{name}")),
+    )
+
+
+def _resizes(vms: Sequence[str], sizes: Sizes, grid: Grid) -> tuple[Resize, ...]:
+    found = []
+    for number, name in enumerate(vms):
+        on = [size for size in sizes[name] if not size.is_off]
+        for before, size in pairwise(on):
+            is_other = (before.vcpus, before.memory_mib) != (size.vcpus, size.memory_mib)
+            if is_other and size.slot - grid.first < grid.slots:
+                found.append(_resize(number, size, grid))
+    return tuple(sorted(found, key=lambda resize: (resize.slot, resize.vm)))
+
+
+def _resize(vm: int, size: Size, grid: Grid) -> Resize:
+    slot = max(size.slot - grid.first, 0)
+    return Resize(slot=slot, vm=vm, vcpus=size.vcpus, memory_mib=size.memory_mib)
+
+
+def digest_of(trace: Trace) -> str:
+    """Return the SHA-256 of a trace: of its figures, sizes and times; its name does not count."""
+    facts = (trace.vms, trace.resizes, trace.start.isoformat(), trace.step_s)
+    digest = hashlib.sha256(repr(facts).encode())
+    digest.update(np.ascontiguousarray(trace.cpu_mhz).tobytes())
+    digest.update(np.ascontiguousarray(trace.memory_mib).tobytes())
+    return digest.hexdigest()
