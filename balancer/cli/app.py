@@ -23,6 +23,7 @@ from balancer.cli.evc import evc
 from balancer.cli.exit_codes import ExitCode
 from balancer.cli.explain import explain
 from balancer.cli.journal import journal_app
+from balancer.cli.lab import lab_app
 from balancer.cli.notify import notify_app
 from balancer.cli.pause import pause, resume
 from balancer.cli.plan import plan
@@ -61,6 +62,7 @@ for command in (
 app.add_typer(audit_app)
 app.add_typer(policy_app)
 app.add_typer(journal_app)
+app.add_typer(lab_app)
 app.add_typer(notify_app)
 
 

@@ -29,7 +29,7 @@ MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
         "channel has not taken the message",
         ExitCode.CHANGES: "`plan --detailed-exitcode`: changes proposed",
         ExitCode.UNMET: "`plan`: some must-rule or evacuation cannot be met; the plan is the best that can be "
-        "done (status `degraded`)",
+        "done (status `degraded`); `lab whatif`: the changed cluster does not hold its VMs",
         ExitCode.REFUSED: "refused: stale or partial facts (`explain` answers all the same); `apply`, `approve`, "
         "`reject`: a plan that is stale, changed, too old or decided on, or the cluster is paused, held by a "
         "window or its mode, or in other hands",
