@@ -92,6 +92,4 @@ def _with_names(run: Run, names: Mapping[HostId, str]) -> Run:
 
 
 def _with_host_names(mark: MoveMark, names: Mapping[HostId, str]) -> MoveMark:
-    return replace(
-        mark, source=HostId(names[mark.source]), target=HostId(names[mark.target])
-    )
+    return replace(mark, source=HostId(names[mark.source]), target=HostId(names[mark.target]))

@@ -9,7 +9,7 @@ import multiprocessing
 import os
 import signal
 import traceback
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from multiprocessing.connection import Connection, wait
@@ -58,7 +58,7 @@ def usable_cores() -> int:
 
 def side_by_side(
     tasks: Sequence[Task], work: "Work[Task, Answer]", *, jobs: int, heard: Heard
-) -> "Iterator[tuple[int, Answer | Lost]]":
+) -> "Generator[tuple[int, Answer | Lost], None, None]":
     """Do all tasks, at most `jobs` at a time, and yield the place of each with what came of it, as they end.
 
     A process ends with its task, and all of them when the iterator is closed. An interrupt from the terminal
