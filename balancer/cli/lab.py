@@ -2,8 +2,10 @@
 
 import typer
 
+from balancer.cli.lab_compare import compare_command
 from balancer.cli.lab_contenders import contenders_command
 from balancer.cli.lab_replay import replay_command
+from balancer.cli.lab_show import show_command
 from balancer.cli.lab_whatif import what_if_command
 
 lab_app = typer.Typer(
@@ -15,5 +17,7 @@ lab_app = typer.Typer(
     context_settings={"help_option_names": ["-h", "--help"]},
 )
 lab_app.command("replay")(replay_command)
+lab_app.command("compare")(compare_command)
+lab_app.command("show")(show_command)
 lab_app.command("contenders")(contenders_command)
 lab_app.command("whatif")(what_if_command)

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 import numpy as np
 
 from balancer.expose.charts import Tick, short_label
+from balancer.expose.escape import cells
 from balancer.expose.figures import counted, gibibytes, percent
 from balancer.lab.axes import WIDTH, TimeAxis, when
 from balancer.lab.result import Line, MoveMark, Run
 from balancer.lab.sketch import Sketch
 
-LEFT, RIGHT = 150.0, 24.0
+WIDEST_LABEL, RIGHT = 160.0, 24.0
+_LABEL_UNIT, _LABEL_GAP = 6.4, 14.0
 TOP, BOTTOM = 6.0, 22.0
 OVER = 6
 """The class of what was above 100 %."""
@@ -81,21 +83,29 @@ def band_chart(run: Run, sketch: Sketch, hosts: Sequence[str], *, tells: bool = 
     """Return the bands of one run. With `tells`, each arrow says which VM it is."""
     pitch = min(max(_WANTED_HEIGHT / max(len(hosts), 1), _LOWEST), _TALLEST)
     end_s = max(sketch.steps, 1) * sketch.step_s
-    axis = TimeAxis(end_s=end_s, left=LEFT, right=WIDTH - RIGHT)
+    labels = tuple(_labels(hosts, pitch))
+    left = _left(labels)
+    axis = TimeAxis(end_s=end_s, left=left, right=WIDTH - RIGHT)
     return BandChart(
         width=WIDTH,
         height=round(TOP + pitch * len(hosts) + BOTTOM, 1),
-        left=LEFT,
-        stretch=round((WIDTH - LEFT - RIGHT) / max(sketch.steps, 1), 6),
+        left=left,
+        stretch=round((WIDTH - left - RIGHT) / max(sketch.steps, 1), 6),
         thick=round(pitch * 0.72, 2),
         pitch=round(pitch, 2),
         title=f"CPU load of each host, {run.contender}",
         desc=_described(run, sketch, hosts),
         ticks=axis.ticks(),
-        labels=tuple(_labels(hosts, pitch)),
+        labels=labels,
         pieces=_pieces(sketch, pitch),
         arrows=tuple(_arrows(run.moves, hosts, axis, pitch, tells=tells)),
     )
+
+
+def _left(labels: Sequence[Label]) -> float:
+    """Return where bands begin: right of the widest label."""
+    widest = max([0, *(cells(label.text) for label in labels)])
+    return round(min(_LABEL_GAP + widest * _LABEL_UNIT, WIDEST_LABEL), 1)
 
 
 def _described(run: Run, sketch: Sketch, hosts: Sequence[str]) -> str:

@@ -1,5 +1,6 @@
 """The runs of one replay: who plays on which placement with which seed, and the result put together of them."""
 
+import logging
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -37,7 +38,10 @@ class Errand:
 
 
 def play(errand: Errand, progress: Progress) -> Run:
-    """Do one run. Raises as `lab.replay.replay`."""
+    """Do one run. Raises as `lab.replay.replay`. What its cycles log is not told: they are no real ones."""
+    logger = logging.getLogger("balancer")
+    if not logger.handlers:
+        logger.addHandler(logging.NullHandler())
     return replay(
         errand.scene,
         errand.entrant.contender,
