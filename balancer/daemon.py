@@ -21,6 +21,7 @@ from apscheduler.schedulers.background import BackgroundScheduler
 
 from balancer.expose.health import Health
 from balancer.expose.metrics import ClusterMetrics
+from balancer.foresight import Foresight, NoForesight
 from balancer.jobs import ClusterJob
 from balancer.model.errors import StoreError
 from balancer.model.reasons import Reason, Refusal
@@ -81,7 +82,9 @@ class Daemon:
         stop_switch: StopSwitch = no_stop,
         listeners_of: Callable[[Watch], Sequence[Events]] = nobody,
         planning: Planning | None = None,
+        foresight_of: Callable[[Watch], Foresight] = lambda _: NoForesight(),
     ) -> None:
+        self._foresight_of = foresight_of
         self.planning = planning or PlansHere()
         self.listeners_of = listeners_of
         self.store = store
@@ -100,6 +103,10 @@ class Daemon:
     def watches(self) -> tuple[Watch, ...]:
         """Return the clusters that are worked on at present."""
         return tuple(job.watch for job in self._jobs.values())
+
+    def foresight_of(self, watch: Watch) -> Foresight:
+        """Return the memory of a cluster's demand; the same one each time."""
+        return self._foresight_of(watch)
 
     def may_submit(self) -> Refusal | None:
         """Return why nothing may be submitted now (S8), or None."""

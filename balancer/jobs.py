@@ -27,6 +27,7 @@ from balancer.expose.audience import Audience
 from balancer.expose.health import Health
 from balancer.expose.logs import bind
 from balancer.expose.metrics import ClusterMetrics
+from balancer.foresight import Foresight
 from balancer.model.changes import Change
 from balancer.model.errors import BalancerError, PlanningFailed, PlanningStopped, SourceError
 from balancer.model.events import CycleFailed
@@ -79,6 +80,9 @@ class Turns(Protocol):
 
     def next_turn(self, watch: Watch) -> datetime:
         """Return when the cluster's next cycle is due."""
+
+    def foresight_of(self, watch: Watch) -> Foresight:
+        """Return the memory of a cluster's demand; the same one each time."""
 
     def listeners_of(self, watch: Watch) -> Sequence[Events]:
         """Return who hears what happens to a cluster, beside its metrics."""
@@ -256,6 +260,7 @@ class ClusterJob:
             last=self._last,
             may_move=self._wishes.may_move,
             planning=turns.planning,
+            foresight=turns.foresight_of(watch),
         )
 
     def _asked_whether_barred(self, watch: Watch, cluster: ClusterRef) -> Refusal | None:

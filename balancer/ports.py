@@ -4,7 +4,7 @@ A command that only plans is given an `Inventory` and nothing else: dry run cann
 construction.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -32,6 +32,7 @@ from balancer.model.past import (
     Quarantine,
     Verdict,
 )
+from balancer.model.rollup import Block, Kind, Series
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import ClusterId, HostId, Seconds, VmId
 
@@ -245,6 +246,53 @@ class Upkeep(Protocol):
 
 class Store(Leases, Journal, Memory, Controls, Audit, Upkeep, Protocol):
     """Everything that must outlive the process. Unable to write means unable to act."""
+
+
+class History(Protocol):
+    """Demand over weeks, by cluster. Nothing that is safe or right hangs on it; `StoreError` where it fails.
+
+    Figures are kept in one byte each: see `model.scale` for how exact that is.
+    """
+
+    def put(self, cluster: str, block: Block) -> None:
+        """Keep figures in place of those kept of the same steps; where the block knows nothing they stay.
+
+        A member of another size than the one kept begins anew with the block.
+        """
+
+    def read(
+        self,
+        cluster: str,
+        kind: Kind,
+        step_s: Seconds,
+        *,
+        since: datetime,
+        until: datetime,
+        series: Collection[Series],
+    ) -> tuple[Block, ...]:
+        """Return what is kept of the steps from `since` to before `until`, oldest first; gaps are not told.
+
+        Of a member that began anew nothing from before is shown.
+        """
+
+    def forget_steps(self, step_s: Seconds, before: datetime) -> None:
+        """Drop the steps of this length from before then, in whole days, and members of which nothing is left."""
+
+    def shrink(self, most_bytes: int) -> None:
+        """Drop the oldest until all of it takes no more room than this, of the shortest steps first."""
+
+    def condense(self, before: datetime) -> None:
+        """Put what is kept of each whole day before then in its smallest form; nothing of it changes."""
+
+    def oldest(self) -> datetime | None:
+        """Return when the oldest step that is kept begins, None where none is."""
+
+    @property
+    def size_bytes(self) -> int:
+        """Return the room that it takes on the disk."""
+
+    def close(self) -> None:
+        """Let go of the disk."""
 
 
 class Clock(Protocol):

@@ -9,27 +9,30 @@ import logging
 import os
 import signal
 import threading
-from collections.abc import Callable, Sequence
-from contextlib import closing
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import closing, contextmanager
 from functools import partial
 from pathlib import Path
 
 from balancer.adapters.clock import SystemClock
 from balancer.adapters.heap import leave_what_stays
-from balancer.adapters.http.app import build_app
+from balancer.adapters.http.app import Interface, build_app
 from balancer.adapters.http.server import STOP_WITHIN_S as HTTP_STOP_WITHIN_S
 from balancer.adapters.http.server import HttpServer
 from balancer.adapters.notify import Notifier
 from balancer.adapters.service_manager import ServiceManager
 from balancer.adapters.stop_file import StopFile
+from balancer.adapters.store.history_sqlite import SqliteHistory
 from balancer.adapters.store.sqlite import SqliteStore
 from balancer.config import Config
 from balancer.daemon import Daemon
 from balancer.expose.health import Health, HealthReport
 from balancer.expose.metrics import Metrics
 from balancer.interface import Shown
+from balancer.model.errors import StoreError
 from balancer.model.units import Seconds
 from balancer.ports import Clock, Store
+from balancer.recall import Recall
 from balancer.reload import Reloading, version_of
 from balancer.standing import Standing
 from balancer.upkeep import keep_up
@@ -52,6 +55,9 @@ log = logging.getLogger(__name__)
 
 HEARTBEAT_S = 1.0
 """How often the main thread looks up while it waits for a signal."""
+
+TELL_HISTORY_EVERY_S = 15.0
+"""How often the metrics of the history are told."""
 
 LOOK_AT_FILES_EVERY_S = 5.0
 """How often it is looked whether the configuration or a policy has changed."""
@@ -83,7 +89,7 @@ def serve(config: Config, path: Path) -> int:
     links, version = links_of(config, metrics), version_of(path, config)
     watches = watches_of(config, links)
     health = health_of(config, watches, clock)
-    with closing(manager), closing(_journal(config, metrics)) as store:
+    with closing(manager), _stores(config, metrics) as (store, recall):
         planning, shown = planning_of(config, clock), Shown(config, watches, clock)
         notifier = notifier_of(config, metrics, clock)
         daemon = Daemon(
@@ -94,14 +100,15 @@ def serve(config: Config, path: Path) -> int:
             stop_switch=StopFile(config.stop_path),
             planning=planning,
             listeners_of=all_of(shown.listeners_of, heralds_of(notifier)),
+            foresight_of=lambda watch: recall.of(watch.key),
         )
-        app = build_app(metrics, health, shown.interface(store, daemon.next_run_of))
-        server = HttpServer(app, config.http.listen, config.http.port, tls=config.http.tls)
-        _listen(server)
+        interface = shown.interface(store, daemon.next_run_of)
+        server = _listening(config, metrics, health, interface)
 
         def take(new: Sequence[Watch]) -> None:
             shown.take(reloading.config, new)  # before the first event of a new cluster
             _take(daemon, metrics, health, config, new)
+            recall.keep([watch.key for watch in new])
 
         reloading = Reloading(
             version,
@@ -114,9 +121,9 @@ def serve(config: Config, path: Path) -> int:
         notifier.start()
         leave_what_stays()
         daemon.start(partial(cluster_metrics, metrics))
-        daemon.run_daily(partial(keep_up, store, clock, config.journal.retention_days))
+        daemon.run_daily(partial(_keep_up, store, recall, clock, config))
         beats = (
-            partial(_tell_size, metrics, config),
+            _sizes_told(metrics, config, recall, clock),
             daemon.look_at_wishes,
             planning.rest,
             _standing(daemon, metrics, store, clock),
@@ -131,6 +138,50 @@ def serve(config: Config, path: Path) -> int:
 
 def _journal(config: Config, metrics: Metrics) -> SqliteStore:
     return SqliteStore(config.journal.path, on_failure=metrics.store_failed)
+
+
+@contextmanager
+def _stores(config: Config, metrics: Metrics) -> Iterator[tuple[SqliteStore, Recall]]:
+    """Open the journal, and what is remembered of demand; close both at the end."""
+    with closing(_journal(config, metrics)) as store, closing(_recall(config, metrics)) as recall:
+        yield store, recall
+
+
+def _recall(config: Config, metrics: Metrics) -> Recall:
+    """Return what is remembered of demand; in memory alone where its file cannot be used."""
+    given, store = config.history, None
+    try:
+        store = SqliteHistory(config.history_path, on_failure=metrics.history_failed)
+    except StoreError as err:
+        log.error("history in memory only", extra={"error": str(err)})
+    return Recall(
+        store,
+        five_minute_days=given.five_minute_days,
+        hourly_days=given.hourly_days,
+        most_bytes=given.most_mib * 2**20,
+    )
+
+
+def _keep_up(store: Store, recall: Recall, clock: Clock, config: Config) -> None:
+    keep_up(store, clock, config.journal.retention_days)
+    recall.keep_up(clock)
+
+
+def _sizes_told(
+    metrics: Metrics, config: Config, recall: Recall, clock: Clock
+) -> Callable[[], None]:
+    """Return how the sizes are told, each second; what is asked of the history's file less often."""
+    due_s = clock.monotonic()
+
+    def tell() -> None:
+        nonlocal due_s
+        metrics.store_size(_size_bytes(config.journal.path))
+        if clock.monotonic() >= due_s:
+            due_s = clock.monotonic() + TELL_HISTORY_EVERY_S
+            oldest_s = recall.oldest_s()
+            metrics.history_told(size_bytes=recall.size_bytes, oldest_s=oldest_s, vms=recall.vms)
+
+    return tell
 
 
 def _take(
@@ -148,9 +199,14 @@ def _standing(daemon: Daemon, metrics: Metrics, store: Store, clock: Clock) -> C
     return lambda: standing.look(subjects_of(metrics, daemon.watches, clock))
 
 
-def _listen(server: HttpServer) -> None:
+def _listening(
+    config: Config, metrics: Metrics, health: Health, interface: Interface
+) -> HttpServer:
+    app = build_app(metrics, health, interface)
+    server = HttpServer(app, config.http.listen, config.http.port, tls=config.http.tls)
     server.start()
     log.info("serving", extra={"url": server.url, "port": server.port, "version": VERSION})
+    return server
 
 
 class Pulse:
@@ -213,10 +269,6 @@ def _stopped(daemon: Daemon, server: HttpServer, notifier: Notifier) -> bool:
     notifier.stop()
     leaving.join(HTTP_STOP_WITHIN_S)
     return is_clean
-
-
-def _tell_size(metrics: Metrics, config: Config) -> None:
-    metrics.store_size(_size_bytes(config.journal.path))
 
 
 def _size_bytes(path: Path) -> int:

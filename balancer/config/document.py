@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
+from balancer.config.history import History
 from balancer.config.notify import Notify
 from balancer.config.parts import FilePath, Part, PolicyName, Text
 from balancer.config.planning import Planning
@@ -47,6 +48,7 @@ class Config(Part):
     policy_folder: FilePath | None = None
     stop_file: FilePath | None = None
     journal: Journal = Field(default_factory=Journal)
+    history: History = Field(default_factory=History)
     planning: Planning = Field(default_factory=Planning)
     http: Http = Field(default_factory=Http)
     notify: Notify = Field(default_factory=Notify)
@@ -56,6 +58,11 @@ class Config(Part):
     def stop_path(self) -> Path:
         """Return the file whose presence stops everything: by default `stop` beside the journal."""
         return self.stop_file or self.journal.path.with_name("stop")
+
+    @property
+    def history_path(self) -> Path:
+        """Return where demand over weeks is kept: by default `history.sqlite` beside the journal."""
+        return self.history.path or self.journal.path.with_name("history.sqlite")
 
     def vcenter_of(self, cluster: Cluster) -> VCenter:
         """Return the vCenter that a cluster of this configuration belongs to."""

@@ -117,6 +117,16 @@ class Metrics:
         """Count a read or a write of the journal that failed."""
         self._instruments.count("balancer_store_errors_total")
 
+    def history_told(self, *, size_bytes: int, oldest_s: Seconds, vms: int) -> None:
+        """Take note of what is remembered of demand: bytes on disk, Unix time of the oldest step, VMs."""
+        self._set("history_size_bytes", float(size_bytes))
+        self._set("history_oldest_timestamp_seconds", oldest_s)
+        self._set("history_vms", float(vms))
+
+    def history_failed(self) -> None:
+        """Count a read or a write of the history that failed."""
+        self._instruments.count("balancer_history_errors_total")
+
     def notified(self, channel: str, result: str, notices: int = 1) -> None:
         """Count what became of notices; both are words of ours or of the configuration."""
         words = self._channels.word(channel), self._channels.word(result)

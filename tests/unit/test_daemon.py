@@ -16,6 +16,7 @@ from balancer.collect.cluster_choice import find_cluster
 from balancer.daemon import APART_S, STOP_WITHIN_S, Daemon, begins_after_s
 from balancer.expose.health import Health
 from balancer.expose.metrics import ClusterMetrics, Metrics
+from balancer.foresight import Foresight, NoForesight
 from balancer.jobs import ClusterJob
 from balancer.model.errors import (
     LoginRefused,
@@ -447,6 +448,10 @@ class Turns:
     def next_turn(self, watch: Watch) -> datetime:
         del watch
         return self.clock.now() + timedelta(hours=1)
+
+    def foresight_of(self, watch: Watch) -> Foresight:
+        del watch
+        return NoForesight()
 
 
 @pytest.mark.parametrize(
