@@ -20,6 +20,7 @@ from balancer.adapters.http.app import Interface, build_app
 from balancer.adapters.http.server import STOP_WITHIN_S as HTTP_STOP_WITHIN_S
 from balancer.adapters.http.server import HttpServer
 from balancer.adapters.notify import Notifier
+from balancer.adapters.recording import Recorder
 from balancer.adapters.service_manager import ServiceManager
 from balancer.adapters.stop_file import StopFile
 from balancer.adapters.store.history_sqlite import SqliteHistory
@@ -41,11 +42,13 @@ from balancer.watch import Watch
 from balancer.wiring import (
     all_of,
     cluster_metrics,
+    ears_of,
     health_of,
     heralds_of,
     links_of,
     notifier_of,
     planning_of,
+    recorder_of,
     subjects_of,
     watch_health,
     watches_of,
@@ -83,15 +86,15 @@ def serve(config: Config, path: Path) -> int:
         StoreError: the journal cannot be opened.
         BalancerError: the HTTP address cannot be listened on.
     """
-    requests, manager = Requests(), ServiceManager(os.environ, os.getpid())
-    clock = SystemClock()
+    requests, clock = Requests(), SystemClock()
+    manager = ServiceManager(os.environ, os.getpid())
     metrics = Metrics(clock)
     links, version = links_of(config, metrics), version_of(path, config)
     watches = watches_of(config, links)
     health = health_of(config, watches, clock)
     with closing(manager), _stores(config, metrics) as (store, recall):
         planning, shown = planning_of(config, clock), Shown(config, watches, clock)
-        notifier = notifier_of(config, metrics, clock)
+        notifier, recorder = notifier_of(config, metrics, clock), recorder_of(config, metrics)
         daemon = Daemon(
             watches,
             store=store,
@@ -99,7 +102,7 @@ def serve(config: Config, path: Path) -> int:
             health=health,
             stop_switch=StopFile(config.stop_path),
             planning=planning,
-            listeners_of=all_of(shown.listeners_of, heralds_of(notifier)),
+            listeners_of=all_of(shown.listeners_of, heralds_of(notifier), ears_of(recorder)),
             foresight_of=lambda watch: recall.of(watch.key),
         )
         interface = shown.interface(store, daemon.next_run_of)
@@ -118,7 +121,7 @@ def serve(config: Config, path: Path) -> int:
             health=health,
             announced=manager.reloading,
         )
-        notifier.start()
+        _start(notifier, recorder)
         leave_what_stays()
         daemon.start(partial(cluster_metrics, metrics))
         daemon.run_daily(partial(_keep_up, store, recall, clock, config))
@@ -132,7 +135,7 @@ def serve(config: Config, path: Path) -> int:
         manager.ready()
         wait(requests, reloading, clock, beats, beat_s(manager))
         manager.stopping()
-        is_clean = _stopped(daemon, server, notifier)
+        is_clean = _stopped(daemon, server, notifier, recorder)
     return _left(is_clean=is_clean)
 
 
@@ -199,6 +202,11 @@ def _standing(daemon: Daemon, metrics: Metrics, store: Store, clock: Clock) -> C
     return lambda: standing.look(subjects_of(metrics, daemon.watches, clock))
 
 
+def _start(notifier: Notifier, recorder: Recorder) -> None:
+    notifier.start()
+    recorder.start()
+
+
 def _listening(
     config: Config, metrics: Metrics, health: Health, interface: Interface
 ) -> HttpServer:
@@ -261,12 +269,13 @@ def wait(
             log.exception("looking after files and wishes failed unexpectedly")
 
 
-def _stopped(daemon: Daemon, server: HttpServer, notifier: Notifier) -> bool:
+def _stopped(daemon: Daemon, server: HttpServer, notifier: Notifier, recorder: Recorder) -> bool:
     """Stop all, HTTP beside the rest, so that slow clients take nothing of the time of cycles and logouts."""
     leaving = threading.Thread(target=server.stop, daemon=True)
     leaving.start()
     is_clean = daemon.stop()
     notifier.stop()
+    recorder.stop()
     leaving.join(HTTP_STOP_WITHIN_S)
     return is_clean
 

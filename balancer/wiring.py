@@ -10,6 +10,7 @@ from functools import partial
 
 from balancer.adapters.notify import Notifier
 from balancer.adapters.planning import Caps, PlanningProcesses
+from balancer.adapters.recording import Recorder
 from balancer.adapters.solver import SolverProcesses
 from balancer.adapters.vsphere import Logins, connect
 from balancer.adapters.vsphere.configured import settings_of
@@ -111,6 +112,16 @@ def all_of(
 def heralds_of(notifier: Notifier) -> Callable[[Watch], Sequence[Events]]:
     """Return how the notifier listens to a cluster."""
     return lambda watch: notifier.heralds(watch.link.name, watch.name)
+
+
+def recorder_of(config: Config, metrics: Metrics) -> Recorder:
+    """Return who writes snapshots down for the lab, where a configuration wants that."""
+    return Recorder(config.record, config.record_key_path, metrics.recorded)
+
+
+def ears_of(recorder: Recorder) -> Callable[[Watch], Sequence[Events]]:
+    """Return how the recorder listens to a cluster."""
+    return lambda watch: recorder.listeners_of(watch.link.name, watch.name)
 
 
 def subjects_of(metrics: Metrics, watches: Iterable[Watch], clock: Clock) -> dict[str, Subject]:

@@ -9,6 +9,7 @@ from balancer.config.history import History
 from balancer.config.notify import Notify
 from balancer.config.parts import FilePath, Part, PolicyName, Text
 from balancer.config.planning import Planning
+from balancer.config.record import Record
 from balancer.config.serving import Http, Log
 from balancer.config.vcenter import VCenter
 from balancer.policy.compose import PolicySet, load_policy_set
@@ -52,6 +53,7 @@ class Config(Part):
     planning: Planning = Field(default_factory=Planning)
     http: Http = Field(default_factory=Http)
     notify: Notify = Field(default_factory=Notify)
+    record: Record = Field(default_factory=Record)
     log: Log = Field(default_factory=Log)
 
     @property
@@ -63,6 +65,11 @@ class Config(Part):
     def history_path(self) -> Path:
         """Return where demand over weeks is kept: by default `history.sqlite` beside the journal."""
         return self.history.path or self.journal.path.with_name("history.sqlite")
+
+    @property
+    def record_key_path(self) -> Path:
+        """Return the file with the key of anonymised recordings: beside the journal, never among them."""
+        return self.journal.path.with_name("recording.key")
 
     def vcenter_of(self, cluster: Cluster) -> VCenter:
         """Return the vCenter that a cluster of this configuration belongs to."""

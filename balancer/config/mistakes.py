@@ -5,6 +5,7 @@ from pathlib import Path
 
 from balancer.config.notify_files import notify_mistakes
 from balancer.config.parts import is_path
+from balancer.config.record_mistakes import record_mistakes
 from balancer.config.serving_mistakes import serving_mistakes
 from balancer.config.vcenter import VCenter
 from balancer.model.errors import InputError, Problem
@@ -38,6 +39,7 @@ def cross_mistakes(data: object, base: Path) -> Iterator[Mistake]:
     yield from serving_mistakes(data)
     yield from _policy_mistakes(data, base)
     yield from notify_mistakes(data)
+    yield from record_mistakes(data, base)
 
 
 def _wrong_user(vcenter: Mapping[str, object]) -> str:

@@ -98,6 +98,11 @@ _PROCESS_SPECS = (
         ("channel", "result"),
         "Notices by what became of them: delivered, failed, dropped (too many waited), repeated.",
     ),
+    _counter(
+        "recorded_snapshots_total",
+        ("result",),
+        "Snapshots for the lab by what became of them: written, failed, dropped (too many waited).",
+    ),
 )
 
 _VCENTER_SPECS = (

@@ -132,6 +132,10 @@ class Metrics:
         words = self._channels.word(channel), self._channels.word(result)
         self._instruments.count("balancer_notifications_total", *words, by=notices)
 
+    def recorded(self, result: str) -> None:
+        """Count what became of a snapshot that is recorded, in a word of ours."""
+        self._instruments.count("balancer_recorded_snapshots_total", result)
+
     def page(self, accept: str = "") -> tuple[bytes, str]:
         """Return the page and its content type: OpenMetrics where `accept` asks for it, else text."""
         if "application/openmetrics-text" in accept:

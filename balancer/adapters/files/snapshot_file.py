@@ -16,6 +16,7 @@ from balancer.adapters.files.json_file import read_as, read_bytes, write_bytes
 from balancer.adapters.files.snapshot_checks import reference_mistakes
 from balancer.adapters.files.snapshot_types import SNAPSHOT_READER, SNAPSHOT_SCHEMA
 from balancer.model.snapshot import InFlight, Snapshot
+from balancer.model.vm import Vm
 
 _KEY_OF = {"source": "from", "target": "to"}
 _ALWAYS_WRITTEN = frozenset({"state", "power", "enabled", "mandatory"})
@@ -70,6 +71,11 @@ def snapshot_document(snapshot: Snapshot) -> dict[str, object]:
     if "in_flight" in document:
         document["migrations_in_flight"] = document.pop("in_flight")
     return document
+
+
+def vm_document(vm: Vm) -> dict[str, object]:
+    """Return one VM as it stands in the document of its snapshot."""
+    return _entry(vm)
 
 
 def _entry(value: object) -> dict[str, object]:

@@ -7,5 +7,15 @@ It writes nothing and knows no planner. The form and the rules of mending: docs/
 from balancer.adapters.traces.mends import Mend, MendRule
 from balancer.adapters.traces.park import read_hosts, read_placement
 from balancer.adapters.traces.reading import ReadTrace, read_trace
+from balancer.adapters.traces.recorded import Recording, read_recording
 
-__all__ = ["Mend", "MendRule", "ReadTrace", "read_hosts", "read_placement", "read_trace"]
+__all__ = [
+    "Mend",
+    "MendRule",
+    "ReadTrace",
+    "Recording",
+    "read_hosts",
+    "read_placement",
+    "read_recording",
+    "read_trace",
+]

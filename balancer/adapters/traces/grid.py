@@ -3,6 +3,7 @@
 from collections import Counter
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from math import log
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,12 @@ LEAST_FILLED = 0.2
 
 NEVER_SPARSE = 1000
 """Slots up to which it does not matter how many have a row."""
+
+USUAL_STEPS_S: tuple[Seconds, ...] = (
+    *(10.0, 20.0, 30.0, 60.0, 120.0, 180.0, 300.0, 600.0, 900.0, 1200.0, 1800.0),
+    *(3600.0, 7200.0, 14_400.0, 21_600.0, 43_200.0, 86_400.0),
+)
+"""Steps that samples usually have; times that jitter around one are put into slots of it."""
 
 _EPOCH_FROM = 1e8  # a larger number counts seconds from 1970, a smaller one counts slots
 _MILLISECONDS_FROM = 1e11  # seconds would be the year 5138
@@ -48,8 +55,8 @@ class _Stamps:
 def grid_of(matrix: Matrix, *, start: datetime, step_s: Seconds) -> Grid:
     """Return the slots that a matrix covers. `start` and `step_s` count where it numbers slots.
 
-    With times the step is the most frequent distance of two times, and the grid is the one that most of them
-    stand on.
+    With times the step is the distance that more than half of them have from one another, else the usual step that
+    is nearest to the median distance; the grid is the one that most of the times stand on.
 
     Raises:
         InputError: a stamp is none, or the stamps cannot be those of one trace.
@@ -77,8 +84,7 @@ def on_grid(matrix: Matrix, grid: Grid, ledger: Ledger) -> Floats:
     Raises:
         InputError: a stamp is none.
     """
-    stamps = _stamps(matrix)
-    exact = _exact(stamps, grid)
+    exact = _exact(_stamps(matrix), grid)
     slots = np.rint(exact).astype(np.int64)
     _note_order(matrix, slots, exact, ledger)
     inside = np.flatnonzero((slots >= 0) & (slots < grid.slots))
@@ -92,6 +98,15 @@ def on_grid(matrix: Matrix, grid: Grid, ledger: Ledger) -> Floats:
         later = [f"{matrix.path.name}, row {matrix.rows[row]}" for row in same[1:]]
         ledger.note(MendRule.DUPLICATE, len(later), later)
     return out
+
+
+def slots_of(matrix: Matrix, grid: Grid) -> Slots:
+    """Return the slot of each row, counted from the grid's first one.
+
+    Raises:
+        InputError: a stamp is none.
+    """
+    return np.rint(_exact(_stamps(matrix), grid)).astype(np.int64)
 
 
 def _mean(figures: Floats) -> Floats:
@@ -120,15 +135,23 @@ def _note_order(matrix: Matrix, slots: Slots, exact: Floats, ledger: Ledger) -> 
 
 def _timed(values: Floats, step_s: Seconds) -> Grid:
     times = np.unique(values)
-    distances = Counter(np.diff(times).round(3).tolist())
-    if distances:
-        step_s = max(distances, key=lambda distance: (distances[distance], -distance))
+    if len(times) > 1:
+        step_s = _step_s(np.diff(times).round(3))
     phases = Counter((times % step_s).round(3).tolist())
     phase = max(phases, key=lambda each: (phases[each], -each))
-    first = times[0] - phase
-    begin = round(first / step_s) * step_s + phase
+    begin = round((times[0] - phase) / step_s) * step_s + phase
     slots = round((times[-1] - begin) / step_s) + 1
     return Grid(start=datetime.fromtimestamp(begin, UTC), step_s=step_s, slots=slots)
+
+
+def _step_s(distances: Floats) -> Seconds:
+    """Return the distance that most times have; where none prevails, the usual step nearest to their median."""
+    counts = Counter(distances.tolist())
+    frequent = max(counts, key=lambda distance: (counts[distance], -distance))
+    if counts[frequent] * 2 > len(distances):
+        return float(frequent)
+    median = float(np.median(distances))
+    return min(USUAL_STEPS_S, key=lambda step: abs(log(step / median)))
 
 
 def _check_filled(matrix: Matrix, stamps: _Stamps, grid: Grid) -> None:

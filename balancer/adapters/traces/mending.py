@@ -3,7 +3,7 @@
 Arrays have the shape (slots, VMs); places are told by slot and VM, as rows were put into slots before.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -17,13 +17,8 @@ Mask = npt.NDArray[np.bool_]
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Bounds:
-    """What is possible, and when VMs are off.
+    """The size of the memory in force, and when VMs are off: both of shape (slots, VMs)."""
 
-    `most_mhz` of shape (VMs,) is what the largest size of each VM gives, `memory_mib` of shape (slots, VMs)
-    the size in force.
-    """
-
-    most_mhz: Floats
     memory_mib: Floats
     is_off: Mask
 
@@ -39,14 +34,7 @@ def without_impossible(matrix: Matrix, most: Floats, ledger: Ledger) -> Matrix:
         first = zip(rows[:FIRST_PLACES], columns[:FIRST_PLACES], strict=True)
         ledger.note(rule, len(rows), [matrix.place(int(row), int(vm)) for row, vm in first])
         figures[mask] = np.nan
-    return Matrix(
-        path=matrix.path,
-        time=matrix.time,
-        vms=matrix.vms,
-        stamps=matrix.stamps,
-        rows=matrix.rows,
-        figures=figures,
-    )
+    return replace(matrix, figures=figures)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

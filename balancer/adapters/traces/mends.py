@@ -12,9 +12,9 @@ class MendRule(StrEnum):
     """The rules of mending. The words stand in results; docs/operate/traces.md explains each."""
 
     HEADER_AGAIN = "header_again"  # a second row of names: left out
-    NOT_A_NUMBER = "not_a_number"  # NaN, inf, null, 1e999: no sample
+    NOT_A_NUMBER = "not_a_number"  # NaN, inf, null: no sample
     NEGATIVE = "negative"  # no sample
-    ABSURD = "absurd"  # CPU above twice what the VM's processors give: no sample
+    ABSURD = "absurd"  # far above what the VM's size can want: no sample
     UNORDERED = "unordered"  # rows that go back in time: sorted
     OFF_GRID = "off_grid"  # a time between two slots: taken for the nearest
     DUPLICATE = "duplicate"  # several rows of one slot: averaged
@@ -25,6 +25,7 @@ class MendRule(StrEnum):
     SAMPLE_WHILE_OFF = "sample_while_off"  # a figure above 0 of a VM that is powered off: off
     SIZE_JITTER = "size_jitter"  # a change of memory that is small or short: no change of size
     UNKNOWN_VM = "unknown_vm"  # a size or a place for a VM without figures: not used
+    CUT_SHORT = "cut_short"  # the last line of a recording's file was not finished: left out
     LEFT_OUT = "left_out"  # VMs without a size, a place or a host that is large enough
 
 

@@ -1,27 +1,25 @@
 """Reads a trace folder into `Trace`: demand, active memory and sizes, mended by the documented rules."""
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
-from itertools import pairwise
 from pathlib import Path
-from uuid import NAMESPACE_OID, uuid5
 
 import numpy as np
 
+from balancer.adapters.traces.assembly import Parts, assembled, digest_of, largest_mhz, largest_mib
 from balancer.adapters.traces.choice import Park, playable
 from balancer.adapters.traces.faults import refused
 from balancer.adapters.traces.grid import Grid, grid_of, on_grid
 from balancer.adapters.traces.matrix import Floats, Matrix, read_matrix
-from balancer.adapters.traces.mending import Bounds, Mender, without_impossible
+from balancer.adapters.traces.mending import without_impossible
 from balancer.adapters.traces.mends import Ledger, Mend
 from balancer.adapters.traces.parquet import read_parquet
-from balancer.adapters.traces.sizes import Size, Sizes, read_sizes
+from balancer.adapters.traces.sizes import Sizes, read_sizes
 from balancer.adapters.traces.text import found_file
 from balancer.adapters.traces.units import check_mhz, check_mib, check_percent
 from balancer.model.host import Host
-from balancer.model.trace import Resize, Trace, TraceVm
+from balancer.model.trace import Trace
 from balancer.model.units import HostId, Seconds
 
 FIRST_SLOT_AT = datetime(2024, 1, 1, tzinfo=UTC)
@@ -30,15 +28,15 @@ FIRST_SLOT_AT = datetime(2024, 1, 1, tzinfo=UTC)
 STEP_S: Seconds = 300.0
 """Length of a slot where a trace counts slots."""
 
-FILLED_S: Seconds = 900.0
-"""Longest gap that is filled by the last value."""
-
 LEAST_MEMORY = 0.5
 """Share of the CPU's samples that must have one of memory."""
 
 ABSURD = 2.0
 """CPU above so many times what a VM's processors give is no sample. Turbo gives at most 1.8 times as much in
 the VMs of the Grid Workloads Archive's trace GWA-T-12."""
+
+ABSURD_MEMORY = 4.0
+"""Active memory above so many times the largest size of a VM is no sample; below, it is cut to the size."""
 
 _ENDINGS = (".csv", ".csv.gz", ".parquet")
 
@@ -78,8 +76,8 @@ def read_trace(
     sizes = read_sizes(folder, ledger)
     park = Park(hosts=hosts, placement=placement, leave_out=leave_out_unplaced)
     names = playable(folder, cpu.vms, sizes, park, ledger)
-    cpu = _scaled(_only(cpu, names), _largest_mhz(names, sizes), is_share=is_share)
-    memory = _scaled(_only(memory, names), _largest_mib(names, sizes), is_share=is_memory_share)
+    cpu = _scaled(_only(cpu, names), largest_mhz(names, sizes), is_share=is_share)
+    memory = _scaled(_only(memory, names), largest_mib(names, sizes), is_share=is_memory_share)
     grid = grid_of(cpu, start=start, step_s=step_s)
     trace = _trace(
         _Files(cpu=cpu, memory=memory, sizes=sizes), grid, ledger, name=folder.resolve().name
@@ -113,14 +111,6 @@ def _only(matrix: Matrix, names: Sequence[str]) -> Matrix:
     return replace(matrix, vms=tuple(names), figures=figures)
 
 
-def _largest_mhz(names: Sequence[str], sizes: Sizes) -> Floats:
-    return np.array([max(size.most_mhz for size in sizes[name]) for name in names])
-
-
-def _largest_mib(names: Sequence[str], sizes: Sizes) -> Floats:
-    return np.array([max(size.memory_mib for size in sizes[name]) for name in names])
-
-
 def _scaled(matrix: Matrix, full: Floats, *, is_share: bool) -> Matrix:
     if not is_share:
         return matrix
@@ -139,29 +129,14 @@ class _Files:
 
 def _trace(files: _Files, grid: Grid, ledger: Ledger, *, name: str) -> Trace:
     cpu, memory, sizes = files.cpu, files.memory, files.sizes
-    most_mhz, most_mib = _largest_mhz(cpu.vms, sizes), _largest_mib(cpu.vms, sizes)
+    most_mhz, most_mib = largest_mhz(cpu.vms, sizes), largest_mib(cpu.vms, sizes)
     check_mhz(cpu, most_mhz)
     check_mib(memory, most_mib)
     cpu_mhz = on_grid(without_impossible(cpu, ABSURD * most_mhz, ledger), grid, ledger)
-    memory_mib = on_grid(without_impossible(memory, np.inf * most_mib, ledger), grid, ledger)
+    memory_mib = on_grid(without_impossible(memory, ABSURD_MEMORY * most_mib, ledger), grid, ledger)
     _check_memory(memory, cpu_mhz, memory_mib)
-    mender = Mender(
-        vms=cpu.vms,
-        first_slot=grid.first,
-        bounds=_bounds(cpu.vms, sizes, grid, most_mhz),
-        most_gap=int(FILLED_S // grid.step_s),
-        ledger=ledger,
-    )
-    cpu_figures, memory_figures = mender.mended(cpu_mhz, memory_mib)
-    return Trace(
-        name=name,
-        start=grid.start,
-        step_s=grid.step_s,
-        vms=tuple(_vm(vm, sizes[vm]) for vm in cpu.vms),
-        cpu_mhz=cpu_figures,
-        memory_mib=memory_figures,
-        resizes=_resizes(cpu.vms, sizes, grid),
-    )
+    parts = Parts(name=name, vms=cpu.vms, cpu_mhz=cpu_mhz, memory_mib=memory_mib, sizes=sizes)
+    return assembled(parts, grid, ledger)
 
 
 def _check_memory(memory: Matrix, cpu_mhz: Floats, memory_mib: Floats) -> None:
@@ -171,55 +146,3 @@ def _check_memory(memory: Matrix, cpu_mhz: Floats, memory_mib: Floats) -> None:
         found = f"has a figure for {having} of {np.count_nonzero(samples)} samples of CPU"
         hint = "is it cut short, or of another time?"
         raise refused(memory.path, found, allowed=f"at least {LEAST_MEMORY:.0%}", hint=hint)
-
-
-def _bounds(vms: Sequence[str], sizes: Sizes, grid: Grid, most_mhz: Floats) -> Bounds:
-    memory_mib = np.zeros((grid.slots, len(vms)))
-    is_off = np.zeros((grid.slots, len(vms)), dtype=bool)
-    for number, name in enumerate(vms):
-        memory_mib[:, number] = _first_on(sizes[name]).memory_mib
-        for size in sizes[name]:
-            begin = max(size.slot - grid.first, 0)
-            is_off[begin:, number] = size.is_off
-            if not size.is_off:
-                memory_mib[begin:, number] = size.memory_mib
-    return Bounds(most_mhz=most_mhz, memory_mib=memory_mib, is_off=is_off)
-
-
-def _first_on(sizes: Sequence[Size]) -> Size:
-    return next(size for size in sizes if not size.is_off)
-
-
-def _vm(name: str, sizes: Sequence[Size]) -> TraceVm:
-    first = _first_on(sizes)
-    return TraceVm(
-        name=name,
-        vcpus=first.vcpus,
-        memory_mib=first.memory_mib,
-        uuid=str(uuid5(NAMESPACE_OID, f"trace/{name}")),
-    )
-
-
-def _resizes(vms: Sequence[str], sizes: Sizes, grid: Grid) -> tuple[Resize, ...]:
-    found = []
-    for number, name in enumerate(vms):
-        on = [size for size in sizes[name] if not size.is_off]
-        for before, size in pairwise(on):
-            is_other = (before.vcpus, before.memory_mib) != (size.vcpus, size.memory_mib)
-            if is_other and size.slot - grid.first < grid.slots:
-                found.append(_resize(number, size, grid))
-    return tuple(sorted(found, key=lambda resize: (resize.slot, resize.vm)))
-
-
-def _resize(vm: int, size: Size, grid: Grid) -> Resize:
-    slot = max(size.slot - grid.first, 0)
-    return Resize(slot=slot, vm=vm, vcpus=size.vcpus, memory_mib=size.memory_mib)
-
-
-def digest_of(trace: Trace) -> str:
-    """Return the SHA-256 of a trace: of its figures, sizes and times; its name does not count."""
-    facts = (trace.vms, trace.resizes, trace.start.isoformat(), trace.step_s)
-    digest = hashlib.sha256(repr(facts).encode())
-    digest.update(np.ascontiguousarray(trace.cpu_mhz).tobytes())
-    digest.update(np.ascontiguousarray(trace.memory_mib).tobytes())
-    return digest.hexdigest()

@@ -1,5 +1,6 @@
 """What a sound trace folder becomes."""
 
+import gzip
 from pathlib import Path
 
 import numpy as np
@@ -9,7 +10,9 @@ from balancer.adapters.simulated.trace import make_hosts
 from balancer.adapters.traces import read_hosts, read_placement, read_trace
 from balancer.model.errors import InputError
 from balancer.model.trace import Resize
-from tests.support.traces import trace_folder
+from tests.support.traces import example, trace_folder
+
+EXAMPLE = Path(__file__).parents[4] / "docs" / "operate" / "trace-example"
 
 
 def test_a_folder_becomes_a_trace(tmp_path: Path) -> None:
@@ -73,3 +76,19 @@ def test_hosts_have_a_10_gbe_link_unless_told(tmp_path: Path) -> None:
 
     assert (first.cpu_capacity_mhz, first.memory_capacity_mib) == (62400.0, 262144.0)
     assert (first.vmotion.link_mbps, second.vmotion.link_mbps) == (10_000.0, 25_000.0)
+
+
+def test_the_example_is_what_its_command_makes_and_needs_no_mending() -> None:
+    hosts = read_hosts(EXAMPLE / "hosts.csv")
+    placement = read_placement(EXAMPLE / "placement0.csv", "random", hosts)
+
+    read = read_trace(EXAMPLE, hosts=hosts, placement=placement)
+
+    assert {path.name: unpacked(path.name, path.read_bytes()) for path in EXAMPLE.iterdir()} == {
+        name: unpacked(name, content) for name, content in example().items()
+    }
+    assert (len(read.trace.vms), read.trace.slots, read.mends) == (24, 288, ())
+
+
+def unpacked(name: str, content: bytes) -> bytes:
+    return gzip.decompress(content) if name.endswith(".gz") else content
