@@ -1,15 +1,13 @@
 """What a replay starts from, read from files: the trace or a part of it, the hosts, and the placements."""
 
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import typer
 
-from balancer.adapters.files.json_file import read_bytes
-from balancer.adapters.traces import Mend, read_hosts, read_placement, read_trace
-from balancer.adapters.traces.reading import digest_of
+from balancer.adapters.traces import Mend, read_hosts, read_placement, read_recording, read_trace
 from balancer.adapters.traces.text import records
 from balancer.lab.excerpt import excerpt
 from balancer.lab.scene import Scene
@@ -19,7 +17,8 @@ from balancer.model.trace import Trace
 from balancer.model.units import HostId, Ratio, Seconds
 
 HOSTS_FILE = "hosts.csv"
-PLACEMENT_FILE = "placement.csv"
+PLACEMENT_FILE = "placement0.csv"
+AS_RECORDED = "as recorded"
 _DAY_S = 86_400.0
 
 Placements = Mapping[str, Mapping[str, HostId]]
@@ -52,24 +51,90 @@ def read_inputs(
     idle_consumed: Ratio,
     leave_out: bool,
 ) -> Inputs:
-    """Read everything. Without a file of hosts or placements those in the trace's folder count.
+    """Read everything: of a trace, or of what the daemon recorded of a cluster.
+
+    Without a file of hosts or placements those in the trace's folder count, or those of the recording.
 
     Raises:
         InputError: a file is wrong, or a VM has no place; problems with row and column.
         BadParameter: the trace has no such days, or two placements have one name.
     """
-    park_file = hosts or folder / HOSTS_FILE
-    park = read_hosts(park_file)
-    named, digests = _placements(placements or [str(folder / PLACEMENT_FILE)], park)
-    placed = _in_all(named)
-    read = read_trace(folder, hosts=park, placement=placed, leave_out_unplaced=leave_out)
-    trace = _part_of(read.trace, part)
+    if _is_recording(folder):
+        source = _recorded(folder, hosts, placements)
+    else:
+        source = _traced(folder, hosts, placements, leave_out=leave_out)
+    trace, digest = _part_of(source.trace, source.digest, part)
     scenes = tuple(
-        Scene(trace=trace, hosts=park, placement=places, start=name, idle_consumed=idle_consumed)
-        for name, places in named.items()
+        Scene(
+            trace=trace,
+            hosts=source.hosts,
+            placement=places,
+            start=name,
+            idle_consumed=idle_consumed,
+        )
+        for name, places in source.placements.items()
     )
-    digests["hosts"] = hashlib.sha256(read_bytes(park_file)).hexdigest()
-    return Inputs(scenes=scenes, trace_digest=digest_of(trace), mends=read.mends, digests=digests)
+    digests = {f"placement {name}": _digest(_rows(at)) for name, at in source.placements.items()}
+    digests["hosts"] = _digest(_facts(source.hosts))
+    return Inputs(scenes=scenes, trace_digest=digest, mends=source.mends, digests=digests)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Source:
+    """What the files hold, all days of it."""
+
+    trace: Trace
+    digest: str
+    hosts: tuple[Host, ...]
+    placements: Placements
+    mends: tuple[Mend, ...]
+
+
+def _is_recording(folder: Path) -> bool:
+    return next(folder.glob("**/*.jsonl.gz"), None) is not None
+
+
+def _recorded(folder: Path, hosts: Path | None, placements: Sequence[str]) -> _Source:
+    if hosts is not None and not placements:
+        raise typer.BadParameter(
+            "with --hosts say by --placement where the VMs of a recording stand on these hosts"
+        )
+    recording = read_recording(folder)
+    park = recording.snapshot.hosts if hosts is None else read_hosts(hosts)
+    named: Placements = {AS_RECORDED: recording.placement}
+    return _Source(
+        trace=recording.trace,
+        digest=recording.digest,
+        hosts=park,
+        placements=_placements(placements, park) if placements else named,
+        mends=recording.mends,
+    )
+
+
+def _traced(
+    folder: Path, hosts: Path | None, placements: Sequence[str], *, leave_out: bool
+) -> _Source:
+    park = read_hosts(hosts or folder / HOSTS_FILE)
+    named = _placements(placements or [str(folder / PLACEMENT_FILE)], park)
+    read = read_trace(folder, hosts=park, placement=_in_all(named), leave_out_unplaced=leave_out)
+    return _Source(
+        trace=read.trace, digest=read.digest, hosts=park, placements=named, mends=read.mends
+    )
+
+
+def _rows(places: Mapping[str, HostId]) -> Iterator[str]:
+    return (f"{vm},{host}" for vm, host in sorted(places.items()))
+
+
+def _facts(park: Sequence[Host]) -> Iterator[str]:
+    """Yield what of hosts a replay depends on, but for the rules of a cluster."""
+    for host in park:
+        speed = host.vmotion.link_mbps
+        yield f"{host.id},{host.name},{host.state},{host.usable_cpu_mhz},{host.usable_memory_mib},{speed}"
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
 
 def _in_all(named: Placements) -> dict[str, HostId]:
@@ -78,11 +143,8 @@ def _in_all(named: Placements) -> dict[str, HostId]:
     return {vm: host for vm, host in first.items() if all(vm in other for other in others)}
 
 
-def _placements(
-    wanted: Sequence[str], park: Sequence[Host]
-) -> tuple[dict[str, dict[str, HostId]], dict[str, str]]:
+def _placements(wanted: Sequence[str], park: Sequence[Host]) -> dict[str, dict[str, HostId]]:
     named: dict[str, dict[str, HostId]] = {}
-    digests: dict[str, str] = {}
     for words in wanted:
         path, column = _file_and_column(words)
         if column in named:
@@ -91,9 +153,7 @@ def _placements(
                 "so that results can tell them apart"
             )
         named[column] = read_placement(path, column, park)
-        places = "\n".join(f"{vm},{host}" for vm, host in sorted(named[column].items()))
-        digests[f"placement {column}"] = hashlib.sha256(places.encode()).hexdigest()
-    return named, digests
+    return named
 
 
 def _file_and_column(words: str) -> tuple[Path, str]:
@@ -123,18 +183,21 @@ def _columns(path: Path) -> list[str]:
     return [name for name in row if name != "vm"]
 
 
-def _part_of(trace: Trace, part: Part) -> Trace:
+def _part_of(trace: Trace, digest: str, part: Part) -> tuple[Trace, str]:
+    """Return the part of a trace with its digest, which is that of the whole and of what is taken of it."""
     first = _slots(part.from_day * _DAY_S, trace)
     rest = trace.slots - first
     count = rest if part.days is None else min(_slots(part.days * _DAY_S, trace), rest)
-    if first < 0 or count < 1:
+    if count < 1:
         has = trace.slots * trace.step_s / _DAY_S
+        days = "" if part.days is None else f" --days {part.days:g}"
         raise typer.BadParameter(
             f"the trace has {has:.4g} days in slots of {trace.step_s:g} s; nothing of it is left with "
-            f"--from-day {part.from_day:g}"
-            + ("" if part.days is None else f" --days {part.days:g}")
+            f"--from-day {part.from_day:g}{days}"
         )
-    return trace if (first, count) == (0, trace.slots) else excerpt(trace, first, count)
+    if count == trace.slots:
+        return trace, digest
+    return excerpt(trace, first, count), _digest([digest, str(first), str(count)])
 
 
 def _slots(span_s: Seconds, trace: Trace) -> int:

@@ -5,10 +5,20 @@ from typing import Annotated
 
 import typer
 
-TraceArgument = Annotated[Path, typer.Argument(metavar="TRACE", help="Folder of the trace.")]
+TraceArgument = Annotated[
+    Path,
+    typer.Argument(
+        metavar="TRACE", help="Folder of a trace, or of what the daemon recorded of a cluster."
+    ),
+]
 HostsOption = Annotated[
     Path | None,
-    typer.Option("--hosts", metavar="F", help="The hosts, as CSV.", show_default="TRACE/hosts.csv"),
+    typer.Option(
+        "--hosts",
+        metavar="F",
+        help="The hosts, as CSV.",
+        show_default="TRACE/hosts.csv, or as recorded",
+    ),
 ]
 PlacementOption = Annotated[
     list[str] | None,
@@ -16,7 +26,7 @@ PlacementOption = Annotated[
         "--placement",
         metavar="F[:COLUMN]",
         help="Where VMs stand at the beginning; several are played one by one.",
-        show_default="TRACE/placement.csv",
+        show_default="TRACE/placement0.csv, or as recorded",
     ),
 ]
 WithOption = Annotated[

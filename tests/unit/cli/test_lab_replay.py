@@ -35,7 +35,7 @@ def folder(tmp_path: Path) -> Path:
         mem_active_mib__csv=matrix(800),
         vms__csv="vm,vcpus,cpu_mhz,mem_mib\n" + "".join(f"{vm},2,5200,4096\n" for vm in VMS),
         hosts__csv=HOSTS,
-        placement__csv=PLACES,
+        placement0__csv=PLACES,
     )
 
 
@@ -44,7 +44,7 @@ def lab(*words: object) -> int:
 
 
 def crowded(folder: Path) -> tuple[str, ...]:
-    return "replay", str(folder), "--placement", f"{folder}/placement.csv:crowded", "--jobs", "1"
+    return "replay", str(folder), "--placement", f"{folder}/placement0.csv:crowded", "--jobs", "1"
 
 
 def test_a_replay_is_printed_written_and_shown_again(
@@ -73,7 +73,7 @@ def test_a_replay_is_printed_written_and_shown_again(
 def test_every_placement_with_every_seed_is_played_and_json_stands_alone(
     folder: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    both = [f"--placement={folder}/placement.csv:{column}" for column in ("even", "crowded")]
+    both = [f"--placement={folder}/placement0.csv:{column}" for column in ("even", "crowded")]
     words = ("replay", folder, *both, "--with", "nothing", "--seed", 1, "--seed", 2, "--jobs", 1)
     assert lab(*words, "--format", "json", "--from-day", 0.01, "--days", 0.02) == 0
     document = json.loads(capfd.readouterr().out)
@@ -110,8 +110,8 @@ def test_every_placement_with_every_seed_is_played_and_json_stands_alone(
 def test_what_cannot_be_played_is_refused_with_what_can(
     folder: Path, words: Sequence[str], told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    given = [word.replace("PLACES", f"{folder}/placement.csv") for word in words]
-    given += [] if "--placement" in words else ["--placement", f"{folder}/placement.csv:even"]
+    given = [word.replace("PLACES", f"{folder}/placement0.csv") for word in words]
+    given += [] if "--placement" in words else ["--placement", f"{folder}/placement0.csv:even"]
     assert lab("replay", folder, *given) == 1
     assert told in " ".join(re.sub(r"[│╭╮╰╯─]", " ", capsys.readouterr().err).split())
 
