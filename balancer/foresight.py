@@ -9,12 +9,14 @@ from typing import Protocol
 
 import numpy as np
 
-from balancer.assess.forecast import Forecast, level_of
+from balancer.assess.forecast import Forecast
+from balancer.assess.forecaster import Forecaster
 from balancer.collect.history import DemandHistory
+from balancer.model.changed import changed
 from balancer.model.history import identity_of
 from balancer.model.snapshot import Snapshot
 from balancer.model.vm import Profile, Vm
-from balancer.policy.types import Policy
+from balancer.policy.types import ForecastKind, Policy
 
 
 class Foresight(Protocol):
@@ -38,11 +40,14 @@ class RememberedDemand:
 
     def __init__(self, history: DemandHistory) -> None:
         self._history = history
+        self._forecaster = Forecaster(history)
 
     def seen(self, snapshot: Snapshot, policy: Policy) -> Snapshot:
         """Remember a snapshot, and return it with what the policy's `demand` asks for."""
         self._history.take(snapshot)
-        return with_forecast(snapshot, level_of(self._history.view(), policy.demand.window_s))
+        if policy.demand.forecast is ForecastKind.SAMPLE:
+            return snapshot
+        return with_forecast(snapshot, self._forecaster.forecast(policy.demand))
 
 
 def with_forecast(snapshot: Snapshot, forecast: Forecast) -> Snapshot:
@@ -60,9 +65,8 @@ def _expected(vm: Vm, forecast: Forecast, column: int | None) -> Vm:
     if len(forecast.cpu_slots_mhz):
         profile = Profile(
             cpu_demand_mhz=tuple(forecast.cpu_slots_mhz[:, column].tolist()),
-            memory_demand_mib=tuple(forecast.memory_slots_mib[:, column].tolist()),
         )
-    return replace(
+    return changed(
         vm,
         cpu_demand_mhz=float(forecast.cpu_mhz[column]),
         cpu_demand_stddev_mhz=float(forecast.cpu_stddev_mhz[column]),

@@ -276,13 +276,13 @@ class History(Protocol):
         """
 
     def forget_steps(self, step_s: Seconds, before: datetime) -> None:
-        """Drop the steps of this length from before then, in whole days, and members of which nothing is left."""
+        """Drop the steps of this length from before then, in whole days."""
 
     def shrink(self, most_bytes: int) -> None:
         """Drop the oldest until all of it takes no more room than this, of the shortest steps first."""
 
     def condense(self, before: datetime) -> None:
-        """Put what is kept of each whole day before then in its smallest form; nothing of it changes."""
+        """Put each whole day before then in its smallest form, and drop members of which nothing is left."""
 
     def oldest(self) -> datetime | None:
         """Return when the oldest step that is kept begins, None where none is."""

@@ -35,8 +35,9 @@ _LONG: dict[Kind, tuple[Series, ...]] = {Kind.VM: (CPU, ACTIVE), Kind.HOST: (CPU
 class ClusterMemory:
     """`Foresight` of one cluster whose history outlives the process."""
 
-    def __init__(self, key: str, store: History | None, *, days: int) -> None:
+    def __init__(self, key: str, store: History | None, *, days: int, most_bytes: int) -> None:
         self._key, self._store, self._days = key, store, days
+        self._most_bytes = most_bytes
         self.history = DemandHistory(steps=days * STEPS_OF_DAY)
         self._remembered = RememberedDemand(self.history)
         self._is_loaded = False
@@ -46,11 +47,15 @@ class ClusterMemory:
         """Remember a snapshot, and return it with what the policy's `demand` asks for."""
         with self._lock:
             if not self._is_loaded:
-                self._is_loaded = True
-                self._try("history not read", lambda store: self._load(store, snapshot.taken_at))
+                self.load(snapshot.taken_at)
             if self._ends_an_hour(snapshot.taken_at):
                 self._try("history not written", self._write)
             return self._remembered.seen(snapshot, policy)
+
+    def load(self, until: datetime) -> None:
+        """Read what the store has from before `until`, the source's clock."""
+        self._is_loaded = True
+        self._try("history not read", lambda store: self._load(store, until))
 
     def close(self) -> None:
         """Write what is not written yet, once no cycle holds the memory."""
@@ -86,6 +91,7 @@ class ClusterMemory:
         for block in self.history.blocks(last // STEPS_OF_HOUR * STEPS_OF_HOUR, last):
             store.put(self._key, block)
             store.put(self._key, hour_of(block))
+        store.shrink(self._most_bytes)
 
     def _try(self, failed: str, work: Callable[[History], None]) -> None:
         if self._store is None:
@@ -112,7 +118,9 @@ class Recall:
         """Return the memory of a cluster, by the key of its watch; the same one each time."""
         with self._lock:
             if key not in self._clusters:
-                memory = ClusterMemory(key, self._store, days=self._five_minute_days)
+                memory = ClusterMemory(
+                    key, self._store, days=self._five_minute_days, most_bytes=self._most_bytes
+                )
                 self._clusters = {**self._clusters, key: memory}
             return self._clusters[key]
 

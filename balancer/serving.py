@@ -105,8 +105,7 @@ def serve(config: Config, path: Path) -> int:
             listeners_of=all_of(shown.listeners_of, heralds_of(notifier), ears_of(recorder)),
             foresight_of=lambda watch: recall.of(watch.key),
         )
-        interface = shown.interface(store, daemon.next_run_of)
-        server = _listening(config, metrics, health, interface)
+        server = _listening(config, metrics, health, shown.interface(store, daemon.next_run_of))
 
         def take(new: Sequence[Watch]) -> None:
             shown.take(reloading.config, new)  # before the first event of a new cluster

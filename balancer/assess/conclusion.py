@@ -59,7 +59,7 @@ def conclude(
         status=status,
         reason=reason,
         before=before,
-        after=measure(placement),
+        after=measure(placement) if found.moves else before,
         moves=found.moves,
         conflicts=conflicts,
         refusals=(

@@ -9,7 +9,7 @@ figure: a VM without any CPU sample asks for nothing and is held still by `asses
 the assessment; planner, report and metrics take their figures from here.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from math import ceil
 from types import MappingProxyType
 
@@ -31,6 +31,8 @@ DEVIATIONS: Mapping[Statistic, float] = MappingProxyType(
     }
 )
 """By how many standard deviations each statistic lies above the mean: quantiles of the normal distribution."""
+
+_NO_PROFILE = Profile()
 
 
 def demand_of(snapshot: Snapshot, policy: Policy) -> Mapping[VmId, Demand]:
@@ -84,10 +86,11 @@ def _memory_figure(vm: Vm, profile: Profile, policy: Policy) -> Mib | None:
 
 def _demand(vm: Vm, profile: Profile, policy: Policy, slots: int) -> Demand:
     mean_mhz, memory_mib = _cpu_figure(vm, profile), _memory_figure(vm, profile, policy)
+    most_mhz, most_mib = _limit(vm.cpu_limit_mhz), _limit(vm.memory_limit_mib)
     more = DEVIATIONS[policy.demand.statistic] * (vm.cpu_demand_stddev_mhz or 0.0)
-    cpu = 0.0 if mean_mhz is None else min(mean_mhz + more, _limit(vm.cpu_limit_mhz))
-    memory = min(vm.memory_mib if memory_mib is None else memory_mib, _limit(vm.memory_limit_mib))
-    cpu_slots = tuple(mhz + more for mhz in profile.cpu_demand_mhz)
+    cpu = 0.0 if mean_mhz is None else min(mean_mhz + more, most_mhz)
+    memory = min(vm.memory_mib if memory_mib is None else memory_mib, most_mib)
+    cpu_slots = [mhz + more for mhz in profile.cpu_demand_mhz] if slots else ()
     return Demand(
         cpu_mhz=cpu,
         memory_mib=memory,
@@ -95,10 +98,8 @@ def _demand(vm: Vm, profile: Profile, policy: Policy, slots: int) -> Demand:
         cpu_variance_mhz2=(vm.cpu_demand_stddev_mhz or 0.0) ** 2,
         cpu_reserved_mhz=vm.cpu_reservation_mhz,
         memory_reserved_mib=vm.memory_reservation_mib,
-        cpu_slots_mhz=_filled(cpu_slots, cpu, _limit(vm.cpu_limit_mhz), slots),
-        memory_slots_mib=_filled(
-            profile.memory_demand_mib, memory, _limit(vm.memory_limit_mib), slots
-        ),
+        cpu_slots_mhz=_filled(cpu_slots, cpu, most_mhz, slots),
+        memory_slots_mib=_filled(profile.memory_demand_mib, memory, most_mib, slots),
         is_measured=mean_mhz is not None and memory_mib is not None,
     )
 
@@ -106,7 +107,7 @@ def _demand(vm: Vm, profile: Profile, policy: Policy, slots: int) -> Demand:
 def _profile(vm: Vm, counted: int | None) -> Profile:
     """Return the part of a VM's profile that counts."""
     if vm.profile is None or counted is None:
-        return vm.profile or Profile()
+        return vm.profile or _NO_PROFILE
     return Profile(
         cpu_demand_mhz=vm.profile.cpu_demand_mhz[:counted],
         memory_demand_mib=vm.profile.memory_demand_mib[:counted],
@@ -117,7 +118,7 @@ def _slots(profile: Profile) -> int:
     return max(len(profile.cpu_demand_mhz), len(profile.memory_demand_mib))
 
 
-def _filled(given: tuple[float, ...], mean: float, limit: float, slots: int) -> tuple[float, ...]:
+def _filled(given: Sequence[float], mean: float, limit: float, slots: int) -> tuple[float, ...]:
     """Return the demand in every slot of the horizon; a slot of which nothing is known has the mean."""
     if not slots:
         return ()

@@ -1,7 +1,7 @@
 """What the VMs will want: from demand over the last days to figures over the horizon. Pure arrays.
 
 A forecast is a level with a spread (mean and standard deviation over a window of late), or a profile: one
-value for each slot of the horizon.
+value for each slot of the horizon, with the error that such forecasts have had.
 """
 
 from dataclasses import dataclass
@@ -16,34 +16,37 @@ from balancer.model.units import Seconds
 class Forecast:
     """What each VM of a history is expected to want; arrays by VM, NaN where nothing is known.
 
-    `cpu_mhz` (VMs,) with `cpu_stddev_mhz` (VMs,) is the level; `cpu_slots_mhz` and `memory_slots_mib`
-    (slots, VMs) are the profile, of no slots where there is none.
+    `cpu_mhz` (VMs,) with `cpu_stddev_mhz` (VMs,) is the mean over the horizon, `memory_mib` (VMs,) active memory.
+    `cpu_slots_mhz` (slots, VMs) is the profile, of no slots where there is none.
     """
 
     vms: tuple[str, ...]
     cpu_mhz: Figures
     cpu_stddev_mhz: Figures
+    memory_mib: Figures
     slot_s: Seconds
     cpu_slots_mhz: Figures
-    memory_slots_mib: Figures
 
 
-def level_of(view: HistoryView, window_s: Seconds) -> Forecast:
-    """Return mean and standard deviation over the last `window_s`, without a profile."""
-    steps = max(round(window_s / view.step_s), 1)
-    late = view.cpu_mhz[-steps:]
+def level_of(window: HistoryView) -> Forecast:
+    """Return mean and standard deviation over a window, without a profile."""
+    mean, stddev = _mean_and_deviation(window.cpu_mhz)
+    memory, _ = _mean_and_deviation(window.memory_mib)
+    return Forecast(
+        vms=window.vms,
+        cpu_mhz=mean,
+        cpu_stddev_mhz=stddev,
+        memory_mib=memory,
+        slot_s=window.step_s,
+        cpu_slots_mhz=np.empty((0, len(window.vms)), dtype=np.float32),
+    )
+
+
+def _mean_and_deviation(late: Figures) -> tuple[Figures, Figures]:
     known = np.isfinite(late)
     count = known.sum(axis=0)
     filled = np.where(known, late, 0.0)
     with np.errstate(invalid="ignore", divide="ignore"):
         mean = filled.sum(axis=0) / count
         squares = np.where(known, (late - mean) ** 2, 0.0).sum(axis=0) / np.maximum(count - 1, 1)
-    none = np.empty((0, len(view.vms)), dtype=np.float32)
-    return Forecast(
-        vms=view.vms,
-        cpu_mhz=mean.astype(np.float32),
-        cpu_stddev_mhz=np.sqrt(squares).astype(np.float32),
-        slot_s=view.step_s,
-        cpu_slots_mhz=none,
-        memory_slots_mib=none,
-    )
+    return mean.astype(np.float32), np.sqrt(squares).astype(np.float32)

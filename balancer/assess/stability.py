@@ -109,16 +109,17 @@ def _residence(
     """Hold VMs that arrived a short while ago, whoever moved them; the longer, the more often they move."""
     arrivals: defaultdict[VmId, set[datetime]] = defaultdict(set)
     for vm in snapshot.vms:
-        arrivals[vm.id].update([vm.last_moved_at] if vm.last_moved_at else [])
+        if vm.last_moved_at:
+            arrivals[vm.id].add(vm.last_moved_at)
     for vm_id, done in _in_state(rows, MoveState.DONE).items():
         arrivals[vm_id].update(row.last_at for row in done)
     for move in foreign:
         if move.vm in snapshot.vm_by_id:
             arrivals[move.vm].add(move.seen_at)
     holds: defaultdict[VmId, list[_Hold]] = defaultdict(list)
-    for vm_id, times in arrivals.items():
-        if times:
-            holds[vm_id].append(_stay(max(times), _moves_before(times), limits))
+    for vm_id in filter(arrivals.__contains__, snapshot.vm_by_id):
+        times = arrivals[vm_id]
+        holds[vm_id].append(_stay(max(times), _moves_before(times), limits))
     return holds
 
 

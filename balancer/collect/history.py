@@ -4,7 +4,7 @@ Owns which snapshot counts, by the source's clock, and what of it is remembered.
 what is expected is read from here by `assess.forecast`. Mutable bookkeeping of one cluster, for one thread.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from math import inf
@@ -13,6 +13,7 @@ import numpy as np
 
 from balancer.collect.history_ledger import EXACT_STEPS, Ledger, Reading
 from balancer.model.history import Figures, HistoryView, identity_of
+from balancer.model.host import HostState
 from balancer.model.rollup import Block, Kind, Measure, Series, Statistic
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Seconds
@@ -27,6 +28,10 @@ clock that was set back. Fewer are late arrivals and change nothing."""
 
 CPU, ACTIVE = Series(Measure.CPU, Statistic.MEAN), Series(Measure.ACTIVE, Statistic.MEAN)
 USED = Series(Measure.CONSUMED, Statistic.MEAN)
+
+
+_SILENT = frozenset({HostState.DISCONNECTED, HostState.NOT_RESPONDING})
+"""What a snapshot says of such a host and of its VMs is what was last known, of a time that nobody tells."""
 
 
 class DemandHistory:
@@ -69,8 +74,12 @@ class DemandHistory:
         assert self._last is not None
         off = [identity_of(vm) for vm in snapshot.vms if vm.power is PowerState.OFF]
         self._vms.begin_anew(off, self._last + 1)
-        self._vms.read(self._last, _of_vms(snapshot.running_vms))
-        self._hosts.read(self._last, _of_hosts(snapshot))
+        silent = {host.id for host in snapshot.hosts if host.state in _SILENT}
+        vms = snapshot.running_vms
+        if silent:
+            vms = tuple(vm for vm in vms if vm.host not in silent)
+        self._vms.read(self._last, _of_vms(vms))
+        self._hosts.read(self._last, _of_hosts(snapshot, silent))
 
     def view(self, steps: int | None = None, *, vms: slice = slice(None)) -> HistoryView:
         """Return the newest `steps` steps, all where None, of all VMs or of some of the columns; a copy.
@@ -193,8 +202,8 @@ def _of_vms(vms: Sequence[Vm]) -> Reading:
     )
 
 
-def _of_hosts(snapshot: Snapshot) -> Reading:
-    hosts = snapshot.hosts
+def _of_hosts(snapshot: Snapshot, silent: Collection[HostId]) -> Reading:
+    hosts = tuple(host for host in snapshot.hosts if host.id not in silent)
     means = (
         _column(host.cpu_usage_mhz for host in hosts),
         _column(host.memory_usage_mib for host in hosts),

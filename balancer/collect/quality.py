@@ -50,9 +50,11 @@ def _judge_age(snapshot: Snapshot, limits: Limits, now: datetime) -> Refusal | N
 
 def _judge_hosts(snapshot: Snapshot, limits: Limits, now: datetime) -> Refusal | None:
     """Refuse where too many hosts show no fresh figures, neither their own nor those of all their VMs."""
-    blind = {vm.host for vm in snapshot.running_vms if not _has_figures(vm)}
     asked = [host for host in snapshot.hosts if host.state not in _LOST | _IDLE]
-    silent = [host for host in asked if host.id in blind and not _shows_usage(host)]
+    silent = [host for host in asked if not _shows_usage(host)]
+    if silent:
+        blind = {vm.host for vm in snapshot.running_vms if not _has_figures(vm)}
+        silent = [host for host in silent if host.id in blind]
     dumb = {host.id for host in silent}
     old = _count_old((host.sampled_at for host in asked if host.id not in dumb), limits, now)
     shares = _Shares(asked=len(asked), silent=len(silent), old=old, what="hosts")
@@ -64,8 +66,9 @@ def _judge_vms(snapshot: Snapshot, limits: Limits, now: datetime) -> Refusal | N
     lost = {host.id for host in _lost_hosts(snapshot)}
     unread = snapshot.source.rejected_objects
     asked = [vm for vm in snapshot.running_vms if vm.host not in lost]
-    silent = unread + sum(1 for vm in asked if not _has_figures(vm))
-    old = _count_old((vm.sampled_at for vm in asked if _has_figures(vm)), limits, now)
+    shown = [vm for vm in asked if _has_figures(vm)]
+    silent = unread + len(asked) - len(shown)
+    old = _count_old((vm.sampled_at for vm in shown), limits, now)
     shares = _Shares(asked=unread + len(asked), silent=silent, old=old, what="running VMs")
     return _judge_shares(shares, limits.fresh_vms_ratio, limits)
 
@@ -130,9 +133,15 @@ def _shows_usage(host: Host) -> bool:
 
 def _has_figures(vm: Vm) -> bool:
     """Whether both CPU and memory demand can be told from something measured or forecast."""
-    profile_cpu = vm.profile.cpu_demand_mhz if vm.profile else ()
-    profile_memory = vm.profile.memory_demand_mib if vm.profile else ()
-    cpu = (vm.cpu_demand_mhz, vm.cpu_usage_mhz)
-    memory = (vm.memory_active_mib, vm.memory_consumed_mib, vm.memory_granted_mib)
-    has_cpu = bool(profile_cpu) or any(figure is not None for figure in cpu)
-    return has_cpu and (bool(profile_memory) or any(figure is not None for figure in memory))
+    has_cpu = (
+        vm.cpu_demand_mhz is not None
+        or vm.cpu_usage_mhz is not None
+        or bool(vm.profile and vm.profile.cpu_demand_mhz)
+    )
+    has_memory = (
+        vm.memory_active_mib is not None
+        or vm.memory_consumed_mib is not None
+        or vm.memory_granted_mib is not None
+        or bool(vm.profile and vm.profile.memory_demand_mib)
+    )
+    return has_cpu and has_memory

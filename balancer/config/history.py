@@ -17,4 +17,4 @@ class History(Part):
     path: FilePath | None = None
     five_minute_days: Annotated[int, Field(ge=1, le=60)] = 14
     hourly_days: Annotated[int, Field(ge=1, le=400)] = 60
-    most_mib: Annotated[int, Field(ge=1, le=65_536)] = 190
+    most_mib: Annotated[int, Field(ge=1, le=65_536)] = 170

@@ -1,8 +1,8 @@
 """The simulated vCenter of a replay: hosts and VMs whose demand is that of a trace.
 
 What it shows at a moment is the last slot that is over, as a real vCenter shows means of the last minutes. VMs
-are switched on and off and resized as the trace says. Migrations take the time and the slots that they take
-in `adapters.simulated`.
+are switched on and off and resized as the trace says, once no migration holds them. Migrations take the time
+and the slots that they take in `adapters.simulated`.
 """
 
 from collections import deque
@@ -13,6 +13,7 @@ from math import isnan
 import numpy as np
 
 from balancer.adapters.simulated.clock import VirtualClock
+from balancer.adapters.simulated.demand import Wants
 from balancer.adapters.simulated.vcenter import SimulatedVCenter
 from balancer.lab.scene import Scene
 from balancer.model.snapshot import Cluster, Snapshot, Source, SourceKind
@@ -30,7 +31,8 @@ class ReplayedVCenter(SimulatedVCenter):
     def __init__(self, scene: Scene, seed: int) -> None:
         self.scene = scene
         self.ids = vm_ids(scene.trace)
-        self._replayed = _Replayed(scene.trace, self.ids)
+        self._replayed = _Replayed(scene, self.ids)
+        self._waiting: dict[VmId, PowerState] = {}
         self._resizes = deque(scene.trace.resizes)
         self._slot = -1
         clock = VirtualClock(scene.trace.start)
@@ -49,23 +51,16 @@ class ReplayedVCenter(SimulatedVCenter):
             return super().snapshot(cluster)
 
     def _live_on(self) -> None:
-        """Take up what the trace says of the slot that shows now: sizes, power, consumed memory."""
+        """Take up what the trace says of the slot that shows now: sizes and power."""
         slot = self._replayed.slot_at(self._now_s())
         if slot == self._slot:
             return
         self._slot = slot
         self._resize(slot)
-        estate, share = self._estate, self.scene.idle_consumed
-        wants = self._replayed.row(slot)
-        for vm in self.ids:
-            cpu_mhz, active_mib = wants[vm]
-            is_on = not isnan(cpu_mhz)
-            if is_on is not estate.is_running(vm) and self._board.of(vm) is None:
-                estate.power_of[vm] = PowerState.ON if is_on else PowerState.OFF
-            if is_on:
-                facts = estate.vms[vm]
-                consumed = active_mib + share * max(facts.memory_mib - active_mib, 0.0)
-                estate.vms[vm] = replace(facts, memory_consumed_mib=consumed)
+        for vm, is_on in self._replayed.switched(slot):
+            self._waiting[vm] = PowerState.ON if is_on else PowerState.OFF
+        for vm in [vm for vm in self._waiting if self._board.of(vm) is None]:
+            self._estate.power_of[vm] = self._waiting.pop(vm)
 
     def _resize(self, slot: int) -> None:
         while self._resizes and self._resizes[0].slot <= slot:
@@ -79,29 +74,36 @@ class ReplayedVCenter(SimulatedVCenter):
 class _Replayed:
     """`Demands` of a trace."""
 
-    def __init__(self, trace: Trace, ids: Sequence[VmId]) -> None:
-        self._trace, self._ids = trace, ids
-        self._row: tuple[int, dict[VmId, tuple[Mhz, Mib]]] = (-1, {})
+    def __init__(self, scene: Scene, ids: Sequence[VmId]) -> None:
+        self._scene, self._ids = scene, ids
+        self._slot, self._row = -1, dict[VmId, tuple[Mhz, Mib]]()
+        self._on = np.isfinite(scene.trace.cpu_mhz[0])
 
     def slot_at(self, elapsed_s: Seconds) -> int:
         """Return the slot that shows: the last one that is over, the first one while none is."""
-        over = int(elapsed_s // self._trace.step_s) - 1
-        return min(max(over, 0), self._trace.slots - 1)
+        trace = self._scene.trace
+        over = int(elapsed_s // trace.step_s) - 1
+        return min(max(over, 0), trace.slots - 1)
 
-    def row(self, slot: int) -> dict[VmId, tuple[Mhz, Mib]]:
-        """Return what each VM wants in a slot; NaN for one that is off."""
-        if self._row[0] != slot:
-            trace = self._trace
-            figures = zip(
-                trace.cpu_mhz[slot].tolist(), trace.memory_mib[slot].tolist(), strict=True
-            )
-            self._row = slot, dict(zip(self._ids, figures, strict=True))
-        return self._row[1]
+    def switched(self, slot: int) -> list[tuple[VmId, bool]]:
+        """Return the VMs that are on or off otherwise than when this was asked last, and whether they are on."""
+        on = np.isfinite(self._scene.trace.cpu_mhz[slot])
+        changes = np.flatnonzero(on != self._on).tolist()
+        self._on = on
+        return [(self._ids[number], bool(on[number])) for number in changes]
 
-    def at(self, vm: Vm, elapsed_s: Seconds) -> tuple[Mhz, Mib]:
-        """Return the CPU demand and active memory in the slot that shows."""
-        cpu_mhz, active_mib = self.row(self.slot_at(elapsed_s))[vm.id]
-        return (0.0, 0.0) if isnan(cpu_mhz) else (cpu_mhz, active_mib)
+    def at(self, vm: Vm, elapsed_s: Seconds) -> Wants:
+        """Return the demand in the slot that shows; 0 for a VM that is off there."""
+        slot = self.slot_at(elapsed_s)
+        if slot != self._slot:
+            cpu, memory = self._scene.trace.cpu_mhz[slot], self._scene.trace.memory_mib[slot]
+            figures = zip(cpu.tolist(), memory.tolist(), strict=True)
+            self._slot, self._row = slot, dict(zip(self._ids, figures, strict=True))
+        cpu_mhz, active_mib = self._row[vm.id]
+        if isnan(cpu_mhz):
+            return Wants(0.0, 0.0, 0.0)
+        idle_mib = max(vm.memory_mib - active_mib, 0.0)
+        return Wants(cpu_mhz, active_mib, active_mib + self._scene.idle_consumed * idle_mib)
 
 
 def vm_ids(trace: Trace) -> tuple[VmId, ...]:

@@ -14,6 +14,7 @@ from functools import cache
 from operator import attrgetter
 
 _FLOATS, _NONES, _STRINGS = frozenset({float}), frozenset({type(None)}), frozenset({str})
+_SETS = frozenset({frozenset})
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 """What is written as Python does; exactly these types, since a subclass may print as it likes."""
 
@@ -49,6 +50,8 @@ class _Writer:
             return f"-{len(values)}"
         if kinds <= _PLAIN:
             return ascii(list(values))
+        if kinds == _SETS:
+            return f"[{', '.join(self._set(value) for value in values if isinstance(value, frozenset))}]"
         text_by_id = self._text_by_id
         for key, value in dict(zip(map(id, values), values, strict=True)).items():
             if key not in text_by_id:
@@ -80,13 +83,11 @@ class _Writer:
         return self._sequence(tuple(value))
 
     def _set(self, values: frozenset[object]) -> str:
-        if (
-            set(map(type, values)) != _STRINGS
-        ):  # those that are equal need not be alike, as 1 and 1.0
-            return f"{{{', '.join(sorted(map(self._of, values)))}}}"
         known = self._text_of_set.get(values)
         if known is None:
-            known = self._text_of_set[values] = f"{{{', '.join(sorted(map(ascii, values)))}}}"
+            known = f"{{{', '.join(sorted(map(self._of, values)))}}}"
+            if set(map(type, values)) == _STRINGS:  # other equal sets need not be alike: {1}, {1.0}
+                self._text_of_set[values] = known
         return known
 
     def _sequence(self, values: tuple[object, ...]) -> str:

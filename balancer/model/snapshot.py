@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
+from operator import attrgetter
 from types import MappingProxyType
 
 from balancer.model.evc import EvcMode
@@ -230,8 +231,8 @@ class Snapshot:
     def __post_init__(self) -> None:
         """Sort, index and check the references."""
         put = object.__setattr__
-        put(self, "hosts", tuple(sorted(self.hosts, key=lambda host: host.id)))
-        put(self, "vms", tuple(sorted(self.vms, key=lambda vm: vm.id)))
+        put(self, "hosts", tuple(sorted(self.hosts, key=attrgetter("id"))))
+        put(self, "vms", tuple(sorted(self.vms, key=attrgetter("id"))))
         put(self, "host_by_id", MappingProxyType({host.id: host for host in self.hosts}))
         put(self, "vm_by_id", MappingProxyType({vm.id: vm for vm in self.vms}))
         put(self, "running_vms", tuple(vm for vm in self.vms if vm.power is PowerState.ON))

@@ -68,7 +68,8 @@ def _check_exclusions(need: Need, policy: Policy, moves: Sequence[Move]) -> tupl
 
 def _replay(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]:
     ground = Ground(need.snapshot, policy, need.demand)
-    ahead, placement = Placement(ground), Placement(ground)
+    ahead = Placement(ground)
+    placement = ahead.copy()
     placement.begin_flights()
     scale = Scale(ahead)
     start = scale.standing()

@@ -28,6 +28,7 @@ from balancer.policy.rule_document import (
 from balancer.policy.selector_document import DocumentPart, Word
 from balancer.policy.types import (
     DemandReading,
+    ForecastKind,
     Goals,
     Limits,
     MemoryMetric,
@@ -162,13 +163,17 @@ class DemandDocument(DocumentPart):
         default=Statistic.MEAN,
         description="Which value of a VM's varying CPU demand counts: its mean or a percentile.",
     )
+    forecast: ForecastKind = Field(
+        default=ForecastKind.LEVEL,
+        description="What is planned for: the newest sample, the level of late, or the expected course.",
+    )
     window_s: PositiveSeconds = Field(
         default=900.0,
-        description="Demand is the mean over so long, as far as it is remembered.",
+        description="The level is the mean over so long, as far as it is remembered.",
     )
     horizon_s: PositiveSeconds | None = Field(
         default=None,
-        description="How far ahead a profile of demand counts. Null: as far as it goes.",
+        description="How far ahead a profile counts. Null: as far as it goes, an hour of a forecast.",
     )
 
 

@@ -29,6 +29,14 @@ class Statistic(StrEnum):
     P95 = "p95"
 
 
+class ForecastKind(StrEnum):
+    """What demand a cycle plans for, where it remembers earlier snapshots."""
+
+    SAMPLE = "sample"  # the newest figures alone
+    LEVEL = "level"  # mean and deviation over the window
+    PROFILE = "profile"  # the expected course over the horizon
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Goals:
     """Each aim switched on or off by itself."""
@@ -157,11 +165,12 @@ DEFAULT_PRIORITIES: Mapping[MoveReason, Priority] = MappingProxyType(
 class DemandReading:
     """What counts as demand: which value of the CPU's varying demand, and how far ahead a profile counts.
 
-    Mean and variance are those of the last `window_s`, as far as the memory reaches. `horizon_s` of None
-    takes the whole profile.
+    Mean and variance of a level are those of the last `window_s`, as far as the memory reaches. `horizon_s`
+    of None takes the whole of a profile that the snapshot brings, and an hour of one that is forecast.
     """
 
     statistic: Statistic = Statistic.MEAN
+    forecast: ForecastKind = ForecastKind.LEVEL
     window_s: Seconds = 900.0
     horizon_s: Seconds | None = None
 

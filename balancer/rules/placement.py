@@ -94,18 +94,43 @@ class Ground:
     @cached_property
     def figures(self) -> Mapping[VmId, Array]:
         """Return what each running VM adds to a host's load, a vector in the order of `LOAD_FIGURES`."""
-        rows = [(*_point(demand), *_slots(demand)) for demand in self.demand.values()]
-        return dict(zip(self.demand, np.array(rows, dtype=np.float64), strict=True))
+        return dict(zip((vm.id for vm in self.snapshot.running_vms), self._rows, strict=True))
+
+    @cached_property
+    def _rows(self) -> Array:
+        demands = [self.demand[vm.id] for vm in self.snapshot.running_vms]
+        rows = [(*_point(demand), *_slots(demand)) for demand in demands]
+        return np.array(rows, dtype=np.float64)
 
     @cached_property
     def load_at_start(self) -> Array:
         """Return what the VMs add up to on each host of the snapshot, (hosts, figures)."""
         load = np.zeros((len(self.snapshot.hosts), len(LOAD_FIGURES) + 2 * self.slots))
-        if self.figures:
-            rows = [self.row_of_host[vm.host] for vm in self.snapshot.running_vms]
-            figures = [self.figures[vm.id] for vm in self.snapshot.running_vms]
-            np.add.at(load, rows, np.array(figures))
+        if self.demand:
+            np.add.at(load, self._at_start, self._rows)
         return load
+
+    @cached_property
+    def _at_start(self) -> list[int]:
+        return [self.row_of_host[vm.host] for vm in self.snapshot.running_vms]
+
+    @cached_property
+    def held_at_start(self) -> tuple[list[float], ...]:
+        """Return, for each host of the snapshot, what its VMs add up to.
+
+        CPU demand, footprint, CPU and memory reservations, vCPUs, each summed in the order of the VMs.
+        """
+        vms, hosts = self.snapshot.running_vms, len(self.snapshot.hosts)
+        demands = [self.demand[vm.id] for vm in vms]
+        figures = (
+            [demand.cpu_mhz for demand in demands],
+            [demand.footprint_mib for demand in demands],
+            [demand.cpu_reserved_mhz for demand in demands],
+            [demand.memory_reserved_mib for demand in demands],
+            [vm.vcpus for vm in vms],
+        )
+        at = np.array(self._at_start, dtype=np.int64)
+        return tuple(np.bincount(at, one, minlength=hosts).tolist() for one in figures)
 
     @cached_property
     def slots(self) -> int:
@@ -133,21 +158,16 @@ class Placement:
         self.host_of: dict[VmId, HostId] = {}
         self.heading: dict[VmId, HostId] = {}
         self.present: dict[HostId, set[VmId]] = {h.id: set() for h in ground.snapshot.hosts}
-        self.cpu_mhz: dict[HostId, Mhz] = dict.fromkeys(self.present, 0.0)
-        self.footprint_mib: dict[HostId, Mib] = dict.fromkeys(self.present, 0.0)
-        self.cpu_reserved_mhz: dict[HostId, Mhz] = dict.fromkeys(self.present, 0.0)
-        self.memory_reserved_mib: dict[HostId, Mib] = dict.fromkeys(self.present, 0.0)
-        self.vcpus: dict[HostId, int] = dict.fromkeys(self.present, 0)
-        self._load = ground.load_at_start.copy()
         for vm in ground.snapshot.running_vms:
-            demand, host = ground.demand[vm.id], vm.host
-            self.host_of[vm.id] = host
-            self.present[host].add(vm.id)
-            self.cpu_mhz[host] += demand.cpu_mhz
-            self.footprint_mib[host] += demand.footprint_mib
-            self.cpu_reserved_mhz[host] += demand.cpu_reserved_mhz
-            self.memory_reserved_mib[host] += demand.memory_reserved_mib
-            self.vcpus[host] += vm.vcpus
+            self.host_of[vm.id] = vm.host
+            self.present[vm.host].add(vm.id)
+        sums = ground.held_at_start
+        self.cpu_mhz: dict[HostId, Mhz] = dict(zip(self.present, sums[0], strict=True))
+        self.footprint_mib: dict[HostId, Mib] = dict(zip(self.present, sums[1], strict=True))
+        self.cpu_reserved_mhz: dict[HostId, Mhz] = dict(zip(self.present, sums[2], strict=True))
+        self.memory_reserved_mib: dict[HostId, Mib] = dict(zip(self.present, sums[3], strict=True))
+        self.vcpus: dict[HostId, int] = dict(zip(self.present, map(int, sums[4]), strict=True))
+        self._load = ground.load_at_start.copy()
 
     def copy(self) -> "Placement":
         """Return an equal placement that changes by itself; many times faster than a new count."""

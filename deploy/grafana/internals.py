@@ -367,6 +367,36 @@ def _process(grid: Grid) -> None:
             steps=[(1, BAD)],
         ),
         lines(
+            "Size of the memory of demand",
+            "Of the file in which demand over weeks is kept; see history.most_mib.",
+            [Ask(expr="balancer_history_size_bytes", legend="size, " + where)],
+            "bytes",
+        ),
+        lines(
+            "VMs remembered",
+            "Whose demand is remembered, of all clusters.",
+            [Ask(expr="balancer_history_vms", legend=where)],
+            "short",
+        ),
+        lines(
+            "Reach of the memory of demand",
+            "Age of the oldest step on disk.",
+            [
+                Ask(
+                    expr="time() - (balancer_history_oldest_timestamp_seconds > 0)",
+                    legend=where,
+                )
+            ],
+            "s",
+        ),
+        lines(
+            "Errors of the memory of demand",
+            "Reads and writes of its file that failed within the hour before. Nothing else depends on it.",
+            [Ask(expr="increase(balancer_history_errors_total[1h])", legend=where)],
+            "short",
+            steps=[(1, BAD)],
+        ),
+        lines(
             "Notifications",
             "By channel and by what came of them, within the hour before.",
             [

@@ -11,12 +11,13 @@ from balancer.model.plan import MoveReason
 from balancer.policy.types import DemandReading, Goals, Limits, Policy, Prices, Thresholds
 from tests.settings.case import Case
 from tests.settings.control import CONTROL
+from tests.settings.forecasts import FORECASTS
 from tests.settings.learn import LEARN
 from tests.settings.plans import PLANS
 from tests.settings.runs import RUNS
 from tests.settings.verdict import VERDICT
 
-CASES = (*PLANS, *RUNS, *LEARN, *VERDICT, *CONTROL)
+CASES = (*PLANS, *RUNS, *LEARN, *VERDICT, *CONTROL, *FORECASTS)
 
 SECTIONS = {
     "goals": Goals,

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
 from math import cos, pi
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from balancer.model.units import Mhz, Mib, Ratio, Seconds, VmId
 from balancer.model.vm import Vm
@@ -47,11 +47,19 @@ def draw(*key: object) -> float:
     return int.from_bytes(digest) / 2**56
 
 
+class Wants(NamedTuple):
+    """What a VM wants at a moment; `consumed_mib` of None is what its facts say."""
+
+    cpu_mhz: Mhz
+    active_mib: Mib
+    consumed_mib: Mib | None = None
+
+
 class Demands(Protocol):
     """What each VM wants, `elapsed_s` after the start."""
 
-    def at(self, vm: Vm, elapsed_s: Seconds) -> tuple[Mhz, Mib]:
-        """Return the CPU demand in MHz and active memory in MiB."""
+    def at(self, vm: Vm, elapsed_s: Seconds) -> Wants:
+        """Return CPU demand and memory."""
 
 
 class DemandModel:
@@ -63,14 +71,14 @@ class DemandModel:
         self._start_s = start.hour * _HOUR_S + start.minute * 60.0 + start.second
         self._curves: dict[VmId, tuple[Ratio, Seconds]] = {}  # swing and time of the peak
 
-    def at(self, vm: Vm, elapsed_s: Seconds) -> tuple[Mhz, Mib]:
-        """Return the CPU demand in MHz and active memory in MiB, `elapsed_s` after the start."""
+    def at(self, vm: Vm, elapsed_s: Seconds) -> Wants:
+        """Return what a VM wants, `elapsed_s` after the start."""
         day = self._day(vm, elapsed_s) / self._day(vm, 0.0)
         factor = day * self._noise(vm, elapsed_s) * self._burst(vm, elapsed_s)
         cpu_mhz = (vm.cpu_demand_mhz or 0.0) * factor
         most_mhz = max(vm.vcpus * CORE_MHZ, vm.cpu_demand_mhz or 0.0)
         active_mib = (vm.memory_active_mib or 0.0) * (1.0 + _MEMORY_FOLLOWS * (day - 1.0))
-        return round(min(cpu_mhz, most_mhz), 1), round(min(active_mib, vm.footprint_mib), 1)
+        return Wants(round(min(cpu_mhz, most_mhz), 1), round(min(active_mib, vm.footprint_mib), 1))
 
     def _day(self, vm: Vm, elapsed_s: Seconds) -> float:
         if vm.id not in self._curves:

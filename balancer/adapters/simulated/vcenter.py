@@ -185,7 +185,7 @@ class SimulatedVCenter:
         number = len(self._board.all) + 1
         migration = Migration(
             number=number,
-            vm=self._estate.vms[vm],
+            vm=self._view().vm(vm),
             source=self._estate.hosts[self._estate.host_of[vm]],
             target=self._estate.hosts[target],
             queued_s=self._now_s() if at_s is None else at_s,

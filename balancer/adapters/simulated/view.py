@@ -8,13 +8,13 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from balancer.adapters.simulated.demand import CORE_MHZ, Demands
+from balancer.adapters.simulated.demand import CORE_MHZ, Demands, Wants
 from balancer.adapters.simulated.estate import Estate
 from balancer.adapters.simulated.migrations import Board
 from balancer.model.changed import changed
 from balancer.model.host import Host
 from balancer.model.snapshot import InFlight, Snapshot
-from balancer.model.units import ClusterId, HostId, Mhz, Mib, Ratio, Seconds, VmId
+from balancer.model.units import ClusterId, HostId, Mib, Ratio, Seconds, VmId
 from balancer.model.vm import PowerState, Vm
 
 STATS_TICK_S = 20.0
@@ -42,8 +42,9 @@ class View:
         self._board = board
         self._demand = demand
         self._tick_s = now_s // STATS_TICK_S * STATS_TICK_S
-        self._wants: dict[VmId, tuple[Mhz, Mib]] = {}
+        self._wants: dict[VmId, Wants] = {}
         self._served: dict[HostId, Ratio] = {}
+        self._running: dict[HostId, list[Vm]] = {}
 
     def snapshot(self, cluster: ClusterId, taken_at: datetime) -> Snapshot:
         """Return one cluster whole."""
@@ -85,22 +86,25 @@ class View:
         figures = self._measured(facts, host) if power is PowerState.ON else _UNMEASURED
         return changed(facts, host=host, power=power, last_moved_at=estate.moved_at[vm], **figures)
 
-    def _measured(self, vm: Vm, host: HostId) -> Mapping[str, float]:
-        wants_mhz, active_mib = self._want(vm.id)
-        usage_mhz = wants_mhz * self._served_ratio(host)
+    def _measured(self, vm: Vm, host: HostId) -> Mapping[str, float | None]:
+        wants = self._want(vm.id)
+        usage_mhz = wants.cpu_mhz * self._served_ratio(host)
+        missed = (wants.cpu_mhz - usage_mhz) / (vm.vcpus * CORE_MHZ)
+        held_mib = vm.memory_consumed_mib if wants.consumed_mib is None else wants.consumed_mib
         return {
-            "cpu_demand_mhz": wants_mhz,
+            "cpu_demand_mhz": wants.cpu_mhz,
             "cpu_usage_mhz": round(usage_mhz, 1),
-            "cpu_ready_percent": round(100.0 * (wants_mhz - usage_mhz) / (vm.vcpus * CORE_MHZ), 2),
-            "memory_active_mib": active_mib,
+            "cpu_ready_percent": round(100.0 * missed, 2),
+            "memory_active_mib": wants.active_mib,
+            "memory_consumed_mib": held_mib,
         }
 
     def host(self, host: HostId) -> Host:
         """Return one host as it is now."""
         estate, facts = self._estate, self._estate.hosts[host]
-        vms = estate.running_on(host)
-        used_mhz = sum(self._want(vm.id)[0] for vm in vms) * self._served_ratio(host)
-        held_mib = sum(vm.footprint_mib for vm in vms)
+        vms = self._running_on(host)
+        used_mhz = sum(self._want(vm.id).cpu_mhz for vm in vms) * self._served_ratio(host)
+        held_mib = sum(self._held(vm) for vm in vms)
         return changed(
             facts,
             state=estate.state_of[host],
@@ -124,15 +128,24 @@ class View:
             if hosts[m.source.id] == cluster
         )
 
-    def _want(self, vm: VmId) -> tuple[Mhz, Mib]:
+    def _held(self, vm: Vm) -> Mib:
+        consumed_mib = self._want(vm.id).consumed_mib
+        return vm.footprint_mib if consumed_mib is None else consumed_mib
+
+    def _want(self, vm: VmId) -> Wants:
         if vm not in self._wants:
             self._wants[vm] = self._demand.at(self._estate.vms[vm], self._tick_s)
         return self._wants[vm]
 
+    def _running_on(self, host: HostId) -> list[Vm]:
+        if host not in self._running:
+            self._running[host] = self._estate.running_on(host)
+        return self._running[host]
+
     def _served_ratio(self, host: HostId) -> Ratio:
         """Return what share of their CPU demand the VMs of a host get."""
         if host not in self._served:
-            wants = sum(self._want(vm.id)[0] for vm in self._estate.running_on(host))
+            wants = sum(self._want(vm.id).cpu_mhz for vm in self._running_on(host))
             usable = self._estate.hosts[host].usable_cpu_mhz
             self._served[host] = 1.0 if wants <= usable else usable / wants
         return self._served[host]

@@ -107,7 +107,7 @@ def lay(connection: Connection, key: Key, starts: int, sheet: Sheet) -> None:
     whole = overlaid(old, sheet, at)
     if found:
         connection.execute(delete(spans).where(spans.c.id == found.id))
-    _write(connection, key, found.starts if found else first, whole)
+    _write(connection, key, found.starts if found else first, whole, packed(whole))
 
 
 def join_day(connection: Connection, key: Key, starts: int) -> None:
@@ -117,10 +117,15 @@ def join_day(connection: Connection, key: Key, starts: int) -> None:
     found = connection.execute(
         select(spans).where(is_of(key)).where(is_within).order_by(spans.c.starts)
     ).all()
-    sheets = [((row.starts - starts) // step_s, _sheet_of(connection, row, ())) for row in found]
-    whole = joined(sheets)
+    pieces = [(row.starts - starts) // step_s for row in found]
+    made: dict[Series, bytes] = {}
+    for measure in Measure:  # one at a time: all together would be much memory at once
+        wanted = [Series(measure, statistic) for statistic in Statistic]
+        sheets = [_sheet_of(connection, row, wanted) for row in found]
+        whole = joined(list(zip(pieces, sheets, strict=True)))
+        made |= packed(whole)
     connection.execute(delete(spans).where(spans.c.id.in_([row.id for row in found])))
-    _write(connection, key, starts, whole)
+    _write(connection, key, starts, whole, made)
 
 
 def block_of(
@@ -193,7 +198,10 @@ def _sheet_of(connection: Connection, span: Row[Any], wanted: Collection[Series]
     return unpacked(data, span.steps, unpacked_ids(span.members), wanted)
 
 
-def _write(connection: Connection, key: Key, starts: int, sheet: Sheet) -> None:
+def _write(
+    connection: Connection, key: Key, starts: int, sheet: Sheet, made: Mapping[Series, bytes]
+) -> None:
+    """Write a span of as many steps and ids as the sheet has, with figures that are packed already."""
     cluster, kind, step_s = key
     row = {
         "cluster": cluster,
@@ -206,7 +214,7 @@ def _write(connection: Connection, key: Key, starts: int, sheet: Sheet) -> None:
     (span,) = connection.execute(insert(spans).values(row)).inserted_primary_key or (None,)
     data = [
         {"span": span, "measure": each.measure, "statistic": each.statistic, "data": text}
-        for each, text in packed(sheet).items()
+        for each, text in made.items()
     ]
     if data:
         connection.execute(insert(chunks), data)

@@ -97,8 +97,7 @@ class SqliteHistory:
             spans.c.starts + spans.c.steps * spans.c.step_s <= limit,
         )
         with self._file.writing("drop old roll-ups") as connection:
-            if connection.execute(delete(spans).where(is_old)).rowcount:
-                drop_members(connection)
+            connection.execute(delete(spans).where(is_old))
         self._file.give_back_room()
 
     def shrink(self, most_bytes: int) -> None:
@@ -112,11 +111,10 @@ class SqliteHistory:
                 if found is None:
                     break
                 connection.execute(delete(spans).where(spans.c.id == found))
-            drop_members(connection)
         self._file.give_back_room()
 
     def condense(self, before: datetime) -> None:
-        """Put hours together to days; see `ports.History`."""
+        """Put hours together to days, and tidy up; see `ports.History`."""
         today = int(before.timestamp() // DAY_S * DAY_S)
         with self._file.reading("look for hours to put together") as connection:
             day = spans.c.starts // DAY_S
@@ -126,8 +124,9 @@ class SqliteHistory:
         for cluster, kind, step_s, number in found:
             with self._file.writing("put hours of the history together") as connection:
                 join_day(connection, (cluster, kind, step_s), number * DAY_S)
-        if found:
-            self._file.give_back_room()
+        with self._file.writing("drop members without figures") as connection:
+            drop_members(connection)
+        self._file.give_back_room()
 
     def oldest(self) -> datetime | None:
         """Return when the oldest step begins; see `ports.History`."""

@@ -10,6 +10,7 @@ from balancer.collect.history import BELIEVED_AFTER, DemandHistory
 from balancer.collect.history_columns import SPARE, SPARE_RATIO
 from balancer.collect.history_ledger import EXACT_STEPS
 from balancer.collect.history_ring import WIDTH
+from balancer.model.host import HostState
 from balancer.model.rollup import Block, Kind, Measure, Member, Series, Statistic
 from balancer.model.scale import WORST_ERROR_RATIO
 from balancer.model.snapshot import Snapshot
@@ -201,6 +202,16 @@ def test_a_member_of_another_size_is_not_filled() -> None:
 def test_a_name_that_stands_there_twice_is_remembered_once() -> None:
     twins = [vm(1, 1, uuid="same"), vm(2, 1, uuid="same")]
     assert taken(seen(0, *twins), seen(1, *twins)).view(1).vms == ("same",)
+
+
+@pytest.mark.parametrize("state", [HostState.DISCONNECTED, HostState.NOT_RESPONDING])
+def test_what_a_host_that_does_not_answer_last_said_is_not_known(state: HostState) -> None:
+    silent = host(1, state=state, cpu_usage_mhz=5.0)
+    snap = replace(seen(1, vm(1, 1)), hosts=(silent, host(2, cpu_usage_mhz=6.0)))
+    history = taken(seen(0, vm(1, 1)), snap)
+    assert np.isnan(cpu_of(history, "vm-1", 1)).all()
+    _, cpu, _ = history.host_usage(1)
+    np.testing.assert_array_equal(cpu, [[np.nan, 6.0]])
 
 
 def test_the_figures_of_hosts_are_remembered_too() -> None:

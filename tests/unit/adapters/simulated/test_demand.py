@@ -4,7 +4,7 @@ from datetime import UTC, datetime
 
 import pytest
 
-from balancer.adapters.simulated.demand import STEADY, DayShape, DemandModel
+from balancer.adapters.simulated.demand import STEADY, DayShape, DemandModel, Wants
 from tests.support.builders import vm
 
 MORNING = datetime(2026, 1, 5, 8, 0, tzinfo=UTC)
@@ -18,7 +18,7 @@ def total_mhz(model: DemandModel, elapsed_s: float) -> float:
 
 def test_every_vm_starts_with_the_demand_of_its_snapshot() -> None:
     model = DemandModel(1, MORNING, DayShape())
-    assert {model.at(one, 0.0) for one in VMS} == {(1000.0, 2048.0)}
+    assert {model.at(one, 0.0) for one in VMS} == {Wants(1000.0, 2048.0)}
 
 
 def test_the_order_of_calls_changes_nothing() -> None:
