@@ -91,7 +91,9 @@ class _Source:
 
 
 def _is_recording(folder: Path) -> bool:
-    return next(folder.glob("**/*.jsonl.gz"), None) is not None
+    """Whether the daemon's files are in a folder or up to two levels below, as `read_recording` finds them."""
+    levels = (folder.glob(f"{above}*.jsonl.gz") for above in ("", "*/", "*/*/"))
+    return any(True for level in levels for _ in level)
 
 
 def _recorded(folder: Path, hosts: Path | None, placements: Sequence[str]) -> _Source:

@@ -3,23 +3,29 @@
 import json
 import re
 from collections.abc import Sequence
+from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import jsonschema
 import pytest
 
+from balancer.adapters.recording import Recorder
 from balancer.adapters.replaying import Lost
 from balancer.cli import lab_session
 from balancer.cli.app import Session, run_command_line
 from balancer.cli.lab_entrants import USUAL
+from balancer.config.record import Record
 from balancer.lab.contenders import CONTENDERS
 from balancer.lab.document_types import lab_result_schema
+from tests.support import builders
 from tests.support.traces import trace_folder
 
 HOSTS = "host,cores,cpu_mhz,mem_mib\nh1,4,10400,65536\nh2,4,10400,65536\n"
 PLACES = "vm,even,crowded\na,h1,h1\nb,h2,h1\nc,h1,h1\n"
 VMS = ("a", "b", "c")
 SLOTS = 12
+STEP = timedelta(minutes=5)
 
 
 def matrix(value: int) -> str:
@@ -114,6 +120,27 @@ def test_what_cannot_be_played_is_refused_with_what_can(
     given += [] if "--placement" in words else ["--placement", f"{folder}/placement0.csv:even"]
     assert lab("replay", folder, *given) == 1
     assert told in " ".join(re.sub(r"[│╭╮╰╯─]", " ", capsys.readouterr().err).split())
+
+
+def test_what_the_daemon_recorded_is_replayed_as_it_was(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    record = Record(folder=tmp_path / "recordings")
+    recorder = Recorder(record, tmp_path / "recording.key", lambda _: None)
+    vms = [builders.vm(number, 1, cpu_demand_mhz=9000.0) for number in range(1, 5)]
+    for step in range(4):
+        taken = builders.snapshot([builders.host(1), builders.host(2)], vms)
+        recorder.put("main/prod", replace(taken, taken_at=taken.taken_at + step * STEP))
+        recorder.write_waiting()
+
+    folder = record.folder
+    assert folder is not None
+    assert lab("replay", folder / "main/prod", "--with", "nothing", "--jobs", 1) == 0
+    told = capfd.readouterr()
+    assert "20 min of 4 VMs on 2 hosts" in told.out
+    assert "nothing, placement as recorded, seed 0: " in told.err
+    assert lab("replay", folder, "--hosts", "other.csv") == 1
+    assert "say by --placement where the VMs" in " ".join(capfd.readouterr().err.split())
 
 
 def test_a_lost_run_costs_itself_and_an_interrupt_the_rest(
