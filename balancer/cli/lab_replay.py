@@ -81,6 +81,7 @@ def replay_command(
 
     chosen, texts = entrants(contender or (), policy or ())
     part = Part(from_day=from_day, days=days)
+    print(f"reading {visible(str(trace))}", file=sys.stderr)
     inputs = read_inputs(
         trace, hosts, placement or (), part, idle_consumed=idle_consumed, leave_out=leave_out
     )
@@ -118,14 +119,17 @@ def _put_together(
     inputs: "Inputs", played: "Played", recipe: "Recipe", interval_s: float, jobs: int
 ) -> "Replayed":
     from balancer.lab.errands import result_of
-    from balancer.lab.replayed import Clock, replayed
+    from balancer.lab.replayed import Clock, Mended, replayed
 
     result = result_of(
         inputs.scenes[0], played.runs, digest=inputs.trace_digest, interval_s=interval_s
     )
     made_at = timestamp(datetime.now(UTC).replace(microsecond=0))
     clock = Clock(made_at=made_at, elapsed_s=played.elapsed_s, jobs=jobs)
-    return replayed(result, recipe, clock, played.lost)
+    mends = [
+        Mended(rule=one.rule.value, count=one.count, places=one.places) for one in inputs.mends
+    ]
+    return replayed(result, recipe, clock, lost=played.lost, mends=mends)
 
 
 def _write(made: "Replayed", form: LabFormat, output: Path | None, html: Path | None) -> None:

@@ -22,7 +22,7 @@ from balancer.lab.document_types import (
     RunEntry,
     ScoreEntry,
 )
-from balancer.lab.replayed import Clock, LostRun, PolicyText, Recipe, Replayed
+from balancer.lab.replayed import Clock, LostRun, Mended, PolicyText, Recipe, Replayed
 from balancer.lab.result import Curves, Line, MoveMark, Result, Run, Score
 from balancer.lab.sketch import Sketch
 from balancer.model.units import HostId
@@ -51,6 +51,10 @@ def lab_document(made: Replayed) -> Json:
             "slots": result.slots,
             "step_seconds": number(result.step_s),
             "vms": result.vms,
+            "mends": [
+                {"rule": one.rule, "count": one.count, "places": list(one.places)}
+                for one in made.mends
+            ],
         },
         "hosts": list(result.hosts),
         "interval_seconds": number(result.interval_s),
@@ -173,6 +177,10 @@ def parse_lab_result(content: bytes, *, name: str) -> Replayed:
             jobs=entry["clock"]["jobs"],
         ),
         lost=tuple(LostRun(**one) for one in entry["lost"]),
+        mends=tuple(
+            Mended(rule=one["rule"], count=one["count"], places=tuple(one["places"]))
+            for one in entry["trace"]["mends"]
+        ),
     )
 
 

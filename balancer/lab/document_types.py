@@ -45,6 +45,15 @@ class RecipeEntry(TypedDict):
 
 
 @_strict
+class MendEntry(TypedDict):
+    """Entry of `trace.mends`: a rule by which the trace was mended."""
+
+    rule: Name
+    count: Count
+    places: Annotated[list[str], Field(description="The first ones.")]
+
+
+@_strict
 class TraceEntry(TypedDict):
     """Key `trace`."""
 
@@ -53,6 +62,7 @@ class TraceEntry(TypedDict):
     slots: Count
     step_seconds: Annotated[Positive, Field(description="Length of a slot.")]
     vms: Count
+    mends: list[MendEntry]
 
 
 @_strict

@@ -183,4 +183,7 @@ def _facts(made: Replayed) -> Iterator[Fact]:
     yield Fact(label="trace", value=f"{result.trace}, digest {result.trace_digest}")
     for option, values in sorted(recipe.options.items()):
         yield Fact(label=option, value=", ".join(values))
+    for mend in made.mends:
+        places = ", ".join(mend.places)
+        yield Fact(label="trace mended", value=f"{mend.rule}: {mend.count:,} ({places})")
     yield Fact(label="made", value=f"{made.clock.made_at}, {made.clock.jobs} at a time")

@@ -34,6 +34,15 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Mended:
+    """A rule by which the trace was mended: how often, and its first places. See docs/operate/traces.md."""
+
+    rule: str
+    count: int
+    places: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class LostRun:
     """A run that did not come to its end, and why."""
 
@@ -60,11 +69,17 @@ class Replayed:
     result: Result
     sketches: tuple[Sketch, ...]
     clock: Clock
-    lost: tuple[LostRun, ...] = field(default=())
+    lost: tuple[LostRun, ...] = ()
+    mends: tuple[Mended, ...] = ()
 
 
 def replayed(
-    result: Result, recipe: Recipe, clock: Clock, lost: Iterable[LostRun] = ()
+    result: Result,
+    recipe: Recipe,
+    clock: Clock,
+    *,
+    lost: Iterable[LostRun] = (),
+    mends: Iterable[Mended] = (),
 ) -> Replayed:
     """Put a result and its origin together. Runs are brought into the order of start, seed and contender."""
     runs = tuple(sorted(result.runs, key=run_order))
@@ -74,6 +89,7 @@ def replayed(
         sketches=tuple(sketch_of(run.curves) for run in runs),
         clock=clock,
         lost=tuple(sorted(lost, key=lambda one: (one.start, one.seed, one.contender))),
+        mends=tuple(mends),
     )
 
 

@@ -10,6 +10,7 @@ from balancer.expose.markdown_parts import table
 from balancer.expose.text_layout import Paper, Tone, fit, fit_right
 from balancer.lab.figures import copy_minutes, reference_of, spread_points, times, unmet_percent
 from balancer.lab.front import dominated
+from balancer.lab.means import mean_runs
 from balancer.lab.replayed import Replayed
 from balancer.lab.result import Result, Run, Score
 
@@ -57,19 +58,30 @@ class Row:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Block:
-    """The runs of one start and seed."""
+    """The runs of one start and seed, or the means of several."""
 
-    start: str
-    seed: int
+    title: str
     rows: tuple[Row, ...]
 
 
 def blocks(result: Result) -> tuple[Block, ...]:
-    """Return the blocks of a result, by start and seed; rows by unmet demand, then moves, then name."""
+    """Return the blocks of a result, by start and seed; rows by unmet demand, then moves, then name.
+
+    Where there are several, the first holds the means of the contenders that are in all of them.
+    """
+    each = _each(result)
+    means = mean_runs(result.runs, len(each))
+    if len(each) < 2 or not means:
+        return each
+    rows = tuple(_rows(list(enumerate(means)), dominated(means)))
+    return (Block(title=f"mean over {len(each)} placements and seeds", rows=rows), *each)
+
+
+def _each(result: Result) -> tuple[Block, ...]:
     beaten = dominated(result.runs)
     placed = sorted(enumerate(result.runs), key=lambda one: (one[1].start, one[1].seed))
     return tuple(
-        Block(start=start, seed=seed, rows=tuple(_rows(list(group), beaten)))
+        Block(title=f"placement {start}, seed {seed}", rows=tuple(_rows(list(group), beaten)))
         for (start, seed), group in groupby(placed, key=lambda one: (one[1].start, one[1].seed))
     )
 
@@ -158,7 +170,7 @@ def headline(result: Result) -> str:
 
 
 def _block_lines(block: Block, bound: Score, name: int, paper: Paper) -> Iterator[str]:
-    yield paper.paint(paper.safe(f"placement {block.start}, seed {block.seed}"), Tone.TITLE)
+    yield paper.paint(paper.safe(block.title), Tone.TITLE)
     for part in ("above", "below"):
         heads = (fit_right(_plain(getattr(c, part), paper), c.width) for c in COLUMNS)
         label = "contender" if part == "below" else ""
@@ -193,7 +205,7 @@ def table_markdown(made: Replayed) -> str:
     """Return the tables as Markdown that ends with a line break."""
     lines = [markdown_text(headline(made.result)) + "."]
     for block in blocks(made.result):
-        lines += ["", f"**Placement {markdown_text(block.start)}, seed {block.seed}**", ""]
+        lines += ["", f"**{markdown_text(block.title)}**", ""]
         lines += table(["contender", *(column.name for column in COLUMNS)], _markdown_rows(block))
         bound = ["perfect spread", *bound_cells(made.result.bound)]
         lines.append(f"| {' | '.join(bound)} |")

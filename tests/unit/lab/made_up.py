@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from balancer.lab.replayed import Clock, PolicyText, Recipe, Replayed, replayed
+from balancer.lab.replayed import Clock, Mended, PolicyText, Recipe, Replayed, replayed
 from balancer.lab.result import Curves, MoveMark, Result, Run, Score
 from balancer.model.units import HostId
 
@@ -114,4 +114,5 @@ CLOCK = Clock(made_at="2026-01-02T03:04:05Z", elapsed_s=12.0, jobs=2)
 
 
 def made_up(runs: Sequence[Run] | None = None, *, hosts: Sequence[str] = HOSTS) -> Replayed:
-    return replayed(result(runs, hosts=hosts), RECIPE, CLOCK)
+    mended = Mended(rule="gap_filled", count=7, places=("row 3, column a",))
+    return replayed(result(runs, hosts=hosts), RECIPE, CLOCK, mends=[mended])

@@ -23,7 +23,7 @@ def test_what_is_written_is_read_back() -> None:
     assert lab_result_text(read) == text
     assert [one.score for one in read.result.runs] == [one.score for one in made.result.runs]
     assert [one.moves for one in read.result.runs] == [one.moves for one in made.result.runs]
-    assert (read.recipe, read.clock) == (made.recipe, made.clock)
+    assert (read.recipe, read.clock, read.mends) == (made.recipe, made.clock, made.mends)
     np.testing.assert_allclose(
         read.sketches[0].peak_load, made.sketches[0].peak_load, rtol=0.0, atol=0.0101
     )
@@ -31,14 +31,20 @@ def test_what_is_written_is_read_back() -> None:
 
 def test_the_text_obeys_the_published_schema() -> None:
     lost = LostRun(contender="ours", start="even", seed=1, why="it crashed")
-    text = lab_result_text(replayed(result(), RECIPE, CLOCK, [lost]))
+    text = lab_result_text(replayed(result(), RECIPE, CLOCK, lost=[lost]))
     jsonschema.validate(json.loads(text), lab_result_schema())
     assert parse_lab_result(text.encode(), name="a.json").lost == (lost,)
 
 
 def test_nothing_but_the_clock_tells_two_replays_of_the_same_apart() -> None:
     slow = replace(result(), runs=tuple(replace(one, wall_s=99.0) for one in result().runs[::-1]))
-    later = replayed(slow, RECIPE, Clock(made_at="2027-01-01T00:00:00Z", elapsed_s=99.0, jobs=1))
+    mends = made_up().mends
+    later = replayed(
+        slow,
+        RECIPE,
+        mends=mends,
+        clock=Clock(made_at="2027-01-01T00:00:00Z", elapsed_s=99.0, jobs=1),
+    )
     documents = [json.loads(lab_result_text(made)) for made in (made_up(), later)]
     clocks = [document.pop("clock") for document in documents]
     assert documents[0] == documents[1]

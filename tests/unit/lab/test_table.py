@@ -28,8 +28,11 @@ def test_rows_are_sorted_by_unmet_demand_and_set_against_ours() -> None:
 
 def test_every_placement_and_seed_has_a_block_of_its_own() -> None:
     runs = [run(start=start, seed=seed) for seed in (1, 0) for start in ("random", "even")]
-    found = [(block.start, block.seed) for block in blocks(result(runs))]
-    assert found == [("even", 0), ("even", 1), ("random", 0), ("random", 1)]
+    found = [block.title for block in blocks(result(runs))]
+    assert found == [
+        "mean over 4 placements and seeds",
+        *(f"placement {start}, seed {seed}" for start in ("even", "random") for seed in (0, 1)),
+    ]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +88,7 @@ def test_the_table_fits_a_hundred_columns_and_marks_what_is_dominated() -> None:
 
 def test_a_lost_run_is_told_with_its_reason() -> None:
     lost = LostRun(contender="chase", start="random", seed=0, why="it ran out of memory")
-    made = replayed(result([run()]), RECIPE, CLOCK, [lost])
+    made = replayed(result([run()]), RECIPE, CLOCK, lost=[lost])
     told = "not done: chase from placement random with seed 0: it ran out of memory"
     assert told in table_text(made, Paper())
     assert told in table_markdown(made)
@@ -116,3 +119,20 @@ def test_unmet_demand_has_the_digits_that_tell_runs_apart(ratio: float, told: st
 
 def test_nothing_is_a_multiple_of_zero_but_zero() -> None:
     assert (times(0.0, 0.0), times(3.0, 0.0), times(3.0, 2.0)) == ("1.00", "-", "1.50")
+
+
+def test_several_starts_begin_with_the_means_of_who_played_in_all() -> None:
+    runs = [
+        run("ours", made=score(unmet=1.0, moves=2)),
+        run("ours", seed=1, made=score(unmet=3.0, moves=5)),
+        run("nothing", made=score(unmet=40.0, moves=0)),
+    ]
+    first, *others = blocks(result(runs))
+    assert first.title == "mean over 2 placements and seeds"
+    assert [(row.contender, row.cells[1], row.cells[5]) for row in first.rows] == [
+        ("ours", "2.0", "4")
+    ]
+    assert [block.title for block in others] == [
+        "placement random, seed 0",
+        "placement random, seed 1",
+    ]
