@@ -10,6 +10,7 @@ from typing import Protocol
 
 from balancer.assess.brief import brief_of
 from balancer.assess.conclusion import Findings, conclude
+from balancer.assess.decision import decide
 from balancer.assess.reading import read_need
 from balancer.collect import judge_quality
 from balancer.execute.budgets import admit
@@ -108,11 +109,19 @@ def plan_snapshot(
     learnt = (need.paces,) if need.paces.is_known else ()
     plan_id = fingerprint(snapshot, policy, settings, VERSION, *learnt)
     plan = conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)
+    decision = decide(need, wanted, policy.goals, draft, moves)
     brief = brief_of(need, wanted, plan, in_force=mode, rows=past.rows, now=now)
     brief = replace(brief, seed=settings.seed, time_limit_s=settings.time_limit_s)
     marks = marks_of(read.snapshot, plan.moves)
     told = tuple(verdict.told for verdict in past.verdicts[-VERDICTS_SHOWN:])
-    return replace(plan, notes=tuple(map(str, read.notes)), rules=marks, verdicts=told, brief=brief)
+    return replace(
+        plan,
+        notes=tuple(map(str, read.notes)),
+        rules=marks,
+        verdicts=told,
+        brief=brief,
+        decision=decision,
+    )
 
 
 def _find_way(

@@ -26,10 +26,17 @@ from balancer.wiring import watches_of
 log = logging.getLogger(__name__)
 
 NEEDS_RESTART = (
-    *("vcenters", "journal", "history", "stop_file", "planning", "http", "notify", "record"),
+    "vcenters",
+    "journal",
+    "history",
+    "stop_file",
+    "planning",
+    "http",
+    "notify",
+    "record",
 )
-"""Read at the start only: connections, files of journal, history and stop, caps of planning, the address,
-channels, and what is recorded."""
+"""Read at the start only: connections, files of journal, history and stop, caps of planning, the address, channels,
+and what is recorded."""
 
 NO_RESTART = "http.tokens"
 """A part of these sections that may change all the same: a token that is known to others is taken away at once."""

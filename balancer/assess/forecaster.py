@@ -11,7 +11,7 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from balancer.assess.forecast import Forecast, level_of
+from balancer.assess.forecast import Forecast, level_of, peak_of
 from balancer.assess.forecast_choice import Choice, blended, choose, unjudged
 from balancer.assess.forecast_models import LATE_STEPS, LEVEL_STEPS, forecasts, weights_of
 from balancer.assess.forecast_season import COURSES, Times, days_of
@@ -103,6 +103,8 @@ class Forecaster:
         """
         step_s = self._history.view(1).step_s
         window = self._history.view(max(round(reading.window_s / step_s), 1))
+        if reading.forecast is ForecastKind.PEAK:
+            return peak_of(window)
         level = level_of(window)
         if reading.forecast is not ForecastKind.PROFILE:
             return level

@@ -1,22 +1,20 @@
 """What one snapshot calls for: demand, imbalance, the triggers of balance and relief, and what is held.
 
-Owns the two triggers; how moves are found is the planner's. Hysteresis is in the policy: balance is
-sought above `balance_trigger` and then until `balance_target`, so that noise between them moves nothing.
+When an aim calls for action is the business of `assess.trigger`; how moves are found is the planner's.
 """
 
 from collections.abc import Mapping
 from dataclasses import replace
 from types import MappingProxyType
 
-import numpy as np
-
 from balancer.assess.demand import demand_of, has_cpu_figure
+from balancer.assess.trigger import past_of, read_balance, read_contention
+from balancer.model.decision import CALLING
 from balancer.model.need import Holds, Need
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import VmId
-from balancer.policy.objective import HostArrays, imbalance
-from balancer.policy.types import Policy, Thresholds
+from balancer.policy.types import Policy
 from balancer.rules.placement import Ground, Placement
 
 
@@ -28,21 +26,23 @@ def assess(snapshot: Snapshot, policy: Policy, holds: Holds) -> Need:
     """
     demand = demand_of(snapshot, policy)
     placement = Placement(Ground(snapshot, policy, demand))
-    hosts, spread = placement.host_arrays(), imbalance(placement.levelled_arrays())
+    hosts = snapshot.serving_hosts
+    past = past_of(snapshot, policy, hosts)
+    contention, calling = read_contention(hosts, placement.host_arrays(), past, policy)
+    rows = placement.levelled_rows()
+    balance = read_balance(
+        [hosts[row] for row in rows], placement.levelled_arrays(), past.of(rows), policy
+    )
     return Need(
         snapshot=snapshot,
         demand=demand,
         holds=replace(holds, vms=_with_unmeasured(snapshot, holds)),
-        imbalance=spread,
-        wants_balance=spread > policy.thresholds.balance_trigger,
-        wants_relief=is_contended(hosts, policy.thresholds),
+        imbalance=balance.now,
+        wants_balance=balance.answer in CALLING,
+        wants_relief=bool(calling),
+        contention=contention,
+        balance=balance,
     )
-
-
-def is_contended(hosts: HostArrays, thresholds: Thresholds) -> bool:
-    """Whether some host's lasting CPU demand with its risk, or memory demand, is above its threshold."""
-    limit = np.array([thresholds.cpu_contention, thresholds.memory_contention])
-    return bool((hosts.stress(thresholds) > limit).any())
 
 
 def _with_unmeasured(snapshot: Snapshot, holds: Holds) -> Mapping[VmId, Refusal]:

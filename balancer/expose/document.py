@@ -9,6 +9,7 @@ import json
 from collections.abc import Mapping
 
 from balancer.expose.brief_document import brief_entries, move_brief
+from balancer.expose.decision_document import decision_entry
 from balancer.expose.figures import number, timestamp
 from balancer.expose.origin import NOWHERE, Origin
 from balancer.expose.refusal_groups import RefusalGroup, group_refusals
@@ -93,6 +94,8 @@ def plan_document(
         "conflicts": [_conflict(conflict) for conflict in plan.conflicts],
         "refusals": [_refusal(group) for group in group_refusals(plan.refusals)],
     }
+    if plan.decision is not None:
+        document["decision"] = decision_entry(plan.decision, snapshot)
     if plan.incidents:
         document["incidents"] = [_incident(incident) for incident in plan.incidents]
     if plan.notes:

@@ -76,6 +76,8 @@ class Host:
     What a host can do with storage decides no move between hosts yet; None: not known.
     Source: vSphere API, `HostConfigInfo.localSwapDatastore`, `HostCapability.unsharedSwapVMotionSupported`
     and `vmotionWithStorageVMotionSupported`.
+    `recent_cpu_mhz` and `recent_memory_mib` (active) are what the VMs that stand on it now wanted over the last
+    steps (`Snapshot.recent_step_seconds`), oldest first; empty where nothing is remembered.
     `is_asked_empty` is no fact of vSphere: a person asked here that it be emptied and kept empty.
 
     Raises:
@@ -107,6 +109,8 @@ class Host:
     unshared_swap_supported: bool | None = None
     storage_vmotion_supported: bool | None = None
     is_asked_empty: bool = False
+    recent_cpu_mhz: tuple[Mhz, ...] = ()
+    recent_memory_mib: tuple[Mib, ...] = ()
 
     def __post_init__(self) -> None:
         """Refuse figures that are none."""
@@ -121,6 +125,8 @@ class Host:
             self.numa_nodes or 0,
             self.max_running_vms or 0,
             self.vmotion.link_mbps,
+            *self.recent_cpu_mhz,
+            *self.recent_memory_mib,
         )
         check_figures(f"host {self.id}", figures)
 

@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from types import MappingProxyType
 
+from balancer.model.decision import NOTHING_READ, Reading
 from balancer.model.goal import Goal
 from balancer.model.pace import MODEL, Paces
 from balancer.model.reasons import Refusal
@@ -77,8 +78,9 @@ class Need:
 
     `demand` has one entry for each running VM of the snapshot. `imbalance` is the capacity-weighted
     standard deviation of host load over CPU and memory (see `policy.objective`); `wants_balance` says
-    that it stands above the trigger, `wants_relief` that some host is above a contention threshold. `paces`
-    say how much longer migrations take than the model of duration says.
+    that it has stood above the trigger for long enough, `wants_relief` the same of some host and its contention
+    threshold; `balance` and `contention` say what that was decided by. `paces` say how much longer migrations
+    take than the model of duration says.
     """
 
     snapshot: Snapshot
@@ -88,6 +90,8 @@ class Need:
     wants_balance: bool
     wants_relief: bool
     paces: Paces = MODEL
+    contention: Reading = NOTHING_READ
+    balance: Reading = NOTHING_READ
 
     def excluding(self, goal: Goal, vms: Mapping[VmId, Refusal]) -> "Need":
         """Return this need with further VMs left alone for one goal; who is already keeps the reason."""

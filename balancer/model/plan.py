@@ -8,6 +8,7 @@ from types import MappingProxyType
 
 from balancer.model.brief import Brief
 from balancer.model.certificate import Certificate
+from balancer.model.decision import Decision
 from balancer.model.reasons import Refusal
 from balancer.model.rule import RuleType
 from balancer.model.units import ClusterId, HostId, Mhz, Mib, MoveId, Ratio, Seconds, VmId
@@ -243,7 +244,8 @@ class Plan:
     `mode_because` what held it there (None for automatic). `notes` tell what of the policy has no effect, or
     another one than it seems, in words for people. `rules` are those that name a VM of the moves.
     `verdicts` tell what the last batches of moves did, oldest first, in words for people. `brief` is what
-    reports say beside all this; None for a plan that was read from a file.
+    reports say beside all this, `decision` why contention and balance were acted on or not, with the figures;
+    both None for a plan that was read from a file.
     """
 
     id: str
@@ -270,6 +272,7 @@ class Plan:
     verdicts: tuple[str, ...] = ()
     rules: tuple[RuleMark, ...] = ()
     brief: Brief | None = None
+    decision: Decision | None = None
 
     @property
     def makespan_ratio(self) -> float:

@@ -224,6 +224,7 @@ class Snapshot:
     resource_pools: tuple[ResourcePool, ...] = ()
     in_flight: tuple[InFlight, ...] = ()
     profile_slot_seconds: float | None = None
+    recent_step_seconds: float | None = None
     host_by_id: Mapping[HostId, Host] = field(init=False, repr=False, compare=False)
     vm_by_id: Mapping[VmId, Vm] = field(init=False, repr=False, compare=False)
     running_vms: tuple[Vm, ...] = field(init=False, repr=False, compare=False)

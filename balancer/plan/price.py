@@ -10,11 +10,9 @@ import numpy as np
 from balancer.model.duration import LINK_EFFICIENCY, MOST_DIRTY_RATIO, SETUP_SECONDS
 from balancer.plan.codes import Floats, Ints
 from balancer.plan.problem import FOOTPRINT, VCPUS, Problem
+from balancer.policy.objective import price_of_moving
 
 _MBIT_PER_MIB = 8 * 2**20 / 1e6
-
-PRICED_FOR_S = 3600.0
-"""`Prices.move_price` is what a move must gain where the load stays as it is for so long."""
 
 
 def seconds(problem: Problem, vms: Sequence[int] | Ints, sources: Ints, targets: Ints) -> Floats:
@@ -37,8 +35,7 @@ def price(problem: Problem, vms: Sequence[int] | Ints, sources: Ints, targets: I
 
 def instant_price(problem: Problem) -> float:
     """Return the price of a move that takes no time."""
-    prices, hosts = problem.policy.prices, max(int(problem.serving.sum()), 1)
-    return prices.move_price * PRICED_FOR_S / prices.stable_s / hosts
+    return price_of_moving(0.0, problem.policy.prices, hosts=int(problem.serving.sum()))
 
 
 def wide_cost(problem: Problem) -> Floats | None:

@@ -37,6 +37,7 @@ from balancer.policy.types import (
     Scope,
     Statistic,
     Thresholds,
+    TriggerRules,
 )
 from balancer.policy.window_document import WindowDocument
 
@@ -44,6 +45,8 @@ API_VERSION = "balancer/v1"
 KIND = "Policy"
 
 Price = Annotated[float, Field(ge=0, le=1e6)]
+LastingSeconds = Annotated[float, Field(ge=0, le=86_400)]
+Grave = Annotated[float, Field(gt=0, le=10)]
 MOST_WINDOWS = 100
 MigrationThreshold = Annotated[int, Field(ge=1, le=5)]
 
@@ -117,6 +120,34 @@ class ThresholdsDocument(DocumentPart):
         default=0.0,
         description="Moves for balance are made only if together they lessen the imbalance by this share.",
     )
+    balance_floor: Share = Field(
+        default=0.0,
+        description="Balance is sought only while some host has more demand than this share of its capacity.",
+    )
+
+
+class TriggerDocument(DocumentPart):
+    """For how long contention and imbalance must last before they are acted on."""
+
+    contention_sustained_s: LastingSeconds = Field(
+        default=600.0,
+        description="A host is relieved if it was above a threshold of late; 0: however short it was.",
+    )
+    balance_sustained_s: LastingSeconds = Field(
+        default=600.0,
+        description="Balance is sought if it was above its trigger of late; 0: however short it was.",
+    )
+    sustained_share: PositiveShare = Field(
+        default=0.6, description="In this share of the looks at that time it must have been so."
+    )
+    grave: Grave = Field(
+        default=1.0,
+        description="A host above this share of its capacity is relieved at once, after one look.",
+    )
+    foreseen: bool = Field(
+        default=True,
+        description="Relieve a host that a forecast sees above a threshold before it was so.",
+    )
 
 
 class PricesDocument(DocumentPart):
@@ -185,6 +216,7 @@ class WindowSettings(DocumentPart):
     )
     goals: GoalsDocument = Field(default_factory=GoalsDocument)
     thresholds: ThresholdsDocument = Field(default_factory=ThresholdsDocument)
+    trigger: TriggerDocument = Field(default_factory=TriggerDocument)
     prices: PricesDocument = Field(default_factory=PricesDocument)
     limits: LimitsDocument = Field(default_factory=LimitsDocument)
     demand: DemandDocument = Field(default_factory=DemandDocument)
@@ -238,6 +270,7 @@ class PolicyDocument(DocumentPart):
     )
     goals: GoalsDocument = Field(default_factory=GoalsDocument)
     thresholds: ThresholdsDocument = Field(default_factory=ThresholdsDocument)
+    trigger: TriggerDocument = Field(default_factory=TriggerDocument)
     prices: PricesDocument = Field(default_factory=PricesDocument)
     limits: LimitsDocument = Field(default_factory=LimitsDocument)
     demand: DemandDocument = Field(default_factory=DemandDocument)
@@ -276,6 +309,7 @@ def policy_from(document: PolicyDocument) -> Policy:
         migration_threshold=document.migration_threshold,
         goals=Goals(**document.goals.model_dump()),
         thresholds=Thresholds(**document.thresholds.model_dump()),
+        trigger=TriggerRules(**document.trigger.model_dump()),
         prices=Prices(**document.prices.model_dump()),
         limits=Limits(**document.limits.model_dump()),
         demand=DemandReading(**document.demand.model_dump()),

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from balancer.policy.types import Thresholds
+from balancer.policy.types import Prices, Thresholds
 
 Array = npt.NDArray[np.float64]
 
@@ -119,6 +119,16 @@ def count_spread(vms: Array) -> float:
 def count_cost(hosts: HostArrays) -> float:
     """Return the cost of uneven numbers of VMs; 0 where they are not to be evened out."""
     return 0.0 if hosts.vms is None else VM_COUNT_WEIGHT * count_spread(hosts.vms) ** 2
+
+
+PRICED_FOR_S = 3600.0
+"""`Prices.move_price` is what a move must gain where the load stays as it is for so long."""
+
+
+def price_of_moving(seconds: float, prices: Prices, *, hosts: int) -> float:
+    """Return the price of a move that takes so long, in units of the objective over `hosts` serving hosts."""
+    each = prices.move_price * PRICED_FOR_S / prices.stable_s / max(hosts, 1)
+    return each * (1.0 + prices.per_second * seconds)
 
 
 def load_cost(hosts: HostArrays, thresholds: Thresholds, *, levels: bool = True) -> float:

@@ -34,6 +34,7 @@ class ForecastKind(StrEnum):
 
     SAMPLE = "sample"  # the newest figures alone
     LEVEL = "level"  # mean and deviation over the window
+    PEAK = "peak"  # the highest step of the window, without a deviation on top
     PROFILE = "profile"  # the expected course over the horizon
 
 
@@ -63,7 +64,8 @@ class Thresholds:
     (a share so small that it is less than one slot counts the worst one). `vcpus_per_core` and
     `vms_per_host` are laws like the ceilings, None for no limit. The number of VMs is evened out when its
     relative standard deviation over the hosts exceeds `vm_count_trigger`, and then until `vm_count_target`.
-    Moves for balance are made only where together they lessen the imbalance by the share `minimum_benefit`.
+    Moves for balance are made only where together they lessen the imbalance by the share `minimum_benefit`, and
+    only while some host is above `balance_floor`: hosts that are all idle need no levelling.
     """
 
     cpu_ceiling: Ratio = 1.0
@@ -79,6 +81,24 @@ class Thresholds:
     vm_count_trigger: Ratio = 0.3
     vm_count_target: Ratio = 0.2
     minimum_benefit: Ratio = 0.0
+    balance_floor: Ratio = 0.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TriggerRules:
+    """For how long contention and imbalance must last before they are acted on.
+
+    A host is relieved, or balance sought, only where the figure was above its threshold in `sustained_share` of
+    the looks at the last `contention_sustained_s` or `balance_sustained_s`; 0 waits for nothing. A host above
+    `grave`, a share of its capacity, is relieved at once. `foreseen` says whether a host that is above its
+    threshold by a forecast over the horizon is relieved before it was so.
+    """
+
+    contention_sustained_s: Seconds = 600.0
+    balance_sustained_s: Seconds = 600.0
+    sustained_share: Ratio = 0.6
+    grave: Ratio = 1.0
+    foreseen: bool = True
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,6 +220,7 @@ class Policy:
     migration_threshold: int = 3
     goals: Goals = field(default_factory=Goals)
     thresholds: Thresholds = field(default_factory=Thresholds)
+    trigger: TriggerRules = field(default_factory=TriggerRules)
     prices: Prices = field(default_factory=Prices)
     limits: Limits = field(default_factory=Limits)
     demand: DemandReading = field(default_factory=DemandReading)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from functools import cached_property
 
 import numpy as np
+import numpy.typing as npt
 
 from balancer.model.evc import EvcOrder
 from balancer.model.need import Demand
@@ -209,7 +210,17 @@ class Placement:
         arrays = self.host_arrays()
         if not self.ground.policy.goals.consolidation:
             return arrays
-        return arrays.of(np.rint(self._load[self.ground.serving_rows, 3]) > 0)
+        return arrays.of(self._runs_some())
+
+    def levelled_rows(self) -> list[int]:
+        """Return the places of these hosts among the serving ones."""
+        if not self.ground.policy.goals.consolidation:
+            return list(range(len(self.ground.serving_rows)))
+        return np.flatnonzero(self._runs_some()).tolist()
+
+    def _runs_some(self) -> npt.NDArray[np.bool_]:
+        result: npt.NDArray[np.bool_] = np.rint(self._load[self.ground.serving_rows, 3]) > 0
+        return result
 
     def start(self, vm: VmId, target: HostId) -> None:
         """Let a move begin: from now on the VM counts on both hosts."""

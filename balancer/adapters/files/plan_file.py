@@ -234,6 +234,7 @@ class PlanEntry(TypedDict, total=False):
     verdicts: list[str]
     elapsed_seconds: Required[dict[str, NotNegative]]
     expires_at: AwareDatetime
+    decision: Told
     made_by: Told
     policy: Told
     durations: Told

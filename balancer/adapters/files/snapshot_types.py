@@ -173,6 +173,8 @@ class HostEntry(TypedDict, total=False):
     swap_datastore: str
     unshared_swap_supported: bool
     storage_vmotion_supported: bool
+    recent_cpu_mhz: tuple[NotNegative, ...]
+    recent_memory_mib: tuple[NotNegative, ...]
 
 
 @_strict
@@ -332,6 +334,7 @@ class SnapshotEntry(TypedDict, total=False):
     vms: Required[tuple[Annotated[Vm, _built(VmEntry, Vm)], ...]]
     rules: tuple[Annotated[Rule, _built(RuleEntry, Rule)], ...]
     profile_slot_seconds: Positive
+    recent_step_seconds: Positive
     datastores: tuple[Annotated[Datastore, _built(DatastoreEntry, Datastore)], ...]
     networks: tuple[Annotated[Network, _built(NetworkEntry, Network)], ...]
     resource_pools: tuple[Annotated[ResourcePool, _built(ResourcePoolEntry, ResourcePool)], ...]
