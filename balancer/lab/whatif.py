@@ -4,7 +4,7 @@ A pure function from a snapshot, a policy and a change to an answer. It plans wi
 after the change, so that what the change costs is told apart from what would be done anyway.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from balancer.assess.reading import read_need
@@ -13,10 +13,10 @@ from balancer.lab.whatif_change import Assumed, Change, assume
 from balancer.lab.whatif_seats import Seat, Unplaced, seat_all
 from balancer.model.errors import BalancerError
 from balancer.model.past import Past
-from balancer.model.plan import Conflict, HostLoad, Plan, PlanStatus
+from balancer.model.plan import Conflict, Plan, PlanStatus, State
 from balancer.model.reasons import UNFIT, Refusal
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import HostId, Mhz, Mib, Seconds, VmId
+from balancer.model.units import HostId, Mhz, Mib, Ratio, Seconds, VmId
 from balancer.plan import PlanSettings
 from balancer.planner import plan_snapshot
 from balancer.policy.resolve import resolve
@@ -43,24 +43,34 @@ class Cost:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Load:
+    """One host's load by usable capacity. Balance is measured by demand; what VMs hold decides whether they fit."""
+
+    cpu_ratio: Ratio
+    memory_ratio: Ratio
+    held_ratio: Ratio
+    vms: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class HostChange:
-    """One host: load before the change, after it and all moves; None where it is not there or does not serve."""
+    """One host: load before the change, after it and all moves; None where it is not there or does not answer."""
 
     id: HostId
     name: str
-    before: HostLoad | None
-    after: HostLoad | None
+    before: Load | None
+    after: Load | None
     note: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Room:
-    """What the serving hosts have left together beside all load: by usable capacity, without ceilings."""
+    """What the serving hosts have left together: CPU beside demand, memory beside what VMs hold; no ceilings."""
 
     cpu_mhz: Mhz
-    cpu_ratio: float
+    cpu_ratio: Ratio
     memory_mib: Mib
-    memory_ratio: float
+    memory_ratio: Ratio
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -128,7 +138,7 @@ def what_if(
         PlanInvalid: the plan did not pass the independent check.
     """
     gates = judge_quality(snapshot, policy.limits, now=snapshot.taken_at)
-    _require_facts(gates)
+    _require_facts(gates, unread=snapshot.source.rejected_objects)
     assumed = assume(snapshot, change)
     without = plan_snapshot(snapshot, policy, settings=settings, unfit=gates)
     emptied = replace(policy, evacuating=policy.evacuating | assumed.removed)
@@ -164,14 +174,18 @@ def cost_of(plan: Plan) -> Cost:
     )
 
 
-def _require_facts(gates: Sequence[Refusal]) -> None:
+def _require_facts(gates: Sequence[Refusal], *, unread: int) -> None:
     unfit = [gate for gate in gates if gate.reason in UNFIT]
-    if unfit:
-        facts = "; ".join(gate.told for gate in unfit)
-        raise NotFit(
-            f"Whether the changed cluster would fit cannot be told: {facts}. Use a snapshot with figures of its "
-            "VMs; an RVTools export without any can be imported with --split-host-usage."
-        )
+    if not unfit:
+        return
+    facts = "; ".join(gate.told for gate in unfit)
+    mend = (
+        f"{unread:,} hosts and VMs could not be read when the snapshot was made, which named them: make it anew"
+        if unread
+        else "Use a snapshot with figures of its VMs; an RVTools export without any can be imported with "
+        "--split-host-usage"
+    )
+    raise NotFit(f"Whether the changed cluster would fit cannot be told: {facts}. {mend}.")
 
 
 def _require_plans(*plans: Plan) -> None:
@@ -212,15 +226,20 @@ def _grown(now: Mhz, before: Mhz) -> Mhz:
 def _hosts(
     snapshot: Snapshot, after: Placement, without: Plan, plan: Plan, assumed: Assumed
 ) -> tuple[HostChange, ...]:
-    first = {load.id: load for load in without.before.hosts}
-    last = {load.id: load for load in plan.after.hosts}
+    held = dict.fromkeys(snapshot.host_by_id, 0.0)
+    for vm in snapshot.running_vms:
+        held[vm.host] += vm.footprint_mib
+    first, last = (
+        _loads(without.before, held, snapshot),
+        _loads(plan.after, after.footprint_mib, after.ground.snapshot),
+    )
     notes = dict.fromkeys(assumed.removed, "emptied") | dict.fromkeys(assumed.failed, "failed")
     notes |= dict.fromkeys(assumed.new_hosts, "new")
     return tuple(
         HostChange(
             id=host.id,
             name=host.name,
-            before=first.get(host.id) if host.id in snapshot.host_by_id else None,
+            before=first.get(host.id),
             after=None if host.id in assumed.failed else last.get(host.id),
             note=notes.get(host.id, ""),
         )
@@ -228,11 +247,26 @@ def _hosts(
     )
 
 
+def _loads(state: State, held: Mapping[HostId, Mib], snapshot: Snapshot) -> Mapping[HostId, Load]:
+    return {
+        load.id: Load(
+            cpu_ratio=load.cpu_ratio,
+            memory_ratio=load.memory_ratio,
+            held_ratio=held[load.id] / snapshot.host_by_id[load.id].usable_memory_mib,
+            vms=load.vms,
+        )
+        for load in state.hosts
+    }
+
+
 def _room(placement: Placement) -> Room:
-    capacity = placement.ground.serving_capacity.sum(axis=0)
-    load = placement.host_arrays().load.sum(axis=0)
-    cpu, memory = (float(value) for value in capacity - load)
-    whole_cpu, whole_memory = (max(float(value), 1.0) for value in capacity)
+    ground = placement.ground
+    whole_cpu, whole_memory = (
+        max(float(sum_), 1.0) for sum_ in ground.serving_capacity.sum(axis=0)
+    )
+    cpu = whole_cpu - float(placement.host_arrays().load[:, 0].sum())
+    held = sum(placement.footprint_mib[host.id] for host in ground.snapshot.serving_hosts)
+    memory = whole_memory - held
     return Room(
         cpu_mhz=cpu,
         cpu_ratio=cpu / whole_cpu,

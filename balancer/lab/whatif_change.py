@@ -8,6 +8,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
+from balancer.expose.escape import visible
 from balancer.model.errors import InputError, Problem
 from balancer.model.host import Host, HostState
 from balancer.model.snapshot import Snapshot
@@ -233,7 +234,7 @@ class _Reader:
             return
         names = sorted(one.name for one in known)
         more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
-        allowed = f"names or ids such as {', '.join(names[:_NAMES_SHOWN])}{more}"
+        allowed = f"names or ids such as {visible(', '.join(names[:_NAMES_SHOWN]))}{more}"
         self._say(option, f"the snapshot has no {kind} '{name}'", allowed)
 
     def _say(self, option: str, found: str, allowed: str, hint: str = "") -> None:

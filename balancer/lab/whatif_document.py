@@ -3,9 +3,9 @@
 from collections.abc import Sequence
 
 from balancer.expose.document import Json, move_entry, number
-from balancer.lab.whatif import Answer, Cost, HostChange, Left, Room
+from balancer.lab.whatif import Answer, Cost, HostChange, Left, Load, Room
 from balancer.lab.whatif_seats import Seat, Unplaced
-from balancer.model.plan import Conflict, HostLoad
+from balancer.model.plan import Conflict
 from balancer.model.reasons import Refusal
 from balancer.rules.failover import Loss
 from balancer.version import VERSION
@@ -85,10 +85,11 @@ def _host(host: HostChange) -> Json:
     return entry | ({"after": _load(host.after)} if host.after else {})
 
 
-def _load(load: HostLoad) -> Json:
+def _load(load: Load) -> Json:
     return {
         "cpu_ratio": number(load.cpu_ratio),
         "memory_ratio": number(load.memory_ratio),
+        "held_ratio": number(load.held_ratio),
         "vms": load.vms,
     }
 

@@ -1,12 +1,13 @@
 """The answer of a what-if as text for a terminal: the verdict first, then why, the cost, and the hosts."""
 
+from collections import defaultdict
 from collections.abc import Iterator, Sequence
 
 from balancer.expose.figures import counted, duration, gibibytes, listed, percent
 from balancer.expose.text_layout import Paper, Tone, capped, fit, fit_right, widest
-from balancer.lab.whatif import Answer, Cost, HostChange, Left, Room
+from balancer.lab.whatif import Answer, Cost, HostChange, Left, Load, Room
 from balancer.lab.whatif_seats import Unplaced
-from balancer.model.plan import Conflict, HostLoad
+from balancer.model.plan import Conflict
 from balancer.model.reasons import Refusal
 from balancer.rules.failover import Loss
 
@@ -45,7 +46,10 @@ def _verdict(answer: Answer, paper: Paper) -> list[str]:
 
 
 def _misfits(answer: Answer) -> Iterator[str]:
-    yield from map(_unplaced, answer.unplaced)
+    alike: dict[tuple[object, ...], list[Unplaced]] = defaultdict(list)
+    for vm in answer.unplaced:
+        alike[tuple((refusal.reason, refusal.count) for refusal in vm.why)].append(vm)
+    yield from map(_unplaced, alike.values())
     yield from map(_conflict, answer.conflicts)
     named = {vm for conflict in answer.conflicts for vm in conflict.vms}
     yield from (_left(left, answer) for left in answer.left if left.vm not in named)
@@ -54,8 +58,13 @@ def _misfits(answer: Answer) -> Iterator[str]:
         yield f"{mhz} of CPU demand find no processor time, more than without the change"
 
 
-def _unplaced(vm: Unplaced) -> str:
-    return f"{vm.name} finds no host: {'; '.join(map(_refusal, vm.why)) or 'no host takes VMs'}"
+def _unplaced(vms: Sequence[Unplaced]) -> str:
+    """Return VMs that the same number of hosts refuse for the same reasons; the first has the facts."""
+    names = listed([vm.name for vm in vms], _NAMES)
+    verb = "finds" if len(vms) == 1 else "find"
+    count = "" if len(vms) == 1 else f"{len(vms):,} VMs: "
+    why = "; ".join(map(_refusal, vms[0].why)) or "no host takes VMs"
+    return f"{count}{names} {verb} no host: {why}"
 
 
 def _refusal(refusal: Refusal) -> str:
@@ -94,11 +103,12 @@ def _cost(cost: Cost) -> str:
 
 def _hosts(hosts: Sequence[HostChange], paper: Paper) -> list[str]:
     names = [paper.safe(host.name) for host in hosts]
-    width = widest(names, least=4, most=max(paper.width - 50, 8))
-    heading = f"{'':<{width}}  {'CPU':>{_COLUMN}}  {'memory':>{_COLUMN}}  {'VMs':>{_COLUMN}}"
+    width = widest(names, least=4, most=max(paper.width - 66, 8))
+    titles = "  ".join(f"{title:>{_COLUMN}}" for title in ("CPU", "memory", "held", "VMs"))
+    heading = f"{'':<{width}}  {titles}"
     rows = [
         f"{fit(name, width)}  {_change(host, 'cpu_ratio')}  {_change(host, 'memory_ratio')}"
-        f"  {_vms(host)}  {host.note}"
+        f"  {_change(host, 'held_ratio')}  {_vms(host)}  {host.note}"
         for name, host in zip(names, hosts, strict=True)
     ]
     return [paper.paint(heading, Tone.FAINT), *capped(rows, MOST_LINES, indent="")]
@@ -109,7 +119,7 @@ def _change(host: HostChange, figure: str) -> str:
     return fit_right(f"{before} -> {after}", _COLUMN)
 
 
-def _share(load: HostLoad | None, figure: str) -> str:
+def _share(load: Load | None, figure: str) -> str:
     return "-" if load is None else percent(getattr(load, figure))
 
 

@@ -11,7 +11,7 @@ from balancer.model.errors import InputError
 from balancer.model.host import HostState, VmotionLink
 from balancer.model.reasons import Reason
 from balancer.model.rule import RuleType
-from balancer.model.snapshot import Snapshot
+from balancer.model.snapshot import Snapshot, Source
 from balancer.model.units import HostId
 from balancer.model.vm import Automation, Blocker, PowerState
 from balancer.plan import PlanSettings
@@ -192,6 +192,12 @@ def test_a_snapshot_without_figures_is_refused_with_what_to_do() -> None:
     blind = vm(1, 1, cpu_demand_mhz=None, memory_active_mib=None, memory_consumed_mib=None)
     with pytest.raises(NotFit, match="--split-host-usage"):
         asked(three(blind), remove_hosts=("esx1",))
+
+
+def test_a_snapshot_with_too_many_unread_objects_is_refused_for_these() -> None:
+    snap = three(vm(1, 1), source=Source(rejected_objects=3))
+    with pytest.raises(NotFit, match="3 hosts and VMs could not be read"):
+        asked(snap, remove_hosts=("esx1",))
 
 
 def test_equal_questions_have_equal_answers() -> None:
