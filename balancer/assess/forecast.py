@@ -4,7 +4,9 @@ A forecast is a level with a spread (mean and standard deviation over a window o
 value for each slot of the horizon, with the error that such forecasts have had.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from math import ceil
+from typing import Protocol
 
 import numpy as np
 
@@ -27,6 +29,24 @@ class Forecast:
     slot_s: Seconds
     cpu_slots_mhz: Figures
 
+    def cpu_at(self, ahead_s: Seconds) -> Figures:
+        """Return what is expected so long ahead (VMs,): in the slot that reaches there, or else in the last."""
+        slots = self.cpu_slots_mhz
+        if not len(slots):
+            return self.cpu_mhz
+        result: Figures = slots[min(ceil(ahead_s / self.slot_s), len(slots)) - 1]
+        return result
+
+
+class Remembered(Protocol):
+    """What a forecast asks of a history."""
+
+    def __len__(self) -> int:
+        """Return how many VMs are remembered."""
+
+    def view(self, steps: int | None = None, *, vms: slice = slice(None)) -> HistoryView:
+        """Return the newest steps, all where None, of all VMs or of some of the columns."""
+
 
 def level_of(window: HistoryView) -> Forecast:
     """Return mean and standard deviation over a window, without a profile."""
@@ -40,6 +60,23 @@ def level_of(window: HistoryView) -> Forecast:
         slot_s=window.step_s,
         cpu_slots_mhz=np.empty((0, len(window.vms)), dtype=np.float32),
     )
+
+
+def peak_of(window: HistoryView) -> Forecast:
+    """Return the highest step of a window, without a deviation and without a profile."""
+    level = level_of(window)
+    return replace(
+        level,
+        cpu_mhz=_highest(window.cpu_mhz),
+        cpu_stddev_mhz=np.zeros_like(level.cpu_stddev_mhz),
+        memory_mib=_highest(window.memory_mib),
+    )
+
+
+def _highest(late: Figures) -> Figures:
+    """Return the highest figure of each VM; NaN where none is known."""
+    result: Figures = np.fmax.reduce(late, axis=0)
+    return result
 
 
 def _mean_and_deviation(late: Figures) -> tuple[Figures, Figures]:

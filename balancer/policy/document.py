@@ -120,6 +120,10 @@ class ThresholdsDocument(DocumentPart):
         default=0.0,
         description="Moves for balance are made only if together they lessen the imbalance by this share.",
     )
+    balance_floor: Share = Field(
+        default=0.0,
+        description="Balance is sought only while some host has more demand than this share of its capacity.",
+    )
 
 
 class TriggerDocument(DocumentPart):
