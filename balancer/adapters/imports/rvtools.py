@@ -156,6 +156,8 @@ class _Export:
             if sheet not in self._sheets:
                 name = next(tab.name for tab in TABS if tab.name.lower() == sheet)
                 yield f"There is no sheet {name}: {meaning}"
+        if self._clusters.is_ambiguous and "vcluster" in self._sheets:
+            yield "vCluster does not say in which datacenter a cluster is: DRS and HA count as off"
         yield from _lacking(self._sheets)
         alone = [line for line in self._sheets["vhost"].lines() if not line.text("cluster")]
         if alone:
@@ -190,7 +192,7 @@ class _Export:
         plain = Cluster(id=ClusterId(name), name=name, evc_mode=self._evc, evc_modes=modes)
         columns = self._sheets.get("vcluster")
         for line in columns.lines() if columns else ():
-            if not name.endswith(line.text("cluster")) or not self._clusters.has(line):
+            if not self._clusters.has(line):
                 continue
             rate, level = line.measured("rate"), line.measured("failover_level")
             word = line.text("automation")
