@@ -17,6 +17,7 @@ from balancer.adapters.imports.outcome import Imported, chosen
 from balancer.adapters.imports.rvtools_clusters import Clusters
 from balancer.adapters.imports.rvtools_hosts import HostRow, hosts_from
 from balancer.adapters.imports.rvtools_parts import Parts, named
+from balancer.adapters.imports.rvtools_units import check_units
 from balancer.adapters.imports.rvtools_vms import RULE_NAMES, Around, Joined, vms_from
 from balancer.adapters.imports.split_usage import split_usage
 from balancer.adapters.imports.tables import read_sheets
@@ -112,6 +113,7 @@ class _Export:
             has_evc=self._evc is not None,
         )
         self._vms, self._unread = vms_from(sheets["vinfo"], clusters, around, findings)
+        check_units(sheets, self._hosts, self._vms, findings)
         known = {key for line in sheets["vinfo"].lines() for key in named(line).keys}
         for columns in (sheets[name] for name in ("vcpu", "vmemory") if name in sheets):
             _tell_strangers(columns, known)
