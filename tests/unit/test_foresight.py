@@ -44,4 +44,5 @@ def test_a_level_is_the_mean_of_the_window_with_its_deviation() -> None:
 def test_a_profile_tells_the_length_of_its_slots() -> None:
     seen = RememberedDemand(DemandHistory(steps=9)).seen(at(0, 100.0), policy(ForecastKind.PROFILE))
     assert seen.profile_slot_seconds == 900.0
-    assert replace(seen, vms=()) == replace(at(0, 1.0), vms=(), profile_slot_seconds=900.0)
+    same = {"vms": (), "hosts": (), "recent_step_seconds": 300.0}
+    assert replace(seen, **same) == replace(at(0, 1.0), **same, profile_slot_seconds=900.0)
