@@ -13,7 +13,7 @@ from balancer.execute.judging import note_batch
 from balancer.execute.review import review
 from balancer.execute.settle import settle
 from balancer.keeping import keep
-from balancer.model.events import CycleEnded, PlanMade, SnapshotTaken
+from balancer.model.events import CycleEnded, ForecastJudged, PlanMade, SnapshotTaken
 from balancer.model.outcome import MoveOutcome
 from balancer.model.past import Past
 from balancer.model.plan import Plan
@@ -86,6 +86,8 @@ def look(site: Site, watch: Stopwatch) -> tuple[Observation, Past]:
     limits = site.policy.limits
     seen = observe(tools.inventory, site.cluster, clock=tools.clock, limits=limits, last=last)
     seen = replace(seen, snapshot=site.foresight.seen(seen.snapshot, site.policy))
+    if site.foresight.errors:
+        tools.events.tell(ForecastJudged(errors=site.foresight.errors))
     watch.lap("collect")
     settle(seen.snapshot, site.policy, tools)
     past = review(

@@ -4,20 +4,24 @@ Composes the history of `collect` and the forecast of `assess` for one cluster. 
 remembered keeps what the snapshot says.
 """
 
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from math import ceil
-from typing import Protocol
+from typing import Any, Protocol
 
 import numpy as np
+import numpy.typing as npt
 
+from balancer.assess.demand import has_cpu_figure
+from balancer.assess.demand_wanted import as_wanted
 from balancer.assess.forecast import Forecast
 from balancer.assess.forecaster import Forecaster
 from balancer.collect.history import STEP_S, DemandHistory
-from balancer.collect.recent import with_recent
-from balancer.model.changed import changed
-from balancer.model.history import identity_of
+from balancer.model.changed import all_changed, changed
+from balancer.model.events import ForecastError
+from balancer.model.history import HistoryView, identity_of
 from balancer.model.snapshot import Snapshot
-from balancer.model.vm import Profile, Vm
+from balancer.model.vm import DemandBasis, Profile, Vm
 from balancer.policy.types import ForecastKind, Policy
 
 
@@ -27,9 +31,15 @@ class Foresight(Protocol):
     def seen(self, snapshot: Snapshot, policy: Policy) -> Snapshot:
         """Remember a snapshot, and return it with the demand that is expected of its running VMs."""
 
+    @property
+    def errors(self) -> tuple[ForecastError, ...]:
+        """How wrong earlier forecasts were, as the newest snapshot showed."""
+
 
 class NoForesight:
     """Only the last sample counts."""
+
+    errors: tuple[ForecastError, ...] = ()
 
     def seen(self, snapshot: Snapshot, policy: Policy) -> Snapshot:
         """Return the snapshot as it is."""
@@ -44,36 +54,115 @@ class RememberedDemand:
         self._history = history
         self._forecaster = Forecaster(history)
 
+    @property
+    def errors(self) -> tuple[ForecastError, ...]:
+        """How wrong earlier forecasts were, as the newest snapshot showed."""
+        return self._forecaster.errors
+
     def seen(self, snapshot: Snapshot, policy: Policy) -> Snapshot:
-        """Remember a snapshot, and return it with what the policy's `demand` asks for."""
-        self._history.take(snapshot)
-        asked_s = max(policy.trigger.contention_sustained_s, policy.trigger.balance_sustained_s)
-        view = self._history.view(max(ceil(asked_s / STEP_S - 1e-9), 1))
-        snapshot = with_recent(snapshot, view, asked_s)
+        """Remember a snapshot, and return it with what the policy's `demand` asks for.
+
+        What is remembered is what VMs want, where their hosts do not give it. A VM without a figure counts
+        with a high quantile of what it wanted of late, marked as assumed.
+        """
+        wanted = as_wanted(snapshot)
+        self._history.take(wanted)
+        recent = with_recent(wanted, self._history.view(recent_steps(policy)), policy)
+        forecast = self._forecaster.forecast(policy.demand)
+        shown = replace(recent, vms=tuple(self._assumed(recent.vms)))
         if policy.demand.forecast is ForecastKind.SAMPLE:
-            return snapshot
-        return with_forecast(snapshot, self._forecaster.forecast(policy.demand))
+            return shown
+        return with_forecast(shown, forecast)
+
+    def _assumed(self, vms: Iterable[Vm]) -> Iterable[Vm]:
+        for vm in vms:
+            mhz = None
+            if vm.is_running and not has_cpu_figure(vm):
+                mhz = self._forecaster.cautious_mhz(identity_of(vm))
+            if mhz is None:
+                yield vm
+            else:
+                yield changed(vm, cpu_demand_mhz=mhz, demand_basis=DemandBasis.ASSUMED)
 
 
 def with_forecast(snapshot: Snapshot, forecast: Forecast) -> Snapshot:
-    """Return the snapshot with the forecast in place of the point figures of its running VMs."""
+    """Return the snapshot with what is expected of the running VMs that have a figure now.
+
+    Active memory is expected only where it was measured: what stands in for it otherwise is the larger.
+    """
     column = {key: at for at, key in enumerate(forecast.vms)}
-    vms = tuple(_expected(vm, forecast, column.get(identity_of(vm))) for vm in snapshot.vms)
+    known = np.isfinite(forecast.cpu_mhz)
+    places = [
+        (vm, column[identity_of(vm)])
+        for vm in snapshot.running_vms
+        if identity_of(vm) in column and has_cpu_figure(vm)
+    ]
+    places = [(vm, at) for vm, at in places if known[at]]
+    vms = [vm for vm, _ in places]
+    shown = all_changed(vms, _columns(vms, np.array([at for _, at in places], int), forecast))
+    expected = {vm.id: vm for vm in shown}
     slot_s = forecast.slot_s if len(forecast.cpu_slots_mhz) else snapshot.profile_slot_seconds
-    return replace(snapshot, vms=vms, profile_slot_seconds=slot_s)
-
-
-def _expected(vm: Vm, forecast: Forecast, column: int | None) -> Vm:
-    if column is None or not vm.is_running or np.isnan(forecast.cpu_mhz[column]):
-        return vm
-    profile = vm.profile
-    if len(forecast.cpu_slots_mhz):
-        profile = Profile(
-            cpu_demand_mhz=tuple(forecast.cpu_slots_mhz[:, column].tolist()),
-        )
-    return changed(
-        vm,
-        cpu_demand_mhz=float(forecast.cpu_mhz[column]),
-        cpu_demand_stddev_mhz=float(forecast.cpu_stddev_mhz[column]),
-        profile=profile,
+    return replace(
+        snapshot,
+        vms=tuple(expected.get(vm.id, vm) for vm in snapshot.vms),
+        profile_slot_seconds=slot_s,
     )
+
+
+def _columns(
+    vms: Sequence[Vm], at: npt.NDArray[np.intp], forecast: Forecast
+) -> dict[str, Sequence[Any]]:
+    """Return the values of the fields that a forecast sets, in the order of the VMs."""
+    memory = np.nan_to_num(forecast.memory_mib[at], nan=-1.0).tolist()
+    columns: dict[str, Sequence[Any]] = {
+        "cpu_demand_mhz": forecast.cpu_mhz[at].tolist(),
+        "cpu_demand_stddev_mhz": forecast.cpu_stddev_mhz[at].tolist(),
+        "demand_basis": [DemandBasis.EXPECTED] * len(vms),
+        "memory_active_mib": [
+            mib if vm.memory_active_mib is not None and mib >= 0.0 else vm.memory_active_mib
+            for vm, mib in zip(vms, memory, strict=True)
+        ],
+    }
+    if len(forecast.cpu_slots_mhz):
+        slots = forecast.cpu_slots_mhz[:, at].T.tolist()
+        columns["profile"] = [Profile(cpu_demand_mhz=tuple(course)) for course in slots]
+    return columns
+
+
+def recent_steps(policy: Policy) -> int:
+    """Return how many steps of history a policy's `trigger` asks for, at least 1."""
+    asked_s = max(policy.trigger.contention_sustained_s, policy.trigger.balance_sustained_s)
+    return max(ceil(asked_s / STEP_S - 1e-9), 1)
+
+
+def with_recent(snapshot: Snapshot, view: HistoryView, policy: Policy) -> Snapshot:
+    """Return the snapshot with what the VMs on each host wanted over the time that the policy's `trigger` asks for.
+
+    A VM of which a step is not known counts with what it wants now. Steps before anything was known are left out.
+    """
+    steps = min(recent_steps(policy), len(view.cpu_mhz))
+    column = {key: at for at, key in enumerate(view.vms)}
+    vms = [vm for vm in snapshot.running_vms if identity_of(vm) in column]
+    place = {host.id: at for at, host in enumerate(snapshot.hosts)}
+    loads = np.zeros((2, steps, len(place)))
+    columns = [column[identity_of(vm)] for vm in vms]
+    first = len(view.cpu_mhz) - steps
+    now = (
+        [vm.cpu_usage_mhz if vm.cpu_demand_mhz is None else vm.cpu_demand_mhz for vm in vms],
+        [vm.memory_active_mib for vm in vms],
+    )
+    late = view.cpu_mhz[first:, columns], view.memory_mib[first:, columns]
+    known = np.flatnonzero(np.isfinite(late[0]).any(axis=1))
+    for load, figures, present in zip(loads, late, now, strict=True):
+        filled = np.where(np.isfinite(figures), figures, [one or 0.0 for one in present])
+        np.add.at(load.T, [place[vm.host] for vm in vms], filled.T)
+    kept = loads[:, known[0] if len(known) else steps :]
+    hosts = tuple(
+        changed(
+            host,
+            recent_cpu_mhz=tuple(kept[0, :, at].tolist()),
+            recent_memory_mib=tuple(kept[1, :, at].tolist()),
+        )
+        for at, host in enumerate(snapshot.hosts)
+    )
+    return replace(snapshot, hosts=hosts, recent_step_seconds=view.step_s)

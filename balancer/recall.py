@@ -13,6 +13,7 @@ from balancer.collect.history import ACTIVE, CPU, STEP_S, USED, DemandHistory
 from balancer.collect.rollups import HOUR_S, hour_of
 from balancer.foresight import RememberedDemand
 from balancer.model.errors import StoreError
+from balancer.model.events import ForecastError
 from balancer.model.rollup import SERIES_OF, Kind, Series
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Seconds
@@ -51,6 +52,11 @@ class ClusterMemory:
             if self._ends_an_hour(snapshot.taken_at):
                 self._try("history not written", self._write)
             return self._remembered.seen(snapshot, policy)
+
+    @property
+    def errors(self) -> tuple[ForecastError, ...]:
+        """How wrong earlier forecasts were, as the newest snapshot showed."""
+        return self._remembered.errors
 
     def load(self, until: datetime) -> None:
         """Read what the store has from before `until`, the source's clock."""

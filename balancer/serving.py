@@ -145,11 +145,11 @@ def _journal(config: Config, metrics: Metrics) -> SqliteStore:
 @contextmanager
 def _stores(config: Config, metrics: Metrics) -> Iterator[tuple[SqliteStore, Recall]]:
     """Open the journal, and what is remembered of demand; close both at the end."""
-    with closing(_journal(config, metrics)) as store, closing(_recall(config, metrics)) as recall:
+    with closing(_journal(config, metrics)) as store, closing(recall_of(config, metrics)) as recall:
         yield store, recall
 
 
-def _recall(config: Config, metrics: Metrics) -> Recall:
+def recall_of(config: Config, metrics: Metrics) -> Recall:
     """Return what is remembered of demand; in memory alone where its file cannot be used."""
     given, store = config.history, None
     try:

@@ -5,7 +5,8 @@ of a normal distribution with the sampled mean and standard deviation. Of a fore
 `demand.horizon_s` counts.
 
 Owns which figure stands in for a missing one, and says so (`Demand.is_measured`). Never invents a
-figure: a VM without any CPU sample asks for nothing and is held still by `assess.need`. First step of
+figure: a VM without any CPU sample asks for nothing, or for what a memory of it makes `foresight` assume, and is
+held still by `assess.need`. First step of
 the assessment; planner, report and metrics take their figures from here.
 """
 
@@ -13,13 +14,15 @@ from collections.abc import Mapping, Sequence
 from math import ceil
 from types import MappingProxyType
 
+from balancer.assess.demand_wanted import wanted_mhz, with_reclaimed
 from balancer.assess.guarantees import with_guarantees
 from balancer.assess.limits import within_limits
 from balancer.assess.pools import pool_tree
+from balancer.model.host import Host
 from balancer.model.need import Demand
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Mhz, Mib, VmId
-from balancer.model.vm import Profile, Vm
+from balancer.model.vm import DemandBasis, Profile, Vm
 from balancer.policy.types import DemandReading, MemoryMetric, Policy, Statistic
 
 DEVIATIONS: Mapping[Statistic, float] = MappingProxyType(
@@ -41,7 +44,8 @@ def demand_of(snapshot: Snapshot, policy: Policy) -> Mapping[VmId, Demand]:
     vms = snapshot.running_vms
     profiles = {vm.id: _profile(vm, counted) for vm in vms}
     slots = max((_slots(profile) for profile in profiles.values()), default=0)
-    demand = {vm.id: _demand(vm, profiles[vm.id], policy, slots) for vm in vms}
+    host = snapshot.host_by_id
+    demand = {vm.id: _demand(vm, host[vm.host], profiles[vm.id], policy, slots) for vm in vms}
     if snapshot.resource_pools:
         tree = pool_tree(snapshot.resource_pools, vms)
         demand = with_guarantees(snapshot, tree, within_limits(tree, demand))
@@ -61,16 +65,18 @@ def within_horizon(snapshot: Snapshot, reading: DemandReading) -> int | None:
 
 
 def has_cpu_figure(vm: Vm) -> bool:
-    """Whether anything is known of the CPU demand."""
+    """Whether anything is known of the CPU demand as it is now."""
+    if vm.demand_basis is DemandBasis.ASSUMED:
+        return False
     known = vm.cpu_demand_mhz, vm.cpu_usage_mhz
     return bool(vm.profile and vm.profile.cpu_demand_mhz) or any(mhz is not None for mhz in known)
 
 
-def _cpu_figure(vm: Vm, profile: Profile) -> Mhz | None:
-    """Return the mean CPU demand: of the profile, else as sampled, else usage; None where nothing is known."""
+def _cpu_figure(vm: Vm, host: Host, profile: Profile) -> Mhz | None:
+    """Return the mean CPU demand: of the profile, else what is wanted now; None where nothing is known."""
     if profile.cpu_demand_mhz:
         return _mean(profile.cpu_demand_mhz)
-    return vm.cpu_usage_mhz if vm.cpu_demand_mhz is None else vm.cpu_demand_mhz
+    return wanted_mhz(vm, host)
 
 
 def _memory_figure(vm: Vm, profile: Profile, policy: Policy) -> Mib | None:
@@ -81,11 +87,11 @@ def _memory_figure(vm: Vm, profile: Profile, policy: Policy) -> Mib | None:
     if profile.memory_demand_mib:
         return _mean(profile.memory_demand_mib)
     wanted = _by_metric(vm, policy)
-    return vm.memory_consumed_mib if wanted is None else wanted
+    return with_reclaimed(vm, vm.memory_consumed_mib if wanted is None else wanted)
 
 
-def _demand(vm: Vm, profile: Profile, policy: Policy, slots: int) -> Demand:
-    mean_mhz, memory_mib = _cpu_figure(vm, profile), _memory_figure(vm, profile, policy)
+def _demand(vm: Vm, host: Host, profile: Profile, policy: Policy, slots: int) -> Demand:
+    mean_mhz, memory_mib = _cpu_figure(vm, host, profile), _memory_figure(vm, profile, policy)
     most_mhz, most_mib = _limit(vm.cpu_limit_mhz), _limit(vm.memory_limit_mib)
     more = DEVIATIONS[policy.demand.statistic] * (vm.cpu_demand_stddev_mhz or 0.0)
     cpu = 0.0 if mean_mhz is None else min(mean_mhz + more, most_mhz)
@@ -100,7 +106,7 @@ def _demand(vm: Vm, profile: Profile, policy: Policy, slots: int) -> Demand:
         memory_reserved_mib=vm.memory_reservation_mib,
         cpu_slots_mhz=_filled(cpu_slots, cpu, most_mhz, slots),
         memory_slots_mib=_filled(profile.memory_demand_mib, memory, most_mib, slots),
-        is_measured=mean_mhz is not None and memory_mib is not None,
+        is_measured=has_cpu_figure(vm) and memory_mib is not None,
     )
 
 

@@ -5,6 +5,8 @@ value for each slot of the horizon, with the error that such forecasts have had.
 """
 
 from dataclasses import dataclass, replace
+from math import ceil
+from typing import Protocol
 
 import numpy as np
 
@@ -26,6 +28,24 @@ class Forecast:
     memory_mib: Figures
     slot_s: Seconds
     cpu_slots_mhz: Figures
+
+    def cpu_at(self, ahead_s: Seconds) -> Figures:
+        """Return what is expected so long ahead (VMs,): in the slot that reaches there, or else in the last."""
+        slots = self.cpu_slots_mhz
+        if not len(slots):
+            return self.cpu_mhz
+        result: Figures = slots[min(ceil(ahead_s / self.slot_s), len(slots)) - 1]
+        return result
+
+
+class Remembered(Protocol):
+    """What a forecast asks of a history."""
+
+    def __len__(self) -> int:
+        """Return how many VMs are remembered."""
+
+    def view(self, steps: int | None = None, *, vms: slice = slice(None)) -> HistoryView:
+        """Return the newest steps, all where None, of all VMs or of some of the columns."""
 
 
 def level_of(window: HistoryView) -> Forecast:

@@ -6,17 +6,18 @@ holds. Mutable bookkeeping of one cluster, for one thread.
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
-from typing import Protocol
 
 import numpy as np
 import numpy.typing as npt
 
-from balancer.assess.forecast import Forecast, level_of, peak_of
+from balancer.assess.forecast import Forecast, Remembered, level_of, peak_of
 from balancer.assess.forecast_choice import Choice, blended, choose, unjudged
+from balancer.assess.forecast_judge import Judge
 from balancer.assess.forecast_models import LATE_STEPS, LEVEL_STEPS, forecasts, weights_of
 from balancer.assess.forecast_season import COURSES, Times, days_of
 from balancer.assess.forecast_slots import Slots, slots_of
 from balancer.assess.forecast_smoothing import carried
+from balancer.model.events import ForecastError
 from balancer.model.history import Figures, HistoryView
 from balancer.model.units import Seconds
 from balancer.policy.types import DemandReading, ForecastKind
@@ -28,21 +29,14 @@ SETTLED_STEPS = 12
 """Where nothing is known of a VM in the first hour of what is smoothed, eight hours ago, nothing that was learnt
 counts for it: it is new, was resized or started anew."""
 
+CAUTIOUS = 0.9
+"""The quantile of its figures of late that a VM counts with whose figure is missing."""
+
 CHUNK = 512
 """VMs that are learnt of at a time, so that weeks of 10,000 need no more memory than weeks of these."""
 
 
 Bools = npt.NDArray[np.bool_]
-
-
-class Remembered(Protocol):
-    """What a forecaster asks of a history."""
-
-    def __len__(self) -> int:
-        """Return how many VMs are remembered."""
-
-    def view(self, steps: int | None = None, *, vms: slice = slice(None)) -> HistoryView:
-        """Return the newest steps, all where None, of all VMs or of some of the columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -88,28 +82,52 @@ class _Learnt:
 
 
 class Forecaster:
-    """Forecasts of the VMs of one history."""
+    """Forecasts of the VMs of one history. `errors` are those that became known with the newest forecast."""
 
     def __init__(self, history: Remembered) -> None:
+        self.errors: tuple[ForecastError, ...] = ()
         self._history = history
+        self._judge = Judge()
         self._learnt: _Learnt | None = None
         self._shown: tuple[_Learnt, Bools, _Learnt] | None = None
 
     def forecast(self, reading: DemandReading) -> Forecast:
         """Return what the VMs are expected to want, in the form that the policy asks for.
 
+        What has become known of earlier forecasts is judged: see `errors`.
+
         Raises:
             ValueError: nothing is remembered yet.
         """
-        step_s = self._history.view(1).step_s
-        window = self._history.view(max(round(reading.window_s / step_s), 1))
+        newest = self._history.view(1)
+        now_s = newest.ends_at.timestamp()
+        self.errors = self._judge.judged(self._history, now_s)
+        made = self._made(reading, newest)
+        self._judge.note(made, now_s)
+        return made
+
+    def cautious_mhz(self, vm: str) -> float | None:
+        """Return what a VM counts with that has no figure now; None where nothing is known of it of late.
+
+        That is the quantile `CAUTIOUS` of what it wanted in the last `LATE_STEPS` steps, eight hours.
+        """
+        late = self._history.view(LATE_STEPS)
+        figures = late.cpu_mhz[:, late.vms.index(vm)] if vm in late.vms else np.empty(0)
+        known = figures[np.isfinite(figures)]
+        return float(np.quantile(known, CAUTIOUS)) if len(known) else None
+
+    def _made(self, reading: DemandReading, newest: HistoryView) -> Forecast:
+        if reading.forecast is ForecastKind.SAMPLE:
+            return level_of(newest)
+        window = self._history.view(max(round(reading.window_s / newest.step_s), 1))
         if reading.forecast is ForecastKind.PEAK:
             return peak_of(window)
         level = level_of(window)
-        if reading.forecast is not ForecastKind.PROFILE:
+        if reading.forecast is ForecastKind.LEVEL:
             return level
         late = self._history.view(LATE_STEPS)
-        return _profile(late, level, self._what_holds(late, slots_of(reading.horizon_s, step_s)))
+        ahead = slots_of(reading.horizon_s, newest.step_s)
+        return _profile(late, level, self._what_holds(late, ahead))
 
     def _what_holds(self, late: HistoryView, ahead: Slots) -> _Learnt:
         """Return what was learnt, for the VMs of now; for the same VMs it is put in their order once."""

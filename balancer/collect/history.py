@@ -4,7 +4,7 @@ Owns which snapshot counts, by the source's clock, and what of it is remembered.
 what is expected is read from here by `assess.forecast`. Mutable bookkeeping of one cluster, for one thread.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Sequence
 from datetime import UTC, datetime
 from functools import partial
 from math import inf
@@ -32,6 +32,9 @@ USED = Series(Measure.CONSUMED, Statistic.MEAN)
 
 _SILENT = frozenset({HostState.DISCONNECTED, HostState.NOT_RESPONDING})
 """What a snapshot says of such a host and of its VMs is what was last known, of a time that nobody tells."""
+
+
+Row = np.ndarray[tuple[int], np.dtype[np.float64]]
 
 
 class DemandHistory:
@@ -72,10 +75,11 @@ class DemandHistory:
             return
         self._forward(int(at_s // self._step_s))
         assert self._last is not None
-        off = [identity_of(vm) for vm in snapshot.vms if vm.power is PowerState.OFF]
-        self._vms.begin_anew(off, self._last + 1)
-        silent = {host.id for host in snapshot.hosts if host.state in _SILENT}
         vms = snapshot.running_vms
+        if len(vms) < len(snapshot.vms):
+            off = [identity_of(vm) for vm in snapshot.vms if vm.power is PowerState.OFF]
+            self._vms.begin_anew(off, self._last + 1)
+        silent = {host.id for host in snapshot.hosts if host.state in _SILENT}
         if silent:
             vms = tuple(vm for vm in vms if vm.host not in silent)
         self._vms.read(self._last, _of_vms(vms))
@@ -112,29 +116,6 @@ class DemandHistory:
         cpu = self._hosts.figures(CPU, first, last, every)
         names = tuple(HostId(name) for name in self._hosts.columns.names)
         return names, cpu, self._hosts.figures(USED, first, last, every)
-
-    def recent_loads(self, snapshot: Snapshot, steps: int) -> Mapping[HostId, Figures]:
-        """Return for each host what the VMs that stand on it in `snapshot` wanted over the newest steps, in MHz.
-
-        As if they had stood there all the time. Where nothing is known of a VM its last known figure counts, before
-        its first one that; a host with a VM of which nothing at all is known has NaN.
-
-        Raises:
-            ValueError: nothing was taken yet.
-        """
-        view = self.view(steps)
-        known = _carried(view.cpu_mhz)
-        column = {name: at for at, name in enumerate(view.vms)}
-        by_host: dict[HostId, list[int]] = {host.id: [] for host in snapshot.hosts}
-        strangers: set[HostId] = set()
-        for vm in snapshot.running_vms:
-            at = column.get(identity_of(vm))
-            if at is None:
-                strangers.add(vm.host)
-            else:
-                by_host[vm.host].append(at)
-        loads = {host: known[:, columns].sum(axis=1) for host, columns in by_host.items()}
-        return loads | {host: np.full_like(loads[host], np.nan) for host in strangers}
 
     def blocks(self, first: int, last: int) -> tuple[Block, ...]:
         """Return all that is kept of VMs and hosts over some of the newest `EXACT_STEPS` steps."""
@@ -186,15 +167,15 @@ class DemandHistory:
 
 def _of_vms(vms: Sequence[Vm]) -> Reading:
     none = np.full(len(vms), np.nan)
-    cpu_deviation = _column(vm.cpu_demand_stddev_mhz for vm in vms)
     means = (
-        _column(vm.cpu_demand_mhz for vm in vms),
-        _column(vm.memory_active_mib for vm in vms),
-        _column(vm.memory_consumed_mib for vm in vms),
-        _column(vm.cpu_ready_percent for vm in vms),
+        _row([vm.cpu_demand_mhz for vm in vms]),
+        _row([vm.memory_active_mib for vm in vms]),
+        _row([vm.memory_consumed_mib for vm in vms]),
+        _row([vm.cpu_ready_percent for vm in vms]),
     )
+    cpu_deviation = _row([vm.cpu_demand_stddev_mhz for vm in vms])
     return Reading(
-        names=[identity_of(vm) for vm in vms],
+        names=[vm.uuid or vm.id for vm in vms],  # identity_of, without a call for each
         vcpus=np.array([vm.vcpus for vm in vms], dtype=np.int64),
         memory_mib=np.array([vm.memory_mib for vm in vms], dtype=np.float64),
         means=np.array(means),
@@ -205,8 +186,8 @@ def _of_vms(vms: Sequence[Vm]) -> Reading:
 def _of_hosts(snapshot: Snapshot, silent: Collection[HostId]) -> Reading:
     hosts = tuple(host for host in snapshot.hosts if host.id not in silent)
     means = (
-        _column(host.cpu_usage_mhz for host in hosts),
-        _column(host.memory_usage_mib for host in hosts),
+        _row([host.cpu_usage_mhz for host in hosts]),
+        _row([host.memory_usage_mib for host in hosts]),
     )
     return Reading(
         names=[host.id for host in hosts],
@@ -217,14 +198,5 @@ def _of_hosts(snapshot: Snapshot, silent: Collection[HostId]) -> Reading:
     )
 
 
-def _column(figures: Iterable[float | None]) -> np.ndarray[tuple[int], np.dtype[np.float64]]:
-    return np.array(list(figures), dtype=np.float64)  # None becomes NaN
-
-
-def _carried(figures: Figures) -> Figures:
-    """Return figures (steps, VMs) with the last known in place of NaN, before the first known that one."""
-    steps = np.arange(len(figures))[:, np.newaxis]
-    is_known = np.isfinite(figures)
-    last = np.maximum.accumulate(np.where(is_known, steps, -1), axis=0)
-    at = np.where(last >= 0, last, is_known.argmax(axis=0))
-    return np.take_along_axis(figures, at, axis=0)
+def _row(figures: Sequence[float | None]) -> Row:
+    return np.array(figures, dtype=np.float64)  # None becomes NaN

@@ -11,8 +11,8 @@ import numpy as np
 from balancer.collect.history_ring import Places
 
 SPARE = 256
-SPARE_RATIO = 1 / 16
-"""How many that are away are kept at most: 256 and a sixteenth of those that were seen last."""
+SPARE_RATIO = 1 / 32
+"""How many that are away are kept at most: 256 and one for 32 of those that were seen last."""
 
 _GROWTH = 256
 
@@ -28,6 +28,7 @@ class Columns:
         self._at: dict[str, int] = {}
         self._names: list[str] = []
         self._shown: tuple[str, ...] | None = ()
+        self._asked: tuple[list[str], Places] = [], np.zeros(0, dtype=np.intp)
         self.vcpus = np.zeros(0, dtype=np.int64)
         self.memory_mib = np.zeros(0)
         self.begun = np.zeros(0, dtype=np.int64)
@@ -46,8 +47,13 @@ class Columns:
 
     def of(self, names: Sequence[str]) -> Places:
         """Return the columns of these identities, -1 for one that is not remembered."""
+        if names == self._asked[0]:
+            return self._asked[1].copy()
         at = self._at
-        return np.array([at.get(name, -1) for name in names], dtype=np.intp)
+        found = np.array([at.get(name, -1) for name in names], dtype=np.intp)
+        if len(names) == len(self) and not (found < 0).any():
+            self._asked = list(names), found.copy()
+        return found
 
     def add(self, name: str, *, vcpus: int, memory_mib: float, begun: int) -> int:
         """Give a new identity a column and return it. A size below 0 is not known, a begin of 0 neither."""
@@ -66,6 +72,7 @@ class Columns:
         at = self._at.pop(name, None)
         if at is None:
             return
+        self._asked = [], np.zeros(0, dtype=np.intp)
         last = len(self._names) - 1
         self._dropped(at, last)
         moved = self._names.pop()

@@ -4,7 +4,7 @@ Owns how columns, rings and the present step go together, and what a block of ro
 number and no clock. Mutable bookkeeping for one thread.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
@@ -20,6 +20,9 @@ from balancer.model.units import Seconds
 
 EXACT_STEPS = 24
 """So many of the newest steps are kept as they were told, with all their statistics: two hours."""
+
+WIDTHS: Mapping[Kind, int] = {Kind.VM: 128, Kind.HOST: 32}
+"""Columns for which room is made at a time."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -44,8 +47,10 @@ class Ledger:
         self.series = SERIES_OF[kind]
         self._layer = {series: at for at, series in enumerate(self.series)}
         self._kept = {series: at for at, series in enumerate(kept)}
-        self._exact = Ring(layers=len(self.series), steps=EXACT_STEPS, blank=np.float32(np.nan))
-        self._long = Ring(layers=len(kept), steps=steps, blank=np.uint8(0))
+        width, layers = WIDTHS[kind], len(self.series)
+        exact = np.float32(np.nan)
+        self._exact = Ring(layers=layers, steps=EXACT_STEPS, width=width, blank=exact)
+        self._long = Ring(layers=len(kept), steps=steps, width=width, blank=np.uint8(0))
         self._open = OpenStep(len(self.series) // len(Statistic))
         self.columns = Columns(self._moved)
 
@@ -95,7 +100,7 @@ class Ledger:
             return exact
         out = np.empty((last - first + 1, exact.shape[1]), dtype=np.float32)
         codes = self._long.rows(self._kept[series], first, exact_from - 1, columns)
-        out[: len(codes)] = decoded(series.measure, codes)
+        decoded(series.measure, codes, out=out[: len(codes)])
         out[len(codes) :] = exact
         return out
 

@@ -9,19 +9,19 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-WIDTH = 256
-"""Columns in one block."""
-
 Cells = npt.NDArray[Any]
 Places = npt.NDArray[np.intp]
 """Numbers of columns."""
 
 
 class Ring:
-    """`layers` figures of each column at each of the newest `steps` steps. `blank` is what nothing known is."""
+    """`layers` figures of each column at each of the newest `steps` steps. `blank` is what nothing known is.
 
-    def __init__(self, *, layers: int, steps: int, blank: np.generic) -> None:
-        self.steps = steps
+    `width` is the number of columns of a block: half of that many are empty on average.
+    """
+
+    def __init__(self, *, layers: int, steps: int, width: int, blank: np.generic) -> None:
+        self.steps, self._width = steps, width
         self._layers, self._blank = layers, blank
         self._blocks: list[Cells] = []
 
@@ -32,9 +32,9 @@ class Ring:
 
     def fit(self, columns: int) -> None:
         """Have room for so many columns; room that is one block too much is given back."""
-        while len(self._blocks) * WIDTH < columns:
+        while len(self._blocks) * self._width < columns:
             self._blocks.append(self._empty())
-        del self._blocks[max(-(-columns // WIDTH) + 1, 1) :]
+        del self._blocks[max(-(-columns // self._width) + 1, 1) :]
 
     def clear(self, first: int, last: int) -> None:
         """Let nothing be known of the steps from first to last; as many as there are at most."""
@@ -45,17 +45,18 @@ class Ring:
     def put(self, step: int, row: Cells) -> None:
         """Write a step: `row` has the shape (layers, columns), from the first column on."""
         at = step % self.steps
+        width = self._width
         for number, block in enumerate(self._blocks):
-            part = row[:, number * WIDTH : (number + 1) * WIDTH]
+            part = row[:, number * width : (number + 1) * width]
             block[:, at, : part.shape[1]] = part
 
     def rows(self, layer: int, first: int, last: int, columns: slice) -> Cells:
         """Return a copy (steps, columns) of the steps from first to last, within those that are kept."""
         out = np.empty((last - first + 1, columns.stop - columns.start), dtype=self._blank.dtype)
-        for number in range(columns.start // WIDTH, -(-columns.stop // WIDTH)):
-            begin = max(columns.start, number * WIDTH)
-            end = min(columns.stop, (number + 1) * WIDTH)
-            source = self._blocks[number][layer, :, begin - number * WIDTH : end - number * WIDTH]
+        width = self._width
+        for number in range(columns.start // width, -(-columns.stop // width)):
+            begin, end = max(columns.start, number * width), min(columns.stop, (number + 1) * width)
+            source = self._blocks[number][layer, :, begin - number * width : end - number * width]
             target, at = out[:, begin - columns.start : end - columns.start], 0
             for start, stop in self._spans(first, last + 1):
                 target[at : at + stop - start] = source[start:stop]
@@ -64,10 +65,10 @@ class Ring:
 
     def fill(self, layer: int, first: int, columns: Places, rows: Cells) -> None:
         """Write `rows` (steps, columns), from step `first` on, where nothing is known yet."""
-        numbers = columns // WIDTH
+        numbers = columns // self._width
         for number in np.unique(numbers):
             here = np.flatnonzero(numbers == number)
-            within, at = columns[here] % WIDTH, 0
+            within, at = columns[here] % self._width, 0
             for start, stop in self._spans(first, first + len(rows)):
                 cells = self._blocks[number][layer, start:stop]
                 old, new = cells[:, within], rows[at : at + stop - start, here]
@@ -76,7 +77,7 @@ class Ring:
 
     def column(self, column: int) -> Cells:
         """Return a view (layers, steps) of one column, in the order of the ring."""
-        return self._blocks[column // WIDTH][:, :, column % WIDTH]
+        return self._blocks[column // self._width][:, :, column % self._width]
 
     def drop(self, column: int, last: int) -> None:
         """Put the last column in the place of one that goes."""
@@ -95,7 +96,7 @@ class Ring:
         return np.isnan(cells) if np.isnan(self._blank) else cells == self._blank
 
     def _empty(self) -> Cells:
-        shape = (self._layers, self.steps, WIDTH)
+        shape = (self._layers, self.steps, self._width)
         if self._blank == 0:
             return np.zeros(shape, dtype=self._blank.dtype)  # no page is touched
         return np.full(shape, self._blank)

@@ -36,15 +36,16 @@ class OpenStep:
 
     def add(self, columns: Places, means: Figures, deviations: Figures) -> None:
         """Take a reading: (measures, columns given); NaN is not known, as is a figure below 0."""
-        with np.errstate(invalid="ignore"):
-            is_known = (means >= 0.0) & (means < np.inf)
-        mean = np.where(is_known, means, 0.0)
-        spread = np.where(is_known & (deviations > 0.0), deviations, 0.0)
-        self._count[:, columns] += is_known
-        self._sum[:, columns] += mean
-        self._squares[:, columns] += mean**2 + spread**2
-        top = mean + MAX_SIGMAS * spread
-        self._top[:, columns] = np.maximum(self._top[:, columns], top)
+        mean, spread = np.zeros_like(self._sum), np.zeros_like(self._sum)
+        is_known = np.zeros(self._sum.shape, dtype=bool)
+        is_known[:, columns] = (means >= 0.0) & (means < np.inf)
+        mean[:, columns], spread[:, columns] = means, deviations
+        mean[~is_known] = 0.0
+        spread[~(is_known & (spread > 0.0))] = 0.0
+        self._count += is_known
+        self._sum += mean
+        self._squares += mean**2 + spread**2
+        np.maximum(self._top, mean + MAX_SIGMAS * spread, out=self._top)
 
     def figures(self) -> Figures:
         """Return mean, 95th percentile and maximum, measure by measure: (3 x measures, columns)."""

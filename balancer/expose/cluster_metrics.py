@@ -13,6 +13,7 @@ from balancer.expose.instruments import Instruments
 from balancer.expose.learnt_samples import learnt_samples
 from balancer.expose.metric_labels import (
     FAILED_PLAN_RESULTS,
+    FORECAST_HORIZONS,
     HISTOGRAMS,
     MOVE_REASONS,
     OTHER,
@@ -44,6 +45,7 @@ from balancer.model.events import (
     CycleEnded,
     CycleFailed,
     Event,
+    ForecastJudged,
     MoveEnded,
     MoveProgressed,
     MoveStarted,
@@ -116,7 +118,7 @@ class ClusterMetrics:
                 self._cycle_ended(event)
             case RivalSeen():
                 self._rival_seen(event.tasks)
-            case PastReviewed() | VerdictGiven():
+            case PastReviewed() | VerdictGiven() | ForecastJudged():
                 self._learnt(event)
             case MoveProgressed() | CycleFailed():
                 pass
@@ -247,11 +249,19 @@ class ClusterMetrics:
             error = seconds / move.expected_seconds
             self._observe("migration_duration_error_ratio", error, VMOTION, plan_id=plan_id)
 
-    def _learnt(self, event: PastReviewed | VerdictGiven) -> None:
-        if isinstance(event, PastReviewed):
-            self._keep("learnt", learnt_samples(event))
-        else:
-            self._verdict_given(event.verdict)
+    def _learnt(self, event: PastReviewed | VerdictGiven | ForecastJudged) -> None:
+        match event:
+            case PastReviewed():
+                self._keep("learnt", learnt_samples(event))
+            case VerdictGiven():
+                self._verdict_given(event.verdict)
+            case ForecastJudged():
+                self._forecast_judged(event)
+
+    def _forecast_judged(self, event: ForecastJudged) -> None:
+        for error in event.errors:
+            horizon = FORECAST_HORIZONS.get(error.horizon_s, OTHER)
+            self._observe("forecast_error_ratio", error.ratio, error.resource, horizon)
 
     def _verdict_given(self, verdict: Verdict) -> None:
         plan_id = verdict.plan_id

@@ -18,6 +18,7 @@ MIGRATION_BUCKETS_S = (
     *(5.0, 10.0, 20.0, 40.0, 80.0, 160.0),
     *(320.0, 640.0, 1280.0, 2560.0, 5120.0),
 )
+FORECAST_RATIO_BUCKETS = (0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.6, 0.8, 1.0, 2.0)
 BENEFIT_RATIO_BUCKETS = (0.0, 0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2.0, 4.0)
 ERROR_RATIO_BUCKETS = (0.25, 0.5, 0.75, 0.9, 1.1, 1.25, 1.5, 2.0, 4.0, 8.0)
 
@@ -243,6 +244,15 @@ _SNAPSHOT_SPECS = (
     _gauge("rule_violations", (*CLUSTER, "rule_type", "enforcement"), "Rules that are broken now."),
 )
 
+_FORECAST_SPECS = (
+    _histogram(
+        "forecast_error_ratio",
+        (*CLUSTER, "resource", "horizon"),
+        FORECAST_RATIO_BUCKETS,
+        "Errors of demand forecast so long ahead, once known: sum over the VMs by what these wanted; 0: none.",
+    ),
+)
+
 _LEARNT_SPECS = (
     _gauge(
         "circuit_open",
@@ -384,6 +394,7 @@ CATALOGUE: tuple[MetricSpec, ...] = (
     *_VCENTER_SPECS,
     *_LOOP_SPECS,
     *_SNAPSHOT_SPECS,
+    *_FORECAST_SPECS,
     *_LEARNT_SPECS,
     *_PLAN_SPECS,
     *_VERDICT_SPECS,

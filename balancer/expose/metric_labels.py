@@ -23,12 +23,19 @@ from balancer.model.errors import (
 from balancer.model.outcome import FailureKind, MoveOutcome, MoveState
 from balancer.model.plan import MoveReason, PlanStatus, Priority
 from balancer.model.reasons import Reason
+from balancer.model.units import Seconds
 
 OTHER = "other"
 VMOTION = "vmotion"
 """The only kind of migration there is: compute only, storage stays."""
 
 RESOURCES = ("cpu", "memory")
+
+
+FORECAST_HORIZONS: Mapping[Seconds, str] = MappingProxyType(
+    {900.0: "15m", 1800.0: "30m", 3600.0: "1h"}
+)
+"""How far ahead forecasts are judged, as words."""
 
 
 class CycleResult(StrEnum):
@@ -119,6 +126,9 @@ HISTOGRAMS: Mapping[str, tuple[tuple[str, ...], ...]] = MappingProxyType(
     {
         "cycle_duration_seconds": tuple(
             (phase,) for phase in dict.fromkeys(("collect", *PHASES.values(), "execute"))
+        ),
+        "forecast_error_ratio": tuple(
+            (resource, horizon) for resource in RESOURCES for horizon in FORECAST_HORIZONS.values()
         ),
         "plan_duration_seconds": tuple((stage,) for stage in STAGES.values()),
         "plan_realized_benefit_ratio": ((),),

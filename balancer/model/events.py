@@ -64,6 +64,22 @@ class SnapshotTaken:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastError:
+    """How wrong a forecast of one resource was, so long ahead: absolute errors of all VMs over what they wanted."""
+
+    resource: str
+    horizon_s: Seconds
+    ratio: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ForecastJudged:
+    """What VMs wanted became known, and with it how right earlier forecasts were."""
+
+    errors: tuple[ForecastError, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class CycleEnded:
     """A cycle came to its end without an error; seconds by phase: collect, plan, execute.
 
@@ -114,6 +130,7 @@ Event = (
     | MoveEnded
     | PlanMade
     | SnapshotTaken
+    | ForecastJudged
     | CycleEnded
     | CycleFailed
     | PastReviewed

@@ -23,6 +23,14 @@ class PowerState(StrEnum):
         return self.value if self is PowerState.SUSPENDED else f"powered {self.value}"
 
 
+class DemandBasis(StrEnum):
+    """What a VM's CPU demand is."""
+
+    SAMPLED = "sampled"  # measured, as of now
+    EXPECTED = "expected"  # forecast from what is remembered
+    ASSUMED = "assumed"  # a cautious stand-in: nothing was measured now
+
+
 class Automation(StrEnum):
     """The per-VM DRS override. Manual and disabled mean: never moved unasked."""
 
@@ -110,7 +118,7 @@ class Vm:
     """One VM. A figure of None was not measured, which is never the same as 0.
 
     `sampled_at` is the time of the newest sample behind the figures, by the source's clock; None where
-    the source gives figures without a time.
+    the source gives figures without a time. `demand_basis` says what `cpu_demand_mhz` is.
     `guest_os` is vSphere's identifier of the system that the settings name, such as `rhel9_64Guest`.
     Source: vSphere API, `VirtualMachineConfigInfo.guestId`, `VirtualMachineGuestOsIdentifier`.
     `config_version` is a word that changes with every change of the VM's configuration.
@@ -143,6 +151,7 @@ class Vm:
     network_mbps: float | None = None
     sampled_at: datetime | None = None
     profile: Profile | None = None
+    demand_basis: DemandBasis = field(default=DemandBasis.SAMPLED, compare=False)
     cpu_reservation_mhz: Mhz = 0.0
     cpu_limit_mhz: Mhz | None = None
     cpu_shares: float | None = None

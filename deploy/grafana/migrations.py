@@ -220,7 +220,7 @@ def _time(grid: Grid) -> None:
 
 def _predicted(grid: Grid) -> None:
     grid.add(
-        8,
+        6,
         8,
         lines(
             "Duration: measured over predicted",
@@ -233,6 +233,17 @@ def _predicted(grid: Grid) -> None:
             "Of batches of moves, once settled; 1 is exact, harm counts as 0.",
             quantiles("balancer_plan_realized_benefit_ratio"),
             "none",
+        ),
+        lines(
+            "Demand: error of the forecast",
+            "Errors of all VMs over what they wanted, by how far ahead; 0 is exact. Median of the time step.",
+            [
+                Ask(
+                    expr=f"histogram_quantile(0.5, sum by (le, resource, horizon) (rate({of('balancer_forecast_error_ratio_bucket')}{RATE})))",
+                    legend="{{resource}} {{horizon}}",
+                )
+            ],
+            "percentunit",
         ),
         bars(
             "Verdicts in the time shown",

@@ -205,7 +205,6 @@ def _memory(count: int, keep_days: int) -> None:
     parts = [slice(at, at + 256) for at in range(0, count, 256)]
     in_parts = _ms(lambda: [history.view(vms=part) for part in parts])
     told(f"view of all, 256 VMs at a time: {in_parts:.1f} ms")
-    told(f"recent_loads: {_ms(lambda: history.recent_loads(snaps[-1], 3)):.2f} ms")
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     told(f"most resident memory: {before / 1024:.0f} MiB before, {after / 1024:.0f} MiB after")
 

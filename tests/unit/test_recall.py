@@ -11,7 +11,7 @@ import pytest
 from balancer.adapters.store.history_sqlite import SqliteHistory
 from balancer.model.errors import StoreError
 from balancer.model.rollup import Block, Kind, Measure, Series, Statistic
-from balancer.model.scale import WORST_ERROR_RATIO
+from balancer.model.scale import worst_error_ratio
 from balancer.policy.types import Policy
 from balancer.recall import Recall
 from tests.support.builders import NOON, host, snapshot, vm
@@ -52,7 +52,7 @@ def test_after_a_restart_the_memory_is_as_before(tmp_path: Path) -> None:
     run(before, 40, 1)
     old, new = before.of(KEY).history.view(), after.of(KEY).history.view()
     assert (new.vms, new.ends_at) == (old.vms, old.ends_at)
-    rel = 2 * WORST_ERROR_RATIO
+    rel = 2 * worst_error_ratio(Measure.CPU)
     np.testing.assert_allclose(new.cpu_mhz, old.cpu_mhz, rtol=rel)
     np.testing.assert_allclose(new.memory_mib, old.memory_mib, rtol=rel)
     _, cpu, _ = after.of(KEY).history.host_usage()

@@ -43,6 +43,7 @@ from balancer.model.units import ClusterId, HostId, VmId
 from balancer.model.vm import (
     Automation,
     Blocker,
+    DemandBasis,
     Disk,
     DiskKind,
     Encryption,
@@ -220,6 +221,7 @@ class VmEntry(TypedDict, total=False):
     network_mbps: NotNegative
     sampled_at: Instant
     profile: Annotated[Profile, _built(ProfileEntry, Profile)]
+    demand_basis: DemandBasis
     cpu_reservation_mhz: NotNegative
     cpu_limit_mhz: NotNegative
     cpu_shares: NotNegative

@@ -17,7 +17,8 @@ from balancer.adapters.store.file import nobody, pragma
 from balancer.adapters.store.history_tables import APPLICATION_ID, SCHEMA_VERSION, metadata
 from balancer.model.errors import StoreError
 
-BUSY_TIMEOUT_S = 5.0
+BUSY_TIMEOUT_S = 1.0
+"""How long a cycle waits for another process that holds the file."""
 _WAL_KEPT_BYTES = 4 * 2**20
 
 GOES_ON = "What is remembered stays in memory until the program ends, and nothing else depends on this file."
@@ -67,7 +68,7 @@ class HistoryFile:
         with self.writing("give back room of the history") as connection:
             raw = connection.connection.driver_connection
             assert isinstance(raw, sqlite3.Connection)
-            raw.execute("PRAGMA incremental_vacuum").fetchall()  # one page for each (empty) row
+            raw.executescript("PRAGMA incremental_vacuum")  # `execute` would free one page only
 
     def _prepare(self, connection: Connection) -> None:
         version, owner = pragma(connection, "user_version"), pragma(connection, "application_id")

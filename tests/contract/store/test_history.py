@@ -10,7 +10,7 @@ import pytest
 
 from balancer.adapters.store.history_sqlite import SqliteHistory
 from balancer.model.rollup import SERIES_OF, Block, Kind, Measure, Member, Series, Statistic
-from balancer.model.scale import WORST_ERROR_RATIO
+from balancer.model.scale import worst_error_ratio
 from balancer.ports import History
 from tests.support.histories import MemoryHistory
 
@@ -72,7 +72,7 @@ def read(
 
 
 def near(figures: Mapping[tuple[str, float], float]) -> object:
-    return pytest.approx(figures, rel=WORST_ERROR_RATIO * 1.001)
+    return pytest.approx(figures, rel=worst_error_ratio(Measure.CPU) * 1.001)
 
 
 def test_what_was_put_is_read_and_what_is_not_known_is_not_0(history: History) -> None:
@@ -97,11 +97,12 @@ def test_all_series_of_vms_and_hosts_are_kept(history: History) -> None:
             CLUSTER, kind, STEP_S, since=at(0), until=at(24), series=SERIES_OF[kind]
         )
         for series in SERIES_OF[kind]:
-            assert found.figures[series] == near_to(figures[series])
+            rel = worst_error_ratio(series.measure) * 1.001
+            assert found.figures[series] == pytest.approx(figures[series], rel=rel)
 
 
 def near_to(figures: object) -> object:
-    return pytest.approx(figures, rel=WORST_ERROR_RATIO * 1.001)
+    return pytest.approx(figures, rel=worst_error_ratio(Measure.CPU) * 1.001)
 
 
 def test_newer_figures_replace_and_gaps_do_not(history: History) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from balancer.adapters.store.history_sqlite import SqliteHistory
 from balancer.model.errors import StoreError
 from balancer.model.rollup import Block, Kind, Measure, Member, Series, Statistic
-from balancer.model.scale import WORST_ERROR_RATIO
+from balancer.model.scale import worst_error_ratio
 from tests.contract.store.test_history import CLUSTER, CPU, at, block, read
 from tests.support.histories import MemoryHistory
 
@@ -126,4 +126,4 @@ def test_the_file_says_what_a_plain_history_says(
         for series in SERIES:
             wanted = read(plain, 0, 999, series=series)
             found = read(kept, 0, 999, series=series)
-            assert found == pytest.approx(wanted, rel=WORST_ERROR_RATIO * 1.001)
+            assert found == pytest.approx(wanted, rel=worst_error_ratio(Measure.CPU) * 1.001)

@@ -8,11 +8,10 @@ import pytest
 
 from balancer.collect.history import BELIEVED_AFTER, DemandHistory
 from balancer.collect.history_columns import SPARE, SPARE_RATIO
-from balancer.collect.history_ledger import EXACT_STEPS
-from balancer.collect.history_ring import WIDTH
+from balancer.collect.history_ledger import EXACT_STEPS, WIDTHS
 from balancer.model.host import HostState
 from balancer.model.rollup import Block, Kind, Measure, Member, Series, Statistic
-from balancer.model.scale import WORST_ERROR_RATIO
+from balancer.model.scale import worst_error_ratio
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId
 from balancer.model.vm import PowerState, Vm
@@ -68,7 +67,7 @@ def test_old_steps_are_as_exact_as_a_byte_allows() -> None:
     history = taken(*(seen(at, vm(1, 1, cpu_demand_mhz=mhz)) for at, mhz in enumerate(wanted)))
     found = cpu_of(history, "vm-1", STEPS)
     assert found[-EXACT_STEPS:] == pytest.approx(wanted[-EXACT_STEPS:], rel=1e-6)
-    assert found == pytest.approx(wanted, rel=WORST_ERROR_RATIO * 1.001)
+    assert found == pytest.approx(wanted, rel=worst_error_ratio(Measure.CPU) * 1.001)
 
 
 @pytest.mark.parametrize("late", [0.0, -0.5, -3.0])
@@ -117,7 +116,7 @@ def test_memory_is_bounded_however_many_come_and_go() -> None:
     for step in range(12):
         history.take(seen(step, *(vm(step * 100 + at, 1) for at in range(100))))
         assert len(history) <= 100 + 100 * SPARE_RATIO + SPARE
-    assert history.nbytes <= 3 * one_block
+    assert history.nbytes <= 5 * one_block
     names = set(history.view(1).vms)
     assert {f"vm-{1100 + at}" for at in range(100)} <= names
 
@@ -130,29 +129,12 @@ def test_who_has_been_away_for_longer_than_the_ring_is_forgotten() -> None:
 
 
 def test_whoever_goes_leaves_the_figures_of_the_others_as_they_are() -> None:
-    many = [vm(at, 1, cpu_demand_mhz=float(at)) for at in range(1, WIDTH + 40)]
+    many = [vm(at, 1, cpu_demand_mhz=float(at)) for at in range(1, WIDTHS[Kind.VM] + 40)]
     history = taken(seen(0, *many), seen(1, *many[20:]), seen(STEPS + 1, *many[20:]))
     view = history.view(STEPS)
     assert len(view.vms) == len(many) - 20
     wanted = [float(name.removeprefix("vm-")) for name in view.vms]
     np.testing.assert_array_equal(view.cpu_mhz[-1], wanted)
-
-
-def test_the_load_of_a_host_is_that_of_the_vms_that_stand_there_now() -> None:
-    history = taken(
-        seen(0, vm(1, 1, cpu_demand_mhz=10.0), vm(2, 2, cpu_demand_mhz=100.0)),
-        seen(1, vm(1, 1, cpu_demand_mhz=None), vm(2, 2, cpu_demand_mhz=200.0)),
-        seen(2, vm(1, 1, cpu_demand_mhz=30.0), vm(2, 2, cpu_demand_mhz=None)),
-    )
-    loads = history.recent_loads(seen(2, vm(1, 2), vm(2, 2)), 3)
-    assert loads[HostId("host-1")].tolist() == [0.0, 0.0, 0.0]
-    assert loads[HostId("host-2")].tolist() == [110.0, 210.0, 230.0]
-
-
-def test_the_load_of_a_host_with_a_stranger_is_not_known() -> None:
-    history = taken(seen(0, vm(1, 1)))
-    loads = history.recent_loads(seen(0, vm(1, 1), vm(9, 1)), 1)
-    assert np.isnan(loads[HostId("host-1")]).all()
 
 
 def test_a_block_of_longer_steps_fills_only_what_is_not_known() -> None:

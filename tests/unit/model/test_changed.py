@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from balancer.model.changed import changed
+from balancer.model.changed import all_changed, changed
 from tests.support import builders
 
 VALUES: dict[str, Any] = {"name": "new", "tags": frozenset({"a"}), "cpu_usage_mhz": 7.0}
@@ -25,3 +25,17 @@ def test_a_copy_is_checked() -> None:
         changed(builders.vm(1, on=1), cpu_usage_mhz=-1.0)
     with pytest.raises(TypeError, match="novel"):
         changed(builders.vm(1, on=1), novel=1)
+
+
+def test_copies_of_many_each_have_their_own_values() -> None:
+    items = [builders.vm(number, on=1) for number in (1, 2)]
+    found = all_changed(items, {"name": ["a", "b"]})
+    assert found == (replace(items[0], name="a"), replace(items[1], name="b"))
+    assert all_changed([], {"name": []}) == ()
+
+
+def test_copies_of_many_are_checked() -> None:
+    with pytest.raises(ValueError, match="negative"):
+        all_changed([builders.vm(1, on=1)], {"cpu_usage_mhz": [-1.0]})
+    with pytest.raises(TypeError, match="novel"):
+        all_changed([builders.vm(1, on=1)], {"novel": [1]})

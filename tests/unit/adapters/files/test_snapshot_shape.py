@@ -76,6 +76,7 @@ def test_the_whole_file_has_the_same_keys() -> None:
         ("vms", "power", vm.PowerState),
         ("vms", "automation", vm.Automation),
         ("vms", "encryption", vm.Encryption),
+        ("vms", "demand_basis", vm.DemandBasis),
         ("rules", "type", rule.RuleType),
         ("datastores", "state", snapshot.DatastoreState),
         ("source", "kind", snapshot.SourceKind),
