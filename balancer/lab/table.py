@@ -31,7 +31,7 @@ class Column:
 COLUMNS = (
     Column(above="unmet", below="%", name="unmet %", width=7),
     Column(above="unmet", below="GHz·h", name="unmet GHz·h", width=8),
-    Column(above="slots", below=">80%", name="host-slots >80 %", width=7),
+    Column(above="slots", below=">80%", name="host-slots >80 %", width=6),
     Column(above="slots", below=">100%", name="host-slots >100 %", width=6),
     Column(above="mem", below="full", name="memory full", width=6),
     Column(above="", below="moves", name="moves", width=6),
@@ -153,7 +153,7 @@ def table_text(made: Replayed, paper: Paper) -> str:
 
 
 def _name_width(result: Result, paper: Paper) -> int:
-    room = max(paper.width, LEAST_WIDTH) - sum(column.width for column in COLUMNS) - 2
+    room = max(paper.width, LEAST_WIDTH) - sum(column.width for column in COLUMNS) - 3
     widest = max([0, *(len(paper.safe(run.contender)) for run in result.runs)])
     return min(room, max(widest, _LEAST_NAME))
 
@@ -174,12 +174,12 @@ def _block_lines(block: Block, bound: Score, name: int, paper: Paper) -> Iterato
     for part in ("above", "below"):
         heads = (fit_right(_plain(getattr(c, part), paper), c.width) for c in COLUMNS)
         label = "contender" if part == "below" else ""
-        yield paper.paint(f"  {label.ljust(name)}{''.join(heads)}".rstrip(), Tone.FAINT)
+        yield paper.paint(f"   {label.ljust(name)}{''.join(heads)}".rstrip(), Tone.FAINT)
     for row in block.rows:
-        mark = "=" if row.is_reference else "-" if row.is_dominated else " "
+        mark = f"{'=' if row.is_reference else ' '}{'-' if row.is_dominated else ' '}"
         line = _line(mark, row.contender, row.cells, name, paper)
         yield paper.paint(line, Tone.FAINT if row.is_dominated else Tone.PLAIN)
-    yield paper.paint(_line(" ", "perfect spread", bound_cells(bound), name, paper), Tone.FAINT)
+    yield paper.paint(_line("  ", "perfect spread", bound_cells(bound), name, paper), Tone.FAINT)
 
 
 def _plain(text: str, paper: Paper) -> str:
@@ -220,6 +220,7 @@ def table_markdown(made: Replayed) -> str:
 def _markdown_rows(block: Block) -> list[list[str]]:
     rows = []
     for row in block.rows:
-        sign = "**" if row.is_reference else "_" if row.is_dominated else ""
-        rows.append([f"{sign}{markdown_text(row.contender)}{sign}", *row.cells])
+        name = markdown_text(row.contender)
+        name = f"_{name}_" if row.is_dominated else name
+        rows.append([f"**{name}**" if row.is_reference else name, *row.cells])
     return rows

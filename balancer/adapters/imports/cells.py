@@ -58,6 +58,10 @@ class Columns:
         """Whether a column is there."""
         return key in self.found
 
+    def place(self, key: str) -> str:
+        """Return where a column stands."""
+        return f"{self.sheet.label}, column '{self.found[key].header}'"
+
     def lines(self) -> "Iterator[Line]":
         """Yield the rows."""
         for row in self.sheet.rows:

@@ -17,6 +17,7 @@ from balancer.adapters.imports.outcome import Imported, chosen
 from balancer.adapters.imports.rvtools_clusters import Clusters
 from balancer.adapters.imports.rvtools_hosts import HostRow, hosts_from
 from balancer.adapters.imports.rvtools_parts import Parts, named
+from balancer.adapters.imports.rvtools_units import check_units
 from balancer.adapters.imports.rvtools_vms import RULE_NAMES, Around, Joined, vms_from
 from balancer.adapters.imports.split_usage import split_usage
 from balancer.adapters.imports.tables import read_sheets
@@ -112,6 +113,7 @@ class _Export:
             has_evc=self._evc is not None,
         )
         self._vms, self._unread = vms_from(sheets["vinfo"], clusters, around, findings)
+        check_units(sheets, self._hosts, self._vms, findings)
         known = {key for line in sheets["vinfo"].lines() for key in named(line).keys}
         for columns in (sheets[name] for name in ("vcpu", "vmemory") if name in sheets):
             _tell_strangers(columns, known)
@@ -156,6 +158,8 @@ class _Export:
             if sheet not in self._sheets:
                 name = next(tab.name for tab in TABS if tab.name.lower() == sheet)
                 yield f"There is no sheet {name}: {meaning}"
+        if self._clusters.is_ambiguous and "vcluster" in self._sheets:
+            yield "vCluster does not say in which datacenter a cluster is: DRS and HA count as off"
         yield from _lacking(self._sheets)
         alone = [line for line in self._sheets["vhost"].lines() if not line.text("cluster")]
         if alone:
@@ -190,7 +194,7 @@ class _Export:
         plain = Cluster(id=ClusterId(name), name=name, evc_mode=self._evc, evc_modes=modes)
         columns = self._sheets.get("vcluster")
         for line in columns.lines() if columns else ():
-            if not name.endswith(line.text("cluster")) or not self._clusters.has(line):
+            if not self._clusters.has(line):
                 continue
             rate, level = line.measured("rate"), line.measured("failover_level")
             word = line.text("automation")

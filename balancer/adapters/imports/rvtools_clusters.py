@@ -35,6 +35,11 @@ class Clusters:
         """Return the same with one cluster that is meant."""
         return replace(self, wanted=wanted)
 
+    @property
+    def is_ambiguous(self) -> bool:
+        """Whether another datacenter has a cluster of the same name as the one that is meant."""
+        return self.wanted.rpartition("/")[2] in self.ambiguous
+
     def has(self, line: Line) -> bool:
         """Whether a row is of the cluster that is meant."""
         name = line.text("cluster")

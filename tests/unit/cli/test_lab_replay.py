@@ -60,8 +60,8 @@ def test_a_replay_is_printed_written_and_shown_again(
     who = ("--with", "nothing", "--with", "ours", "--policy", "aggressive")
     assert lab(*crowded(folder), *who, "--output", output, "--html", page) == 0
     told = capfd.readouterr()
-    assert re.search(r"^= ours ", told.out, re.MULTILINE)
-    assert re.search(r"^[- ] ours:a", told.out, re.MULTILINE)
+    assert re.search(r"^=[- ] ours ", told.out, re.MULTILINE)
+    assert re.search(r"^ [- ] ours:a", told.out, re.MULTILINE)
     assert "[3/3] ours:aggressive, placement crowded, seed 0: " in told.err
     document = json.loads(output.read_text())
     jsonschema.validate(document, lab_result_schema())

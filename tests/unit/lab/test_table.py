@@ -78,8 +78,8 @@ def test_the_table_fits_a_hundred_columns_and_marks_what_is_dominated() -> None:
     made = made_up([run("ours"), run("drs-cost-aware-3", made=big)])
     lines = table_text(made, Paper()).splitlines()
     assert max(map(cells, lines)) <= 100
-    assert any(line.startswith("= ours") for line in lines)
-    assert any(line.startswith("- drs-") for line in lines)
+    assert any(line.startswith("=  ours") for line in lines)
+    assert any(line.startswith(" - drs-") for line in lines)
     assert any("perfect spread" in line for line in lines)
     assert any(
         "drs-cost-aware-3" in line for line in table_text(made, Paper(width=120)).splitlines()
@@ -136,3 +136,9 @@ def test_several_starts_begin_with_the_means_of_who_played_in_all() -> None:
         "placement random, seed 0",
         "placement random, seed 1",
     ]
+
+
+def test_that_ours_is_dominated_is_not_hidden() -> None:
+    made = made_up([run("ours"), run("nothing", made=score(moves=0, gib=0.0))])
+    assert any(line.startswith("=- ours") for line in table_text(made, Paper()).splitlines())
+    assert "| **_ours_** |" in table_markdown(made)

@@ -155,11 +155,15 @@ def test_clusters_of_one_name_are_told_apart_by_their_datacenter(tmp_path: Path)
     sheets = {
         "vInfo": [vm_row(1, 1), vm_row(2, 2, Datacenter="B")],
         "vHost": [host_row(1), host_row(2, Datacenter="B")],
+        "vCluster": [{"Name": "prod", "DRS enabled": "True"}],
     }
     folder = write_folder(tmp_path / "f", sheets)
     with pytest.raises(NotFound, match="B/prod, DC/prod"):
         import_rvtools(folder)
-    assert [host.name for host in import_rvtools(folder, "B/prod").snapshot.hosts] == ["esx2"]
+    imported = import_rvtools(folder, "B/prod")
+    assert [host.name for host in imported.snapshot.hosts] == ["esx2"]
+    assert not imported.snapshot.cluster.drs.enabled
+    assert any("DRS and HA count as off" in note for note in imported.notes)
 
 
 def test_templates_and_placeholders_are_left_out(tmp_path: Path) -> None:

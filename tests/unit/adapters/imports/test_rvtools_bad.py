@@ -217,6 +217,37 @@ def test_wrong_figures_are_unknown_and_what_cannot_be_placed_counts_as_not_read(
     assert imported.snapshot.source.rejected_objects == 1 + 4
 
 
+@pytest.mark.parametrize(
+    ("sheet", "cells", "place"),
+    [
+        (
+            "vInfo",
+            {"Memory": 16},
+            "vInfo.csv, column 'Memory': the largest of 5 running VMs has 16 MiB",
+        ),
+        (
+            "vCPU",
+            {"Overall": 2},
+            "vCPU.csv, column 'Overall': VMs use 10 MHz together, their hosts 20,000",
+        ),
+        ("vMemory", {"Consumed": 9}, "vMemory.csv, column 'Consumed': VMs use 45 MiB together"),
+    ],
+)
+def test_units_that_do_not_fit_are_seen_in_all_figures_together(
+    tmp_path: Path, sheet: str, cells: dict[str, int], place: str
+) -> None:
+    rows: dict[str, list[dict[str, Any]]] = {
+        "vInfo": [vm_row(n, 1) for n in range(1, 6)],
+        "vCPU": [of_vm(n, 1, Overall=900) for n in range(1, 6)],
+        "vMemory": [of_vm(n, 1, Consumed=9000) for n in range(1, 6)],
+        "vHost": [host_row(1, **{"# VMs": 5})],
+    }
+    assert not mended(tmp_path, **rows).findings.items
+    rows[sheet] = [row | cells for row in rows[sheet]]
+    (found,) = places(refused(tmp_path, **rows).findings, ImportRule.UNIT_DOES_NOT_FIT)
+    assert place in found
+
+
 def test_vms_of_one_uuid_are_kept_without_it(tmp_path: Path) -> None:
     rows = [vm_row(1, 1), vm_row(2, 1, **{"VM UUID": "uuid-1"}), vm_row(3, 1)]
     found = mended(tmp_path, vInfo=rows).snapshot
