@@ -268,20 +268,14 @@ _PLAN_SPECS = (
         (*CLUSTER, "aim", "answer"),
         "1 for what the newest plan decided for contention and for balance, 0 for the other answers.",
     ),
-    gauge(
-        "trigger_sustained_ratio",
-        (*CLUSTER, "aim"),
-        "Share of the last looks in which contention or imbalance was above its trigger.",
-    ),
+    gauge("trigger_sustained_ratio", (*CLUSTER, "aim"), "Share of late looks above the trigger."),
     gauge(
         "plan_predicted_relief_hertz",
         CLUSTER,
         "Unmet CPU demand that the newest plan's moves are expected to spare, on average over the horizon.",
     ),
     gauge(
-        "plan_gain_price_ratio",
-        CLUSTER,
-        "What the newest plan's moves for the load gain over what they are priced at; absent without such moves.",
+        "plan_gain_price_ratio", CLUSTER, "Gain of the newest plan's load moves over their price."
     ),
 )
 

@@ -182,6 +182,7 @@ THRESHOLDS = (
         values=(0.0, 0.99),
         look=moves(on_two((1, 4e3), (1, 7e3), (2, 5e3))),
     ),
+    Case(setting="thresholds.balance_floor", values=(0.79, 0.81), look=moves(UNEVEN)),
 )
 
 PRICES = (
