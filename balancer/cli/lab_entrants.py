@@ -8,14 +8,12 @@ from pathlib import Path
 import typer
 
 from balancer.adapters.files.json_file import read_bytes
+from balancer.cli.lab_options import USUAL
 from balancer.lab.contenders import CONTENDERS
 from balancer.lab.errands import Entrant
 from balancer.lab.figures import OURS
 from balancer.lab.replayed import PolicyText
 from balancer.policy.compose import load_policy_set
-
-USUAL = ("nothing", OURS, "chase", "drs-3", "proxlb-memory", "reactive-80")
-"""Who takes part where nobody is named."""
 
 _ALL = "all"
 
