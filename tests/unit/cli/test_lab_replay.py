@@ -68,7 +68,9 @@ def test_a_replay_is_printed_written_and_shown_again(
     assert [run["contender"] for run in document["runs"]] == ["nothing", "ours", "ours:aggressive"]
     unmet = {run["contender"]: run["score"]["unmet_ghz_h"] for run in document["runs"]}
     assert unmet["ours"] < unmet["nothing"]
-    assert document["recipe"]["policies"][0]["text"].startswith("#")
+    policies = document["recipe"]["policies"]
+    assert [policy["name"] for policy in policies] == ["balanced", "aggressive"]
+    assert all("kind: Policy" in policy["text"] for policy in policies)
     assert "</html>" in page.read_text()
     assert lab("show", output) == 0
     assert capfd.readouterr().out == told.out
