@@ -84,16 +84,10 @@ _PROCESS_SPECS = (
     _counter("store_errors_total", PROCESS, "Reads and writes of the journal that failed."),
     _gauge("history_size_bytes", PROCESS, "Size of the file in which demand over weeks is kept."),
     _gauge(
-        "history_oldest_timestamp_seconds",
-        PROCESS,
-        "When the oldest step of demand on disk begins; 0 where there is none.",
+        "history_oldest_timestamp_seconds", PROCESS, "Begin of the oldest step of demand on disk."
     ),
     _gauge("history_vms", PROCESS, "VMs whose demand is remembered, of all clusters."),
-    _counter(
-        "history_errors_total",
-        PROCESS,
-        "Reads and writes of the file with demand over weeks that failed.",
-    ),
+    _counter("history_errors_total", PROCESS, "Reads and writes of demand on disk that failed."),
     _counter(
         "notifications_total",
         ("channel", "result"),
