@@ -75,9 +75,7 @@ class ClusterMemory:
 
     def _load(self, store: History, until: datetime) -> None:
         for kind in Kind:
-            for age in range(self._days, -1, -1):
-                since = until.replace(hour=0, minute=0, second=0, microsecond=0) - age * _DAY
-                self._fill(store, kind, since, min(since + _DAY, until), _LONG[kind])
+            self._fill(store, kind, until - self._days * _DAY, until, _LONG[kind])
             self._fill(store, kind, until - _EXACT, until, SERIES_OF[kind])
 
     def _fill(
