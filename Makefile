@@ -7,7 +7,7 @@ DEV    := $(VENV)/.installed-dev
 JOBS   ?= 2
 
 .DEFAULT_GOAL := help
-.PHONY: help install demo vcenter test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec fuzz dashboards docs site image wheel lock lock-check sbom audit image-check clean
+.PHONY: help install dev demo vcenter test check format bench-plan bench-collect soak-collect soak prove-once kill-test sim-exec laws fuzz dashboards docs site image wheel lock lock-check sbom audit image-check clean
 
 help: ## List the targets
 	@awk 'BEGIN {FS = ":.*## "} /^[a-z-]+:.*## / {printf "  %-13s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,13 +31,18 @@ $(DEV): pyproject.toml | $(BIN)/python
 
 install: $(STAMP) ## Create the virtual environment and install the program
 
+dev: $(DEV) ## Install what tests and checks need as well
+
 demo: $(STAMP) ## Run the whole loop against the embedded simulated vCenter
 	$(BIN)/balancer demo $(DEMO_ARGS)
 
 vcenter: $(DEV) ## Build the test vCenter, where its sources are newer
 	$(BIN)/python -m tests.support.vcenter build
 
+# Hundreds of processes of the program are started: none shall compile the sources again, even where Python is told to
+# write no bytecode by itself.
 test: vcenter ## Run every test (JOBS=2, PYTEST_ARGS=)
+	$(BIN)/python -m compileall -q balancer tests
 	$(BIN)/python -m pytest -n $(JOBS) --dist worksteal $(PYTEST_ARGS)
 
 check: $(DEV) ## Format, lint, types and import contracts
@@ -74,6 +79,9 @@ sim-exec: $(DEV) ## 200,000 steps of the executor under every fault, 20 planted 
 	$(BIN)/python -m tests.proof.sim_exec $(or $(STEPS),200000)
 	$(BIN)/python -m tests.proof.planted
 	BALANCER_FIGHT_SEEDS=3 $(BIN)/python -m pytest tests/simulation/test_fight.py
+
+laws: $(DEV) ## Try many times as many examples of each law (TIMES=20: an hour and more)
+	SEARCH_TIMES=$(or $(TIMES),20) $(BIN)/python -m pytest -m 'not wire' tests/properties tests/rules tests/simulation tests/unit
 
 fuzz: $(DEV) ## Read 100,000 spoilt policies: each is read or refused with its places (half an hour)
 	BALANCER_FUZZ_CASES=100000 $(BIN)/python -m pytest tests/properties/test_policy_fuzz.py

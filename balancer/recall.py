@@ -13,6 +13,7 @@ from balancer.collect.history import ACTIVE, CPU, STEP_S, USED, DemandHistory
 from balancer.collect.rollups import HOUR_S, hour_of
 from balancer.foresight import RememberedDemand
 from balancer.model.errors import StoreError
+from balancer.model.events import ForecastError
 from balancer.model.rollup import SERIES_OF, Kind, Series
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Seconds
@@ -56,6 +57,11 @@ class ClusterMemory:
         """Read what the store has from before `until`, the source's clock."""
         self._is_loaded = True
         self._try("history not read", lambda store: self._load(store, until))
+
+    @property
+    def errors(self) -> tuple[ForecastError, ...]:
+        """How wrong earlier forecasts were, as the newest snapshot showed."""
+        return self._remembered.errors
 
     def close(self) -> None:
         """Write what is not written yet, once no cycle holds the memory."""

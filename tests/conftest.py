@@ -1,4 +1,4 @@
-"""Settings of the whole suite: how Hypothesis searches.
+"""Settings of the whole suite: how Hypothesis searches, and which worker begins with which tests.
 
 In continuous integration the examples are the same at each run, so that a change is judged by what it
 changed; elsewhere each run looks for new ones. Time limits belong to pytest, not to single examples, and a
@@ -10,6 +10,7 @@ import os
 import pytest
 from hypothesis import settings
 
+from tests.support.dealing import dealt
 from tests.support.searching import TIMES
 
 settings.register_profile("search", deadline=None)
@@ -17,8 +18,12 @@ settings.register_profile("repeat", parent=settings.get_profile("search"), deran
 settings.load_profile("repeat" if os.environ.get("CI") == "true" else "search")
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Take the time limit from tests that search longer than usual."""
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Take the time limit from tests that search longer than usual, and deal tests to the workers of a run."""
     if TIMES > 1:
         for item in items:
             item.add_marker(pytest.mark.timeout(0))
+    workers = getattr(config, "workerinput", {}).get("workercount", 1)  # of pytest-xdist
+    if workers > 1:
+        items[:] = dealt(items, workers)

@@ -4,7 +4,7 @@ A forecast is a level with a spread (mean and standard deviation over a window o
 value for each slot of the horizon, with the error that such forecasts have had.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from math import ceil
 from typing import Protocol
 
@@ -60,6 +60,23 @@ def level_of(window: HistoryView) -> Forecast:
         slot_s=window.step_s,
         cpu_slots_mhz=np.empty((0, len(window.vms)), dtype=np.float32),
     )
+
+
+def peak_of(window: HistoryView) -> Forecast:
+    """Return the highest step of a window, without a deviation and without a profile."""
+    level = level_of(window)
+    return replace(
+        level,
+        cpu_mhz=_highest(window.cpu_mhz),
+        cpu_stddev_mhz=np.zeros_like(level.cpu_stddev_mhz),
+        memory_mib=_highest(window.memory_mib),
+    )
+
+
+def _highest(late: Figures) -> Figures:
+    """Return the highest figure of each VM; NaN where none is known."""
+    result: Figures = np.fmax.reduce(late, axis=0)
+    return result
 
 
 def _mean_and_deviation(late: Figures) -> tuple[Figures, Figures]:

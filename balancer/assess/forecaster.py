@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from balancer.assess.forecast import Forecast, Remembered, level_of
+from balancer.assess.forecast import Forecast, Remembered, level_of, peak_of
 from balancer.assess.forecast_choice import Choice, blended, choose, unjudged
 from balancer.assess.forecast_judge import Judge
 from balancer.assess.forecast_models import LATE_STEPS, LEVEL_STEPS, forecasts, weights_of
@@ -119,7 +119,10 @@ class Forecaster:
     def _made(self, reading: DemandReading, newest: HistoryView) -> Forecast:
         if reading.forecast is ForecastKind.SAMPLE:
             return level_of(newest)
-        level = level_of(self._history.view(max(round(reading.window_s / newest.step_s), 1)))
+        window = self._history.view(max(round(reading.window_s / newest.step_s), 1))
+        if reading.forecast is ForecastKind.PEAK:
+            return peak_of(window)
+        level = level_of(window)
         if reading.forecast is ForecastKind.LEVEL:
             return level
         late = self._history.view(LATE_STEPS)

@@ -149,9 +149,10 @@ def read_balance(hosts: Sequence[Host], arrays: HostArrays, past: Past, policy: 
     now, late = imbalance(arrays), past.last(asked.balance_sustained_s)
     looks = np.array([imbalance(_then(arrays, one)) for one in late])
     over = int((looks > limits.balance_trigger).sum())
+    highest = float(arrays.stress(limits).max())
     needed = _needed(past, asked.balance_sustained_s, asked.sustained_share)
     return Reading(
-        answer=_balance_answer(now, over >= needed, limits),
+        answer=_balance_answer(now, highest, over >= needed, limits),
         now=now,
         trigger=limits.balance_trigger,
         aim=limits.balance_target,
@@ -164,8 +165,10 @@ def read_balance(hosts: Sequence[Host], arrays: HostArrays, past: Past, policy: 
     )
 
 
-def _balance_answer(now: Ratio, is_sustained: bool, limits: Thresholds) -> Answer:
+def _balance_answer(now: Ratio, highest: Ratio, is_sustained: bool, limits: Thresholds) -> Answer:
     if now > limits.balance_trigger:
+        if highest <= limits.balance_floor:
+            return Answer.CALM
         return Answer.ACTS if is_sustained else Answer.NOT_SUSTAINED
     return Answer.IN_BAND if now > limits.balance_target else Answer.BELOW_TRIGGER
 

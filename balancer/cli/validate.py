@@ -16,11 +16,14 @@ def validate(
     files: Annotated[
         list[Path],
         typer.Argument(
-            metavar="F...", help="Configuration, policy, policy-test, snapshot or plan files."
+            metavar="F...",
+            help="Configuration, policy, policy-test, snapshot or plan files; folders of traces.",
         ),
     ],
 ) -> None:
-    """Check files: configuration, policies and their tests, snapshots, plans. Lists every problem of every file.
+    """Check files: configuration, policies and their tests, snapshots, plans, and folders of traces and recordings.
+
+    Lists every problem of every file.
 
     Ends with 1 if any file is wrong.
     """

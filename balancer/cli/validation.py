@@ -14,6 +14,7 @@ from balancer.config import exposed_secrets, file_problems, load_config
 from balancer.model.errors import InputError, Problem
 from balancer.policy.compose import load_policy_set
 from balancer.policy.expectation_document import read_policy_test
+from balancer.policy.file_access import is_folder
 from balancer.policy.problems import nearest, shown
 from balancer.policy.strict_yaml import YamlFile, parse_yaml
 
@@ -38,6 +39,10 @@ def examined(path: Path) -> Finding:
     Raises:
         InputError: the file cannot be read, is of no known kind, or is wrong; every problem.
     """
+    if is_folder(path):
+        from balancer.cli.validation_traces import examined_folder
+
+        return examined_folder(path)
     content = read_bytes(path)
     if content.lstrip()[:1] in (b"{", b"["):
         return _examined_json(content, path)

@@ -17,6 +17,7 @@ class Answer(StrEnum):
     GRAVE = "grave"  # so far above that one look is enough
     FORESEEN = "foreseen"  # the forecast is above the trigger for long enough
     BELOW_TRIGGER = "below_trigger"
+    CALM = "calm"  # uneven, but no host is loaded enough for it to matter
     IN_BAND = "in_band"  # between the mark to which is levelled and the trigger
     NOT_SUSTAINED = "not_sustained"  # above the trigger, but not for long enough yet
     GOAL_OFF = "goal_off"  # the policy does not ask for it

@@ -34,6 +34,7 @@ class ForecastKind(StrEnum):
 
     SAMPLE = "sample"  # the newest figures alone
     LEVEL = "level"  # mean and deviation over the window
+    PEAK = "peak"  # the highest step of the window, without a deviation on top
     PROFILE = "profile"  # the expected course over the horizon
 
 
@@ -63,7 +64,8 @@ class Thresholds:
     (a share so small that it is less than one slot counts the worst one). `vcpus_per_core` and
     `vms_per_host` are laws like the ceilings, None for no limit. The number of VMs is evened out when its
     relative standard deviation over the hosts exceeds `vm_count_trigger`, and then until `vm_count_target`.
-    Moves for balance are made only where together they lessen the imbalance by the share `minimum_benefit`.
+    Moves for balance are made only where together they lessen the imbalance by the share `minimum_benefit`, and
+    only while some host is above `balance_floor`: hosts that are all idle need no levelling.
     """
 
     cpu_ceiling: Ratio = 1.0
@@ -79,6 +81,7 @@ class Thresholds:
     vm_count_trigger: Ratio = 0.3
     vm_count_target: Ratio = 0.2
     minimum_benefit: Ratio = 0.0
+    balance_floor: Ratio = 0.0
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

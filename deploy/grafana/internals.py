@@ -397,13 +397,17 @@ def _process(grid: Grid) -> None:
             steps=[(1, BAD)],
         ),
         lines(
-            "Notifications",
-            "By channel and by what came of them, within the hour before.",
+            "Notifications and recordings",
+            "By what came of notices, and of snapshots for the lab, within the hour before.",
             [
                 Ask(
                     expr="sum by (channel, result) (increase(balancer_notifications_total[1h]))",
                     legend="{{channel}} {{result}}",
-                )
+                ),
+                Ask(
+                    expr="sum by (result) (increase(balancer_recorded_snapshots_total[1h]))",
+                    legend="recording {{result}}",
+                ),
             ],
             "short",
         ),

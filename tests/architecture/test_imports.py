@@ -12,6 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {
     *("ortools", "numpy", "pandas", "fastapi", "uvicorn", "sqlalchemy", "apscheduler"),
     *("pyVmomi", "structlog", "tenacity", "prometheus_client", "rich", "httpx", "jinja2"),
+    "pyarrow",
 }
 PROGRAM = """
 import json, sys

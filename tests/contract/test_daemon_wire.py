@@ -1,6 +1,5 @@
 """The daemon when vCenter says no: it keeps running, says why it is not ready, and recovers by itself."""
 
-import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -9,10 +8,11 @@ import yaml
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.model.privileges import ADMINISTRATION, Role, needed_ids
+from tests.support.moves import are_settled, sent, states
 from tests.support.stage import DaemonRun, running_daemon, wait_until, write_inventory, write_stage
 from tests.support.vcenter import VCenterProcess, start_vcenter
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow]
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(300)]
 
 
 @pytest.fixture
@@ -22,10 +22,10 @@ def server(tmp_path: Path) -> Iterator[VCenterProcess]:
         yield process
 
 
-def observed(config: Path) -> Path:
-    """Change the configuration's cluster to observe mode."""
+def observed(config: Path, **settings: object) -> Path:
+    """Change the configuration's cluster to observe mode, and other settings of it."""
     document = yaml.safe_load(config.read_text(encoding="utf-8"))
-    document["clusters"][0]["mode"] = "observe"
+    document["clusters"][0] |= {"mode": "observe", **settings}
     config.write_text(yaml.safe_dump(document), encoding="utf-8")
     return config
 
@@ -41,7 +41,7 @@ def test_a_wrong_password_is_told_and_a_mended_one_is_taken_up(
     password = tmp_path / "password"
     password.write_text("not the password", encoding="utf-8")
     with running_daemon(tmp_path, config) as daemon:
-        wait_until("the refusal is logged", lambda: bool(failures(daemon)), within_s=30)
+        wait_until("the refusal is logged", lambda: bool(failures(daemon)), within_s=60)
         answer = daemon.get("/readyz")
         assert answer.status_code == 503
         assert "administrator" in answer.text
@@ -52,7 +52,7 @@ def test_a_wrong_password_is_told_and_a_mended_one_is_taken_up(
         assert daemon.metric("balancer_vcenter_failing", **refused) == 1
 
         password.write_text(server.greeting.password, encoding="utf-8")
-        wait_until("the daemon is ready", lambda: is_ready(daemon), within_s=30)
+        wait_until("the daemon is ready", lambda: is_ready(daemon), within_s=60)
         assert daemon.metric("balancer_vcenter_up", vcenter="vc1") == 1
         assert daemon.metric("balancer_vcenter_failing", **refused) == 0
         assert daemon.stop() == 0
@@ -66,10 +66,11 @@ def test_a_vcenter_that_is_away_at_the_start_is_waited_for(
     tmp_path: Path, server: VCenterProcess
 ) -> None:
     config = observed(write_stage(tmp_path, server, "prod-a"))
-    server.control.outage(15.0)  # a start takes seven seconds on a loaded machine
+    server.control.outage(300.0)
     with running_daemon(tmp_path, config) as daemon:
-        wait_until("the outage is logged", lambda: bool(failures(daemon)), within_s=30)
+        wait_until("the outage is logged", lambda: bool(failures(daemon)), within_s=60)
         assert not is_ready(daemon)
+        server.control.outage(0.0)
         wait_until("the daemon is ready", lambda: is_ready(daemon), within_s=90)
         assert daemon.metric("balancer_cycles_total", result="error") >= 1
         assert daemon.stop() == 0
@@ -93,7 +94,7 @@ def test_an_untrusted_certificate_stops_before_the_login(
     del document["vcenters"][0]["tls"]
     config.write_text(yaml.safe_dump(document), encoding="utf-8")
     with running_daemon(tmp_path, config) as daemon:
-        wait_until("the refusal is logged", lambda: bool(failures(daemon)), within_s=30)
+        wait_until("the refusal is logged", lambda: bool(failures(daemon)), within_s=60)
         assert "certificate" in str(failures(daemon)[0]["error"])
         assert daemon.stop() == 0
     assert "Login" not in server.control.calls().calls
@@ -113,15 +114,14 @@ def test_what_runs_at_a_stop_goes_on_and_is_settled_at_the_next_start(
         assert len({(line["cycle_id"], line["vcenter"], line["cluster"]) for line in started}) == 1
     left = [line for line in server.control.relocations() if line.state == "running"]
     assert left
-    assert {state for _, state in rows(tmp_path)} >= {"submitted"}
+    assert "submitted" in states(tmp_path)
 
     server.control.set_migration_seconds(0.2)
     with running_daemon(tmp_path, observed(config)) as daemon:
-        wait_until("every row is settled", lambda: settled(tmp_path), within_s=90)
+        wait_until("every row is settled", lambda: are_settled(tmp_path, "done"), within_s=90)
         assert daemon.stop() == 0
-    log = server.control.relocations()
-    assert {line.state for line in log} == {"success"}
-    assert sorted(vm for vm, _ in rows(tmp_path)) == sorted(line.vm for line in log)
+    assert {line.state for line in server.control.relocations()} == {"success"}
+    assert {row.state for row in sent(tmp_path, server)} == {"done"}
 
 
 def acting_withheld(daemon: DaemonRun, reason: str) -> float:
@@ -179,12 +179,3 @@ def test_s1_beside_a_drs_that_acts_the_daemon_says_that_it_observes(
         assert acting_withheld(daemon, "drs_automated") == 1
         assert "drs_automated" in daemon.get("/readyz").json()["notes"][0]["why"]
         assert daemon.stop() == 0
-
-
-def rows(folder: Path) -> list[tuple[str, str]]:
-    with sqlite3.connect(folder / "journal.sqlite") as database:
-        return list(database.execute("select vm_name, state from moves order by id"))
-
-
-def settled(folder: Path) -> bool:
-    return {state for _, state in rows(folder)} == {"done"}

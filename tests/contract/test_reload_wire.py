@@ -13,7 +13,7 @@ from balancer.adapters.simulated.inventory import InventorySpec, generate
 from tests.support.stage import DaemonRun, running_daemon, wait_until, write_inventory, write_stage
 from tests.support.vcenter import VCenterProcess, start_vcenter
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow]
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(300)]
 
 LOADED = "configuration loaded"
 REFUSED = "configuration refused, the old one stays in force"
@@ -58,12 +58,12 @@ def test_a_good_change_counts_at_once_and_a_bad_one_leaves_everything_as_it_was(
         wait_until("moves are made", lambda: bool(daemon.events("migration ended")), within_s=60)
         assert daemon.events(LOADED)
         assert daemon.metric(ACCEPTED) == 1
-        wait_until("the metric says so", lambda: mode_in_force(daemon, "automatic"), within_s=20)
+        wait_until("the metric says so", lambda: mode_in_force(daemon, "automatic"), within_s=60)
         loaded_at = daemon.metric("balancer_config_last_reload_success_timestamp_seconds")
 
         change(config, cluster={"mode": "automatik"}, htp={})
         hang_up(daemon)
-        wait_until("the refusal is logged", lambda: bool(daemon.events(REFUSED)), within_s=30)
+        wait_until("the refusal is logged", lambda: bool(daemon.events(REFUSED)), within_s=60)
         told = str(daemon.events(REFUSED)[0]["error"])
         assert "did you mean 'automatic'?" in told
         assert "unknown key 'htp'" in told
@@ -138,15 +138,15 @@ def test_clusters_come_and_go_and_what_needs_a_restart_is_refused(
 
         change(config, http={"listen": "127.0.0.1", "port": 1})
         hang_up(daemon)
-        wait_until("the refusal is logged", lambda: bool(daemon.events(REFUSED)), within_s=30)
+        wait_until("the refusal is logged", lambda: bool(daemon.events(REFUSED)), within_s=60)
         assert "http.port: changed" in str(daemon.events(REFUSED)[0]["error"])
 
         document = yaml.safe_load(config.read_text(encoding="utf-8"))
         other = document["clusters"][0] | {"name": "elsewhere"}
         change(config, http={"listen": "127.0.0.1", "port": 0}, clusters=[other])
         hang_up(daemon)
-        wait_until("the other cluster is asked for", lambda: elsewhere(daemon), within_s=30)
-        wait_until("the first is gone", lambda: not known(daemon, "prod-a"), within_s=20)
+        wait_until("the other cluster is asked for", lambda: elsewhere(daemon), within_s=60)
+        wait_until("the first is gone", lambda: not known(daemon, "prod-a"), within_s=60)
         assert daemon.metric(ACCEPTED) == 1
         assert daemon.stop() == 0
 

@@ -56,6 +56,7 @@ EMPTY: dict[str, str] = {
     "balancer_snapshot_statistics_objects": NO_WIRE,
     "balancer_snapshot_rejected_objects": NOTHING_LEFT_OUT,
     "balancer_notifications_total": "the demo has no channel to notify on",
+    "balancer_recorded_snapshots_total": "the demo records nothing",
     "balancer_plan_optimality_gap_ratio": "only plans that were asked for bounds carry one",
     "vcenter:balancer_vcenter_requests:ratio_failed5m": NO_WIRE,
     'ALERTS{alertstate="firing"}': "alerts fire only where something is wrong",

@@ -209,9 +209,9 @@ def leaves_no_password_behind(machine: Machine, *files: str) -> None:
 def reloads(machine: Machine, pid: int) -> None:
     machine.run("systemctl", "reload", NAME)
     told = "configuration unchanged"
-    machine.until("the reload is told", lambda: bool(events(machine, told)), within_s=20)
+    machine.until("the reload is told", lambda: bool(events(machine, told)), within_s=60)
     machine.until(
-        "it is ready again", lambda: machine.shown(NAME, "ActiveState") == "active", within_s=20
+        "it is ready again", lambda: machine.shown(NAME, "ActiveState") == "active", within_s=60
     )
     assert machine.main_pid(NAME) == pid
 

@@ -6,7 +6,7 @@ Counts by itself, host by host, and shares no code with judges, planner, sequenc
 from collections.abc import Iterator
 from itertools import groupby
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.model.host import Host, HostState
@@ -20,6 +20,7 @@ from balancer.policy.types import Limits, Policy, Thresholds
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.clusters import domains, usually
 from tests.support.replay import replayed
+from tests.support.searching import examples
 
 EAGER = Policy(
     thresholds=Thresholds(cpu_contention=0.7, balance_trigger=0.02, balance_target=0.01),
@@ -117,7 +118,7 @@ def excess(one: Rule, counts: list[int]) -> int:
 
 
 @given(snap=clusters())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_rule_that_held_is_kept_at_every_moment_and_a_broken_one_gets_no_worse(
     snap: Snapshot,
 ) -> None:
@@ -130,7 +131,7 @@ def test_a_rule_that_held_is_kept_at_every_moment_and_a_broken_one_gets_no_worse
 
 
 @given(snap=clusters())
-@settings(max_examples=50, deadline=None)
+@examples(50)
 def test_planning_the_result_plans_nothing(snap: Snapshot) -> None:
     plan = plan_of(snap)
     assert plan_of(replayed(snap, plan.moves)).moves == ()
@@ -153,7 +154,7 @@ def groups(draw: st.DrawFn) -> Snapshot:
 
 
 @given(snap=groups())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_group_is_spread_as_evenly_as_domains_allow_and_told_of_if_it_is_too_large(
     snap: Snapshot,
 ) -> None:

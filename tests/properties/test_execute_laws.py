@@ -4,7 +4,7 @@ from collections import Counter
 from dataclasses import replace
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.execute.budgets import admit
@@ -21,10 +21,11 @@ from balancer.rules.placement import Ground, Placement
 from balancer.rules.violations import violations
 from tests.support.builders import NOON, host, rule, snapshot, vm
 from tests.support.fakes import Script
+from tests.support.searching import examples
 from tests.unit.execute.stage import Stage, demand_of, host_id, move, vm_id
 
 HOSTS, VMS = 5, 16
-LAW = settings(max_examples=100, deadline=None, derandomize=True)
+LAW = examples(100, derandomize=True)
 
 TROUBLES = (
     Script(task_fault="Timedout"),

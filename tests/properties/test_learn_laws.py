@@ -5,7 +5,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.adapters.store.memory import MemoryStore
@@ -20,9 +20,10 @@ from balancer.policy.types import Limits
 from tests.support.builders import NOON
 from tests.support.journal import begun
 from tests.support.rows import HERE, done, failed
+from tests.support.searching import examples
 from tests.unit.execute.stage import Stage, cluster, host_id, vm_id
 
-LAW = settings(max_examples=200, deadline=None, derandomize=True)
+LAW = examples(200, derandomize=True)
 LIMITS = Limits()
 KINDS = tuple(FailureKind)
 
@@ -266,7 +267,7 @@ def without_numbers(past: Past) -> Past:
     )
 
 
-@settings(max_examples=15, deadline=None, derandomize=True)
+@examples(15, derandomize=True)
 @given(st.integers(0, 10**6), st.integers(1, 12))
 def test_a_crash_between_two_writes_changes_nothing(seed: int, at_write: int) -> None:
     undisturbed, disturbed = MemoryStore(), Mortal()

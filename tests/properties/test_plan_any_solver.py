@@ -2,7 +2,7 @@
 
 from random import Random
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from ortools.sat.python import cp_model_helper as cpsat
 
@@ -13,6 +13,7 @@ from balancer.plan import PlanSettings
 from balancer.planner import plan_snapshot
 from balancer.policy.types import Policy
 from balancer.solver import Failure, InProcess, Reply, Task
+from tests.support.searching import examples
 from tests.support.solvers import Scripted
 from tests.support.stairs import stairs
 from tests.support.verdicts import broken_laws
@@ -64,12 +65,12 @@ def check(snap: Snapshot, answer, seed: int) -> None:
 
 
 @given(snap=lacking_room(), answer=st.sampled_from([nonsense, unasked]), seed=st.integers(0, 99))
-@settings(max_examples=40)
+@examples(40)
 def test_making_room_with_any_answer(snap: Snapshot, answer, seed: int) -> None:
     check(snap, answer, seed)
 
 
 @given(answer=st.sampled_from([nonsense, unasked]), seed=st.integers(0, 99))
-@settings(max_examples=4)
+@examples(4)
 def test_saving_moves_with_any_answer(answer, seed: int) -> None:
     check(SKEWED, answer, seed)

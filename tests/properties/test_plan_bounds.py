@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
@@ -30,6 +30,7 @@ from balancer.policy.types import Policy, Thresholds
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.clusters import POLICY as CLUSTER_POLICY
 from tests.support.clusters import clusters
+from tests.support.searching import examples
 
 POLICY = Policy(thresholds=Thresholds(balance_trigger=0.02, balance_target=0.05))
 ROUNDING = 1e-9
@@ -93,7 +94,7 @@ def _price(ledger: Ledger) -> float:
     return float(each.sum())
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(snap=small())
 def test_no_lawful_placement_of_a_small_cluster_beats_the_balance_bound(snap: Snapshot) -> None:
     need = _need(snap)
@@ -113,7 +114,7 @@ THREE_ON_ONE = snapshot(
 """Can be spread perfectly: a level of zero is a level, too."""
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(snap=small(), rank=st.floats(0.0, 0.5))
 @example(snap=THREE_ON_ONE, rank=0.0)
 def test_no_way_to_a_level_of_a_small_cluster_is_cheaper_than_the_price_bound(
@@ -128,7 +129,7 @@ def test_no_way_to_a_level_of_a_small_cluster_is_cheaper_than_the_price_bound(
     assert found.price <= min(cost for reached, cost in ways if reached <= level) + ROUNDING
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(snap=st.one_of(busy(), clusters(most_hosts=4, most_vms=8)))
 def test_the_plan_of_any_cluster_stays_above_its_certificate(snap: Snapshot) -> None:
     plan = plan_snapshot(snap, CLUSTER_POLICY, settings=PlanSettings())
@@ -194,7 +195,7 @@ def test_bounds_do_not_depend_on_the_units_of_load() -> None:
     assert ours.price == pytest.approx(theirs.price, rel=1e-3)
 
 
-@settings(max_examples=30)
+@examples(30)
 @given(snap=small())
 def test_more_capacity_never_worsens_the_bound_where_every_vm_may_go_everywhere(
     snap: Snapshot,

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-from hypothesis import event, given, settings
+from hypothesis import event, given
 from hypothesis import strategies as st
 
 from balancer.model.host import HostState
@@ -26,6 +26,7 @@ from balancer.solver import InProcess, Solver
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.clusters import clusters
 from tests.support.conflict_oracle import Everywhere, Wish
+from tests.support.searching import examples
 from tests.unit.plan.support import need_of
 
 POLICY = Policy()
@@ -109,7 +110,7 @@ def stuck_of(snap: Snapshot) -> Iterator[Stuck]:
 
 
 @given(snap=SNAPSHOTS)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_conflict_is_infeasible_and_feasible_without_any_one_of_its_members(
     snap: Snapshot,
 ) -> None:
@@ -126,7 +127,7 @@ def test_a_conflict_is_infeasible_and_feasible_without_any_one_of_its_members(
 
 
 @given(snap=SNAPSHOTS)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_lifting_what_the_change_names_leaves_a_placement_of_all_vms(snap: Snapshot) -> None:
     for stuck in stuck_of(snap):
         found = stuck.explained()
@@ -138,7 +139,7 @@ def test_lifting_what_the_change_names_leaves_a_placement_of_all_vms(snap: Snaps
 
 
 @given(snap=SNAPSHOTS)
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_placement_is_said_to_exist_exactly_where_one_does(snap: Snapshot) -> None:
     for stuck in stuck_of(snap):
         found = stuck.explained()
@@ -147,7 +148,7 @@ def test_a_placement_is_said_to_exist_exactly_where_one_does(snap: Snapshot) -> 
 
 
 @given(snap=SNAPSHOTS, data=st.data())
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_solver_and_search_agree_on_any_of_the_members(snap: Snapshot, data: st.DataObject) -> None:
     for stuck in stuck_of(snap):
         others_stay = data.draw(st.booleans())
@@ -169,7 +170,7 @@ def test_solver_and_search_agree_on_any_of_the_members(snap: Snapshot, data: st.
 
 
 @given(snap=SNAPSHOTS)
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_the_same_task_gets_the_same_explanation(snap: Snapshot) -> None:
     first = [stuck.explained() for stuck in stuck_of(snap)]
     second = [stuck.explained() for stuck in stuck_of(snap)]

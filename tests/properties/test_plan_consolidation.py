@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 
 from balancer.model.plan import MoveReason
 from balancer.model.snapshot import Ha, Snapshot
@@ -11,6 +11,7 @@ from balancer.planner import plan_snapshot
 from balancer.policy.types import Goals, Policy, Thresholds
 from tests.support.clusters import clusters
 from tests.support.replay import replayed
+from tests.support.searching import examples
 
 POLICY = Policy(
     goals=Goals(consolidation=True),
@@ -26,20 +27,20 @@ def emptied(snap: Snapshot) -> tuple[set[str], set[str]]:
 
 
 @given(snap=clusters(most_hosts=6, most_vms=16, is_plain=True))
-@settings(max_examples=70, deadline=None)
+@examples(70)
 def test_a_host_is_emptied_wholly_or_not_at_all(snap: Snapshot) -> None:
     assert not emptied(snap)[1]
 
 
 @given(snap=clusters(most_hosts=6, most_vms=12, is_plain=True))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_with_ha_a_host_is_emptied_wholly_or_not_at_all(snap: Snapshot) -> None:
     ha = Ha(enabled=True, host_failures_to_tolerate=1)
     assert not emptied(replace(snap, cluster=replace(snap.cluster, ha=ha)))[1]
 
 
 @given(snap=clusters(most_hosts=6, most_vms=16, is_plain=True))
-@settings(max_examples=70, deadline=None)
+@examples(70)
 def test_the_result_planned_again_plans_nothing(snap: Snapshot) -> None:
     plan = plan_snapshot(snap, POLICY, settings=PlanSettings())
     again = plan_snapshot(replayed(snap, plan.moves), POLICY, settings=PlanSettings())

@@ -5,7 +5,7 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.assess.demand import demand_of
@@ -24,6 +24,7 @@ from balancer.rules import ALL_LAWS, Candidate, Placement
 from balancer.rules.placement import Ground
 from tests.support import builders
 from tests.support.clusters import POLICY, clusters
+from tests.support.searching import examples
 
 JUDGES = {law.name: law for law in ALL_LAWS}
 LINKS = (VmotionLink(), VmotionLink(enabled=False), VmotionLink(encrypted_supported=False))
@@ -82,7 +83,7 @@ def test_every_law_has_one_encoder_in_the_same_order() -> None:
 
 
 @given(case=placements(), is_mandatory=st.booleans())
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_encoder_and_judge_agree_on_every_pair(
     case: tuple[Snapshot, list[tuple[int, int]]], is_mandatory: bool
 ) -> None:

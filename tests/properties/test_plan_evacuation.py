@@ -2,7 +2,7 @@
 
 from itertools import product
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.assess.need import assess
@@ -16,6 +16,7 @@ from balancer.rules.placement import Ground, Placement
 from balancer.rules.standing import stranded
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.replay import replayed
+from tests.support.searching import examples
 
 POLICY = Policy()
 CEILING_MIB = 10_000.0 * POLICY.thresholds.memory_ceiling
@@ -62,7 +63,7 @@ def held_at_start(snap: Snapshot) -> bool:
 
 
 @given(snap=tight_clusters())
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_a_host_is_emptied_whenever_some_placement_allows_it(snap: Snapshot) -> None:
     need = assess(snap, POLICY, Holds())
     draft = make_draft(need, POLICY, PlanSettings())

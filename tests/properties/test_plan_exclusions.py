@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.model.goal import Goal
@@ -13,6 +13,7 @@ from balancer.plan import PlanSettings
 from balancer.policy.types import Goals, Policy, Thresholds
 from tests.support.builders import host, snapshot, vm
 from tests.support.clusters import clusters
+from tests.support.searching import examples
 from tests.support.stages import Excluded, excluded, need_with, planned_by_stages
 
 EAGER = Policy(
@@ -52,7 +53,7 @@ def touched(plan: Plan, left: Excluded) -> list[str]:
 
 
 @given(data=st.data(), snap=clusters(most_hosts=5, most_vms=14, is_plain=True))
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_no_goal_moves_a_vm_that_it_must_leave_alone(data: st.DataObject, snap: Snapshot) -> None:
     numbers = st.frozensets(st.integers(1, max(len(snap.vms), 1)))
     left = {goal: excluded((goal,), *data.draw(numbers))[goal] for goal in Goal}

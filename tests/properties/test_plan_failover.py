@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.assess.need import assess
@@ -18,6 +18,7 @@ from balancer.rules.failover import losses, lost_by_choice
 from balancer.rules.placement import Ground, Placement
 from tests.support.clusters import clusters
 from tests.support.replay import replayed
+from tests.support.searching import examples
 
 EAGER = Policy(
     thresholds=Thresholds(
@@ -51,7 +52,7 @@ def guarded(draw: st.DrawFn) -> Snapshot:
 
 
 @given(snap=guarded())
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_planner_and_judge_call_the_same_failures_lost(snap: Snapshot) -> None:
     need = assess(snap, EAGER, Holds())
     problem = compile_problem(need, EAGER)
@@ -62,7 +63,7 @@ def test_planner_and_judge_call_the_same_failures_lost(snap: Snapshot) -> None:
 
 
 @given(snap=guarded())
-@settings(max_examples=40, deadline=None)
+@examples(40)
 def test_no_plan_loses_a_failure_by_choice_and_planning_again_plans_nothing(snap: Snapshot) -> None:
     plan = plan_snapshot(snap, EAGER, settings=PlanSettings())
     assert lost_by_choice(assess(snap, EAGER, Holds()), EAGER, plan.moves) == ()

@@ -2,7 +2,7 @@
 
 from dataclasses import replace
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.assess.need import assess
@@ -18,6 +18,7 @@ from balancer.rules.standing import standing
 from balancer.rules.violations import violations
 from tests.support.clusters import clusters
 from tests.support.replay import replayed
+from tests.support.searching import examples
 
 EAGER = Policy(
     thresholds=Thresholds(
@@ -32,7 +33,7 @@ EAGER = Policy(
     prices=Prices(),
 )
 
-SEARCH = settings(max_examples=100, deadline=None)
+SEARCH = examples(100)
 
 
 def need_of(snap: Snapshot, holds: Holds | None = None) -> Need:

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
 from balancer.assess.need import assess
@@ -23,6 +23,7 @@ from balancer.rules.placement import Candidate, Ground, Placement
 from tests.support.clusters import clusters
 from tests.support.every_placement import drawn
 from tests.support.replay import replayed
+from tests.support.searching import examples
 from tests.unit.plan.support import desk_of
 
 POLICY = Policy()
@@ -92,7 +93,7 @@ def test_no_move_of_a_generated_cluster_can_be_left_out(
 
 
 @given(snap=clusters(most_hosts=5, most_vms=14, is_plain=True))
-@settings(max_examples=30)
+@examples(30)
 def test_no_move_of_a_drawn_cluster_can_be_left_out(snap: Snapshot) -> None:
     need, moves = planned(snap, EAGER)
     assert list(idle_moves(need, EAGER, moves)) == []

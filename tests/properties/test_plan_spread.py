@@ -4,13 +4,14 @@ from collections import Counter
 from itertools import combinations_with_replacement
 from math import comb
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.replay import replayed
+from tests.support.searching import examples
 from tests.unit.plan.support import draft_of
 
 
@@ -40,7 +41,7 @@ def fewest_pairs(members: int, hosts: int) -> int:
 
 
 @given(snap=groups())
-@settings(max_examples=80, deadline=None)
+@examples(80)
 def test_a_group_is_spread_as_evenly_as_hosts_allow(snap: Snapshot) -> None:
     (apart,) = snap.rules
     draft = draft_of(snap)

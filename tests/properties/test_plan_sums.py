@@ -6,7 +6,7 @@ Clusters with rules of every kind, families, variation, forecast slots and even 
 from dataclasses import replace
 
 import numpy as np
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.model.plan import MoveReason
@@ -16,6 +16,7 @@ from balancer.plan.desk import Desk, Note
 from balancer.plan.field import Field
 from balancer.policy.types import Goals, Policy, Thresholds
 from tests.support.clusters import clusters
+from tests.support.searching import examples
 from tests.unit.plan.support import desk_of
 
 POLICY = Policy(
@@ -52,7 +53,7 @@ def shuffled(desk: Desk, data: st.DataObject) -> Field:
 
 
 @given(snap=varying(), data=st.data())
-@settings(max_examples=80)
+@examples(80)
 def test_after_many_moves_the_ledger_is_the_sum_of_its_vms(
     snap: Snapshot, data: st.DataObject
 ) -> None:
@@ -61,7 +62,7 @@ def test_after_many_moves_the_ledger_is_the_sum_of_its_vms(
 
 
 @given(snap=varying(), data=st.data())
-@settings(max_examples=80)
+@examples(80)
 def test_after_many_moves_the_field_is_one_made_anew(snap: Snapshot, data: st.DataObject) -> None:
     desk = desk_of(snap, POLICY)
     field = shuffled(desk, data)

@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.assess.need import assess
@@ -24,6 +24,7 @@ from balancer.policy.types import Goals, Policy, Thresholds
 from balancer.rules.placement import Ground, Placement
 from tests.support.builders import host, snapshot, vm
 from tests.support.replay import replayed
+from tests.support.searching import examples
 
 POLICY = Policy(
     goals=Goals(vm_count=True),
@@ -75,7 +76,7 @@ def placement_of(snap: Snapshot) -> Placement:
 
 
 @given(snap=forecasts())
-@settings(max_examples=150, deadline=None)
+@examples(150)
 def test_the_objective_by_host_is_that_of_the_policy(snap: Snapshot) -> None:
     desk, arrays, limits = desk_of(snap), placement_of(snap).host_arrays(), POLICY.thresholds
     cost = load_cost(desk.ledger)
@@ -87,7 +88,7 @@ def test_the_objective_by_host_is_that_of_the_policy(snap: Snapshot) -> None:
 
 
 @given(snap=forecasts(), data=st.data())
-@settings(max_examples=100, deadline=None)
+@examples(100)
 def test_a_field_after_many_moves_is_a_field_made_anew(snap: Snapshot, data: st.DataObject) -> None:
     desk = desk_of(snap)
     field = Field(desk)
@@ -106,7 +107,7 @@ def test_a_field_after_many_moves_is_a_field_made_anew(snap: Snapshot, data: st.
 
 
 @given(snap=forecasts())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_a_calm_cluster_stays_calm_and_a_contended_one_gets_no_worse(snap: Snapshot) -> None:
     """Of a contention that cannot be cleared, another host may be the one that keeps what is left."""
     draft, limits = (
@@ -120,7 +121,7 @@ def test_a_calm_cluster_stays_calm_and_a_contended_one_gets_no_worse(snap: Snaps
 
 
 @given(snap=forecasts())
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_planning_on_the_result_plans_nothing(snap: Snapshot) -> None:
     draft = make_draft(assess(snap, POLICY, Holds()), POLICY, PlanSettings())
     after = replayed(snap, draft.moves)

@@ -20,6 +20,7 @@ from balancer.rules.violations import offenders
 from balancer.sequence import make_schedule
 from balancer.solver import InProcess
 from tests.support.builders import host, rule, snapshot, vm
+from tests.support.searching import share
 from tests.unit.sequence.clock import clock_faults
 from tests.unit.sequence.replay import faults, stream
 from tests.unit.sequence.support import need_of
@@ -178,7 +179,7 @@ def scheduled(case: Case) -> Schedule:
 
 def law(examples: int) -> Callable[[Any], Any]:
     return settings(
-        max_examples=examples,
+        max_examples=share(examples),
         deadline=None,
         derandomize=True,
         suppress_health_check=[HealthCheck.too_slow, HealthCheck.filter_too_much],

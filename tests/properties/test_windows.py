@@ -5,12 +5,13 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, time, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from balancer.policy.types import Policy
 from balancer.policy.window_types import Effect, Window
 from balancer.policy.windows import is_open, next_change
+from tests.support.searching import examples
 
 MINUTE = timedelta(minutes=1)
 LONGEST_MIN = 3 * 24 * 60
@@ -119,7 +120,7 @@ def at_0230() -> Times:
     return Times(minutes=frozenset({30}), hours=frozenset({2}), weekdays=None)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(all_times, moments(), durations)
 @example(at_0230(), ("Europe/Zurich", datetime(2026, 3, 29, 1, 10, tzinfo=UTC)), 20)
 @example(at_0230(), ("Europe/Zurich", datetime(2026, 10, 25, 1, 40, tzinfo=UTC)), 20)
@@ -133,7 +134,7 @@ def test_a_window_is_open_when_its_slow_definition_says_so(
     assert is_open(window, when) == is_open_slowly(times, window, when)
 
 
-@settings(max_examples=40, deadline=None)
+@examples(40)
 @given(all_times, moments(), st.integers(1, 300))
 def test_the_next_change_is_the_first_minute_at_which_the_slow_definition_differs(
     times: Times, moment: tuple[str, datetime], duration_min: int
@@ -158,7 +159,7 @@ def test_the_next_change_is_the_first_minute_at_which_the_slow_definition_differ
     assert all(is_open(window, at) == is_open_now for at in between)
 
 
-@settings(max_examples=100, deadline=None)
+@examples(100)
 @given(st.sampled_from([time(2, 30), time(0), time(0, 30), time(23, 59)]), moments(), durations)
 def test_weekdays_with_a_start_are_the_cron_of_that_time(
     start: time, moment: tuple[str, datetime], duration_min: int

@@ -5,7 +5,7 @@ from itertools import product
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.model.host import HostState
@@ -15,6 +15,7 @@ from balancer.model.units import HostId, VmId
 from balancer.model.vm import Blocker, Vm
 from balancer.rules.failover import failures_to_tolerate, losses
 from tests.support.builders import host, placement, rule, snapshot, vm
+from tests.support.searching import examples
 
 ONE = Ha(enabled=True, host_failures_to_tolerate=1)
 TWO = Ha(enabled=True, host_failures_to_tolerate=2)
@@ -155,7 +156,7 @@ SMALL = st.lists(
 
 
 @given(vms=SMALL)
-@settings(max_examples=200, deadline=None)
+@examples(200)
 def test_what_is_said_to_be_survived_has_a_way_out(vms: list[tuple[int, int]]) -> None:
     snap = snapshot(
         [host(n) for n in (1, 2, 3)],

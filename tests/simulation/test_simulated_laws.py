@@ -1,6 +1,6 @@
 """Whatever is asked of it and whenever somebody looks, the simulated vCenter keeps its own laws."""
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
@@ -13,6 +13,7 @@ from balancer.model.outcome import MigrationOrder
 from balancer.model.plan import Priority
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
+from tests.support.searching import examples
 
 START = generate(InventorySpec(hosts=4, vms=40), 1)
 VMS = sorted(START.vm_by_id)
@@ -53,7 +54,7 @@ def _ask(vcenter: SimulatedVCenter, vm: VmId, host: HostId) -> None:
         assert not expected
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(steps=STEPS)
 def test_no_vm_is_lost_and_no_host_overfilled_or_overcommitted_with_migrations(
     steps: list[tuple[VmId, HostId] | float],
@@ -67,7 +68,7 @@ def test_no_vm_is_lost_and_no_host_overfilled_or_overcommitted_with_migrations(
     assert max(vcenter.peak_running.values(), default=0) <= SLOTS_PER_HOST
 
 
-@settings(max_examples=60, deadline=None)
+@examples(60)
 @given(steps=STEPS)
 def test_a_vm_leaves_its_host_only_by_a_migration_that_succeeded(
     steps: list[tuple[VmId, HostId] | float],
@@ -81,7 +82,7 @@ def test_a_vm_leaves_its_host_only_by_a_migration_that_succeeded(
         assert {vm.id: vm.host for vm in seen[-1].vms} == expected
 
 
-@settings(max_examples=30, deadline=None)
+@examples(30)
 @given(steps=STEPS)
 def test_the_same_questions_get_the_same_answers(
     steps: list[tuple[VmId, HostId] | float],

@@ -1,12 +1,16 @@
-"""Commands of the program as people run them: processes of their own, beside a daemon on the same configuration."""
+"""Commands of the program as people type them, beside a daemon that is a process of its own.
 
-import os
-import subprocess
+They run in the process of the test: an interpreter that starts and imports everything for each of them costs more
+than what they do. The guides (`test_guides_wire`) run them as processes.
+"""
+
+import io
 import time
+from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.stage import BALANCER, SOURCES
+from balancer.cli.app import Session, run_command_line
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -19,15 +23,22 @@ class Ran:
     ended_at: float
 
 
-def balancer(*words: str | Path, config: Path | None = None, within_s: float = 60.0) -> Ran:
+def balancer(*words: str | Path, config: Path | None = None) -> Ran:
     """Run one command to its end; `config` is given as --config behind the words."""
     given = [*words, "--config", config] if config else list(words)
-    done = subprocess.run(
-        [str(BALANCER), *map(str, given)],
-        capture_output=True,
-        text=True,
-        timeout=within_s,
-        check=False,
-        env={**os.environ, "PYTHONPATH": str(SOURCES), "NO_COLOR": "1"},
-    )
-    return Ran(code=done.returncode, out=done.stdout, err=done.stderr, ended_at=time.time())
+    out, err = _page(), _page()
+    with redirect_stdout(out), redirect_stderr(err):
+        code = run_command_line([str(word) for word in given], Session())
+    ended_at = time.time()
+    return Ran(code=code, out=_text(out), err=_text(err), ended_at=ended_at)
+
+
+def _page() -> io.TextIOWrapper:
+    """Return a stream in memory that takes text and, as a real one, bytes below it."""
+    return io.TextIOWrapper(io.BytesIO(), encoding="utf-8")
+
+
+def _text(page: io.TextIOWrapper) -> str:
+    page.flush()
+    page.seek(0)
+    return page.read()

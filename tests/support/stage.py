@@ -60,7 +60,7 @@ class DaemonRun:
 
     def get(self, path: str) -> httpx.Response:
         """Ask the daemon over HTTP."""
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=10)
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=30, verify=False)
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric's samples that carry the given labels; 0 where there is none."""
@@ -124,7 +124,7 @@ def write_stage(
                 "name": cluster,
                 "mode": "automatic",
                 "policies": ["balanced", str(policy)],
-                "interval_s": 3,
+                "interval_s": 5,
             }
         ],
         "journal": {"path": str(folder / "journal.sqlite")},

@@ -5,7 +5,7 @@ It writes nothing and knows no planner. The form and the rules of mending: docs/
 """
 
 from balancer.adapters.traces.mends import Mend, MendRule
-from balancer.adapters.traces.park import read_hosts, read_placement
+from balancer.adapters.traces.park import placements_in, read_hosts, read_placement
 from balancer.adapters.traces.reading import ReadTrace, read_trace
 from balancer.adapters.traces.recorded import Recording, read_recording
 
@@ -14,6 +14,7 @@ __all__ = [
     "MendRule",
     "ReadTrace",
     "Recording",
+    "placements_in",
     "read_hosts",
     "read_placement",
     "read_recording",

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from balancer.adapters.traces.faults import Faults, cell, refused
-from balancer.adapters.traces.text import figure, records, vm_name
+from balancer.adapters.traces.text import cells_of, figure, lines_of, records, vm_name
 from balancer.model.host import Host, VmotionLink
 from balancer.model.units import HostId
 
@@ -54,6 +54,18 @@ def _host(row: int, cells: dict[str, str], faults: Faults) -> Host:
             else LINK_MBPS
         ),
     )
+
+
+def placements_in(path: Path) -> tuple[str, ...]:
+    """Return the names of the placements in a table.
+
+    Raises:
+        InputError: the file is no table, or holds no placement.
+    """
+    names = tuple(name.strip() for name in cells_of(lines_of(path)[0]) if name.strip() != "vm")
+    if not names:
+        raise refused(path, "names no placement", where="row 1", allowed="vm, then one column each")
+    return names
 
 
 def read_placement(path: Path, column: str, hosts: Sequence[Host] = ()) -> dict[str, HostId]:

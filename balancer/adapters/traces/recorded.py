@@ -21,7 +21,7 @@ from balancer.adapters.traces.grid import grid_of, on_grid, slots_of
 from balancer.adapters.traces.matrix import Matrix
 from balancer.adapters.traces.mends import Ledger, Mend, MendRule
 from balancer.adapters.traces.sizes import Size
-from balancer.adapters.traces.tale import Tale
+from balancer.adapters.traces.tale import Entry, Tale
 from balancer.adapters.traces.text import MOST_BYTES
 from balancer.model.snapshot import Snapshot
 from balancer.model.trace import Trace
@@ -62,11 +62,15 @@ def read_recording(folder: Path) -> Recording:
     return _recording(folder, tale, tale.first, ledger)
 
 
+def is_recording(folder: Path) -> bool:
+    """Whether a folder, or one below it, holds files of a recording."""
+    return bool(_own_files(folder) or _recordings_below(folder))
+
+
 def _files(folder: Path) -> list[Path]:
-    own = [path for path in files_in(folder) if FILE_NAME.fullmatch(path.name)]
-    if own:
+    if own := _own_files(folder):
         return own
-    below = [inner for inner in _folders_below(folder, 2) if any(_is_recording(inner))]
+    below = _recordings_below(folder)
     if not below:
         allowed = "the folder of a cluster below record.folder, with files such as 2026-11-26T000000Z.jsonl.gz"
         raise refused(folder, "there is no recording in this folder", allowed=allowed)
@@ -75,18 +79,18 @@ def _files(folder: Path) -> list[Path]:
         raise refused(
             folder, f"holds recordings of several clusters: {found}", allowed="one cluster"
         )
-    return _files(below[0])
+    return _own_files(below[0])
 
 
-def _folders_below(folder: Path, levels: int) -> Iterator[Path]:
-    for inner in files_in(folder) if levels else ():
-        if is_folder(inner):
-            yield inner
-            yield from _folders_below(inner, levels - 1)
+def _own_files(folder: Path) -> list[Path]:
+    return [path for path in files_in(folder) if FILE_NAME.fullmatch(path.name)]
 
 
-def _is_recording(folder: Path) -> Iterator[bool]:
-    return (True for path in files_in(folder) if FILE_NAME.fullmatch(path.name))
+def _recordings_below(folder: Path) -> list[Path]:
+    """Return the folders with recordings one and two levels below: clusters, or vCenters with clusters."""
+    inner = [path for path in files_in(folder) if is_folder(path)]
+    levels = [*inner, *(path for each in inner for path in files_in(each) if is_folder(path))]
+    return [path for path in levels if _own_files(path)]
 
 
 def _lines(path: Path, ledger: Ledger) -> Iterator[tuple[int, dict[str, object]]]:
@@ -118,40 +122,56 @@ def _object(path: Path, number: int, text: bytes) -> dict[str, object]:
 
 
 def _recording(folder: Path, tale: Tale, first: Snapshot, ledger: Ledger) -> Recording:
-    names = _names(tale.facts)
-    looks = (len(tale.looks), len(names))
-    cpu, memory = np.full(looks, np.nan), np.full(looks, np.nan)
-    for look, (columns, wanted, active) in enumerate(tale.looks):
-        cpu[look, columns], memory[look, columns] = wanted, active
+    names = _names(_placed(tale, first, ledger))
+    cpu, memory = _matrices(folder, tale, names)
+    grid = grid_of(cpu, start=first.taken_at, step_s=_STEP_S)
+    slots = slots_of(cpu, grid).tolist()
+    unnoted = Ledger()  # looks never stand on the grid: putting them there mends nothing
+    parts = Parts(
+        name=folder.resolve().name,
+        vms=cpu.vms,
+        cpu_mhz=on_grid(cpu, grid, unnoted),
+        memory_mib=on_grid(memory, grid, unnoted),
+        sizes={name: _at_slots(tale.sizes[vm], slots) for vm, name in names.items()},
+        uuids={name: str(tale.facts[vm].get("uuid") or vm) for vm, name in names.items()},
+    )
+    trace = assembled(parts, grid, ledger)
+    return Recording(
+        snapshot=first,
+        trace=trace,
+        placement={name: HostId(tale.hosts[vm]) for vm, name in names.items()},
+        mends=ledger.mends(),
+        digest=digest_of(trace),
+    )
+
+
+def _placed(tale: Tale, first: Snapshot, ledger: Ledger) -> dict[str, Entry]:
+    """Return the VMs that began on a host of the first snapshot; the others are left out by name."""
+    lost = {vm: host for vm, host in tale.hosts.items() if HostId(host) not in first.host_by_id}
+    told = [
+        f"{tale.facts[vm].get('name')} began on {host}, which came later"
+        for vm, host in lost.items()
+    ]
+    ledger.note(MendRule.LEFT_OUT, len(told), told)
+    return {vm: entry for vm, entry in tale.facts.items() if vm not in lost}
+
+
+def _matrices(folder: Path, tale: Tale, names: Mapping[str, str]) -> tuple[Matrix, Matrix]:
+    """Return CPU and active memory as they were looked at: a row for each look."""
+    looks = (len(tale.looks), len(tale.columns))
+    wanted, active = np.full(looks, np.nan), np.full(looks, np.nan)
+    for look, (columns, cpu, memory) in enumerate(tale.looks):
+        wanted[look, columns], active[look, columns] = cpu, memory
+    kept = [tale.columns[vm] for vm in names]
     matrix = Matrix(
         path=folder,
         time="at",
         vms=tuple(names.values()),
         stamps=tuple(tale.times),
         rows=tuple(range(1, looks[0] + 1)),
-        figures=cpu,
+        figures=wanted[:, kept],
     )
-    grid = grid_of(matrix, start=first.taken_at, step_s=_STEP_S)
-    slots = slots_of(matrix, grid).tolist()
-    unnoted = (
-        Ledger()
-    )  # looks are never exactly a step apart: putting them into slots mends nothing
-    parts = Parts(
-        name=folder.resolve().name,
-        vms=matrix.vms,
-        cpu_mhz=on_grid(matrix, grid, unnoted),
-        memory_mib=on_grid(replace(matrix, figures=memory), grid, unnoted),
-        sizes={names[vm]: _at_slots(sizes, slots) for vm, sizes in tale.sizes.items()},
-        uuids={names[vm]: str(entry.get("uuid") or vm) for vm, entry in tale.facts.items()},
-    )
-    trace = assembled(parts, grid, ledger)
-    return Recording(
-        snapshot=first,
-        trace=trace,
-        placement={names[vm]: HostId(host) for vm, host in tale.hosts.items()},
-        mends=ledger.mends(),
-        digest=digest_of(trace),
-    )
+    return matrix, replace(matrix, figures=active[:, kept])
 
 
 def _names(facts: Mapping[str, Mapping[str, object]]) -> dict[str, str]:

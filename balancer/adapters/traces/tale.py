@@ -109,15 +109,14 @@ def _listed(value: object) -> list[object]:
 
 
 def _floats(value: object, count: int) -> Floats:
-    """Return figures of so many VMs, NaN for null; all NaN where there is no list of them."""
+    """Return figures of so many VMs; NaN for null and the impossible, all NaN where there is no list of them."""
     if value is None:
         return np.full(count, np.nan)
-    listed = _listed(value)
-    if len(listed) != count:
-        raise ValueError(f"{len(listed)} figures of {count} VMs")
-    return np.array(
-        [np.nan if item is None else float(str(item)) for item in listed], dtype=np.float64
-    )
+    figures = np.array(_listed(value), dtype=np.float64)
+    if figures.shape != (count,):
+        raise ValueError(f"{len(figures)} figures of {count} VMs")
+    figures[~np.isfinite(figures) | (figures < 0.0)] = np.nan
+    return figures
 
 
 def _size(entry: Entry) -> Size:

@@ -73,6 +73,11 @@ class Person:
         )
 
 
+def rows(person: Person) -> list[dict[str, object]]:
+    found: list[dict[str, object]] = person.client.get("/journal").json()["rows"]
+    return found
+
+
 def test_a_plan_is_approved_over_https_carried_out_and_not_approved_again(
     tmp_path: Path, server: VCenterProcess, config: Path
 ) -> None:
@@ -108,18 +113,19 @@ def test_a_plan_is_approved_over_https_carried_out_and_not_approved_again(
 
         done = otto.client.post(f"{path}/approve", json={"reason": "CHG-7"})
         assert done.status_code == 200, done.text
-        wait_until("moves", lambda: bool(server.control.relocations()), within_s=20)
+        wait_until("moves", lambda: bool(server.control.relocations()), within_s=60)
         again = otto.client.post(f"{path}/approve")
         assert again.status_code == 409
         typed = otto.types("approve", str(plan["number"]))
         assert typed.code == 4
         assert "otto" in typed.err
         wait_until(
-            "all have ended",
-            lambda: {one.state for one in server.control.relocations()} == {"success"},
-            within_s=60,
+            "the journal has seen the end of all",
+            lambda: {row["state"] for row in rows(otto)} == {"done"},
+            within_s=100,
         )
-        assert len(otto.client.get("/journal").json()["rows"]) == len(server.control.relocations())
+        assert {one.state for one in server.control.relocations()} == {"success"}
+        assert len(rows(otto)) == len(server.control.relocations())
 
         assert otto.types("pause", "--reason", "enough").code == 0
         assert "enough" in vera.types("status").out
@@ -133,7 +139,7 @@ def test_a_plan_is_approved_over_https_carried_out_and_not_approved_again(
         wait_until(
             "the token is taken away",
             lambda: otto.client.get("/status").status_code == 401,
-            within_s=20,
+            within_s=60,
         )
         assert vera.client.get("/status").status_code == 200
         assert daemon.stop() == 0

@@ -44,7 +44,7 @@ def test_s8_after_a_pause_returns_nothing_is_sent_until_it_is_resumed(
         flowing(server)
         done = balancer("pause", "--reason", "storage work", config=config)
         assert done.code == 0, done.err
-        wait_until("the note", lambda: "storage work" in daemon.get("/readyz").text, within_s=10)
+        wait_until("the note", lambda: "storage work" in daemon.get("/readyz").text, within_s=60)
         assert daemon.metric("balancer_paused", reason="operator") == 1
         cycles_go_on(daemon)
         late_s = max(submits(server)) - done.ended_at
@@ -69,7 +69,7 @@ def test_s8_once_the_stop_file_is_there_nothing_is_sent(
         stop = tmp_path / "stop"
         stop.write_text("fire in room 3\n", encoding="utf-8")
         there_at = stop.stat().st_mtime
-        wait_until("the note", lambda: "fire in room 3" in daemon.get("/readyz").text, within_s=10)
+        wait_until("the note", lambda: "fire in room 3" in daemon.get("/readyz").text, within_s=60)
         assert daemon.metric("balancer_paused", reason="stop_file") == 1
         cycles_go_on(daemon)
         late_s = max(submits(server)) - there_at
@@ -77,5 +77,5 @@ def test_s8_once_the_stop_file_is_there_nothing_is_sent(
 
         stop.unlink()
         wait_until(
-            "the note is gone", lambda: "room 3" not in daemon.get("/readyz").text, within_s=10
+            "the note is gone", lambda: "room 3" not in daemon.get("/readyz").text, within_s=60
         )

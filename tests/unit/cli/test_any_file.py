@@ -5,11 +5,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 
 from balancer.cli.validation import examined
 from balancer.model.errors import InputError, Problem
+from tests.support.searching import examples
 from tests.unit.adapters.files.any_json import ANY_JSON, damaged
 
 ROOT = Path(__file__).parents[3]
@@ -53,7 +54,7 @@ def mutated(content: bytes, edits: list[tuple[float, int, bytes]]) -> bytes:
 
 
 @pytest.mark.parametrize("name", GOOD)
-@settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(150, suppress_health_check=list(HealthCheck))
 @given(edits=EDITS)
 def test_a_damaged_file_is_read_or_refused(
     name: str, edits: list[tuple[float, int, bytes]], tmp_path_factory: pytest.TempPathFactory
@@ -67,7 +68,7 @@ DOCUMENTS: dict[str, object] = {name: yaml.safe_load(text) for name, text in GOO
 
 
 @pytest.mark.parametrize("name", DOCUMENTS)
-@settings(max_examples=100, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(100, suppress_health_check=list(HealthCheck))
 @given(data=st.data())
 def test_a_file_with_any_piece_replaced_is_read_or_refused(
     name: str, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory

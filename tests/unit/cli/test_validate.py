@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from balancer.cli.app import Session, run_command_line
+from tests.support.traces import trace_folder
 
 ROOT = Path(__file__).parents[3]
 SMALL = ROOT / "tests/data/small.snapshot.json"
@@ -123,3 +124,27 @@ def test_a_policy_is_read_from_where_we_are(
     write(tmp_path, "mine", POLICY + "name: mine\n")
     assert validate(Path("mine")) == 0
     assert capsys.readouterr().out == "mine: ok: policy 'mine'\n"
+
+
+def test_a_folder_is_a_trace_with_what_was_mended(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    gap = "slot,a,b\n0,100,200\n1,,210\n2,120,220\n"
+    placement = "vm,even\na,h1\n"
+    hosts = "host,cores,cpu_mhz,mem_mib\nh1,8,20800,65536\n"
+    folder = trace_folder(tmp_path, cpu_mhz__csv=gap, placement0__csv=placement, hosts__csv=hosts)
+
+    assert validate(folder) == 0
+
+    assert capsys.readouterr().out.removeprefix(str(folder)).splitlines() == [
+        ": ok: trace of 2 VMs, 3 steps of 300 s from 2024-01-01T00:00:00Z, 1 host, placements even",
+        "  warning: gap_filled: 1 place: slot 1, VM a",
+        "  warning: placement0.csv, column even: 1 VM without a place: b",
+    ]
+
+
+def test_a_folder_that_is_no_trace_says_what_is_missing(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert validate(tmp_path) == 1
+    assert "there is no cpu_mhz.csv in this folder" in capsys.readouterr().err

@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer import approvals, control
@@ -19,6 +19,7 @@ from balancer.policy.rule_types import VmMode
 from balancer.policy.selector import Selector
 from balancer.policy.window_types import Effect, Window
 from tests.support.builders import snapshot
+from tests.support.searching import examples
 from tests.unit.control.board import ROOMY, SHARD, Board
 
 
@@ -182,7 +183,7 @@ def test_an_unknown_plan_is_told_with_the_newest_ones(key: str) -> None:
 PLAN_FIELDS = ("digest", "plan_id", "made_at")
 
 
-@settings(max_examples=25, deadline=None)
+@examples(25)
 @given(data=st.data())
 def test_law_a_kept_plan_that_was_changed_after_its_approval_moves_nothing(
     data: st.DataObject,

@@ -135,6 +135,7 @@ def busy_board() -> Board:
     board.metrics.store_size(4096)
     board.metrics.store_failed()
     board.metrics.notified("webhook", "delivered")
+    board.metrics.recorded("written")
     board.cluster.led_by("us", is_us=True)
     board.cluster.awaiting({"d1": NOON + timedelta(minutes=1)})
     board.cluster.cycle_scheduled(NOON)

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from balancer.model.host import HostState
 from balancer.model.plan import MoveReason
@@ -19,6 +19,7 @@ from balancer.policy.types import Goals, Policy, Thresholds
 from tests.support.builders import host, snapshot, vm
 from tests.support.clusters import clusters
 from tests.support.replay import replayed
+from tests.support.searching import examples
 from tests.unit.plan.support import desk_of, draft_of, moves_of, state_after, state_of
 
 EVEN = Policy(goals=Goals(vm_count=True))
@@ -119,7 +120,7 @@ def test_lost_hosts_end_the_wish_for_even_numbers() -> None:
 
 
 @given(snap=clusters(most_hosts=6, most_vms=16, is_plain=True))
-@settings(max_examples=60, deadline=None)
+@examples(60)
 def test_load_keeps_to_its_aims_whatever_the_numbers(snap: Snapshot) -> None:
     draft = draft_of(snap, EVEN)
     before, after = state_of(snap, EVEN), state_after(snap, draft)

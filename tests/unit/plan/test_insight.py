@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 
 from balancer.model.host import HostState
 from balancer.model.insight import is_lawful
@@ -18,6 +18,7 @@ from balancer.rules.placement import Candidate, Placement
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.clusters import clusters
 from tests.support.replay import replayed
+from tests.support.searching import examples
 from tests.unit.plan.explained import KEEN, host_insight, planned, uneven, vm_insight
 from tests.unit.plan.support import desk_of, state_of
 
@@ -87,7 +88,7 @@ def test_vms_that_are_kept_together_are_explained_together() -> None:
     assert target.after.vms - target.before.vms == 2
 
 
-@settings(max_examples=60)
+@examples(60)
 @given(snap=clusters(most_hosts=4, most_vms=6, is_plain=True))
 def test_the_first_law_that_refuses_is_the_judges_own(snap: Snapshot) -> None:
     problem = desk_of(snap).problem

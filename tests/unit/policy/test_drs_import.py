@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from hypothesis import Phase, given, settings
+from hypothesis import Phase, given
 from hypothesis import strategies as st
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
@@ -25,6 +25,7 @@ from balancer.policy.types import Policy
 from balancer.policy.yaml_text import quoted, word
 from tests.support.builders import host, rule, snapshot, vm
 from tests.support.clusters import clusters
+from tests.support.searching import examples
 
 PLAIN = Policy()
 OF_HOSTS = {RuleType.VM_HOST_AFFINE, RuleType.VM_HOST_ANTI_AFFINE}
@@ -185,7 +186,7 @@ def test_text_is_read_back_by_our_reader_and_by_another_one(text: str) -> None:
 
 
 @given(clusters())
-@settings(max_examples=40, deadline=None, phases=[Phase.explicit, Phase.generate])
+@examples(40, phases=[Phase.explicit, Phase.generate])
 def test_the_imported_policy_asks_for_the_same_rules(snap: Snapshot) -> None:
     imported = drs_policy(snap)
     file = parse_yaml(imported.text.encode(), name="drs.yaml")

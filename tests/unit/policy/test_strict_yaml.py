@@ -4,11 +4,12 @@ from pathlib import Path
 
 import pytest
 import yaml
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from balancer.model.errors import InputError
 from balancer.policy.strict_yaml import MOST_BYTES, YamlFile, parse_yaml, read_yaml
+from tests.support.searching import examples
 
 
 def parse(text: str) -> YamlFile:
@@ -248,7 +249,7 @@ _plain = st.recursive(
 )
 
 
-@settings(max_examples=200)
+@examples(200)
 @given(_plain)
 def test_what_a_yaml_writer_writes_is_read_back(data: object) -> None:
     content = yaml.safe_dump(data, allow_unicode=True)

@@ -6,18 +6,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 
 from balancer.adapters.files import parse_snapshot
 from balancer.adapters.files.plan_file import parse_plan, plan_mistakes
 from balancer.adapters.files.snapshot_checks import reference_mistakes
 from balancer.model.errors import InputError
+from tests.support.searching import examples
 from tests.unit.adapters.files.any_json import ANY_JSON, damaged
 
 DATA = Path(__file__).parents[3] / "data"
 SNAPSHOT: dict[str, Any] = json.loads((DATA / "small.snapshot.json").read_text())
 PLAN: dict[str, Any] = json.loads((DATA / "small.plan.json").read_text())
-PATIENT = settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck))
+PATIENT = examples(200, suppress_health_check=list(HealthCheck))
 
 Parse = Callable[..., object]
 

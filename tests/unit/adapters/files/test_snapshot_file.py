@@ -6,7 +6,7 @@ from pathlib import Path
 
 import jsonschema
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 
 from balancer.adapters.files import (
     parse_snapshot,
@@ -25,6 +25,7 @@ from balancer.model.snapshot import (
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import Blocker
 from tests.support import builders
+from tests.support.searching import examples
 from tests.unit.adapters.files.every_snapshot import snapshots
 
 ROOT = Path(__file__).parents[4]
@@ -32,7 +33,7 @@ SMALL = ROOT / "tests/data/small.snapshot.json"
 SCHEMA = json.loads((ROOT / "balancer/schemas/snapshot.v1.schema.json").read_text())
 
 
-@settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
+@examples(60, suppress_health_check=list(HealthCheck))
 @given(snapshots())
 def test_what_is_written_is_read_back_equal_and_fits_the_published_schema(snap: Snapshot) -> None:
     content = snapshot_bytes(snap)

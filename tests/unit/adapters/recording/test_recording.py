@@ -139,6 +139,22 @@ def test_another_host_is_a_whole_snapshot_again(tmp_path: Path) -> None:
     assert len(read_recording(tmp_path / "recordings").snapshot.hosts) == 2
 
 
+def test_a_vm_that_began_on_a_later_host_is_left_out_by_name(tmp_path: Path) -> None:
+    grown = builders.snapshot(
+        [builders.host(number) for number in (1, 2, 3)], [builders.vm(1, 1), builders.vm(2, 3)]
+    )
+
+    record(
+        tmp_path, [look([builders.vm(1, 1)]), replace(grown, taken_at=NOON + timedelta(minutes=5))]
+    )
+
+    read = read_recording(tmp_path / "recordings")
+    assert [vm.name for vm in read.trace.vms] == ["vm1"]
+    assert [str(mend) for mend in read.mends] == [
+        "left_out: 1 (vm2 began on host-3, which came later)"
+    ]
+
+
 def test_a_file_that_was_cut_short_is_read_up_to_there(tmp_path: Path) -> None:
     record(tmp_path, [look([builders.vm(1, 1)], 5 * step) for step in range(3)])
     (path,) = files(tmp_path)

@@ -1,6 +1,7 @@
 """What cannot be mended is refused with file, row and column, several problems at once."""
 
 import gzip
+import sys
 from collections.abc import Mapping
 from contextlib import suppress
 from io import BytesIO
@@ -233,6 +234,15 @@ def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
 
     assert as_csv.digest == as_parquet.digest
     assert [mend.rule for mend in as_csv.mends] == [mend.rule for mend in as_parquet.mends]
+
+
+def test_without_pyarrow_parquet_says_what_to_install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    with pytest.raises(InputError, match=r"pip install 'vsphere-balancer\[lab\]'"):
+        read_trace(trace_folder(tmp_path, cpu_mhz__csv=None, cpu_mhz__parquet=b"PAR1"))
 
 
 CELLS = st.sampled_from(

@@ -5,7 +5,7 @@ from datetime import UTC, datetime
 from math import inf, nan
 from typing import Any
 
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, given
 from hypothesis import strategies as st
 from pyVmomi import vim
 from pyVmomi.VmomiSupport import DataObject, ManagedObject
@@ -29,8 +29,9 @@ from balancer.adapters.vsphere.tasks import check_faults_from, open_tasks_from, 
 from balancer.adapters.vsphere.vms import VmContext, bare_vm_from, vm_from
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import Blocker, PowerState
+from tests.support.searching import examples
 
-MANY = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+MANY = examples(150, suppress_health_check=list(HealthCheck))
 SEEDS = st.integers(0, 2**32)
 HOSTILE = ("", "a\"b'c", "a\nb\r", "a\0b", "\u202eabc", "\ud800", "<b>&x;</b>", "x" * 5_000)
 WORDS = (

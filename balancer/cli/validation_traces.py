@@ -1,0 +1,68 @@
+"""What `balancer validate` says of a folder: a trace with its hosts and placements, or a recording."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from balancer.adapters.traces import (
+    Mend,
+    placements_in,
+    read_hosts,
+    read_placement,
+    read_recording,
+    read_trace,
+)
+from balancer.adapters.traces.recorded import is_recording
+from balancer.cli.validation import Finding
+from balancer.expose.figures import counted
+from balancer.model.errors import Problem
+from balancer.model.host import Host
+from balancer.model.trace import Trace
+from balancer.policy.file_access import is_file
+
+HOSTS, PLACEMENTS = "hosts.csv", "placement0.csv"
+
+
+def examined_folder(folder: Path) -> Finding:
+    """Read a folder as a recording or as a trace; what was mended is worth a look.
+
+    Raises:
+        InputError: it is neither, or wrong; with row and column.
+    """
+    if is_recording(folder):
+        recording = read_recording(folder)
+        name = recording.snapshot.cluster.name
+        summary = f"recording of cluster {name}: {_told(recording.trace)}"
+        return Finding(summary=summary, warnings=tuple(_mended(recording.mends)))
+    hosts = read_hosts(folder / HOSTS) if is_file(folder / HOSTS) else ()
+    read = read_trace(folder, hosts=hosts, leave_out_unplaced=True)
+    parts = [_told(read.trace), *([counted(len(hosts), "host")] if hosts else [])]
+    warnings = [*_mended(read.mends)]
+    if is_file(folder / PLACEMENTS):
+        names = placements_in(folder / PLACEMENTS)
+        parts.append(f"placements {', '.join(names)}")
+        warnings += _unplaced(folder / PLACEMENTS, names, read.trace, hosts)
+    return Finding(summary=f"trace of {', '.join(parts)}", warnings=tuple(warnings))
+
+
+def _told(trace: Trace) -> str:
+    begin = trace.start.isoformat().replace("+00:00", "Z")
+    return f"{counted(len(trace.vms), 'VM')}, {counted(trace.slots, 'step')} of {trace.step_s:g} s from {begin}"
+
+
+def _mended(mends: Sequence[Mend]) -> Iterator[Problem]:
+    for mend in mends:
+        more = ", ..." if mend.count > len(mend.places) else ""
+        yield Problem(
+            where=mend.rule, found=f"{counted(mend.count, 'place')}: {'; '.join(mend.places)}{more}"
+        )
+
+
+def _unplaced(
+    path: Path, names: Sequence[str], trace: Trace, hosts: Sequence[Host]
+) -> Iterator[Problem]:
+    for name in names:
+        placement = read_placement(path, name, hosts)
+        lost = [vm.name for vm in trace.vms if vm.name not in placement]
+        if lost:
+            found = f"{counted(len(lost), 'VM')} without a place: {', '.join(lost[:5])}"
+            yield Problem(where=f"{path.name}, column {name}", found=found)
