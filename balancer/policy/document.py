@@ -196,7 +196,7 @@ class DemandDocument(DocumentPart):
     )
     forecast: ForecastKind = Field(
         default=ForecastKind.LEVEL,
-        description="What is planned for: the newest sample, the level or the peak of late, or the expected course.",
+        description="What is planned for: the newest sample, level or peak of late, or the expected course.",
     )
     window_s: PositiveSeconds = Field(
         default=900.0,
