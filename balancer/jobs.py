@@ -24,6 +24,7 @@ from balancer.execute.chronicle import Chronicle
 from balancer.execute.server_checks import ServerChecks
 from balancer.execute.vigil import Vigil
 from balancer.expose.audience import Audience
+from balancer.expose.decision_words import log_fields
 from balancer.expose.health import Health
 from balancer.expose.logs import bind
 from balancer.expose.metrics import ClusterMetrics
@@ -294,6 +295,7 @@ class ClusterJob:
             "moves_planned": len(report.plan.moves),
             "moves_done": sum(1 for outcome in report.outcomes if outcome.was_sent),
             "imbalance": round(report.plan.before.imbalance, 4),
+            **log_fields(report.plan.decision),
             "mode": report.plan.mode,
             "mode_because": because.detail if because else "",
             "held": held.reason.value if held else None,

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 STEPS_OF_HOUR = round(HOUR_S / STEP_S)
 STEPS_OF_DAY = 24 * STEPS_OF_HOUR
 
-STOP_WITHIN_S: Seconds = 1.0
+STOP_WITHIN_S: Seconds = 1.5
 """How long a stop waits for what is not written yet. What is not done by then is lost: an hour at most."""
 
 _DAY = timedelta(days=1)
@@ -52,6 +52,11 @@ class ClusterMemory:
             if self._ends_an_hour(snapshot.taken_at):
                 self._try("history not written", self._write)
             return self._remembered.seen(snapshot, policy)
+
+    @property
+    def errors(self) -> tuple[ForecastError, ...]:
+        """How wrong earlier forecasts were, as the newest snapshot showed."""
+        return self._remembered.errors
 
     def load(self, until: datetime) -> None:
         """Read what the store has from before `until`, the source's clock."""

@@ -16,6 +16,8 @@ from balancer.approvals import KnownPlan
 from balancer.board import Seen
 from balancer.execute.gates import all_closed
 from balancer.execute.review import MEMORY
+from balancer.expose.decision_document import decision_entry
+from balancer.expose.decision_words import decision_lines
 from balancer.expose.document import number
 from balancer.expose.figures import timestamp
 from balancer.expose.status_view import status_text
@@ -103,6 +105,11 @@ def _cycles(scene: Scene, cluster: Watched, seen: Seen) -> Json:
             **({"held": _refusal(seen.ended.held)} if seen.ended.held else {}),
         }
         found["imbalance"] = number(seen.ended.plan.before.imbalance)
+        decision = seen.ended.plan.decision
+        if decision is not None:
+            found["decision"] = decision_entry(decision, seen.snapshot) | {
+                "told": list(decision_lines(decision, seen.snapshot))
+            }
     if seen.snapshot is not None:
         found["snapshot_taken_at"] = timestamp(seen.snapshot.taken_at)
     if seen.failure is not None:

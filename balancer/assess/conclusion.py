@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from balancer.assess.state import measure
+from balancer.model.decision import Answer
 from balancer.model.goal import Goal
-from balancer.model.need import Need
+from balancer.model.need import NO_VM_HOLDS, Need
 from balancer.model.plan import Conflict, Draft, Move, Plan, PlanStatus, Schedule, Violation
 from balancer.model.reasons import UNFIT, Reason, Refusal
 from balancer.model.rule import RuleType
@@ -65,6 +66,7 @@ def conclude(
         refusals=(
             *found.unfit,
             *_left_alone(need, unnamed),
+            *_not_lasting(need, policy),
             *draft.refusals,
             *schedule.dropped,
             *found.waiting,
@@ -166,6 +168,14 @@ def _left_alone(need: Need, conflicts: Sequence[Conflict]) -> tuple[Refusal, ...
     return tuple(dict.fromkeys(refusal for refusal in found if refusal is not None))
 
 
+def _not_lasting(need: Need, policy: Policy) -> tuple[Refusal, ...]:
+    """Return which hosts are above a threshold for too short a time to be relieved, each once."""
+    if not policy.goals.contention:
+        return ()
+    excluded = need.holds.excluded.get(Goal.CONTENTION, NO_VM_HOLDS).values()
+    return tuple(dict.fromkeys(one for one in excluded if one.reason is Reason.NOT_SUSTAINED))
+
+
 def _lost_failures(after: Placement, lost_before: Collection[HostId]) -> tuple[Conflict, ...]:
     """Name the host failures that the plan's mandatory moves leave nobody to survive."""
     new = [loss for loss in losses(after) if loss.host not in lost_before]
@@ -198,5 +208,15 @@ def _quiet(need: Need, policy: Policy, draft: Draft) -> str:
         return given_up[0]
     if need.wants_balance and policy.goals.balance:
         return f"no move is worth its price ({trigger})"
+    waiting = [
+        f"{what} in {reading.looks_over} of {reading.looks} looks only, {reading.looks_needed} needed"
+        for what, reading in (
+            ("a host is above its contention threshold", need.contention),
+            ("the imbalance is above its trigger", need.balance),
+        )
+        if reading.answer is Answer.NOT_SUSTAINED
+    ]
+    if waiting:
+        return f"nothing to do yet: {trigger}; {'; '.join(waiting)}"
     rest = "; no further host can be emptied" if policy.goals.consolidation else ""
     return f"nothing to do: {trigger}; no host is above its contention threshold{rest}"

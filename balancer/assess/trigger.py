@@ -56,16 +56,17 @@ def past_of(snapshot: Snapshot, policy: Policy, hosts: Sequence[Host]) -> Past:
     CPU demand gains what the policy's statistic adds to a mean. Of memory only what was more or less active
     than now counts: idle memory changes slowly, and its past is not remembered.
     """
+    step_s = snapshot.recent_step_seconds
     steps = max((len(host.recent_cpu_mhz) for host in hosts), default=0)
+    if step_s is None or not steps:
+        return Past(load=np.empty((0, len(hosts), 2)), step_s=1.0)
     load = np.full((steps, len(hosts), 2), np.nan)
     more, active = _more_and_active(snapshot, policy)
     for column, host in enumerate(hosts):
-        cpu, memory = host.recent_cpu_mhz, host.recent_memory_mib
-        if cpu:
-            load[-len(cpu) :, column, 0] = np.array(cpu) + more.get(host.id, 0.0)
-        if memory:
-            load[-len(memory) :, column, 1] = np.array(memory) - active.get(host.id, 0.0)
-    return Past(load=load, step_s=snapshot.recent_step_seconds or 1.0)
+        cpu, memory = host.recent_cpu_mhz[-steps:], host.recent_memory_mib[-steps:]
+        load[steps - len(cpu) :, column, 0] = np.array(cpu) + more.get(host.id, 0.0)
+        load[steps - len(memory) :, column, 1] = np.array(memory) - active.get(host.id, 0.0)
+    return Past(load=load, step_s=step_s)
 
 
 def _more_and_active(
@@ -83,37 +84,43 @@ def _more_and_active(
 
 def read_contention(
     hosts: Sequence[Host], arrays: HostArrays, past: Past, policy: Policy
-) -> tuple[Reading, frozenset[HostId]]:
-    """Return what is to be said of contention, and the hosts that call for relief.
+) -> tuple[Reading, tuple[Reading, ...]]:
+    """Return what is to be said of contention, and of each host that is above a threshold and does not call.
 
     `hosts` are those of the arrays and of the past, in this order.
     """
     limits, asked = policy.thresholds, policy.trigger
-    limit = np.array([limits.cpu_contention, limits.memory_contention])
     if not hosts:
-        return _nothing(limits.cpu_contention, limits.cpu_contention), frozenset()
+        return _nothing(limits.cpu_contention, limits.cpu_contention), ()
+    limit = np.array([limits.cpu_contention, limits.memory_contention])
     stress, late = arrays.stress(limits), past.last(asked.contention_sustained_s)
     looks = np.array([_then(arrays, one).stress(limits) for one in late]).reshape(-1, *stress.shape)
     over = (looks > limit).sum(axis=0)
     needed = _needed(past, asked.contention_sustained_s, asked.sustained_share)
     is_foreseen = arrays.slots is not None and asked.foreseen
     answers = _contention_answers(stress, limit, over >= needed, is_foreseen, asked.grave)
-    row, column = _worst(stress / limit, answers)
-    reading = Reading(
-        answer=answers[row][column],
-        now=float(stress[row, column]),
-        trigger=float(limit[column]),
-        aim=float(limit[column]),
-        looks=past.asked(asked.contention_sustained_s) if len(late) else 0,
-        looks_over=int(over[row, column]),
-        looks_needed=needed,
-        span_s=len(late) * past.step_s,
-        recent=float(looks[:, row, column].mean()) if len(late) else None,
-        host=hosts[row].id,
-        resource=RESOURCES[column],
+
+    def reading(row: int, column: int) -> Reading:
+        return Reading(
+            answer=answers[row][column],
+            now=float(stress[row, column]),
+            trigger=float(limit[column]),
+            aim=float(limit[column]),
+            looks=past.asked(asked.contention_sustained_s) if len(late) else 0,
+            looks_over=int(over[row, column]),
+            looks_needed=needed,
+            span_s=len(late) * past.step_s,
+            recent=float(looks[:, row, column].mean()) if len(late) else None,
+            host=hosts[row].id,
+            resource=RESOURCES[column],
+        )
+
+    waiting = (
+        reading(row, own.index(Answer.NOT_SUSTAINED))
+        for row, own in enumerate(answers)
+        if Answer.NOT_SUSTAINED in own and not CALLING & set(own)
     )
-    calling = (host for host, own in zip(hosts, answers, strict=True) if CALLING & set(own))
-    return reading, frozenset(host.id for host in calling)
+    return reading(*_worst(stress / limit, answers)), tuple(waiting)
 
 
 def _contention_answers(

@@ -22,7 +22,9 @@ from balancer.cli.evacuate import evacuate
 from balancer.cli.evc import evc
 from balancer.cli.exit_codes import ExitCode
 from balancer.cli.explain import explain
+from balancer.cli.import_app import import_app
 from balancer.cli.journal import journal_app
+from balancer.cli.lab import lab_app
 from balancer.cli.notify import notify_app
 from balancer.cli.pause import pause, resume
 from balancer.cli.plan import plan
@@ -60,7 +62,9 @@ for command in (
     app.command()(command)
 app.add_typer(audit_app)
 app.add_typer(policy_app)
+app.add_typer(import_app)
 app.add_typer(journal_app)
+app.add_typer(lab_app)
 app.add_typer(notify_app)
 
 

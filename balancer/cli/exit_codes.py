@@ -26,10 +26,10 @@ MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
         "`doctor`: there is a problem; `validate`: a file is wrong; `audit verify`: the chain does not hold; "
         "`policy test`: an expectation is not met or a file is wrong; `policy lint`: there are errors, with "
         "`--strict` warnings; `policy import-drs`: something could not be said in a policy; `notify test`: a "
-        "channel has not taken the message",
+        "channel has not taken the message; `import`: the file cannot be mended",
         ExitCode.CHANGES: "`plan --detailed-exitcode`: changes proposed",
         ExitCode.UNMET: "`plan`: some must-rule or evacuation cannot be met; the plan is the best that can be "
-        "done (status `degraded`)",
+        "done (status `degraded`); `lab whatif`: the changed cluster does not hold its VMs",
         ExitCode.REFUSED: "refused: stale or partial facts (`explain` answers all the same); `apply`, `approve`, "
         "`reject`: a plan that is stale, changed, too old or decided on, or the cluster is paused, held by a "
         "window or its mode, or in other hands",

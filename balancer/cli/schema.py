@@ -21,6 +21,7 @@ class SchemaKind(StrEnum):
     PLANS = "plans"
     JOURNAL = "journal"
     REPORT = "report"
+    LAB_RESULT = "lab-result"
 
 
 def schema(
@@ -29,7 +30,7 @@ def schema(
         Path | None, typer.Option("--output", metavar="F", help="Write to a file.")
     ] = None,
 ) -> None:
-    """Print the JSON Schema of configuration, policy, policy-test, snapshot, plan, plans, journal or report files.
+    """Print the JSON Schema of a kind of file: config, policy, snapshot, plan, report and others.
 
     Editors that know yaml-language-server complete and check a file that begins with
     "# yaml-language-server: $schema=PATH", PATH being relative to the file.

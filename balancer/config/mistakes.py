@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
 
+from balancer.config.history_mistakes import history_mistakes
 from balancer.config.notify_files import notify_mistakes
 from balancer.config.parts import is_path
 from balancer.config.record_mistakes import record_mistakes
@@ -40,6 +41,7 @@ def cross_mistakes(data: object, base: Path) -> Iterator[Mistake]:
     yield from _policy_mistakes(data, base)
     yield from notify_mistakes(data)
     yield from record_mistakes(data, base)
+    yield from history_mistakes(data, base)
 
 
 def _wrong_user(vcenter: Mapping[str, object]) -> str:

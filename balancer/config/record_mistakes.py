@@ -7,7 +7,7 @@ from pathlib import Path, PurePath
 from balancer.policy.problems import Mistake, nearest, plain, shown
 from balancer.policy.unchecked import entries, mapping, text, texts
 
-_JOURNAL = "/var/lib/balancer/journal.sqlite"
+JOURNAL = "/var/lib/balancer/journal.sqlite"
 
 
 def record_mistakes(data: object, base: Path) -> Iterator[Mistake]:
@@ -27,7 +27,7 @@ def record_mistakes(data: object, base: Path) -> Iterator[Mistake]:
             allowed=plain(", ".join(sorted(clusters))),
             hint=nearest(unknown, clusters),
         )
-    journal = text(mapping(mapping(data).get("journal")), "path") or _JOURNAL
+    journal = text(mapping(mapping(data).get("journal")), "path") or JOURNAL
     folder = text(record, "folder")
     if folder and _holds(base / folder, (base / journal).parent):
         yield Mistake(

@@ -10,10 +10,14 @@ from collections import Counter
 from datetime import datetime
 
 from balancer.model.audit import AuditNote
+from balancer.model.decision import Answer, Reading
 from balancer.model.errors import StoreError
 from balancer.model.plan import Move, Plan
 from balancer.model.reasons import Refusal
 from balancer.ports import Audit
+
+_CALM = frozenset({Answer.BELOW_TRIGGER, Answer.IN_BAND})
+"""Answers between which a calm cluster goes to and fro."""
 
 log = logging.getLogger(__name__)
 
@@ -45,6 +49,7 @@ class Chronicle:
                 "moves": len(plan.moves),
                 "admitted": len(plan.admitted),
                 "refusals": _counted(plan),
+                **_decided(plan),
             },
         )
         if told(audit, note):
@@ -98,7 +103,34 @@ def none_sent(
 
 def _heading(plan: Plan, held: Refusal | None) -> tuple[object, ...]:
     because = plan.mode_because and plan.mode_because.reason
-    return plan.status, plan.mode, because, tuple(_counted(plan)), held and held.reason
+    decision, answers = plan.decision, tuple[Answer, ...]()
+    if decision is not None:
+        both = (decision.contention.answer, decision.balance.answer)
+        answers = tuple(one for one in both if one not in _CALM)
+    return plan.status, plan.mode, because, tuple(_counted(plan)), held and held.reason, answers
+
+
+def _decided(plan: Plan) -> dict[str, object]:
+    """Return why contention and balance were acted on or not, with the figures."""
+    if plan.decision is None:
+        return {}
+    bargain = plan.decision.bargain
+    return {
+        "contention": _reading(plan.decision.contention),
+        "balance": _reading(plan.decision.balance),
+        **({"gain": bargain.gain, "price": bargain.price} if bargain else {}),
+    }
+
+
+def _reading(reading: Reading) -> dict[str, object]:
+    return {
+        "answer": str(reading.answer),
+        "now": round(reading.now, 4),
+        "trigger": reading.trigger,
+        "looks_over": reading.looks_over,
+        "looks": reading.looks,
+        "host": reading.host,
+    }
 
 
 def _counted(plan: Plan) -> dict[str, int]:

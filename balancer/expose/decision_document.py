@@ -7,7 +7,7 @@ from balancer.model.snapshot import Snapshot
 Json = dict[str, object]
 
 
-def decision_entry(decision: Decision, snapshot: Snapshot) -> Json:
+def decision_entry(decision: Decision, snapshot: Snapshot | None) -> Json:
     """Return key `decision` of the document."""
     found: Json = {
         "contention": _reading(decision.contention, snapshot),
@@ -18,7 +18,7 @@ def decision_entry(decision: Decision, snapshot: Snapshot) -> Json:
     return found
 
 
-def _reading(reading: Reading, snapshot: Snapshot) -> Json:
+def _reading(reading: Reading, snapshot: Snapshot | None) -> Json:
     found: Json = {
         "answer": reading.answer.value,
         "now": number(reading.now),
@@ -32,7 +32,7 @@ def _reading(reading: Reading, snapshot: Snapshot) -> Json:
     if reading.recent is not None:
         found |= {"recent": number(reading.recent), "recent_seconds": number(reading.span_s)}
     if reading.host is not None:
-        known = snapshot.host_by_id.get(reading.host)
+        known = snapshot.host_by_id.get(reading.host) if snapshot else None
         found |= {"host": reading.host, "host_name": known.name if known else reading.host}
     return found if reading.resource is None else found | {"resource": reading.resource}
 

@@ -1,5 +1,6 @@
 """The headline of a plan and the gate values behind it: what it amounts to, in one sentence each."""
 
+from balancer.expose.decision_words import decision_lines
 from balancer.expose.figures import counted, duration, gibibytes, percent, points
 from balancer.model.host import Host
 from balancer.model.plan import HostLoad, MoveReason, Plan, PlanStatus, State, Violation
@@ -57,7 +58,13 @@ def _budget_note(plan: Plan) -> str:
 
 
 def gates(plan: Plan, snapshot: Snapshot, policy: Policy | None) -> tuple[str, ...]:
-    """Return the values that decide whether anything is done, beside their thresholds where known."""
+    """Return why something is done for the load or not; where nothing moves, beside the figures of now.
+
+    Thresholds are told where a decision or a policy tells them.
+    """
+    told = tuple(decision_lines(plan.decision, snapshot)) if plan.decision else ()
+    if plan.moves:
+        return told
     limits = policy.thresholds if policy else None
     acts = (
         f", sought above {percent(limits.balance_trigger, 1)} "
@@ -67,7 +74,7 @@ def gates(plan: Plan, snapshot: Snapshot, policy: Policy | None) -> tuple[str, .
     )
     cpu = f", relieved above {percent(limits.cpu_contention)}" if limits else ""
     memory = f", relieved above {percent(limits.memory_contention)}" if limits else ""
-    lines = [f"imbalance {percent(plan.before.imbalance, 1)}{acts}"]
+    lines = list(told) or [f"imbalance {percent(plan.before.imbalance, 1)}{acts}"]
     hottest = _highest(plan.before, snapshot, "cpu_ratio")
     fullest = _highest(plan.before, snapshot, "memory_ratio")
     if hottest and fullest:

@@ -310,6 +310,26 @@ _PLAN_SPECS = (
         (*CLUSTER, "resource", "when"),
         "Standard deviation of host load before and after the newest plan.",
     ),
+    _gauge(
+        "plan_decision",
+        (*CLUSTER, "aim", "answer"),
+        "1 for what the newest plan decided for contention and for balance, 0 for the other answers.",
+    ),
+    _gauge(
+        "trigger_sustained_ratio",
+        (*CLUSTER, "aim"),
+        "Share of the last looks in which contention or imbalance was above its trigger.",
+    ),
+    _gauge(
+        "plan_predicted_relief_hertz",
+        CLUSTER,
+        "Unmet CPU demand that the newest plan's moves are expected to spare, on average over the horizon.",
+    ),
+    _gauge(
+        "plan_gain_price_ratio",
+        CLUSTER,
+        "What the newest plan's moves for the load gain over what they are priced at; absent without such moves.",
+    ),
 )
 
 _VERDICT_SPECS = (

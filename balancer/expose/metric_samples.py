@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from balancer.expose.metric_labels import MOVE_REASONS, PAUSE_WORDS, VMOTION, VmClass, unique_labels
+from balancer.model.decision import Answer, Decision
 from balancer.model.host import Host, HostState
 from balancer.model.plan import HostLoad, Move, Plan, Priority, State
 from balancer.model.reasons import UNFIT, WITHHELD, Reason, Refusal
@@ -21,6 +22,7 @@ from balancer.policy.types import Policy
 
 HERTZ_PER_MHZ = 1e6
 BYTES_PER_MIB = float(2**20)
+SECONDS_PER_HOUR = 3600.0
 
 COOLING = frozenset(
     {Reason.RECENTLY_MOVED, Reason.VM_FAILED_RECENTLY, Reason.VM_BUDGET, Reason.CONTENDED}
@@ -93,8 +95,26 @@ def plan_samples(plan: Plan) -> Iterator[Sample]:
         yield Sample(name, ("cpu", when), state.cpu.stddev)
         yield Sample(name, ("memory", when), state.memory.stddev)
     yield _plain("plan_makespan_gap_ratio", plan.makespan_ratio - 1.0)
+    if plan.decision is not None:
+        yield from decision_samples(plan.decision)
     if plan.bound is not None and plan.bound.gap is not None:
         yield _plain("plan_optimality_gap_ratio", plan.bound.gap)
+
+
+def decision_samples(decision: Decision) -> Iterator[Sample]:
+    """Yield what was decided for each aim, for how long it has called, and what the moves are to bring."""
+    for aim, reading in (("contention", decision.contention), ("balance", decision.balance)):
+        yield Sample("balancer_trigger_sustained_ratio", (aim,), reading.sustained)
+        for answer in Answer:
+            yield Sample(
+                "balancer_plan_decision", (aim, answer.value), float(answer is reading.answer)
+            )
+    bargain = decision.bargain
+    hours = bargain.horizon_s / SECONDS_PER_HOUR if bargain else 1.0
+    relief_mhz = bargain.relief_mhz_h / hours if bargain else 0.0
+    yield _plain("plan_predicted_relief_hertz", relief_mhz * HERTZ_PER_MHZ)
+    if bargain is not None and bargain.price > 0.0:
+        yield _plain("plan_gain_price_ratio", bargain.gain / bargain.price)
 
 
 def withheld_samples(held: Refusal | None) -> Iterator[Sample]:

@@ -26,10 +26,15 @@ from balancer.expose.move_words import (
 from balancer.expose.report_rows import HostRow
 from balancer.model.units import Ratio
 
+_COMMON_SHEET = "report.css"
 
-def page(template: str, **values: object) -> str:
-    """Return a whole HTML document that ends with a line break. Values are not escaped yet."""
-    style = _style()
+
+def page(template: str, *, sheets: tuple[str, ...] = (), **values: object) -> str:
+    """Return a whole HTML document that ends with a line break. Values are not escaped yet.
+
+    `sheets` are style sheets of ours that the page needs beside the common one.
+    """
+    style = "".join(map(_style, (_COMMON_SHEET, *sheets)))
     hashed = base64.b64encode(hashlib.sha256(style.encode()).digest()).decode()
     whole = _environment().get_template(template)
     source = Markup(f"'sha256-{hashed}'")
@@ -37,8 +42,8 @@ def page(template: str, **values: object) -> str:
 
 
 @cache
-def _style() -> str:
-    file = resources.files("balancer.expose").joinpath("templates", "report.css")
+def _style(sheet: str) -> str:
+    file = resources.files("balancer.expose").joinpath("templates", sheet)
     return file.read_text(encoding="utf-8")
 
 

@@ -319,4 +319,10 @@ VM_AND_PAIR_ROWS: tuple[Row, ...] = (
         "Contention and imbalance would not fall by more than the migration is priced at.",
         "",
     ),
+    (
+        Reason.NOT_SUSTAINED,
+        "host not short for long enough yet",
+        "The host is above its contention threshold, but was so in too few of the last looks.",
+        "Wait for the next cycles, or change `trigger` in the policy.",
+    ),
 )

@@ -70,7 +70,9 @@ class _Page:
         blocks = [
             [f"**{sentence(view.headline.replace(' -> ', ' → '))}**"],
             [sentence(" ".join([view.subject + ".", view.run_note]).strip())],
-            listing("Why nothing is moved", [sentence(gate) for gate in view.gates]),
+            listing(
+                view.gates_title, [sentence(gate.replace(" -> ", " → ")) for gate in view.gates]
+            ),
             listing("Conflicts", [_conflict(conflict) for conflict in view.conflicts]),
             listing("Solver failures", [sentence(told) for told in view.incidents]),
             listing("Rules", [_rule(row) for row in view.rules] or [NO_RULES]),

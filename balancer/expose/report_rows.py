@@ -120,8 +120,9 @@ class LeftOutRow:
 class ReportView:
     """Everything that a report says, with names and in words; nothing is escaped yet.
 
-    Of what is not known the fields are empty or None. `idle` says what is to be expected if nothing is done,
-    `worst` which host is the most loaded, before and (where something moves) after. `way_back` has a line a move.
+    Of what is not known the fields are empty or None. `gates` say why something is done for the load or not,
+    `idle` says what is to be expected if nothing is done, `worst` which host is the most loaded, before and (where
+    something moves) after. `way_back` has a line a move.
     """
 
     status: PlanStatus
@@ -153,6 +154,11 @@ class ReportView:
     apply: tuple[Fact, ...] = ()
     cpu_limit: Ratio = 0.85
     memory_limit: Ratio = 0.92
+
+    @property
+    def gates_title(self) -> str:
+        """Return the heading of `gates`."""
+        return "Why now" if self.waves else "Why nothing is moved"
 
     @property
     def times(self) -> int:

@@ -58,7 +58,7 @@ def text_of(whole: ReportView, paper: Paper) -> str:
     sections = [
         _head(view, domain, paper),
         _section("About this plan", _fact_lines(view.about, paper), paper),
-        _section("Why nothing is moved", [f"  {paper.safe(g)}" for g in view.gates], paper),
+        _section(view.gates_title, _told_lines(view.gates, paper), paper),
         _section("Hosts", host_lines(view, paper), paper),
         _section("Moves", _move_lines(view, paper), paper),
         _section("Move details", _detail_lines(view, paper), paper),

@@ -100,7 +100,7 @@ def report_view(
         f"snapshot of {moment(plan.snapshot_taken_at)}, plan {plan.id}",
         run_note=run_note(plan),
         reason=plan.reason,
-        gates=() if plan.moves else gates(plan, snapshot, policy),
+        gates=gates(plan, snapshot, policy),
         changes=changes(plan.before, plan.after),
         hosts=host_rows(plan.before, plan.after, snapshot, brief=plan.brief),
         idle_hosts=_idle_hosts(plan, snapshot),

@@ -42,9 +42,16 @@ def _facts(cluster: Json) -> Iterator[tuple[str, str]]:
     imbalance = cluster.get("imbalance")
     if isinstance(imbalance, float | int):
         yield "imbalance", percent(imbalance, 1)
+    for sentence in _told(_mapping(cluster.get("decision"))):
+        yield "why", sentence
     if "newest_plan" in cluster:
         yield "newest plan", _plan(_mapping(cluster["newest_plan"]))
     yield from _lines(cluster)
+
+
+def _told(decision: Json) -> Iterator[str]:
+    told = decision.get("told")
+    yield from (str(one) for one in told) if isinstance(told, list) else ()
 
 
 def _lines(cluster: Json) -> Iterator[tuple[str, str]]:

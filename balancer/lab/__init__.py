@@ -1,1 +1,1 @@
-"""Replay of recorded load: planners, policies and settings judged by the cycle that runs in production."""
+"""Planning for clusters that are not there: recorded load replayed, planners compared, changes assumed."""

@@ -63,6 +63,7 @@ class Reason(StrEnum):
     SERVER_CHECK = "server_check"
     ABOVE_THRESHOLD = "above_threshold"
     NO_GAIN = "no_gain"
+    NOT_SUSTAINED = "not_sustained"
     # time and limits
     RECENTLY_MOVED = "recently_moved"
     VM_FAILED_RECENTLY = "vm_failed_recently"

@@ -7,6 +7,7 @@ it would not gain, what others do better. Each answer is a refusal with its figu
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from balancer.model.decision import Answer
 from balancer.model.goal import Goal
 from balancer.model.insight import TargetInsight, is_lawful
 from balancer.model.plan import PlanStatus
@@ -222,6 +223,9 @@ def _imbalance(staying: Staying) -> str:
     trigger = staying.scene.policy.thresholds.balance_trigger
     now = staying.scene.need.imbalance
     told = f"imbalance {percent(now, 1)}, sought above {percent(trigger, 1)}"
+    reading = staying.scene.need.balance
+    if reading.answer is Answer.NOT_SUSTAINED:
+        told += f" in {reading.looks_needed} of {reading.looks} looks: so in {reading.looks_over}"
     if not staying.scene.policy.goals.vm_count:
         return told
     numbers = percent(spread(staying.scene.desk, staying.scene.problem.at), 1)

@@ -46,6 +46,40 @@ _IDLE = (
         mend="set goals.balance to true, or remove it",
     ),
     _Idle(
+        paths=("trigger.contention_sustained_s", "trigger.grave", "trigger.foreseen"),
+        applies=lambda policy: not policy.goals.contention,
+        because="goals.contention is off",
+        mend="set goals.contention to true, or remove it",
+    ),
+    _Idle(
+        paths=("trigger.balance_sustained_s",),
+        applies=lambda policy: not policy.goals.balance,
+        because="goals.balance is off",
+        mend="set goals.balance to true, or remove it",
+    ),
+    _Idle(
+        paths=("trigger.grave", "trigger.foreseen"),
+        applies=lambda policy: (
+            policy.goals.contention and policy.trigger.contention_sustained_s == 0
+        ),
+        because="trigger.contention_sustained_s is 0, so that every contention counts at once",
+        mend="set trigger.contention_sustained_s above 0, or remove it",
+    ),
+    _Idle(
+        paths=("trigger.sustained_share",),
+        applies=lambda policy: (
+            not policy.trigger.contention_sustained_s and not policy.trigger.balance_sustained_s
+        ),
+        because="neither contention nor imbalance has to last",
+        mend="set trigger.contention_sustained_s or trigger.balance_sustained_s above 0, or remove it",
+    ),
+    _Idle(
+        paths=("trigger.contention_sustained_s",),
+        applies=lambda policy: _all_is_grave(policy) and policy.goals.contention,
+        because="trigger.grave is no higher than the contention thresholds, so that no host has to wait",
+        mend="set trigger.grave above thresholds.cpu_contention and thresholds.memory_contention",
+    ),
+    _Idle(
         paths=("idle_memory_share",),
         applies=lambda policy: policy.memory_metric is not MemoryMetric.ACTIVE,
         because="memory_metric is not active",
@@ -76,6 +110,11 @@ _IDLE = (
         mend="set it above 0, or remove these rules",
     ),
 )
+
+
+def _all_is_grave(policy: Policy) -> bool:
+    limits = policy.thresholds
+    return policy.trigger.grave <= min(limits.cpu_contention, limits.memory_contention)
 
 
 def _is_wish(rule: PolicyRule) -> bool:

@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 HEAVY = {
     *("ortools", "numpy", "pandas", "fastapi", "uvicorn", "sqlalchemy", "apscheduler"),
     *("pyVmomi", "structlog", "tenacity", "prometheus_client", "rich", "httpx", "jinja2"),
-    "pyarrow",
+    *("pyarrow", "openpyxl"),
 }
 PROGRAM = """
 import json, sys

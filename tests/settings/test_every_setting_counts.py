@@ -8,20 +8,30 @@ from dataclasses import fields
 import pytest
 
 from balancer.model.plan import MoveReason
-from balancer.policy.types import DemandReading, Goals, Limits, Policy, Prices, Thresholds
+from balancer.policy.types import (
+    DemandReading,
+    Goals,
+    Limits,
+    Policy,
+    Prices,
+    Thresholds,
+    TriggerRules,
+)
 from tests.settings.case import Case
 from tests.settings.control import CONTROL
 from tests.settings.forecasts import FORECASTS
 from tests.settings.learn import LEARN
 from tests.settings.plans import PLANS
 from tests.settings.runs import RUNS
+from tests.settings.trigger import TRIGGER
 from tests.settings.verdict import VERDICT
 
-CASES = (*PLANS, *RUNS, *LEARN, *VERDICT, *CONTROL, *FORECASTS)
+CASES = (*PLANS, *TRIGGER, *RUNS, *LEARN, *VERDICT, *CONTROL, *FORECASTS)
 
 SECTIONS = {
     "goals": Goals,
     "thresholds": Thresholds,
+    "trigger": TriggerRules,
     "prices": Prices,
     "limits": Limits,
     "demand": DemandReading,

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import balancer
 from balancer.config_schema import config_schema
+from balancer.lab.document_types import lab_result_schema
 from balancer.policy.document import policy_schema
 from balancer.policy.expectation_document import policy_test_schema
 from tests.support import chart
@@ -16,6 +17,7 @@ MADE: Mapping[str, Callable[[], object]] = {
     "config": config_schema,
     "policy": policy_schema,
     "policy-test": policy_test_schema,
+    "lab-result": lab_result_schema,
 }
 
 

@@ -1,5 +1,6 @@
 """A cycle's memory: what a snapshot is made to show of the demand to come."""
 
+from dataclasses import replace
 from datetime import timedelta
 
 import numpy as np
@@ -48,6 +49,9 @@ def test_a_level_is_the_mean_of_the_window_with_its_deviation() -> None:
 def test_a_profile_tells_the_length_of_its_slots() -> None:
     seen = RememberedDemand(DemandHistory(steps=9)).seen(at(0, 100.0), policy(ForecastKind.PROFILE))
     assert seen.profile_slot_seconds == 900.0
+    assert replace(seen, vms=(), hosts=(), recent_step_seconds=None) == replace(
+        at(0, 1.0), vms=(), hosts=(), profile_slot_seconds=900.0
+    )
 
 
 def memory_of(*mhz: float) -> DemandHistory:

@@ -116,6 +116,7 @@ def snapshot_warnings(snapshot: Snapshot) -> tuple[Problem, ...]:
         *_nowhere_to_run(musts, snapshot),
         *_too_many_apart(musts, snapshot),
         *_profiles_without_slot(snapshot),
+        *_past_without_step(snapshot),
     )
 
 
@@ -183,6 +184,16 @@ def _too_many_apart(musts: Sequence[tuple[int, Rule]], snapshot: Snapshot) -> It
             if rule.most > 1 or rule.domains:
                 hosts += f", which have {places} places for them"
             yield Problem(where=f"rules[{index}].vms", found=f"{found}, but {hosts}")
+
+
+def _past_without_step(snapshot: Snapshot) -> Iterator[Problem]:
+    """Yield that the past of hosts cannot be read: only the present counts then."""
+    known = [host for host in snapshot.hosts if host.recent_cpu_mhz or host.recent_memory_mib]
+    if snapshot.recent_step_seconds is None and known:
+        yield Problem(
+            where="recent_step_seconds",
+            found="hosts have recent_cpu_mhz or recent_memory_mib, but the length of a step is missing",
+        )
 
 
 def _profiles_without_slot(snapshot: Snapshot) -> Iterator[Problem]:

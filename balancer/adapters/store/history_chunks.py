@@ -1,8 +1,8 @@
 """Roll-ups as bytes: one code for each figure, compressed VM by VM.
 
-A mean is written as its difference from the step before, the percentile from the mean, and the maximum from the
-percentile: what stays the same is nearly nothing then. Owns this form, and how newer figures are laid over kept
-ones; knows no database.
+A mean is written as its difference from the step before (but for ready time), the percentile from the mean, and the
+maximum from the percentile: what stays the same is nearly nothing then. Owns this form, and how newer
+figures are laid over kept ones; knows no database.
 """
 
 import zlib
@@ -17,6 +17,9 @@ from balancer.model.scale import UNKNOWN, Codes
 
 LEVEL = 6
 """Of zlib. 9 takes twice as long for 1 % less."""
+
+JUMPS = Measure.READY
+"""What jumps from step to step: its difference from the step before is no smaller than itself."""
 
 _ORDER = tuple(Statistic)
 
@@ -105,6 +108,8 @@ def joined(sheets: Sequence[tuple[int, Sheet]]) -> Sheet:
 
 def _difference(series: Series, codes: Mapping[Series, Codes]) -> Codes:
     own, below = codes[series], _below(series)
+    if below is None and series.measure is JUMPS:
+        return own
     if below is None:
         return np.diff(own, axis=0, prepend=np.zeros((1, own.shape[1]), dtype=np.uint8))
     return own - codes[below] if below in codes else own
@@ -112,6 +117,8 @@ def _difference(series: Series, codes: Mapping[Series, Codes]) -> Codes:
 
 def _summed(series: Series, difference: Codes, codes: Mapping[Series, Codes]) -> Codes:
     below = _below(series)
+    if below is None and series.measure is JUMPS:
+        return difference
     if below is None:
         return np.add.accumulate(difference, axis=0, dtype=np.uint8)
     return difference + codes[below] if below in codes else difference

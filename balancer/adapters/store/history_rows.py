@@ -34,29 +34,39 @@ def ids_of(connection: Connection, cluster: str, block: Block) -> Ids:
     """Return the ids of a block's members, in its order; new ones are written, and sizes and begins kept up."""
     starts = int(block.starts_at.timestamp())
     kept = {row.identity: row for row in _member_rows(connection, cluster, block.kind)}
-    changed, new = [], []
+    new = []
     for member in block.members:
-        facts = _facts_of(member)
         old = kept.get(member.identity)
         if old is None:
-            new.append({"cluster": cluster, "kind": block.kind.value, **facts})
-            continue
-        is_resized = any(
-            facts[size] is not None and None is not getattr(old, size) != facts[size]
-            for size in ("vcpus", "memory_mib")
-        )
-        facts["begun"] = max(facts["begun"], old.begun, starts if is_resized else 0)
-        for size in ("vcpus", "memory_mib"):
-            facts[size] = getattr(old, size) if facts[size] is None else facts[size]
-        if facts != {name: getattr(old, name) for name in facts}:
-            changed.append({"id": old.id, **facts})
+            new.append({"cluster": cluster, "kind": block.kind.value, **_facts_of(member)})
+        elif not _is_as_kept(member, old):
+            _keep_up(connection, member, old, starts)
     if new:
         connection.execute(insert(members), new)
-    for row in changed:
-        connection.execute(update(members).where(members.c.id == row.pop("id")).values(row))
-    if new:
         kept = {row.identity: row for row in _member_rows(connection, cluster, block.kind)}
     return np.array([kept[member.identity].id for member in block.members], dtype=np.int64)
+
+
+def _is_as_kept(member: Member, old: Row[Any]) -> bool:
+    begun = member.begun_at
+    return (
+        member.vcpus in (None, old.vcpus)
+        and member.memory_mib in (None, old.memory_mib)
+        and (begun is None or begun.timestamp() <= old.begun)
+    )
+
+
+def _keep_up(connection: Connection, member: Member, old: Row[Any], starts: int) -> None:
+    """Write what differs; a size that is known before and after, and not the same, is a new begin."""
+    facts = _facts_of(member)
+    for size in ("vcpus", "memory_mib"):
+        kept = getattr(old, size)
+        if facts[size] is None:
+            facts[size] = kept
+        elif kept is not None and kept != facts[size]:
+            facts["begun"] = max(facts["begun"], starts)
+    facts["begun"] = max(facts["begun"], old.begun)
+    connection.execute(update(members).where(members.c.id == old.id).values(facts))
 
 
 def members_of(connection: Connection, cluster: str, kind: Kind) -> dict[int, Member]:

@@ -125,7 +125,7 @@ class _Reader:
 
     def figures(self, row: int, line: str, cells: Sequence[str]) -> list[float]:
         """Return a row's figures: the quick way where every cell is a plain number or empty."""
-        if _PLAIN.fullmatch(line):
+        if _PLAIN.fullmatch(line, line.find(",") + 1):  # whatever form the time has
             try:
                 return [float(text) if text else np.nan for text in cells[1:]]
             except ValueError:

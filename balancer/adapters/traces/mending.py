@@ -67,7 +67,7 @@ class Mender:
 
     def _short_gaps(self, figures: Floats) -> Mask:
         known = ~np.isnan(figures)
-        slots = np.arange(len(figures))[:, None]
+        slots = np.arange(len(figures), dtype=np.int32)[:, None]
         before = np.maximum.accumulate(np.where(known, slots, -1), axis=0)
         after = np.minimum.accumulate(np.where(known, slots, len(figures))[::-1], axis=0)[::-1]
         is_inside = (before >= 0) & (after < len(figures))
@@ -84,7 +84,7 @@ class Mender:
 def _held(figures: Floats) -> Floats:
     """Return the last known figure at every slot, NaN before the first one."""
     known = ~np.isnan(figures)
-    slots = np.arange(len(figures))[:, None]
+    slots = np.arange(len(figures), dtype=np.int32)[:, None]
     before = np.maximum.accumulate(np.where(known, slots, 0), axis=0)
     return np.take_along_axis(figures, before, axis=0)
 

@@ -6,17 +6,16 @@ an object in silence, and never let a VM move of which the devices are not known
 
 import logging
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
-from typing import TypeVar
+from typing import Protocol, TypeVar
 
-from balancer.adapters.vsphere.caches import OverheadCache
 from balancer.adapters.vsphere.cluster import ClusterFacts
 from balancer.adapters.vsphere.devices import DEVICES, DeviceFacts
 from balancer.adapters.vsphere.evc import OwnModes
 from balancer.adapters.vsphere.facts import Facts
-from balancer.adapters.vsphere.hosts import HostContext, host_from
+from balancer.adapters.vsphere.hosts import HostContext, Overhead, host_from
 from balancer.adapters.vsphere.observer import RequestObserver
 from balancer.adapters.vsphere.places import (
     attribute_names,
@@ -25,7 +24,6 @@ from balancer.adapters.vsphere.places import (
     managed_pools,
     reach,
 )
-from balancer.adapters.vsphere.reader import Reader
 from balancer.adapters.vsphere.retrieve import Retrieved
 from balancer.adapters.vsphere.vms import VmContext, bare_vm_from, is_template, vm_from
 from balancer.adapters.vsphere.words import (
@@ -53,6 +51,20 @@ _KNOWN = (
 )
 MOST_WORDS = 20
 """So many different unknown words are named in a snapshot; all are counted."""
+
+
+class Overheads(Protocol):
+    """Knows what the hypervisors of hosts reserve for themselves."""
+
+    def of(self, hosts: Iterable[HostId], /) -> Mapping[HostId, Overhead]:
+        """Return what is known of the named hosts."""
+
+
+class Minimum(Protocol):
+    """Reads what keeps a VM its place and its size, of those that cannot be read whole."""
+
+    def minimum_of(self, keys: Iterable[VmId], /) -> Retrieved:
+        """Return what could be read of the named VMs."""
 
 
 @dataclass(slots=True)
@@ -132,7 +144,7 @@ class Ground:
 
 
 def hosts_of(
-    found: Retrieved, ground: Ground, overheads: OverheadCache, *, tally: Tally
+    found: Retrieved, ground: Ground, overheads: Overheads, *, tally: Tally
 ) -> tuple[Host, ...]:
     """Translate the hosts that were read. One without hardware facts (never connected) is counted."""
     tally.add("host", UNREADABLE, len(found.unreadable))
@@ -146,7 +158,7 @@ def hosts_of(
     return tuple(host for host in hosts if host is not None)
 
 
-def vms_of(found: Retrieved, ground: Ground, *, reader: Reader, tally: Tally) -> tuple[Vm, ...]:
+def vms_of(found: Retrieved, ground: Ground, *, reader: Minimum, tally: Tally) -> tuple[Vm, ...]:
     """Translate the VMs that were read, templates left out.
 
     A VM that cannot be read whole is read for its place and size, and then stays where it is.

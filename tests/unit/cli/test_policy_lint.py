@@ -213,6 +213,30 @@ SETTINGS: dict[str, tuple[str, list[tuple[str, str]]]] = {
         "goals: {vm_count: true}\nthresholds: {vm_count_trigger: 0.5}\n",
         [],
     ),
+    "relief that lasts, of a goal that is off": (
+        "goals: {contention: false}\ntrigger: {contention_sustained_s: 900, foreseen: false}\n",
+        [("no_effect", ":4:35"), ("no_effect", ":4:50")],
+    ),
+    "balance that lasts, of a goal that is off": (
+        "goals: {balance: false}\ntrigger: {balance_sustained_s: 900}\n",
+        [("no_effect", ":4:32")],
+    ),
+    "grave overload where nothing has to last": (
+        "trigger: {contention_sustained_s: 0, grave: 1.2}\n",
+        [("no_effect", ":3:45")],
+    ),
+    "a share of looks of which there are none": (
+        "trigger: {contention_sustained_s: 0, balance_sustained_s: 0, sustained_share: 0.9}\n",
+        [("no_effect", ":3:79")],
+    ),
+    "an overload that is always grave": (
+        "trigger: {contention_sustained_s: 900, grave: 0.8}\n",
+        [("no_effect", ":3:35")],
+    ),
+    "an overload that is grave above its threshold": (
+        "trigger: {contention_sustained_s: 900, grave: 0.95}\n",
+        [],
+    ),
     "idle memory that does not count": (
         "memory_metric: consumed\nidle_memory_share: 0.5\n",
         [("no_effect", ":4:20")],

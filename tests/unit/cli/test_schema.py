@@ -15,6 +15,7 @@ from balancer.cli.app import Session, run_command_line
 from balancer.cli.schema import SchemaKind
 from balancer.config import Config, load_config
 from balancer.config_schema import DESCRIPTIONS, config_schema, description
+from balancer.lab.document_types import lab_result_schema
 from balancer.model.errors import InputError
 from balancer.policy.document import policy_schema
 from balancer.policy.expectation_document import policy_test_schema
@@ -26,6 +27,7 @@ GENERATED: dict[str, Callable[[], dict[str, object]]] = {
     "config": config_schema,
     "policy": policy_schema,
     "policy-test": policy_test_schema,
+    "lab-result": lab_result_schema,
 }
 SHIPPED = [*sorted((ROOT / "policies").rglob("*.yaml")), ROOT / "config.example.yaml"]
 HINT = re.compile(r"# yaml-language-server: \$schema=(\S+)\n")

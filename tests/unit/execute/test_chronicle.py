@@ -8,10 +8,12 @@ import pytest
 from balancer.adapters.store.memory import MemoryStore
 from balancer.execute.chronicle import Chronicle
 from balancer.model.audit import AuditNote
+from balancer.model.decision import Answer
 from balancer.model.errors import StoreError
 from balancer.model.plan import Plan, PlanStatus
 from balancer.model.reasons import Reason, Refusal
 from tests.support.builders import NOON
+from tests.support.decided import DECISION
 from tests.unit.execute import stage
 
 HELD = Refusal.of(Reason.DRS_AUTOMATED, "its own DRS is fully automated")
@@ -39,6 +41,37 @@ def test_a_plan_like_the_one_before_is_told_once() -> None:
     for _ in range(3):
         tell(chronicle, store, QUIET)
     assert [action for action, _ in noted(store)] == ["plan.made"]
+
+
+def test_what_was_decided_is_told_with_its_figures_and_anew_when_it_changes() -> None:
+    store, chronicle = MemoryStore(), Chronicle()
+    for answer in (
+        Answer.BELOW_TRIGGER,
+        Answer.IN_BAND,
+        Answer.NOT_SUSTAINED,
+        Answer.NOT_SUSTAINED,
+    ):
+        balance = replace(DECISION.balance, answer=answer)
+        decision = replace(DECISION, balance=balance, bargain=None)
+        tell(chronicle, store, replace(QUIET, decision=decision))
+    assert [facts["balance"] for _, facts in noted(store)] == [
+        {
+            "answer": answer,
+            "now": 0.06,
+            "trigger": 0.05,
+            "looks_over": 1,
+            "looks": 3,
+            "host": "host-1",
+        }
+        for answer in ("below_trigger", "not_sustained")
+    ]
+
+
+def test_a_plan_with_moves_is_told_with_their_gain_and_price() -> None:
+    store = MemoryStore()
+    tell(Chronicle(), store, replace(BUSY, decision=DECISION))
+    ((_, facts),) = noted(store)
+    assert (facts["gain"], facts["price"]) == (2e-3, 1e-4)
 
 
 def test_each_plan_that_is_acted_on_is_told() -> None:

@@ -26,6 +26,7 @@ from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 from balancer.ports import Clock
 from tests.support.builders import NOON
+from tests.support.decided import DECISION
 from tests.unit.expose.plans import plan, small_plan, small_snapshot
 
 
@@ -121,7 +122,7 @@ BOUND = Certificate(
 def busy_board() -> Board:
     """Return a board that has been told one of everything."""
     board = Board(interval_s=300.0)
-    made = small_plan(bound=BOUND)
+    made = small_plan(bound=BOUND, decision=DECISION)
     listener = board.metrics.for_vcenter("vc1")
     listener.request("RetrievePropertiesEx", "ok", 0.2)
     listener.login("ok")

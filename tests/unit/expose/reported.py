@@ -5,9 +5,10 @@ from dataclasses import replace
 from datetime import timedelta
 
 from balancer.assess.brief import brief_of
+from balancer.assess.decision import decide
 from balancer.assess.need import assess
 from balancer.model.need import Holds
-from balancer.model.plan import MoveReason, Plan, PlanStatus
+from balancer.model.plan import Draft, MoveReason, Plan, PlanStatus
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Ha, Snapshot, Source, SourceKind, Statistics
@@ -28,11 +29,13 @@ Case = tuple[Plan, Snapshot, Policy]
 
 
 def briefed(made: Plan, snap: Snapshot, policy: Policy, in_force: InForce = AUTOMATIC) -> Plan:
-    """Return a plan with its brief and the mode in force."""
+    """Return a plan with its brief, its decision and the mode in force."""
     need = assess(snap, policy, Holds())
     brief = brief_of(need, policy, made, in_force=in_force, rows=(), now=NOON)
     brief = replace(brief, seed=7, time_limit_s=10.0)
-    return replace(made, brief=brief, mode=in_force.mode.value, mode_because=in_force.because)
+    decision = decide(need, policy, policy.goals, Draft(moves=()), made.moves)
+    made = replace(made, brief=brief, decision=decision)
+    return replace(made, mode=in_force.mode.value, mode_because=in_force.because)
 
 
 def empty() -> Case:

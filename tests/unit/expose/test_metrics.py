@@ -55,7 +55,7 @@ def test_names_carry_their_unit() -> None:
         *("cluster_hosts", "cluster_vms", "snapshot_denied_objects", "snapshot_unfit"),
         *("vcenter_change_hints_up", "circuit_open"),
         *("quarantined", "contended_vms", "foreign_moves_against"),
-        *("host_vms", "rule_violations", "plan_moves", "concurrency_limit"),
+        *("host_vms", "rule_violations", "plan_moves", "plan_decision", "concurrency_limit"),
         *("migrations_in_flight", "migrations_queued", "plan_approvals_pending"),
         "vcenter_failing",
         *("circuit_open", "quarantined", "contended_vms", "foreign_moves_against"),

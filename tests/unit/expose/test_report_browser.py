@@ -12,11 +12,13 @@ from balancer.expose.action_html import action_html_of
 from balancer.expose.action_view import action_view
 from balancer.expose.report_html import html_of
 from balancer.expose.report_view import report_view
+from balancer.lab.page import page_html
 from tests.support.hostile import EVERY
 from tests.support.programs import program
 from tests.unit.expose.aftermaths import mixed, named
 from tests.unit.expose.named import named_plan
 from tests.unit.expose.reported import every_reason
+from tests.unit.lab.made_up import made_up
 
 FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--no-first-run", "--disable-background-networking"),
@@ -28,11 +30,18 @@ CSS = Path(balancer.__file__).parent / "expose/templates/report.css"
 LEAST_CONTRAST = 4.5
 """Source: WCAG 2.2, success criterion 1.4.3, for text of normal size."""
 
+LEAST_CONTRAST_OF_LINES = 3.0
+"""Source: WCAG 2.2, success criterion 1.4.11, for parts of graphics that one must tell apart."""
+
 PAGES: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
     "plan": (lambda: html_of(report_view(*every_reason())), NINE),
     "after-action": (
         lambda: action_html_of(action_view(mixed())),
         ("verdict", "sums", "seconds", "batches"),
+    ),
+    "replay": (
+        lambda: page_html(made_up()),
+        ("verdict", "figures", "front", "unmet", "spread", "loads", "recipe"),
     ),
     "plan with hostile names": (lambda: html_of(report_view(*named_plan(EVERY[:36]))), NINE),
     "after-action with hostile names": (
@@ -109,6 +118,21 @@ def test_the_colours_of_text_stand_out(scheme: str) -> None:
         for ink in ("ink", "faint", "good", "warn", "bad")
         for paper in ("paper", "card")
         if (found := _contrast(names[ink], names[paper])) < LEAST_CONTRAST
+    }
+    assert weak == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_the_lines_of_the_lab_and_its_overloads_stand_out(scheme: str) -> None:
+    place = 1 if scheme == "dark" else 0
+    names: dict[str, str] = {}
+    for sheet in (CSS, CSS.with_name("lab.css")):
+        settings = re.findall(r":root \{([^}]*)\}", sheet.read_text("utf-8"))
+        names |= dict(re.findall(r"--(\w+): (#[0-9a-f]{6})", settings[place]))
+    weak = {
+        one: round(found, 2)
+        for one in ("b6", *(f"l{number}" for number in range(7)))
+        if (found := _contrast(names[one], names["paper"])) < LEAST_CONTRAST_OF_LINES
     }
     assert weak == {}
 

@@ -79,6 +79,8 @@ def _hosts(id_: HostId) -> st.SearchStrategy[Host]:
         swap_datastore=_maybe_name,
         unshared_swap_supported=st.none() | st.booleans(),
         storage_vmotion_supported=st.none() | st.booleans(),
+        recent_cpu_mhz=st.lists(_amounts, max_size=3).map(tuple),
+        recent_memory_mib=st.lists(_amounts, max_size=3).map(tuple),
     )
 
 
@@ -233,4 +235,5 @@ def snapshots(draw: st.DrawFn) -> Snapshot:
         ),
         in_flight=tuple(draw(st.lists(flights, max_size=2))),
         profile_slot_seconds=draw(st.none() | _sizes),
+        recent_step_seconds=draw(st.none() | _sizes),
     )

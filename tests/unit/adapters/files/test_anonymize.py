@@ -2,6 +2,7 @@ from dataclasses import replace
 
 from balancer.adapters.files.anonymize import anonymized
 from balancer.adapters.files.snapshot_file import snapshot_bytes
+from balancer.model.host import VmotionLink
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Datastore, Network, ResourcePool, Snapshot, Source, SourceKind
 from tests.support import builders
@@ -12,7 +13,8 @@ SECRET = "acme"
 def telling_cluster() -> Snapshot:
     """Return a snapshot in which everything that has a name tells it."""
     things = {"tags": frozenset({"acme-tag"}), "groups": frozenset({"acme-group"})}
-    host = builders.host(1, name="acme-esx", **things)
+    link = VmotionLink(networks=frozenset({"acme 10.1.2.0/24"}))
+    host = builders.host(1, name="acme-esx", vmotion=link, **things)
     vm = builders.vm(
         1,
         1,

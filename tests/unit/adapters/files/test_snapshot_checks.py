@@ -103,3 +103,9 @@ def test_profiles_without_the_length_of_a_slot_are_warned_of() -> None:
     snap = builders.snapshot([builders.host(1)], vms)
     (warning,) = snapshot_warnings(snap)
     assert warning.where == "profile_slot_seconds"
+
+
+def test_a_past_without_the_length_of_its_steps_is_told() -> None:
+    snap = builders.snapshot([builders.host(1, recent_cpu_mhz=(1.0,))], [])
+    (warning,) = snapshot_warnings(snap)
+    assert warning.where == "recent_step_seconds"

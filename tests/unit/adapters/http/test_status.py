@@ -3,6 +3,7 @@
 import json
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import jsonschema
 import pytest
@@ -104,6 +105,20 @@ def test_status_tells_everything_that_holds_a_cluster(
         "balancer approve 1",
     ):
         assert words in text, text
+
+
+def test_status_tells_why_the_last_plan_acted_or_stayed_quiet(asked: Asked, viewer: Client) -> None:
+    asked.plan()
+    ended = asked.board.seen(SHARD).ended
+    assert ended is not None
+    assert ended.plan.decision is not None
+    decision: Any = entry_of(viewer)["decision"]
+    for aim in ("contention", "balance"):
+        assert decision[aim]["answer"] == getattr(ended.plan.decision, aim).answer
+    text = viewer.get("/api/v1/status?format=text").text
+    assert [f"why         {told}" in text for told in decision["told"]] == [True] * len(
+        decision["told"]
+    )
 
 
 def test_a_failed_cycle_is_told_beside_the_last_good_one(asked: Asked, viewer: Client) -> None:

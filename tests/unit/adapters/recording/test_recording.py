@@ -12,8 +12,11 @@ import numpy as np
 import pytest
 
 from balancer.adapters.recording import Recorder
+from balancer.adapters.simulated.trace import make_hosts, make_placement, make_trace
 from balancer.adapters.traces import MendRule, read_recording
 from balancer.config.record import Record
+from balancer.lab.scene import Scene
+from balancer.lab.world import ReplayedVCenter
 from balancer.model.errors import InputError
 from balancer.model.events import CycleFailed, SnapshotTaken
 from balancer.model.host import VmotionLink
@@ -343,3 +346,22 @@ def test_no_name_of_a_cluster_leads_out_of_the_folder(tmp_path: Path, name: str)
     assert results == ["written"]
     (written,) = tmp_path.rglob("*.jsonl.gz")
     assert len(written.resolve().relative_to(tmp_path / "in").parts) == 3
+
+
+def test_what_a_replay_shows_is_recorded_as_the_trace_that_it_replays(tmp_path: Path) -> None:
+    trace, hosts = make_trace(6, 12), make_hosts(2)
+    world = ReplayedVCenter(
+        Scene(trace=trace, hosts=hosts, placement=make_placement(trace, hosts)), seed=0
+    )
+    looks = []
+    for _ in range(trace.slots):
+        world.clock.sleep(trace.step_s)
+        looks.append(world.snapshot(world.ref))
+
+    record(tmp_path, looks)
+
+    again = read_recording(tmp_path / "recordings").trace
+    assert {vm.name for vm in again.vms} == {vm.name for vm in trace.vms}
+    columns = [[vm.name for vm in again.vms].index(vm.name) for vm in trace.vms]
+    assert again.cpu_mhz[:, columns].tolist() == trace.cpu_mhz.tolist()
+    assert again.memory_mib[:, columns].tolist() == trace.memory_mib.tolist()

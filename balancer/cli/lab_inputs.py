@@ -1,0 +1,206 @@
+"""What a replay starts from, read from files: the trace or a part of it, the hosts, and the placements."""
+
+import hashlib
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import typer
+
+from balancer.adapters.traces import Mend, read_hosts, read_placement, read_recording, read_trace
+from balancer.adapters.traces.text import records
+from balancer.lab.excerpt import excerpt
+from balancer.lab.scene import Scene
+from balancer.model.errors import InputError, Problem
+from balancer.model.host import Host
+from balancer.model.trace import Trace
+from balancer.model.units import HostId, Ratio, Seconds
+
+HOSTS_FILE = "hosts.csv"
+PLACEMENT_FILE = "placement0.csv"
+AS_RECORDED = "as recorded"
+_DAY_S = 86_400.0
+
+Placements = Mapping[str, Mapping[str, HostId]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """Which days of a trace are played: from `from_day` on, `days` of them or (None) all that follow."""
+
+    from_day: float = 0.0
+    days: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Inputs:
+    """A scene for each placement, all of one trace on one park, with what was mended and digests of the files."""
+
+    scenes: tuple[Scene, ...]
+    trace_digest: str
+    mends: tuple[Mend, ...]
+    digests: Mapping[str, str]
+
+
+def read_inputs(
+    folder: Path,
+    hosts: Path | None,
+    placements: Sequence[str],
+    part: Part,
+    *,
+    idle_consumed: Ratio,
+    leave_out: bool,
+) -> Inputs:
+    """Read everything: of a trace, or of what the daemon recorded of a cluster.
+
+    Without a file of hosts or placements those in the trace's folder count, or those of the recording.
+
+    Raises:
+        InputError: a file is wrong, or a VM has no place; problems with row and column.
+        BadParameter: the trace has no such days, or two placements have one name.
+    """
+    if _is_recording(folder):
+        source = _recorded(folder, hosts, placements)
+    else:
+        source = _traced(folder, hosts, placements, leave_out=leave_out)
+    trace, digest = _part_of(source.trace, source.digest, part)
+    scenes = tuple(
+        Scene(
+            trace=trace,
+            hosts=source.hosts,
+            placement=places,
+            start=name,
+            idle_consumed=idle_consumed,
+        )
+        for name, places in source.placements.items()
+    )
+    digests = {f"placement {name}": _digest(_rows(at)) for name, at in source.placements.items()}
+    digests["hosts"] = _digest(_facts(source.hosts))
+    return Inputs(scenes=scenes, trace_digest=digest, mends=source.mends, digests=digests)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class _Source:
+    """What the files hold, all days of it."""
+
+    trace: Trace
+    digest: str
+    hosts: tuple[Host, ...]
+    placements: Placements
+    mends: tuple[Mend, ...]
+
+
+def _is_recording(folder: Path) -> bool:
+    """Whether the daemon's files are in a folder or up to two levels below, as `read_recording` finds them."""
+    levels = (folder.glob(f"{above}*.jsonl.gz") for above in ("", "*/", "*/*/"))
+    return any(True for level in levels for _ in level)
+
+
+def _recorded(folder: Path, hosts: Path | None, placements: Sequence[str]) -> _Source:
+    if hosts is not None and not placements:
+        raise typer.BadParameter(
+            "with --hosts say by --placement where the VMs of a recording stand on these hosts"
+        )
+    recording = read_recording(folder)
+    park = recording.snapshot.hosts if hosts is None else read_hosts(hosts)
+    named: Placements = {AS_RECORDED: recording.placement}
+    return _Source(
+        trace=recording.trace,
+        digest=recording.digest,
+        hosts=park,
+        placements=_placements(placements, park) if placements else named,
+        mends=recording.mends,
+    )
+
+
+def _traced(
+    folder: Path, hosts: Path | None, placements: Sequence[str], *, leave_out: bool
+) -> _Source:
+    park = read_hosts(hosts or folder / HOSTS_FILE)
+    named = _placements(placements or [str(folder / PLACEMENT_FILE)], park)
+    read = read_trace(folder, hosts=park, placement=_in_all(named), leave_out_unplaced=leave_out)
+    return _Source(
+        trace=read.trace, digest=read.digest, hosts=park, placements=named, mends=read.mends
+    )
+
+
+def _rows(places: Mapping[str, HostId]) -> Iterator[str]:
+    return (f"{vm},{host}" for vm, host in sorted(places.items()))
+
+
+def _facts(park: Sequence[Host]) -> Iterator[str]:
+    """Yield what of hosts a replay depends on, but for the rules of a cluster."""
+    for host in park:
+        speed = host.vmotion.link_mbps
+        yield f"{host.id},{host.name},{host.state},{host.usable_cpu_mhz},{host.usable_memory_mib},{speed}"
+
+
+def _digest(lines: Iterable[str]) -> str:
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _in_all(named: Placements) -> dict[str, HostId]:
+    """Return the first placement, of the VMs that have a place in every one."""
+    first, *others = named.values()
+    return {vm: host for vm, host in first.items() if all(vm in other for other in others)}
+
+
+def _placements(wanted: Sequence[str], park: Sequence[Host]) -> dict[str, dict[str, HostId]]:
+    named: dict[str, dict[str, HostId]] = {}
+    for words in wanted:
+        path, column = _file_and_column(words)
+        if column in named:
+            raise typer.BadParameter(
+                f"two placements are called {column!r}; rename the column of one, "
+                "so that results can tell them apart"
+            )
+        named[column] = read_placement(path, column, park)
+    return named
+
+
+def _file_and_column(words: str) -> tuple[Path, str]:
+    """Return the two parts of `FILE:COLUMN`; a file with one column beside `vm` needs no name of it."""
+    path, column = Path(words), ""
+    if not path.exists() and ":" in words:
+        before, _, column = words.rpartition(":")
+        path = Path(before)
+    columns = _columns(path)
+    if column in columns:
+        return path, column
+    if not column and len(columns) == 1:
+        return path, columns[0]
+    found = f"there is no column {column!r}" if column else "it is not said which column counts"
+    listed = ", ".join(columns[:20]) or "none beside vm"
+    problem = Problem(
+        where=f"{path}, row 1",
+        found=found,
+        allowed=f"one of {listed}",
+        hint=f"say it as {path}:COLUMN, several times for several placements",
+    )
+    raise InputError(f"placement {words}", (problem,))
+
+
+def _columns(path: Path) -> list[str]:
+    row = next(iter(records(path, ("vm",))), (0, dict[str, str]()))[1]
+    return [name for name in row if name != "vm"]
+
+
+def _part_of(trace: Trace, digest: str, part: Part) -> tuple[Trace, str]:
+    """Return the part of a trace with its digest, which is that of the whole and of what is taken of it."""
+    first = _slots(part.from_day * _DAY_S, trace)
+    rest = trace.slots - first
+    count = rest if part.days is None else min(_slots(part.days * _DAY_S, trace), rest)
+    if count < 1:
+        has = trace.slots * trace.step_s / _DAY_S
+        days = "" if part.days is None else f" --days {part.days:g}"
+        raise typer.BadParameter(
+            f"the trace has {has:.4g} days in slots of {trace.step_s:g} s; nothing of it is left with "
+            f"--from-day {part.from_day:g}{days}"
+        )
+    if count == trace.slots:
+        return trace, digest
+    return excerpt(trace, first, count), _digest([digest, str(first), str(count)])
+
+
+def _slots(span_s: Seconds, trace: Trace) -> int:
+    return round(span_s / trace.step_s)

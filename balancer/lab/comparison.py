@@ -1,0 +1,202 @@
+"""Two results side by side: what was set otherwise, and figure by figure what became better or worse.
+
+Runs are paired by contender, placement and seed. Judges nothing beyond that: of every figure less is better.
+"""
+
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+
+from balancer.lab.replayed import Replayed, RunKey, run_key
+from balancer.lab.result import Result, Run, Score
+
+
+class Course(StrEnum):
+    """What became of a figure from the first result to the second."""
+
+    BETTER = "better"
+    SAME = "same"
+    WORSE = "worse"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Difference:
+    """Something that was set otherwise. `is_trace`: of the load itself, so that the figures mean other things."""
+
+    what: str
+    first: str
+    second: str
+    is_trace: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Delta:
+    """One figure of both results, in `unit`, with `digits` behind the point."""
+
+    name: str
+    unit: str
+    digits: int
+    first: float
+    second: float
+
+    @property
+    def change(self) -> float:
+        """Return by how much the second is more."""
+        return self.second - self.first
+
+    @property
+    def change_ratio(self) -> float | None:
+        """Return the change as a share of the first; None where the first is 0 and the second is not."""
+        if self.first == 0.0:
+            return 0.0 if self.second == 0.0 else None
+        return self.change / self.first
+
+    @property
+    def course(self) -> Course:
+        """Return what became of it."""
+        if self.first == self.second:
+            return Course.SAME
+        return Course.BETTER if self.second < self.first else Course.WORSE
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pair:
+    """A run that both results have."""
+
+    contender: str
+    start: str
+    seed: int
+    deltas: tuple[Delta, ...]
+
+    @property
+    def is_same(self) -> bool:
+        """Whether no figure differs."""
+        return all(delta.course is Course.SAME for delta in self.deltas)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Comparison:
+    """What differs between two results, named `first` and `second`."""
+
+    first: str
+    second: str
+    differences: tuple[Difference, ...]
+    pairs: tuple[Pair, ...]
+    only_first: tuple[RunKey, ...]
+    only_second: tuple[RunKey, ...]
+
+    @property
+    def other_traces(self) -> tuple[Difference, ...]:
+        """Return what differs of the load itself."""
+        return tuple(one for one in self.differences if one.is_trace)
+
+    @property
+    def is_same(self) -> bool:
+        """Whether nothing but the clock tells the results apart."""
+        is_alone = self.only_first or self.only_second
+        return not (is_alone or self.differences) and all(pair.is_same for pair in self.pairs)
+
+
+FIGURES: tuple[tuple[str, str, int, Callable[[Score], float]], ...] = (
+    ("unmet demand", "%", 4, lambda score: score.unmet_ratio * 100.0),
+    ("unmet demand", "GHz·h", 2, lambda score: score.unmet_ghz_h),
+    ("host-slots above 80 %", "", 0, lambda score: score.slots_over_80),
+    ("host-slots above 100 %", "", 0, lambda score: score.slots_over_100),
+    ("host-slots with full memory", "", 0, lambda score: score.memory_slots_full),
+    ("memory above the ceiling", "GiB·h", 1, lambda score: score.memory_over_gib_h),
+    ("moves", "", 0, lambda score: score.moves),
+    ("failed moves", "", 0, lambda score: score.failed_moves),
+    ("moved", "GiB", 0, lambda score: score.moved_gib),
+    ("copying", "min", 1, lambda score: score.copy_hours * 60.0),
+    ("moves again within an hour", "", 0, lambda score: score.repeats),
+    ("moves undone within a day", "", 0, lambda score: score.undone),
+    ("spread", "pp", 2, lambda score: score.spread * 100.0),
+)
+"""Name, unit, digits and value of each figure. Of all of them less is better."""
+
+
+def compared(first: Replayed, second: Replayed, *, names: tuple[str, str]) -> Comparison:
+    """Compare two results, in the order of the first."""
+    mine = {run_key(run): run for run in first.result.runs}
+    its = {run_key(run): run for run in second.result.runs}
+    return Comparison(
+        first=names[0],
+        second=names[1],
+        differences=(*_loads(first.result, second.result), *_settings(first, second)),
+        pairs=tuple(_pair(mine[key], its[key]) for key in mine if key in its),
+        only_first=tuple(key for key in mine if key not in its),
+        only_second=tuple(key for key in its if key not in mine),
+    )
+
+
+def _pair(first: Run, second: Run) -> Pair:
+    return Pair(
+        contender=first.contender,
+        start=first.start,
+        seed=first.seed,
+        deltas=tuple(
+            Delta(
+                name=name,
+                unit=unit,
+                digits=digits,
+                first=float(value(first.score)),
+                second=float(value(second.score)),
+            )
+            for name, unit, digits, value in FIGURES
+        ),
+    )
+
+
+def _loads(first: Result, second: Result) -> Iterator[Difference]:
+    """Yield what differs of the load; where the digest is the same, so is all the rest."""
+    if first.trace_digest == second.trace_digest:
+        return
+    for what, value in (
+        ("trace", lambda one: one.trace),
+        ("trace digest", lambda one: one.trace_digest),
+        ("slots", lambda one: str(one.slots)),
+        ("slot, s", lambda one: f"{one.step_s:g}"),
+        ("VMs", lambda one: str(one.vms)),
+    ):
+        if value(first) != value(second):
+            yield Difference(what=what, first=value(first), second=value(second), is_trace=True)
+
+
+def _settings(first: Replayed, second: Replayed) -> Iterator[Difference]:
+    yield from _differing(
+        {"program": first.recipe.program, "hosts": _hosts(first.result)},
+        {"program": second.recipe.program, "hosts": _hosts(second.result)},
+    )
+    yield from _differing(_figures_of(first.result), _figures_of(second.result))
+    yield from _differing(
+        {f"digest of {what}": digest for what, digest in first.recipe.digests.items()},
+        {f"digest of {what}": digest for what, digest in second.recipe.digests.items()},
+    )
+    yield from _differing(_policies(first), _policies(second))
+    yield from _differing(_options(first), _options(second))
+
+
+def _hosts(result: Result) -> str:
+    return f"{len(result.hosts)}: {', '.join(result.hosts)}"
+
+
+def _figures_of(result: Result) -> dict[str, str]:
+    return {
+        "interval, s": f"{result.interval_s:g}",
+        "idle memory that counts": f"{result.idle_consumed:g}",
+    }
+
+
+def _policies(made: Replayed) -> dict[str, str]:
+    return {f"policy {one.name}": one.digest[:16] for one in made.recipe.policies}
+
+
+def _options(made: Replayed) -> dict[str, str]:
+    return {option: ", ".join(values) for option, values in made.recipe.options.items()}
+
+
+def _differing(first: Mapping[str, str], second: Mapping[str, str]) -> Iterator[Difference]:
+    for what in dict.fromkeys((*first, *second)):
+        mine, its = first.get(what, "-"), second.get(what, "-")
+        if mine != its:
+            yield Difference(what=what, first=mine, second=its)
