@@ -53,11 +53,6 @@ class ClusterMemory:
                 self._try("history not written", self._write)
             return self._remembered.seen(snapshot, policy)
 
-    @property
-    def errors(self) -> tuple[ForecastError, ...]:
-        """How wrong earlier forecasts were, as the newest snapshot showed."""
-        return self._remembered.errors
-
     def load(self, until: datetime) -> None:
         """Read what the store has from before `until`, the source's clock."""
         self._is_loaded = True
