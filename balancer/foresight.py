@@ -95,13 +95,11 @@ def with_forecast(snapshot: Snapshot, forecast: Forecast) -> Snapshot:
     Active memory is expected only where it was measured: what stands in for it otherwise is the larger.
     """
     column = {key: at for at, key in enumerate(forecast.vms)}
-    known = np.isfinite(forecast.cpu_mhz)
+    known = np.isfinite(forecast.cpu_mhz).tolist()
+    looked_up = ((vm, column.get(identity_of(vm))) for vm in snapshot.running_vms)
     places = [
-        (vm, column[identity_of(vm)])
-        for vm in snapshot.running_vms
-        if identity_of(vm) in column and has_cpu_figure(vm)
+        (vm, at) for vm, at in looked_up if at is not None and known[at] and has_cpu_figure(vm)
     ]
-    places = [(vm, at) for vm, at in places if known[at]]
     vms = [vm for vm, _ in places]
     shown = all_changed(vms, _columns(vms, np.array([at for _, at in places], int), forecast))
     expected = {vm.id: vm for vm in shown}
