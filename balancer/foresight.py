@@ -4,7 +4,7 @@ Composes the history of `collect` and the forecast of `assess` for one cluster. 
 remembered keeps what the snapshot says.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any, Protocol
@@ -22,6 +22,7 @@ from balancer.model.changed import all_changed, changed
 from balancer.model.events import ForecastError
 from balancer.model.history import identity_of
 from balancer.model.snapshot import Snapshot
+from balancer.model.units import VmId
 from balancer.model.vm import DemandBasis, Profile, Vm
 from balancer.policy.types import ForecastKind, Policy
 
@@ -70,20 +71,23 @@ class RememberedDemand:
         self._history.take(wanted)
         recent = with_recent(wanted, self._history.view(recent_steps(policy)))
         forecast = self._forecaster.forecast(policy.demand)
-        shown = replace(recent, vms=tuple(self._assumed(recent.vms)))
+        shown = self._with_assumed(recent)
         if policy.demand.forecast is ForecastKind.SAMPLE:
             return shown
         return with_forecast(shown, forecast)
 
-    def _assumed(self, vms: Iterable[Vm]) -> Iterable[Vm]:
-        for vm in vms:
-            mhz = None
-            if vm.is_running and not has_cpu_figure(vm):
+    def _with_assumed(self, snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot with a cautious figure for each running VM that has none, but is remembered."""
+        assumed: dict[VmId, Vm] = {}
+        for vm in snapshot.running_vms:
+            if vm.cpu_demand_mhz is None and not has_cpu_figure(vm):
                 mhz = self._forecaster.cautious_mhz(identity_of(vm))
-            if mhz is None:
-                yield vm
-            else:
-                yield changed(vm, cpu_demand_mhz=mhz, demand_basis=DemandBasis.ASSUMED)
+                if mhz is not None:
+                    basis = DemandBasis.ASSUMED
+                    assumed[vm.id] = changed(vm, cpu_demand_mhz=mhz, demand_basis=basis)
+        if not assumed:
+            return snapshot
+        return replace(snapshot, vms=tuple(assumed.get(vm.id, vm) for vm in snapshot.vms))
 
 
 def with_forecast(snapshot: Snapshot, forecast: Forecast) -> Snapshot:
@@ -92,13 +96,11 @@ def with_forecast(snapshot: Snapshot, forecast: Forecast) -> Snapshot:
     Active memory is expected only where it was measured: what stands in for it otherwise is the larger.
     """
     column = {key: at for at, key in enumerate(forecast.vms)}
-    known = np.isfinite(forecast.cpu_mhz)
+    known = np.isfinite(forecast.cpu_mhz).tolist()
+    looked_up = ((vm, column.get(identity_of(vm))) for vm in snapshot.running_vms)
     places = [
-        (vm, column[identity_of(vm)])
-        for vm in snapshot.running_vms
-        if identity_of(vm) in column and has_cpu_figure(vm)
+        (vm, at) for vm, at in looked_up if at is not None and known[at] and has_cpu_figure(vm)
     ]
-    places = [(vm, at) for vm, at in places if known[at]]
     vms = [vm for vm, _ in places]
     shown = all_changed(vms, _columns(vms, np.array([at for _, at in places], int), forecast))
     expected = {vm.id: vm for vm in shown}
