@@ -22,6 +22,7 @@ SHIPPED = (
     "consolidate",
     "licence-pinning",
     "rules-and-maintenance-only",
+    "steady",
     "stretched-cluster",
 )
 
