@@ -1,5 +1,6 @@
 """`balancer lab whatif`: whether a changed cluster would hold its VMs, and what the way there would cost."""
 
+from dataclasses import replace
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -7,11 +8,35 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from balancer.cli.exit_codes import ExitCode
-from balancer.cli.options import TIME_LIMIT_S, PolicyOption, SeedOption, TimeLimitOption
-from balancer.cli.output import columns, emit, encoding, wants_color
+from balancer.cli.lab_options import (
+    DaysOption,
+    FromDayOption,
+    HostsOption,
+    IdleConsumedOption,
+    IntervalOption,
+    JobsOption,
+    LeaveOutOption,
+)
+from balancer.cli.lab_output import paper
+from balancer.cli.options import TIME_LIMIT_S, SeedOption, TimeLimitOption
+from balancer.cli.output import emit, encoding
+from balancer.expose.escape import visible
 
 if TYPE_CHECKING:
+    from balancer.cli.lab_session import Played
+    from balancer.expose.text_layout import Paper
     from balancer.lab.whatif import Answer
+    from balancer.lab.whatif_change import Change
+    from balancer.lab.whatif_replayed import TraceAnswer
+
+_INTERVAL_S = 300.0
+_IDLE_CONSUMED = 0.25
+_MOST_UNMET_PERCENT = 0.02
+_OF_A_SNAPSHOT = ("time_limit",)
+_OF_A_TRACE = (
+    *("hosts", "placement", "leave_out", "from_day", "days", "contender", "interval"),
+    *("idle_consumed", "most_unmet", "jobs"),
+)
 
 
 class WhatIfFormat(StrEnum):
@@ -22,9 +47,18 @@ class WhatIfFormat(StrEnum):
 
 
 def what_if_command(
+    context: typer.Context,
     snapshot: Annotated[
-        Path, typer.Option("--snapshot", metavar="F", help="The cluster as a snapshot file.")
-    ],
+        Path | None, typer.Option("--snapshot", metavar="F", help="The cluster as a snapshot file.")
+    ] = None,
+    trace: Annotated[
+        Path | None,
+        typer.Option(
+            "--trace",
+            metavar="FOLDER",
+            help="The cluster over time: folder of a trace, or of what the daemon recorded.",
+        ),
+    ] = None,
     remove_host: Annotated[
         list[str] | None,
         typer.Option("--remove-host", metavar="H", help="Empty this host; by name or id."),
@@ -51,7 +85,50 @@ def what_if_command(
             help="Add N VMs like V or the middle one, or as N:vcpus=2,memory_gib=8,cpu_mhz=900.",
         ),
     ] = None,
-    policy: PolicyOption = None,
+    policy: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--policy",
+            metavar="P",
+            help="Policy by name or file. Of a snapshot several are merged in order; of a trace each plays by "
+            "itself. Default: the cluster's own, or balanced.",
+        ),
+    ] = None,
+    hosts: HostsOption = None,
+    placement: Annotated[
+        str | None,
+        typer.Option(
+            "--placement",
+            metavar="F[:COLUMN]",
+            help="Where VMs stand at the beginning of the trace.",
+            show_default="TRACE/placement0.csv, or as recorded",
+        ),
+    ] = None,
+    contender: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--with",
+            metavar="NAME",
+            help="Who plays the trace, as for lab replay.",
+            show_default="ours",
+        ),
+    ] = None,
+    leave_out: LeaveOutOption = False,
+    from_day: FromDayOption = 0.0,
+    days: DaysOption = None,
+    interval: IntervalOption = _INTERVAL_S,
+    idle_consumed: IdleConsumedOption = _IDLE_CONSUMED,
+    most_unmet: Annotated[
+        float,
+        typer.Option(
+            "--most-unmet",
+            metavar="PERCENT",
+            min=0.0,
+            max=100.0,
+            help="Share of the trace's CPU demand that may go unmet where it still fits.",
+        ),
+    ] = _MOST_UNMET_PERCENT,
+    jobs: JobsOption = None,
     report_format: Annotated[
         WhatIfFormat, typer.Option("--format", help="Form of the answer.")
     ] = WhatIfFormat.TEXT,
@@ -63,21 +140,93 @@ def what_if_command(
 ) -> None:
     """Say whether a changed cluster would hold its VMs, and what it would cost. Changes nothing.
 
-    Changes can be combined and given several times. With --policy alone: what another policy would do.
+    Changes can be combined and given several times. With --policy alone: what another policy would do. A
+    snapshot is planned once; a trace is replayed as it is and with the change, by the code of lab replay.
 
     Ends with 0 if everything fits; with 3 if a VM finds no host, something that must be met cannot be, or
-    CPU demand goes unmet for the change; with 1 on errors.
+    CPU demand goes unmet for the change (of a trace: more than --most-unmet, or memory passes its ceiling); with
+    1 on errors.
     """
+    from balancer.lab.whatif_options import read_change
+
+    _check_source(context, snapshot, trace)
+    change = read_change(remove_host or (), fail_host or (), add_hosts or (), add_vms or ())
+    if snapshot is not None:
+        answer = _of_snapshot(change, snapshot, policy or [], seed, time_limit)
+        emit(_rendered(answer, report_format, output), output)
+        raise typer.Exit(ExitCode.DONE if answer.fits else ExitCode.UNMET)
+
+    from balancer.cli.lab_inputs import Part
+    from balancer.cli.lab_whatif_trace import TraceWishes, answer_of_trace
+
+    wishes = TraceWishes(
+        folder=trace or Path(),
+        hosts=hosts,
+        placement=placement,
+        leave_out=leave_out,
+        part=Part(from_day=from_day, days=days),
+        names=tuple(contender or ()),
+        policies=tuple(policy or ()),
+        seed=seed,
+        interval_s=interval,
+        idle_consumed=idle_consumed,
+        most_unmet=most_unmet / 100.0,
+        jobs=jobs,
+    )
+    answered = answer_of_trace(change, wishes)
+    if answered.answer is None:
+        _tell_lost(answered.played, with_tracebacks=context.obj.debug)
+        raise typer.Exit(ExitCode.INTERRUPTED if answered.played.is_interrupted else ExitCode.ERROR)
+    emit(_rendered_trace(answered.answer, report_format, output), output)
+    raise typer.Exit(ExitCode.DONE if answered.answer.fits else ExitCode.UNMET)
+
+
+def _tell_lost(played: "Played", *, with_tracebacks: bool) -> None:
+    for trouble in played.tracebacks if with_tracebacks else ():
+        typer.echo(trouble, err=True)
+    lost = ", ".join(f"{one.contender} from placement {one.start}" for one in played.lost)
+    typer.echo(
+        f"no answer: not all replays came to their end ({visible(lost)}); ask again, with --debug before the "
+        "command to see where they failed",
+        err=True,
+    )
+
+
+def _check_source(context: typer.Context, snapshot: Path | None, trace: Path | None) -> None:
+    """Refuse none or both of the sources, and options of the one that is not given."""
+    if (snapshot is None) == (trace is None):
+        found = "neither is given" if snapshot is None else "both are given"
+        raise typer.BadParameter(
+            f"{found}: say by --snapshot F which moment, or by --trace FOLDER which recorded time the question "
+            "is about"
+        )
+    source, other = ("--trace", "--snapshot") if snapshot is None else ("--snapshot", "--trace")
+    foreign = _OF_A_SNAPSHOT if snapshot is None else _OF_A_TRACE
+    given = [
+        parameter.opts[0]
+        for parameter in context.command.params
+        if parameter.name in foreign and _is_given(context, parameter.name)
+    ]
+    if given:
+        raise typer.BadParameter(
+            f"{', '.join(given)} can be said with {other} alone; leave it out with {source}"
+        )
+
+
+def _is_given(context: typer.Context, name: str) -> bool:
+    source = context.get_parameter_source(name)
+    return source is not None and source.name != "DEFAULT"
+
+
+def _of_snapshot(
+    change: "Change", snapshot: Path, policies: list[str], seed: int, time_limit: float
+) -> "Answer":
     from balancer.cli.facts import read_facts
     from balancer.cli.planning import settings_of
     from balancer.lab.whatif import what_if
-    from balancer.lab.whatif_options import read_change
 
-    change = read_change(remove_host or (), fail_host or (), add_hosts or (), add_vms or ())
-    facts, wanted = read_facts(None, None, snapshot, policy or [])
-    answer = what_if(facts, wanted, change, settings=settings_of(seed, time_limit))
-    emit(_rendered(answer, report_format, output), output)
-    raise typer.Exit(ExitCode.DONE if answer.fits else ExitCode.UNMET)
+    facts, wanted = read_facts(None, None, snapshot, policies)
+    return what_if(facts, wanted, change, settings=settings_of(seed, time_limit))
 
 
 def _rendered(answer: "Answer", report_format: WhatIfFormat, output: Path | None) -> bytes:
@@ -86,14 +235,28 @@ def _rendered(answer: "Answer", report_format: WhatIfFormat, output: Path | None
         from balancer.lab.whatif_document import what_if_document
 
         return document_text(what_if_document(answer)).encode()
-    from balancer.expose.report_text import LEAST_WIDTH, shows_blocks
-    from balancer.expose.text_layout import Paper
     from balancer.lab.whatif_text import what_if_text
 
-    charset = encoding(output)
-    paper = Paper(
-        width=max(columns(output), LEAST_WIDTH),
-        color=wants_color(output),
-        ascii_only=not shows_blocks(charset),
-    )
-    return what_if_text(answer, paper).encode(charset, errors="replace")
+    text = what_if_text(answer, _wide_paper(output))
+    return text.encode(encoding(output), errors="replace")
+
+
+def _rendered_trace(
+    answer: "TraceAnswer", report_format: WhatIfFormat, output: Path | None
+) -> bytes:
+    if report_format is WhatIfFormat.JSON:
+        from balancer.expose.document import document_text
+        from balancer.lab.whatif_trace_document import trace_answer_document
+
+        return document_text(trace_answer_document(answer)).encode()
+    from balancer.lab.whatif_trace_text import trace_answer_text
+
+    text = trace_answer_text(answer, _wide_paper(output))
+    return text.encode(encoding(output), errors="replace")
+
+
+def _wide_paper(output: Path | None) -> "Paper":
+    from balancer.expose.report_text import LEAST_WIDTH
+
+    sheet = paper(output)
+    return replace(sheet, width=max(sheet.width, LEAST_WIDTH))
