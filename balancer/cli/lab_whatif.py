@@ -1,9 +1,11 @@
-"""`balancer lab whatif`: whether a changed cluster would hold its VMs, and what the way there would cost."""
+"""`balancer lab whatif`: whether a changed cluster would hold its VMs, and what the way there would cost.
+
+Of a snapshot the answer is made here, of a trace by `cli.lab_whatif_trace`; both are printed here.
+"""
 
 from dataclasses import replace
-from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, NoReturn
 
 import typer
 
@@ -18,12 +20,31 @@ from balancer.cli.lab_options import (
     LeaveOutOption,
 )
 from balancer.cli.lab_output import paper
+from balancer.cli.lab_whatif_options import (
+    MOST_UNMET_PERCENT,
+    OF_A_SNAPSHOT,
+    OF_A_TRACE,
+    AddHostOption,
+    AddVmsOption,
+    AnswerOption,
+    FailHostOption,
+    FormatOption,
+    MostUnmetOption,
+    PlayerOption,
+    RemoveHostOption,
+    SnapshotOption,
+    StartOption,
+    TraceOption,
+    WhatIfFormat,
+    WhatIfPolicyOption,
+)
 from balancer.cli.options import TIME_LIMIT_S, SeedOption, TimeLimitOption
 from balancer.cli.output import emit, encoding
 from balancer.expose.escape import visible
 
 if TYPE_CHECKING:
     from balancer.cli.lab_session import Played
+    from balancer.cli.lab_whatif_trace import TraceWishes
     from balancer.expose.text_layout import Paper
     from balancer.lab.whatif import Answer
     from balancer.lab.whatif_change import Change
@@ -31,148 +52,96 @@ if TYPE_CHECKING:
 
 _INTERVAL_S = 300.0
 _IDLE_CONSUMED = 0.25
-_MOST_UNMET_PERCENT = 0.02
-_OF_A_SNAPSHOT = ("time_limit",)
-_OF_A_TRACE = (
-    *("hosts", "placement", "leave_out", "from_day", "days", "contender", "interval"),
-    *("idle_consumed", "most_unmet", "jobs"),
-)
-
-
-class WhatIfFormat(StrEnum):
-    """How the answer is printed."""
-
-    TEXT = "text"
-    JSON = "json"
 
 
 def what_if_command(
     context: typer.Context,
-    snapshot: Annotated[
-        Path | None, typer.Option("--snapshot", metavar="F", help="The cluster as a snapshot file.")
-    ] = None,
-    trace: Annotated[
-        Path | None,
-        typer.Option(
-            "--trace",
-            metavar="FOLDER",
-            help="The cluster over time: folder of a trace, or of what the daemon recorded.",
-        ),
-    ] = None,
-    remove_host: Annotated[
-        list[str] | None,
-        typer.Option("--remove-host", metavar="H", help="Empty this host; by name or id."),
-    ] = None,
-    fail_host: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--fail-host", metavar="H", help="Let this host fail; HA starts its VMs elsewhere."
-        ),
-    ] = None,
-    add_hosts: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--add-host",
-            metavar="N[:like=H]",
-            help="Add N empty hosts like H, or like the commonest.",
-        ),
-    ] = None,
-    add_vms: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--add-vms",
-            metavar="N[:like=V]",
-            help="Add N VMs like V or the middle one, or as N:vcpus=2,memory_gib=8,cpu_mhz=900.",
-        ),
-    ] = None,
-    policy: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--policy",
-            metavar="P",
-            help="Policy by name or file. Of a snapshot several are merged in order; of a trace each plays by "
-            "itself. Default: the cluster's own, or balanced.",
-        ),
-    ] = None,
+    snapshot: SnapshotOption = None,
+    trace: TraceOption = None,
+    remove_host: RemoveHostOption = None,
+    fail_host: FailHostOption = None,
+    add_hosts: AddHostOption = None,
+    add_vms: AddVmsOption = None,
+    policy: WhatIfPolicyOption = None,
     hosts: HostsOption = None,
-    placement: Annotated[
-        str | None,
-        typer.Option(
-            "--placement",
-            metavar="F[:COLUMN]",
-            help="Where VMs stand at the beginning of the trace.",
-            show_default="TRACE/placement0.csv, or as recorded",
-        ),
-    ] = None,
-    contender: Annotated[
-        list[str] | None,
-        typer.Option(
-            "--with",
-            metavar="NAME",
-            help="Who plays the trace, as for lab replay.",
-            show_default="ours",
-        ),
-    ] = None,
+    placement: StartOption = None,
+    contender: PlayerOption = None,
     leave_out: LeaveOutOption = False,
     from_day: FromDayOption = 0.0,
     days: DaysOption = None,
     interval: IntervalOption = _INTERVAL_S,
     idle_consumed: IdleConsumedOption = _IDLE_CONSUMED,
-    most_unmet: Annotated[
-        float,
-        typer.Option(
-            "--most-unmet",
-            metavar="PERCENT",
-            min=0.0,
-            max=100.0,
-            help="Share of the trace's CPU demand that may go unmet where it still fits.",
-        ),
-    ] = _MOST_UNMET_PERCENT,
+    most_unmet: MostUnmetOption = MOST_UNMET_PERCENT,
     jobs: JobsOption = None,
-    report_format: Annotated[
-        WhatIfFormat, typer.Option("--format", help="Form of the answer.")
-    ] = WhatIfFormat.TEXT,
-    output: Annotated[
-        Path | None, typer.Option("--output", metavar="F", help="Write the answer to a file.")
-    ] = None,
+    report_format: FormatOption = WhatIfFormat.TEXT,
+    output: AnswerOption = None,
     seed: SeedOption = 0,
     time_limit: TimeLimitOption = TIME_LIMIT_S,
 ) -> None:
     """Say whether a changed cluster would hold its VMs, and what it would cost. Changes nothing.
 
-    Changes can be combined and given several times. With --policy alone: what another policy would do. A
-    snapshot is planned once; a trace is replayed as it is and with the change, by the code of lab replay.
+    Of a moment (--snapshot) or of recorded time (--trace), which is replayed as it is and with the change.
+    Changes can be combined and given several times. With --policy alone: what another policy would do.
 
     Ends with 0 if everything fits; with 3 if a VM finds no host, something that must be met cannot be, or
-    CPU demand goes unmet for the change (of a trace: more than --most-unmet, or memory passes its ceiling); with
-    1 on errors.
+    CPU demand goes unmet for the change (of a trace: more than --most-unmet, or memory passes its ceiling);
+    with 1 on errors.
     """
     from balancer.lab.whatif_options import read_change
 
     _check_source(context, snapshot, trace)
     change = read_change(remove_host or (), fail_host or (), add_hosts or (), add_vms or ())
-    if snapshot is not None:
-        answer = _of_snapshot(change, snapshot, policy or [], seed, time_limit)
-        emit(_rendered(answer, report_format, output), output)
-        raise typer.Exit(ExitCode.DONE if answer.fits else ExitCode.UNMET)
-
+    if trace is None:
+        _answer_snapshot(change, snapshot, policy or [], (seed, time_limit), report_format, output)
     from balancer.cli.lab_inputs import Part
-    from balancer.cli.lab_whatif_trace import TraceWishes, answer_of_trace
+    from balancer.cli.lab_whatif_trace import TraceWishes
 
     wishes = TraceWishes(
-        folder=trace or Path(),
+        folder=trace,
         hosts=hosts,
         placement=placement,
         leave_out=leave_out,
         part=Part(from_day=from_day, days=days),
-        names=tuple(contender or ()),
-        policies=tuple(policy or ()),
+        names=contender or (),
+        policies=policy or (),
         seed=seed,
         interval_s=interval,
         idle_consumed=idle_consumed,
         most_unmet=most_unmet / 100.0,
         jobs=jobs,
     )
+    _answer_trace(context, change, wishes, report_format, output)
+
+
+def _answer_snapshot(
+    change: "Change",
+    snapshot: Path | None,
+    policies: list[str],
+    search: tuple[int, float],
+    report_format: WhatIfFormat,
+    output: Path | None,
+) -> NoReturn:
+    """Print the answer of a snapshot and end. `search` is the seed and the seconds of planning."""
+    from balancer.cli.facts import read_facts
+    from balancer.cli.planning import settings_of
+    from balancer.lab.whatif import what_if
+
+    facts, wanted = read_facts(None, None, snapshot, policies)
+    answer = what_if(facts, wanted, change, settings=settings_of(*search))
+    emit(_rendered(answer, report_format, output), output)
+    raise typer.Exit(ExitCode.DONE if answer.fits else ExitCode.UNMET)
+
+
+def _answer_trace(
+    context: typer.Context,
+    change: "Change",
+    wishes: "TraceWishes",
+    report_format: WhatIfFormat,
+    output: Path | None,
+) -> NoReturn:
+    """Print the answer of a trace and end."""
+    from balancer.cli.lab_whatif_trace import answer_of_trace
+
     answered = answer_of_trace(change, wishes)
     if answered.answer is None:
         _tell_lost(answered.played, with_tracebacks=context.obj.debug)
@@ -201,7 +170,7 @@ def _check_source(context: typer.Context, snapshot: Path | None, trace: Path | N
             "is about"
         )
     source, other = ("--trace", "--snapshot") if snapshot is None else ("--snapshot", "--trace")
-    foreign = _OF_A_SNAPSHOT if snapshot is None else _OF_A_TRACE
+    foreign = OF_A_SNAPSHOT if snapshot is None else OF_A_TRACE
     given = [
         parameter.opts[0]
         for parameter in context.command.params
@@ -216,17 +185,6 @@ def _check_source(context: typer.Context, snapshot: Path | None, trace: Path | N
 def _is_given(context: typer.Context, name: str) -> bool:
     source = context.get_parameter_source(name)
     return source is not None and source.name != "DEFAULT"
-
-
-def _of_snapshot(
-    change: "Change", snapshot: Path, policies: list[str], seed: int, time_limit: float
-) -> "Answer":
-    from balancer.cli.facts import read_facts
-    from balancer.cli.planning import settings_of
-    from balancer.lab.whatif import what_if
-
-    facts, wanted = read_facts(None, None, snapshot, policies)
-    return what_if(facts, wanted, change, settings=settings_of(seed, time_limit))
 
 
 def _rendered(answer: "Answer", report_format: WhatIfFormat, output: Path | None) -> bytes:
