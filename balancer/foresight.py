@@ -4,7 +4,7 @@ Composes the history of `collect` and the forecast of `assess` for one cluster. 
 remembered keeps what the snapshot says.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from math import ceil
 from typing import Any, Protocol
@@ -17,10 +17,12 @@ from balancer.assess.demand_wanted import as_wanted
 from balancer.assess.forecast import Forecast
 from balancer.assess.forecaster import Forecaster
 from balancer.collect.history import STEP_S, DemandHistory
+from balancer.collect.recent import with_recent
 from balancer.model.changed import all_changed, changed
 from balancer.model.events import ForecastError
-from balancer.model.history import HistoryView, identity_of
+from balancer.model.history import identity_of
 from balancer.model.snapshot import Snapshot
+from balancer.model.units import VmId
 from balancer.model.vm import DemandBasis, Profile, Vm
 from balancer.policy.types import ForecastKind, Policy
 
@@ -67,22 +69,25 @@ class RememberedDemand:
         """
         wanted = as_wanted(snapshot)
         self._history.take(wanted)
-        recent = with_recent(wanted, self._history.view(recent_steps(policy)), policy)
+        recent = with_recent(wanted, self._history.view(recent_steps(policy)))
         forecast = self._forecaster.forecast(policy.demand)
-        shown = replace(recent, vms=tuple(self._assumed(recent.vms)))
+        shown = self._with_assumed(recent)
         if policy.demand.forecast is ForecastKind.SAMPLE:
             return shown
         return with_forecast(shown, forecast)
 
-    def _assumed(self, vms: Iterable[Vm]) -> Iterable[Vm]:
-        for vm in vms:
-            mhz = None
-            if vm.is_running and not has_cpu_figure(vm):
+    def _with_assumed(self, snapshot: Snapshot) -> Snapshot:
+        """Return the snapshot with a cautious figure for each running VM that has none, but is remembered."""
+        assumed: dict[VmId, Vm] = {}
+        for vm in snapshot.running_vms:
+            if vm.cpu_demand_mhz is None and not has_cpu_figure(vm):
                 mhz = self._forecaster.cautious_mhz(identity_of(vm))
-            if mhz is None:
-                yield vm
-            else:
-                yield changed(vm, cpu_demand_mhz=mhz, demand_basis=DemandBasis.ASSUMED)
+                if mhz is not None:
+                    basis = DemandBasis.ASSUMED
+                    assumed[vm.id] = changed(vm, cpu_demand_mhz=mhz, demand_basis=basis)
+        if not assumed:
+            return snapshot
+        return replace(snapshot, vms=tuple(assumed.get(vm.id, vm) for vm in snapshot.vms))
 
 
 def with_forecast(snapshot: Snapshot, forecast: Forecast) -> Snapshot:
@@ -91,13 +96,11 @@ def with_forecast(snapshot: Snapshot, forecast: Forecast) -> Snapshot:
     Active memory is expected only where it was measured: what stands in for it otherwise is the larger.
     """
     column = {key: at for at, key in enumerate(forecast.vms)}
-    known = np.isfinite(forecast.cpu_mhz)
+    known = np.isfinite(forecast.cpu_mhz).tolist()
+    looked_up = ((vm, column.get(identity_of(vm))) for vm in snapshot.running_vms)
     places = [
-        (vm, column[identity_of(vm)])
-        for vm in snapshot.running_vms
-        if identity_of(vm) in column and has_cpu_figure(vm)
+        (vm, at) for vm, at in looked_up if at is not None and known[at] and has_cpu_figure(vm)
     ]
-    places = [(vm, at) for vm, at in places if known[at]]
     vms = [vm for vm, _ in places]
     shown = all_changed(vms, _columns(vms, np.array([at for _, at in places], int), forecast))
     expected = {vm.id: vm for vm in shown}
@@ -133,36 +136,3 @@ def recent_steps(policy: Policy) -> int:
     """Return how many steps of history a policy's `trigger` asks for, at least 1."""
     asked_s = max(policy.trigger.contention_sustained_s, policy.trigger.balance_sustained_s)
     return max(ceil(asked_s / STEP_S - 1e-9), 1)
-
-
-def with_recent(snapshot: Snapshot, view: HistoryView, policy: Policy) -> Snapshot:
-    """Return the snapshot with what the VMs on each host wanted over the time that the policy's `trigger` asks for.
-
-    A VM of which a step is not known counts with what it wants now. Steps before anything was known are left out.
-    """
-    steps = min(recent_steps(policy), len(view.cpu_mhz))
-    column = {key: at for at, key in enumerate(view.vms)}
-    vms = [vm for vm in snapshot.running_vms if identity_of(vm) in column]
-    place = {host.id: at for at, host in enumerate(snapshot.hosts)}
-    loads = np.zeros((2, steps, len(place)))
-    columns = [column[identity_of(vm)] for vm in vms]
-    first = len(view.cpu_mhz) - steps
-    now = (
-        [vm.cpu_usage_mhz if vm.cpu_demand_mhz is None else vm.cpu_demand_mhz for vm in vms],
-        [vm.memory_active_mib for vm in vms],
-    )
-    late = view.cpu_mhz[first:, columns], view.memory_mib[first:, columns]
-    known = np.flatnonzero(np.isfinite(late[0]).any(axis=1))
-    for load, figures, present in zip(loads, late, now, strict=True):
-        filled = np.where(np.isfinite(figures), figures, [one or 0.0 for one in present])
-        np.add.at(load.T, [place[vm.host] for vm in vms], filled.T)
-    kept = loads[:, known[0] if len(known) else steps :]
-    hosts = tuple(
-        changed(
-            host,
-            recent_cpu_mhz=tuple(kept[0, :, at].tolist()),
-            recent_memory_mib=tuple(kept[1, :, at].tolist()),
-        )
-        for at, host in enumerate(snapshot.hosts)
-    )
-    return replace(snapshot, hosts=hosts, recent_step_seconds=view.step_s)

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from balancer.assess.forecast import Forecast, Remembered
 from balancer.model.events import ForecastError
@@ -66,14 +67,25 @@ def _errors(said: _Said, history: Remembered, now_s: Seconds) -> Iterator[Foreca
     came = history.view(steps)
     if len(came.cpu_mhz) < steps:
         return
-    column = {name: at for at, name in enumerate(came.vms)}
-    places = [(at, column[name]) for at, name in enumerate(said.vms) if name in column]
-    then, now = np.array(places, dtype=np.intp).reshape(-1, 2).T
+    then, now = _places(said.vms, came.vms)
     pairs = (("cpu", said.cpu_mhz, came.cpu_mhz), ("memory", said.memory_mib, came.memory_mib))
     for resource, expected, known in pairs:
         ratio = _ratio(expected[then], known[0, now])
         if ratio is not None:
             yield ForecastError(resource=resource, horizon_s=said.horizon_s, ratio=ratio)
+
+
+def _places(
+    said: tuple[str, ...], came: tuple[str, ...]
+) -> tuple[npt.NDArray[np.intp], npt.NDArray[np.intp]]:
+    """Return the columns of the VMs that are in both; where nobody came or went they are the same."""
+    if said is came:
+        every = np.arange(len(said))
+        return every, every
+    column = {name: at for at, name in enumerate(came)}
+    places = [(at, column[name]) for at, name in enumerate(said) if name in column]
+    then, now = np.array(places, dtype=np.intp).reshape(-1, 2).T
+    return then, now
 
 
 def _ratio(expected: Figures, known: Figures) -> float | None:

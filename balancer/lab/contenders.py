@@ -11,7 +11,7 @@ from types import MappingProxyType
 from balancer.collect.history import DemandHistory
 from balancer.foresight import Foresight, NoForesight, RememberedDemand
 from balancer.lab.rivals.search import by_climb, by_memory_order, by_reaction
-from balancer.model.units import Ratio
+from balancer.model.units import Ratio, Seconds
 from balancer.plan import PlanSettings, make_draft
 from balancer.plan.engine import Search
 from balancer.policy.levels import LEVELS, level_settings
@@ -28,6 +28,8 @@ REMEMBERED_STEPS = 14 * 288
 """Two weeks of 5-minute steps."""
 
 CHASED: Ratio = 0.01
+
+UNHURRIED_S: Seconds = 3600.0
 
 STEADY = Policy(
     name="steady",
@@ -57,9 +59,15 @@ class Contender:
     def settings(self) -> PlanSettings:
         """Return how plans are made: without the refinement that costs twenty times the descent.
 
-        It saves a few moves in a hundred, and would make a replay of a month take hours.
+        It saves a few moves in a hundred, and would make a replay of a month take hours. No plan is cut short, so
+        that a loaded machine changes no result.
         """
-        return PlanSettings(search=self.search or make_draft, polish_windows=0, refine_rounds=0)
+        return PlanSettings(
+            search=self.search or make_draft,
+            polish_windows=0,
+            refine_rounds=0,
+            time_limit_s=UNHURRIED_S,
+        )
 
 
 def ours(policy: Policy, name: str = "ours") -> Contender:

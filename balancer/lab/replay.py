@@ -6,7 +6,7 @@ known to the cycle, which takes the world for a vCenter.
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import timedelta
 
 from balancer.adapters.simulated.migrations import Migration
@@ -19,10 +19,11 @@ from balancer.lab.result import MoveMark, Run
 from balancer.lab.scene import Scene
 from balancer.lab.score import score_of
 from balancer.lab.world import CLUSTER, ReplayedVCenter
-from balancer.model.events import Event
+from balancer.model.events import Event, MoveStarted
 from balancer.model.units import Seconds
 from balancer.policy.in_force import mode_in_force
 from balancer.policy.mode import Mode
+from balancer.ports import Events
 from balancer.site import Site
 
 INTERVAL_S: Seconds = 300.0
@@ -34,11 +35,16 @@ _KEPT = timedelta(days=2)
 _DAY_S = 86_400.0
 
 
-class _Deaf:
-    """Implements `ports.Events`: nobody listens."""
+class Reasons:
+    """Implements `ports.Events`: remembers why each migration was asked for, by its task."""
+
+    def __init__(self) -> None:
+        self.by_task: dict[str, str] = {}
 
     def tell(self, event: Event) -> None:
-        """Do nothing."""
+        """Take one event."""
+        if isinstance(event, MoveStarted):
+            self.by_task[event.task] = event.move.reason.word
 
 
 def replay(
@@ -57,12 +63,12 @@ def replay(
     begun = time.perf_counter()
     world = ReplayedVCenter(scene, seed)
     quiet: Counter[str] = Counter()
-    cycles = 0
+    reasons = Reasons()
     if contender.search is not None:
-        for report in _cycles(world, contender, interval_s, progress):
-            cycles += 1
+        site = site_of(world, contender, reasons)
+        for report in _cycles(world, site, interval_s, progress):
             quiet[report.plan.status.value] += 1
-    moves = _marks(world)
+    moves = _marks(world, reasons.by_task)
     score, curves = score_of(scene, moves)
     return Run(
         contender=contender.name,
@@ -71,33 +77,40 @@ def replay(
         score=score,
         moves=moves,
         curves=curves,
-        cycles=cycles,
+        cycles=quiet.total(),
         wall_s=time.perf_counter() - begun,
         quiet=dict(quiet),
     )
 
 
 def _cycles(
-    world: ReplayedVCenter, contender: Contender, interval_s: Seconds, progress: Progress
+    world: ReplayedVCenter, site: Site, interval_s: Seconds, progress: Progress
 ) -> Iterator[CycleReport]:
     clock, trace = world.clock, world.scene.trace
-    store = MemoryStore()
-    site = site_of(world, contender, store)
-    end_s, number = trace.slots * trace.step_s, 0
-    kept_s = 0.0
+    end_s, kept_s = trace.slots * trace.step_s, 0.0
     while clock.monotonic() < end_s:
         next_s = clock.monotonic() + interval_s
-        report = run_cycle(site, cycle_id=f"{number}")
-        yield report
-        number += 1
+        yield run_cycle(site, cycle_id=f"{clock.monotonic():.0f}")
+        _acknowledge(site)
         progress(int(clock.monotonic() // trace.step_s), trace.slots)
         if clock.monotonic() - kept_s > _DAY_S:
             kept_s = clock.monotonic()
-            store.forget(clock.now() - _KEPT)
+            site.tools.store.forget(clock.now() - _KEPT)
         clock.sleep(max(next_s - clock.monotonic(), 0.0))
 
 
-def site_of(world: ReplayedVCenter, contender: Contender, store: MemoryStore) -> Site:
+def _acknowledge(site: Site) -> None:
+    """Acknowledge verdicts as soon as they are given, so that no contender is held back for the rest of a replay.
+
+    On a real site three batches that made it worse leave the cluster to people until somebody has looked.
+    """
+    tools = site.tools
+    tools.store.acknowledge_verdicts(
+        tools.vcenter, site.cluster.id, by=tools.holder, at=tools.clock.now()
+    )
+
+
+def site_of(world: ReplayedVCenter, contender: Contender, events: Events) -> Site:
     """Return the cluster of a world as its contender works on it."""
     tools = Tools(
         vcenter="replay",
@@ -105,9 +118,9 @@ def site_of(world: ReplayedVCenter, contender: Contender, store: MemoryStore) ->
         holder="replay",
         inventory=world,
         migrator=world,
-        store=store,
+        store=MemoryStore(),
         clock=world.clock,
-        events=_Deaf(),
+        events=events,
         may_submit=lambda: None,
         demand_of=demand_of,
         poll_s=POLL_S,
@@ -123,13 +136,16 @@ def site_of(world: ReplayedVCenter, contender: Contender, store: MemoryStore) ->
     )
 
 
-def _marks(world: ReplayedVCenter) -> tuple[MoveMark, ...]:
+def _marks(world: ReplayedVCenter, reasons: Mapping[str, str]) -> tuple[MoveMark, ...]:
     """Return the migrations that have ended, in the order of their ends."""
     ended = [m for m in world.migrations if m.has_ended]
-    return tuple(_mark(m) for m in sorted(ended, key=lambda m: (m.ends_s or 0.0, m.number)))
+    return tuple(
+        _mark(m, reasons.get(m.task, ""))
+        for m in sorted(ended, key=lambda m: (m.ends_s or 0.0, m.number))
+    )
 
 
-def _mark(migration: Migration) -> MoveMark:
+def _mark(migration: Migration, reason: str) -> MoveMark:
     return MoveMark(
         vm=migration.vm.name,
         source=migration.source.id,
@@ -137,6 +153,6 @@ def _mark(migration: Migration) -> MoveMark:
         begun_s=migration.started_s or 0.0,
         ended_s=migration.ends_s or 0.0,
         memory_mib=migration.vm.footprint_mib,
-        reason="",
+        reason=reason,
         fault=migration.fault,
     )
