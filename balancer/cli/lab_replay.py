@@ -86,7 +86,7 @@ def replay_command(
     inputs = read_inputs(
         trace, hosts, placement or (), part, idle_consumed=idle_consumed, leave_out=leave_out
     )
-    _tell_mends(inputs)
+    tell_mends(inputs)
     errands = errands_of(inputs.scenes, chosen, tuple(dict.fromkeys(seed or (0,))), interval)
     at_once = min(jobs or usable_cores(), len(errands))
     played = play_all(errands, jobs=at_once)
@@ -100,7 +100,8 @@ def replay_command(
     raise typer.Exit(_exit_code(played))
 
 
-def _tell_mends(inputs: "Inputs") -> None:
+def tell_mends(inputs: "Inputs") -> None:
+    """Say on standard error by which rules the trace was mended."""
     for mend in inputs.mends:
         print(f"trace mended: {visible(str(mend))}", file=sys.stderr)
 

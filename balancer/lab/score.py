@@ -84,6 +84,13 @@ def score_of(scene: Scene, moves: Sequence[MoveMark]) -> tuple[Score, Curves]:
     return score, curves
 
 
+def held_ratio(scene: Scene, moves: Sequence[MoveMark]) -> Floats:
+    """Return the memory that VMs hold over usable memory, (slots, hosts), of a replay with these moves."""
+    hosts = Hosts.of(scene)
+    ratio: Floats = _laid(scene, hosts, moves)[2] / hosts.memory_mib
+    return ratio
+
+
 def bound_of(scene: Scene) -> Score:
     """Return what no placement can beat: all hosts as one, no moves."""
     hosts, trace = Hosts.of(scene), scene.trace

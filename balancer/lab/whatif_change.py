@@ -5,7 +5,7 @@ is named at once. Pure; where the VMs go is `whatif_seats`, what comes of it is 
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 
 from balancer.expose.escape import visible
@@ -62,8 +62,8 @@ class Assumed:
     """A change that makes sense for one snapshot.
 
     `snapshot` has the new hosts beside the old ones; its failed hosts do not answer, and their VMs still stand
-    there. `new_vms` stand nowhere yet, whatever host they name.
-    `told` says in words what was assumed.
+    there. `new_vms` stand nowhere yet, whatever host they name; `models` tells of which VM each one is a copy,
+    those of a given size are not in it. `told` says in words what was assumed.
     """
 
     snapshot: Snapshot
@@ -71,17 +71,18 @@ class Assumed:
     failed: frozenset[HostId]
     new_hosts: tuple[HostId, ...]
     new_vms: tuple[Vm, ...]
+    models: Mapping[VmId, VmId]
     told: tuple[str, ...]
 
 
-def assume(snapshot: Snapshot, change: Change) -> Assumed:
-    """Return the change as it is meant for this snapshot.
+def assume(snapshot: Snapshot, change: Change, *, source: str = "the snapshot") -> Assumed:
+    """Return the change as it is meant for this snapshot, which errors call `source`.
 
     Raises:
         InputError: names that are not there or mean several, counts below 1 or too large, a host that is to be
             removed and to fail, no host left; all of them.
     """
-    reader = _Reader(snapshot)
+    reader = _Reader(snapshot, source)
     removed = reader.hosts("--remove-host", change.remove_hosts)
     failed = reader.hosts("--fail-host", change.fail_hosts)
     new_hosts = [host for asked in change.add_hosts for host in reader.new_hosts(asked)]
@@ -98,6 +99,7 @@ def assume(snapshot: Snapshot, change: Change) -> Assumed:
         failed=failed,
         new_hosts=tuple(host.id for host in new_hosts),
         new_vms=tuple(new_vms),
+        models=reader.models,
         told=tuple(reader.told),
     )
 
@@ -110,12 +112,13 @@ def _failed(host: Host) -> Host:
 class _Reader:
     """One reading of a change: what it cannot mean, and what it was taken for."""
 
-    def __init__(self, snapshot: Snapshot) -> None:
-        self._snapshot = snapshot
+    def __init__(self, snapshot: Snapshot, source: str) -> None:
+        self._snapshot, self._source = snapshot, source
         things: list[Host | Vm] = [*snapshot.hosts, *snapshot.vms]
         self._used = {word for one in things for word in (one.id, one.name)}
         self.problems: list[Problem] = []
         self.told: list[str] = []
+        self.models: dict[VmId, VmId] = {}
 
     def hosts(self, option: str, names: Sequence[str]) -> frozenset[HostId]:
         """Return the hosts that an option names, each once."""
@@ -159,6 +162,7 @@ class _Reader:
         for _ in range(asked.count):
             name = self._fresh("new-vm")
             if isinstance(model, Vm):
+                self.models[VmId(name)] = model.id
                 yield _copied(name, model)
             elif size:
                 yield _sized(name, model, size)
@@ -198,7 +202,7 @@ class _Reader:
         """Return the first serving host of the commonest size."""
         hosts = self._snapshot.serving_hosts or self._snapshot.hosts
         if not hosts:
-            self._say(option, "the snapshot has no host", "a snapshot with hosts")
+            self._say(option, f"{self._source} has no host", "one with hosts")
             return None
         sizes = Counter((host.cpu_capacity_mhz, host.memory_capacity_mib) for host in hosts)
         most = max(sizes.values())
@@ -208,7 +212,7 @@ class _Reader:
         """Return the running VM that stands in the middle by memory."""
         vms = sorted(self._snapshot.running_vms, key=lambda vm: (vm.memory_mib, vm.id))
         if not vms:
-            self._say("--add-vms", "the snapshot has no running VM to copy", "a snapshot with VMs")
+            self._say("--add-vms", f"{self._source} has no running VM to copy", "one with VMs")
             return None
         return vms[len(vms) // 2]
 
@@ -235,7 +239,7 @@ class _Reader:
         names = sorted(one.name for one in known)
         more = f" and {len(names) - _NAMES_SHOWN:,} more" if len(names) > _NAMES_SHOWN else ""
         allowed = f"names or ids such as {visible(', '.join(names[:_NAMES_SHOWN]))}{more}"
-        self._say(option, f"the snapshot has no {kind} '{name}'", allowed)
+        self._say(option, f"{self._source} has no {kind} '{name}'", allowed)
 
     def _say(self, option: str, found: str, allowed: str, hint: str = "") -> None:
         self.problems.append(Problem(where=option, found=found, allowed=allowed, hint=hint))

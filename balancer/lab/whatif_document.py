@@ -21,11 +21,11 @@ def what_if_document(answer: Answer) -> Json:
         "cluster": {"id": answer.plan.cluster_id, "name": answer.plan.cluster_name},
         "assumed": list(answer.change.told),
         "fits": answer.fits,
-        "unplaced": [_unplaced(vm) for vm in answer.unplaced],
+        "unplaced": [unplaced_entry(vm) for vm in answer.unplaced],
         "left": [_left(left) for left in answer.left],
         "conflicts": [_conflict(conflict) for conflict in answer.conflicts],
         "unmet_cpu_mhz": number(answer.unmet_cpu_mhz),
-        "started": [_seat(seat) for seat in answer.seats],
+        "started": [seat_entry(seat) for seat in answer.seats],
         "cost": _cost(answer.cost),
         "cost_without_change": _cost(answer.cost_without),
         "moves": [move_entry(move, answer.snapshot) for move in answer.plan.moves],
@@ -37,7 +37,8 @@ def what_if_document(answer: Answer) -> Json:
     }
 
 
-def _unplaced(vm: Unplaced) -> Json:
+def unplaced_entry(vm: Unplaced) -> Json:
+    """Return a VM that finds no host."""
     entry: Json = {"vm": vm.vm, "name": vm.name, "why": _why(vm.why)}
     return entry | ({"from": vm.source} if vm.source else {})
 
@@ -64,7 +65,8 @@ def _conflict(conflict: Conflict) -> Json:
     }
 
 
-def _seat(seat: Seat) -> Json:
+def seat_entry(seat: Seat) -> Json:
+    """Return a VM that was started."""
     entry: Json = {"vm": seat.vm, "name": seat.name, "to": seat.target}
     return entry | ({"from": seat.source} if seat.source else {})
 

@@ -46,16 +46,21 @@ def _verdict(answer: Answer, paper: Paper) -> list[str]:
 
 
 def _misfits(answer: Answer) -> Iterator[str]:
-    alike: dict[tuple[object, ...], list[Unplaced]] = defaultdict(list)
-    for vm in answer.unplaced:
-        alike[tuple((refusal.reason, refusal.count) for refusal in vm.why)].append(vm)
-    yield from map(_unplaced, alike.values())
+    yield from unplaced_words(answer.unplaced)
     yield from map(_conflict, answer.conflicts)
     named = {vm for conflict in answer.conflicts for vm in conflict.vms}
     yield from (_left(left, answer) for left in answer.left if left.vm not in named)
     if answer.unmet_cpu_mhz:
         mhz = f"{answer.unmet_cpu_mhz:,.0f} MHz"
         yield f"{mhz} of CPU demand find no processor time, more than without the change"
+
+
+def unplaced_words(unplaced: Sequence[Unplaced]) -> Iterator[str]:
+    """Return sentences for VMs that find no host, those together that are refused alike."""
+    alike: dict[tuple[object, ...], list[Unplaced]] = defaultdict(list)
+    for vm in unplaced:
+        alike[tuple((refusal.reason, refusal.count) for refusal in vm.why)].append(vm)
+    return map(_unplaced, alike.values())
 
 
 def _unplaced(vms: Sequence[Unplaced]) -> str:
