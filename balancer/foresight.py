@@ -17,9 +17,10 @@ from balancer.assess.demand_wanted import as_wanted
 from balancer.assess.forecast import Forecast
 from balancer.assess.forecaster import Forecaster
 from balancer.collect.history import STEP_S, DemandHistory
+from balancer.collect.recent import with_recent
 from balancer.model.changed import all_changed, changed
 from balancer.model.events import ForecastError
-from balancer.model.history import HistoryView, identity_of
+from balancer.model.history import identity_of
 from balancer.model.snapshot import Snapshot
 from balancer.model.vm import DemandBasis, Profile, Vm
 from balancer.policy.types import ForecastKind, Policy
@@ -67,7 +68,7 @@ class RememberedDemand:
         """
         wanted = as_wanted(snapshot)
         self._history.take(wanted)
-        recent = with_recent(wanted, self._history.view(recent_steps(policy)), policy)
+        recent = with_recent(wanted, self._history.view(recent_steps(policy)))
         forecast = self._forecaster.forecast(policy.demand)
         shown = replace(recent, vms=tuple(self._assumed(recent.vms)))
         if policy.demand.forecast is ForecastKind.SAMPLE:
@@ -133,36 +134,3 @@ def recent_steps(policy: Policy) -> int:
     """Return how many steps of history a policy's `trigger` asks for, at least 1."""
     asked_s = max(policy.trigger.contention_sustained_s, policy.trigger.balance_sustained_s)
     return max(ceil(asked_s / STEP_S - 1e-9), 1)
-
-
-def with_recent(snapshot: Snapshot, view: HistoryView, policy: Policy) -> Snapshot:
-    """Return the snapshot with what the VMs on each host wanted over the time that the policy's `trigger` asks for.
-
-    A VM of which a step is not known counts with what it wants now. Steps before anything was known are left out.
-    """
-    steps = min(recent_steps(policy), len(view.cpu_mhz))
-    column = {key: at for at, key in enumerate(view.vms)}
-    vms = [vm for vm in snapshot.running_vms if identity_of(vm) in column]
-    place = {host.id: at for at, host in enumerate(snapshot.hosts)}
-    loads = np.zeros((2, steps, len(place)))
-    columns = [column[identity_of(vm)] for vm in vms]
-    first = len(view.cpu_mhz) - steps
-    now = (
-        [vm.cpu_usage_mhz if vm.cpu_demand_mhz is None else vm.cpu_demand_mhz for vm in vms],
-        [vm.memory_active_mib for vm in vms],
-    )
-    late = view.cpu_mhz[first:, columns], view.memory_mib[first:, columns]
-    known = np.flatnonzero(np.isfinite(late[0]).any(axis=1))
-    for load, figures, present in zip(loads, late, now, strict=True):
-        filled = np.where(np.isfinite(figures), figures, [one or 0.0 for one in present])
-        np.add.at(load.T, [place[vm.host] for vm in vms], filled.T)
-    kept = loads[:, known[0] if len(known) else steps :]
-    hosts = tuple(
-        changed(
-            host,
-            recent_cpu_mhz=tuple(kept[0, :, at].tolist()),
-            recent_memory_mib=tuple(kept[1, :, at].tolist()),
-        )
-        for at, host in enumerate(snapshot.hosts)
-    )
-    return replace(snapshot, hosts=hosts, recent_step_seconds=view.step_s)

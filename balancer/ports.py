@@ -281,10 +281,10 @@ class History(Protocol):
         since: datetime,
         until: datetime,
         series: Collection[Series],
-    ) -> tuple[Block, ...]:
+    ) -> Iterable[Block]:
         """Return what is kept of the steps from `since` to before `until`, oldest first; gaps are not told.
 
-        Of a member that began anew nothing from before is shown.
+        Blocks are read as they are taken. Of a member that began anew nothing from before is shown.
         """
 
     def forget_steps(self, step_s: Seconds, before: datetime) -> None:

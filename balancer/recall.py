@@ -76,15 +76,15 @@ class ClusterMemory:
                 self._try("history not written", self._write)
             return self._remembered.seen(snapshot, policy)
 
-    @property
-    def errors(self) -> tuple[ForecastError, ...]:
-        """How wrong earlier forecasts were, as the newest snapshot showed."""
-        return self._remembered.errors
-
     def load(self, until: datetime) -> None:
         """Read what the store has from before `until`, the source's clock."""
         self._is_loaded = True
         self._try("history not read", lambda store: self._load(store, until))
+
+    @property
+    def errors(self) -> tuple[ForecastError, ...]:
+        """How wrong earlier forecasts were, as the newest snapshot showed."""
+        return self._remembered.errors
 
     def close(self) -> None:
         """Write what is not written yet, once no cycle holds the memory."""
@@ -114,9 +114,7 @@ class ClusterMemory:
 
     def _load(self, store: History, until: datetime) -> None:
         for kind in Kind:
-            for age in range(self._days, -1, -1):
-                since = until.replace(hour=0, minute=0, second=0, microsecond=0) - age * _DAY
-                self._fill(store, kind, since, min(since + _DAY, until), _LONG[kind])
+            self._fill(store, kind, until - self._days * _DAY, until, _LONG[kind])
             self._fill(store, kind, until - _EXACT, until, SERIES_OF[kind])
 
     def _fill(

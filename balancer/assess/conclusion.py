@@ -218,5 +218,8 @@ def _quiet(need: Need, policy: Policy, draft: Draft) -> str:
     ]
     if waiting:
         return f"nothing to do yet: {trigger}; {'; '.join(waiting)}"
+    if need.balance.answer is Answer.CALM:
+        floor = percent(limits.balance_floor)
+        return f"nothing to do: {trigger}, but no host has more demand than {floor} of what it has"
     rest = "; no further host can be emptied" if policy.goals.consolidation else ""
     return f"nothing to do: {trigger}; no host is above its contention threshold{rest}"

@@ -24,11 +24,11 @@ from balancer.assess.forecast_smoothing import carried
 from balancer.model.history import Figures, HistoryView
 from balancer.model.units import Seconds
 
-JUDGED_S: Seconds = 3 * DAY_S
+JUDGED_S: Seconds = 5 * DAY_S
 """The models are judged over so long at the end of the history, at most half of what is known."""
 
-EVERY_S: Seconds = 10_500.0
-"""From one moment that is judged to the next: not quite three hours, so that they fall on all times of day."""
+EVERY_S: Seconds = 5_700.0
+"""From one moment that is judged to the next: 95 minutes, so that they fall on all times of day."""
 
 FEWEST_MOMENTS = 6
 """A VM that was known at fewer moments has the default model, and a spread that is not known."""

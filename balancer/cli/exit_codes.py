@@ -26,7 +26,7 @@ MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
         "`doctor`: there is a problem; `validate`: a file is wrong; `audit verify`: the chain does not hold; "
         "`policy test`: an expectation is not met or a file is wrong; `policy lint`: there are errors, with "
         "`--strict` warnings; `policy import-drs`: something could not be said in a policy; `notify test`: a "
-        "channel has not taken the message; `import`: the file cannot be mended",
+        "channel has not taken the message; `import`: the file cannot be mended; `lab replay`: a run was lost",
         ExitCode.CHANGES: "`plan --detailed-exitcode`: changes proposed",
         ExitCode.UNMET: "`plan`: some must-rule or evacuation cannot be met; the plan is the best that can be "
         "done (status `degraded`); `lab whatif`: the changed cluster does not hold its VMs",
@@ -34,7 +34,7 @@ MEANINGS: Mapping[ExitCode, str] = MappingProxyType(
         "`reject`: a plan that is stale, changed, too old or decided on, or the cluster is paused, held by a "
         "window or its mode, or in other hands",
         ExitCode.PARTLY: "`apply`: some of the moves were made; `report --detailed-exitcode`: not all of them were",
-        ExitCode.INTERRUPTED: "interrupted",
+        ExitCode.INTERRUPTED: "interrupted; `lab replay` has written what had ended by then",
     }
 )
 """What each means, by command, for the page of reference."""

@@ -8,14 +8,13 @@ from pathlib import Path
 import typer
 
 from balancer.adapters.files.json_file import read_bytes
+from balancer.cli.lab_options import USUAL
 from balancer.lab.contenders import CONTENDERS
 from balancer.lab.errands import Entrant
 from balancer.lab.figures import OURS
 from balancer.lab.replayed import PolicyText
-from balancer.policy.compose import load_policy_set
-
-USUAL = ("nothing", OURS, "chase", "drs-3", "proxlb-memory", "reactive-80")
-"""Who takes part where nobody is named."""
+from balancer.policy.compose import PolicySet, load_policy_set
+from balancer.policy.load import DEFAULT_POLICY
 
 _ALL = "all"
 
@@ -44,6 +43,8 @@ def entrants(
             chosen[entrant.name] = entrant
         else:
             chosen |= {name: Entrant(name=name) for name in _named(word)}
+    if OURS in chosen:
+        texts[OURS] = _text(DEFAULT_POLICY, load_policy_set([DEFAULT_POLICY]))
     return tuple(chosen.values()), tuple(texts[name] for name in sorted(texts))
 
 
@@ -60,10 +61,13 @@ def _named(word: str) -> Iterator[str]:
 def _with_policy(name: str) -> tuple[Entrant, PolicyText]:
     composed = load_policy_set([name])
     entrant = Entrant(name=f"{OURS}:{Path(name).stem}", policy=composed.without_windows)
+    return entrant, _text(name, composed)
+
+
+def _text(name: str, composed: PolicySet) -> PolicyText:
     content = b"".join(read_bytes(Path(file)) for file in composed.files)
-    text = PolicyText(
+    return PolicyText(
         name=name,
         digest=hashlib.sha256(content).hexdigest(),
         text=content.decode("utf-8", errors="replace"),
     )
-    return entrant, text

@@ -20,6 +20,7 @@ HOSTS_FILE = "hosts.csv"
 PLACEMENT_FILE = "placement0.csv"
 AS_RECORDED = "as recorded"
 _DAY_S = 86_400.0
+_FOLDERS = "the folder of a trace, or of what the daemon recorded of a cluster"
 
 Placements = Mapping[str, Mapping[str, HostId]]
 
@@ -59,6 +60,9 @@ def read_inputs(
         InputError: a file is wrong, or a VM has no place; problems with row and column.
         BadParameter: the trace has no such days, or two placements have one name.
     """
+    if not folder.is_dir():
+        problem = Problem(where=str(folder), found="there is no such folder", allowed=_FOLDERS)
+        raise InputError(f"trace {folder}", (problem,))
     if _is_recording(folder):
         source = _recorded(folder, hosts, placements)
     else:

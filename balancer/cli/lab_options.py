@@ -5,6 +5,9 @@ from typing import Annotated
 
 import typer
 
+USUAL = ("nothing", "ours", "chase", "drs-3", "proxlb-memory", "reactive-80")
+"""Who takes part in a replay where nobody is named."""
+
 TraceArgument = Annotated[
     Path,
     typer.Argument(
@@ -35,7 +38,7 @@ WithOption = Annotated[
         "--with",
         metavar="NAME",
         help="A contender, a pattern such as 'drs-*', ours:POLICY, or all.",
-        show_default="nothing, ours, chase, drs-3, proxlb-memory, reactive-80",
+        show_default=", ".join(USUAL),
     ),
 ]
 OursOption = Annotated[

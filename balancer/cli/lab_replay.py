@@ -28,7 +28,7 @@ from balancer.cli.lab_options import (
     WithOption,
 )
 from balancer.cli.lab_output import LabFormat, rendered
-from balancer.cli.output import emit
+from balancer.cli.output import emit, require_room
 from balancer.expose.escape import visible
 from balancer.expose.figures import timestamp
 
@@ -79,6 +79,7 @@ def replay_command(
     from balancer.lab.replayed import Recipe
     from balancer.version import VERSION
 
+    require_room((output, html))
     chosen, texts = entrants(contender or (), policy or ())
     part = Part(from_day=from_day, days=days)
     print(f"reading {visible(str(trace))}", file=sys.stderr)
@@ -135,11 +136,11 @@ def _put_together(
 def _write(made: "Replayed", form: LabFormat, output: Path | None, html: Path | None) -> None:
     from balancer.lab.page import page_html
 
+    emit(rendered(made, form), None)
     if output is not None:
         emit(rendered(made, LabFormat.JSON), output)
     if html is not None:
         emit(page_html(made).encode(), html)
-    emit(rendered(made, form), None)
 
 
 def _exit_code(played: "Played") -> ExitCode:

@@ -3,6 +3,7 @@
 import os
 import shutil
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 
 _NO_TERMINAL_WIDTH = 100
@@ -22,6 +23,22 @@ def emit(content: bytes, output: Path | None) -> None:
     sys.stdout.flush()
     sys.stdout.buffer.write(content)
     sys.stdout.buffer.flush()
+
+
+def require_room(outputs: Iterable[Path | None]) -> None:
+    """Look whether files can be written later, before somebody waits for what is to be in them.
+
+    Raises:
+        BalancerError: a folder is not there or cannot be written to.
+    """
+    from balancer.model.errors import BalancerError
+
+    for output in outputs:
+        if output is not None and not os.access(output.absolute().parent, os.W_OK | os.X_OK):
+            raise BalancerError(
+                f"{output} cannot be written: {output.absolute().parent} is no folder that may be written "
+                "to. Name another file."
+            )
 
 
 def wants_color(output: Path | None) -> bool:

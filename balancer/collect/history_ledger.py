@@ -21,6 +21,9 @@ from balancer.model.units import Seconds
 EXACT_STEPS = 24
 """So many of the newest steps are kept as they were told, with all their statistics: two hours."""
 
+FILLED_AT_ONCE = 48
+"""Steps of a block that are taken up at a time, so that it costs little memory beside itself."""
+
 WIDTHS: Mapping[Kind, int] = {Kind.VM: 128, Kind.HOST: 32}
 """Columns for which room is made at a time."""
 
@@ -132,10 +135,14 @@ class Ledger:
             return
         columns, at = self._columns_to_fill(block.members, start + count - 1)
         begun = self.columns.begun[columns]
-        is_since = np.arange(start + skip, start + count)[:, np.newaxis] >= begun
-        for series, figures in block.figures.items():
-            rows = np.repeat(figures[:, at], times, axis=0)[skip:count]
-            self._fill(series, start + skip, np.where(is_since, rows, np.nan), columns, last)
+        for first in range(start + skip, start + count, FILLED_AT_ONCE):
+            steps = np.arange(first, min(first + FILLED_AT_ONCE, start + count))
+            is_since = steps[:, np.newaxis] >= begun
+            for series, figures in block.figures.items():
+                rows = figures[(steps - start) // times][:, at]
+                self._fill(
+                    series, first, np.where(is_since, rows, np.float32(np.nan)), columns, last
+                )
 
     def _fill(self, series: Series, first: int, rows: Figures, columns: Places, last: int) -> None:
         if series in self._kept:

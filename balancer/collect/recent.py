@@ -6,7 +6,6 @@ after a move both hosts have the past that their VMs bring along.
 
 from collections.abc import Sequence
 from dataclasses import replace
-from math import ceil
 
 import numpy as np
 import numpy.typing as npt
@@ -14,27 +13,24 @@ import numpy.typing as npt
 from balancer.model.changed import changed
 from balancer.model.history import Figures, HistoryView, identity_of
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import Seconds
 from balancer.model.vm import Vm
 
 Loads = npt.NDArray[np.float64]
 
 
-def with_recent(snapshot: Snapshot, view: HistoryView, seconds: Seconds) -> Snapshot:
-    """Return the snapshot with what is remembered of the steps that reach into the last `seconds`.
+def with_recent(snapshot: Snapshot, view: HistoryView) -> Snapshot:
+    """Return the snapshot with what a view of the newest steps remembers.
 
     A VM of which a step is not known counts with what it wants now, so that nothing that is missing looks like
     calm. Steps before anything was known are left out. `view` must contain the snapshot itself.
     """
-    steps = min(ceil(seconds / view.step_s - 1e-9), len(view.cpu_mhz))
     column = {key: at for at, key in enumerate(view.vms)}
     vms = [vm for vm in snapshot.running_vms if identity_of(vm) in column]
     place = {host.id: at for at, host in enumerate(snapshot.hosts)}
     columns, at = [column[identity_of(vm)] for vm in vms], [place[vm.host] for vm in vms]
-    late = slice(len(view.cpu_mhz) - steps, None)
-    cpu, memory = view.cpu_mhz[late][:, columns], view.memory_mib[late][:, columns]
+    cpu, memory = view.cpu_mhz[:, columns], view.memory_mib[:, columns]
     known = np.isfinite(cpu).any(axis=1)
-    first = int(known.argmax()) if known.any() else steps
+    first = int(known.argmax()) if known.any() else len(cpu)
     loads = (
         _by_host(cpu[first:], [_cpu_now(vm) for vm in vms], at, len(place)),
         _by_host(memory[first:], [vm.memory_active_mib or 0.0 for vm in vms], at, len(place)),

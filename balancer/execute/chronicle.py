@@ -16,7 +16,7 @@ from balancer.model.plan import Move, Plan
 from balancer.model.reasons import Refusal
 from balancer.ports import Audit
 
-_CALM = frozenset({Answer.BELOW_TRIGGER, Answer.IN_BAND})
+_QUIET = frozenset({Answer.BELOW_TRIGGER, Answer.CALM, Answer.IN_BAND})
 """Answers between which a calm cluster goes to and fro."""
 
 log = logging.getLogger(__name__)
@@ -106,7 +106,7 @@ def _heading(plan: Plan, held: Refusal | None) -> tuple[object, ...]:
     decision, answers = plan.decision, tuple[Answer, ...]()
     if decision is not None:
         both = (decision.contention.answer, decision.balance.answer)
-        answers = tuple(one for one in both if one not in _CALM)
+        answers = tuple(one for one in both if one not in _QUIET)
     return plan.status, plan.mode, because, tuple(_counted(plan)), held and held.reason, answers
 
 

@@ -18,7 +18,7 @@ from prometheus_client.openmetrics import exposition as openmetrics
 from prometheus_client.registry import Collector
 
 from balancer.expose.escape import metric_label
-from balancer.expose.metric_catalog import MetricSpec, MetricType
+from balancer.expose.metric_spec import MetricSpec, MetricType
 
 Kind = TypeVar("Kind", bound=MetricWrapperBase)
 

@@ -15,15 +15,9 @@ from prometheus_client import ProcessCollector, disable_created_metrics
 from balancer.expose.cluster_metrics import ClusterMetrics
 from balancer.expose.gauge_text import gauge_lines
 from balancer.expose.instruments import EOF, Instruments, PageFormat, header, written
-from balancer.expose.metric_catalog import (
-    CATALOGUE,
-    CLUSTER,
-    PROCESS,
-    VCENTER,
-    MetricSpec,
-    MetricType,
-)
+from balancer.expose.metric_catalog import CATALOGUE, CLUSTER, PROCESS, VCENTER
 from balancer.expose.metric_labels import Words, label_beside
+from balancer.expose.metric_spec import MetricSpec, MetricType
 from balancer.expose.vcenter_metrics import VcenterMetrics
 from balancer.model.units import Seconds
 from balancer.policy.mode import Mode

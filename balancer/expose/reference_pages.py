@@ -9,8 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from balancer.expose.faults_page import faults_page
-from balancer.expose.metric_catalog import CATALOGUE, CLUSTER, MetricSpec, MetricType
+from balancer.expose.metric_catalog import CATALOGUE, CLUSTER
 from balancer.expose.metric_labels import MOVE_REASONS, PHASES, PLAN_RESULTS, STAGES
+from balancer.expose.metric_spec import MetricSpec, MetricType
 from balancer.expose.policy_page import policy_page
 from balancer.expose.reason_texts import reason_text
 from balancer.model.reasons import Reason

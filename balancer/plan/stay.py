@@ -226,6 +226,9 @@ def _imbalance(staying: Staying) -> str:
     reading = staying.scene.need.balance
     if reading.answer is Answer.NOT_SUSTAINED:
         told += f" in {reading.looks_needed} of {reading.looks} looks: so in {reading.looks_over}"
+    if reading.answer is Answer.CALM:
+        floor = staying.scene.policy.thresholds.balance_floor
+        told += f" and while a host has more demand than {percent(floor)}: none has"
     if not staying.scene.policy.goals.vm_count:
         return told
     numbers = percent(spread(staying.scene.desk, staying.scene.problem.at), 1)

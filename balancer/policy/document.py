@@ -196,11 +196,11 @@ class DemandDocument(DocumentPart):
     )
     forecast: ForecastKind = Field(
         default=ForecastKind.LEVEL,
-        description="What is planned for: the newest sample, the level of late, or the expected course.",
+        description="What is planned for: the newest sample, level or peak of late, or the expected course.",
     )
     window_s: PositiveSeconds = Field(
         default=900.0,
-        description="The level is the mean over so long, as far as it is remembered.",
+        description="Level and peak are those of so long, as far as it is remembered.",
     )
     horizon_s: PositiveSeconds | None = Field(
         default=None,

@@ -40,6 +40,7 @@ _IDLE = (
             "thresholds.balance_trigger",
             "thresholds.balance_target",
             "thresholds.minimum_benefit",
+            "thresholds.balance_floor",
         ),
         applies=lambda policy: not (policy.goals.balance or policy.goals.consolidation),
         because="goals.balance is off",

@@ -7,7 +7,8 @@ from pathlib import Path
 import pytest
 import yaml
 
-from balancer.expose.metric_catalog import CATALOGUE, MetricType
+from balancer.expose.metric_catalog import CATALOGUE
+from balancer.expose.metric_spec import MetricType
 from tests.deploy.alert_cases import Case, Firing
 from tests.deploy.alert_cases_clusters import CASES
 from tests.deploy.queries import metrics_in

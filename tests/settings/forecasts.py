@@ -35,6 +35,11 @@ FORECASTS = (
         values=(ForecastKind.LEVEL, ForecastKind.PROFILE),
         look=expected([100.0, 900.0]),
     ),
+    Case(
+        setting="demand.forecast",
+        values=(ForecastKind.LEVEL, ForecastKind.PEAK),
+        look=expected([100.0, 900.0]),
+    ),
     Case(setting="demand.window_s", values=(300.0, 600.0), look=expected([100.0, 900.0])),
     Case(
         setting="demand.horizon_s",

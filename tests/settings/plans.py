@@ -176,11 +176,13 @@ THRESHOLDS = (
         look=moves(on_two(*[(1, 10.0)] * 12, memory_mib=100.0)),
         also={"goals.vm_count": True, "thresholds.vm_count_trigger": 0.75},
     ),
+    Case(setting="thresholds.balance_floor", values=(0.0, 1.0), look=moves(UNEVEN)),
     Case(
         setting="thresholds.minimum_benefit",
         values=(0.0, 0.99),
         look=moves(on_two((1, 4e3), (1, 7e3), (2, 5e3))),
     ),
+    Case(setting="thresholds.balance_floor", values=(0.79, 0.81), look=moves(UNEVEN)),
 )
 
 PRICES = (

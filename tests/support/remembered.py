@@ -1,6 +1,7 @@
 """A history that is an array: demand of VMs over days, for tests and benchmarks of the forecast."""
 
 from dataclasses import dataclass, replace
+from datetime import timedelta
 
 import numpy as np
 
@@ -31,12 +32,15 @@ class Recorded:
         )
 
 
-def recorded(cpu_mhz: Figures) -> Recorded:
-    """Return a history of steps of five minutes up to noon: (steps, VMs). Active memory is 1,000 MiB."""
+def recorded(cpu_mhz: Figures, *, ends_at_step: int = 0) -> Recorded:
+    """Return a history of steps of five minutes, (steps, VMs), up to noon or so many steps later.
+
+    Active memory is 1,000 MiB.
+    """
     cpu = np.asarray(cpu_mhz, dtype=np.float32)
     return Recorded(
         HistoryView(
-            ends_at=NOON,
+            ends_at=NOON + timedelta(minutes=5 * ends_at_step),
             step_s=300.0,
             vms=tuple(str(number) for number in range(cpu.shape[1])),
             cpu_mhz=cpu,

@@ -4,7 +4,7 @@ Five-minute steps are written hour by hour, so that little is written, and put t
 less room; longer steps lie in days from the start. See `history_chunks` for the form of the figures.
 """
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -74,10 +74,9 @@ class SqliteHistory:
         since: datetime,
         until: datetime,
         series: Collection[Series],
-    ) -> tuple[Block, ...]:
-        """Return what is kept; see `ports.History`."""
+    ) -> Iterator[Block]:
+        """Yield what is kept; see `ports.History`."""
         with self._file.reading("read the history") as connection:
-            known = members_of(connection, cluster, kind)
             found = connection.execute(
                 select(spans)
                 .where(is_of((cluster, kind.value, round(step_s))))
@@ -86,8 +85,11 @@ class SqliteHistory:
                 .order_by(spans.c.starts)
             ).all()
             window = since.timestamp(), until.timestamp()
-            blocks = [block_of(connection, kind, span, known, window, series) for span in found]
-        return tuple(block for block in blocks if block.steps)
+            known = members_of(connection, cluster, kind) if found else {}
+            for span in found:
+                block = block_of(connection, kind, span, known, window, series)
+                if block.steps:
+                    yield block
 
     def forget_steps(self, step_s: Seconds, before: datetime) -> None:
         """Drop old steps; see `ports.History`."""

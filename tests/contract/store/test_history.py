@@ -80,7 +80,9 @@ def test_what_was_put_is_read_and_what_is_not_known_is_not_0(history: History) -
     wanted = {("a", 1.0): 0.0, ("b", 1.0): 250.0, ("b", 1.0833): 9e5}
     assert read(history, 0, 24) == near(wanted)
     assert read(history, 1.05, 1.1) == near({("b", 1.0833): 9e5})
-    assert not history.read("vc1/other", Kind.VM, STEP_S, since=at(0), until=at(24), series=[CPU])
+    assert not list(
+        history.read("vc1/other", Kind.VM, STEP_S, since=at(0), until=at(24), series=[CPU])
+    )
 
 
 def test_all_series_of_vms_and_hosts_are_kept(history: History) -> None:

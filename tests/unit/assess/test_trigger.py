@@ -12,7 +12,14 @@ from balancer.model.reasons import Reason
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import VmId
 from balancer.model.vm import Profile
-from balancer.policy.types import DemandReading, MemoryMetric, Policy, Statistic, TriggerRules
+from balancer.policy.types import (
+    DemandReading,
+    MemoryMetric,
+    Policy,
+    Statistic,
+    Thresholds,
+    TriggerRules,
+)
 from tests.support.builders import host, snapshot, vm
 
 STEP_S = 300.0
@@ -151,6 +158,17 @@ def test_balance_is_sought_when_the_imbalance_lasts(
     need = need_of(two_hosts(*past, now=now))
     assert need.balance.answer is answer
     assert need.wants_balance is (answer is Answer.ACTS)
+
+
+@pytest.mark.parametrize(
+    ("floor", "answer"), [(0.6, Answer.CALM), (0.59, Answer.ACTS)], ids=["at it", "above it"]
+)
+def test_an_imbalance_of_hosts_that_are_all_calm_is_left_alone(
+    floor: float, answer: Answer
+) -> None:
+    policy = Policy(thresholds=Thresholds(balance_floor=floor))
+    need = assess(two_hosts(now=12e3), policy, Holds())
+    assert (need.balance.answer, need.wants_balance) == (answer, answer is Answer.ACTS)
 
 
 def test_a_host_of_which_nothing_is_remembered_was_as_it_is() -> None:

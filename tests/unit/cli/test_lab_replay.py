@@ -14,7 +14,7 @@ from balancer.adapters.recording import Recorder
 from balancer.adapters.replaying import Lost
 from balancer.cli import lab_session
 from balancer.cli.app import Session, run_command_line
-from balancer.cli.lab_entrants import USUAL
+from balancer.cli.lab_options import USUAL
 from balancer.config.record import Record
 from balancer.lab.contenders import CONTENDERS
 from balancer.lab.document_types import lab_result_schema
@@ -68,7 +68,9 @@ def test_a_replay_is_printed_written_and_shown_again(
     assert [run["contender"] for run in document["runs"]] == ["nothing", "ours", "ours:aggressive"]
     unmet = {run["contender"]: run["score"]["unmet_ghz_h"] for run in document["runs"]}
     assert unmet["ours"] < unmet["nothing"]
-    assert document["recipe"]["policies"][0]["text"].startswith("#")
+    policies = document["recipe"]["policies"]
+    assert [policy["name"] for policy in policies] == ["balanced", "aggressive"]
+    assert all("kind: Policy" in policy["text"] for policy in policies)
     assert "</html>" in page.read_text()
     assert lab("show", output) == 0
     assert capfd.readouterr().out == told.out
@@ -141,6 +143,17 @@ def test_what_the_daemon_recorded_is_replayed_as_it_was(
     assert "nothing, placement as recorded, seed 0: " in told.err
     assert lab("replay", folder, "--hosts", "other.csv") == 1
     assert "say by --placement where the VMs" in " ".join(capfd.readouterr().err.split())
+
+
+def test_what_can_neither_be_read_nor_written_is_said_before_anything_is_played(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    assert lab(*crowded(folder), "--output", tmp_path / "no" / "r.json") == 1
+    told = capfd.readouterr().err
+    assert f"{tmp_path}/no is no folder that may be written to" in told
+    assert "reading" not in told
+    assert lab("replay", tmp_path / "nowhere") == 1
+    assert "there is no such folder; allowed: the folder of a trace" in capfd.readouterr().err
 
 
 def test_a_lost_run_costs_itself_and_an_interrupt_the_rest(

@@ -24,7 +24,7 @@ def at(step: int, **wanted: tuple[int, Mhz]) -> Snapshot:
     return replace(snapshot([host(1), host(2)], vms), taken_at=moment)
 
 
-def seen(*snaps: Snapshot, seconds: float = 600.0) -> Snapshot:
+def seen(*snaps: Snapshot, steps: int = 2) -> Snapshot:
     """Return the last snapshot with its past, as remembered from the others; a step between them is not known."""
     first, last = snaps[0].taken_at, snaps[-1].taken_at
     vms = tuple(sorted({str(one.id) for snap in snaps for one in snap.vms}))
@@ -40,8 +40,14 @@ def seen(*snaps: Snapshot, seconds: float = 600.0) -> Snapshot:
                 one.cpu_demand_mhz,
                 one.memory_active_mib,
             )
-    view = HistoryView(ends_at=last, step_s=STEP_S, vms=vms, cpu_mhz=cpu_mhz, memory_mib=memory_mib)
-    return with_recent(snaps[-1], view, seconds)
+    view = HistoryView(
+        ends_at=last,
+        step_s=STEP_S,
+        vms=vms,
+        cpu_mhz=cpu_mhz[-steps:],
+        memory_mib=memory_mib[-steps:],
+    )
+    return with_recent(snaps[-1], view)
 
 
 def cpu(snap: Snapshot) -> list[tuple[Mhz, ...]]:
@@ -57,17 +63,20 @@ def test_the_past_goes_with_the_vms() -> None:
     assert snap.recent_step_seconds == STEP_S
 
 
-def test_only_the_steps_of_the_time_asked_for_are_told() -> None:
+def test_all_steps_of_the_view_are_told_oldest_first() -> None:
     snaps = [at(step, vm1=(1, 100.0 * step)) for step in range(1, 5)]
     assert cpu(seen(*snaps))[0] == (300.0, 400.0)
-    assert cpu(seen(*snaps, seconds=601.0))[0] == (200.0, 300.0, 400.0)
-    assert cpu(seen(*snaps, seconds=0.0))[0] == ()
-    assert cpu(seen(*snaps, seconds=86_400.0))[0] == (100.0, 200.0, 300.0, 400.0)
+    assert cpu(seen(*snaps, steps=9))[0] == (100.0, 200.0, 300.0, 400.0)
+
+
+def test_steps_before_anything_was_known_are_left_out() -> None:
+    first, last = at(0), at(2, vm1=(1, 1000.0))
+    assert cpu(seen(first, last, steps=3))[0] == (1000.0,)
 
 
 def test_what_is_not_known_of_a_vm_counts_as_it_is_now() -> None:
     first, last = at(0, vm1=(1, 1000.0)), at(2, vm1=(1, 3000.0), vm2=(1, 500.0))
-    assert cpu(seen(first, last, seconds=900.0))[0] == (1500.0, 3500.0, 3500.0)
+    assert cpu(seen(first, last, steps=3))[0] == (1500.0, 3500.0, 3500.0)
 
 
 def test_a_cluster_without_running_vms_has_a_past_of_nothing() -> None:

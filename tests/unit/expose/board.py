@@ -135,6 +135,8 @@ def busy_board() -> Board:
     board.metrics.config_loaded("abc")
     board.metrics.store_size(4096)
     board.metrics.store_failed()
+    board.metrics.history_told(size_bytes=8192, oldest_s=1.7e9, vms=3)
+    board.metrics.history_failed()
     board.metrics.notified("webhook", "delivered")
     board.metrics.recorded("written")
     board.cluster.led_by("us", is_us=True)

@@ -6,11 +6,12 @@ import pytest
 from prometheus_client.openmetrics.parser import text_string_to_metric_families as parse_openmetrics
 from prometheus_client.parser import text_string_to_metric_families as parse_text
 
-from balancer.expose.metric_catalog import CATALOGUE, MetricType
+from balancer.expose.metric_catalog import CATALOGUE
 from balancer.expose.metric_labels import (
     Words,
     unique_labels,
 )
+from balancer.expose.metric_spec import MetricType
 from balancer.expose.metrics import Metrics
 from balancer.model.events import (
     MoveProgressed,
@@ -57,7 +58,7 @@ def test_names_carry_their_unit() -> None:
         *("quarantined", "contended_vms", "foreign_moves_against"),
         *("host_vms", "rule_violations", "plan_moves", "plan_decision", "concurrency_limit"),
         *("migrations_in_flight", "migrations_queued", "plan_approvals_pending"),
-        "vcenter_failing",
+        *("vcenter_failing", "history_vms"),
         *("circuit_open", "quarantined", "contended_vms", "foreign_moves_against"),
     }
     bare = {spec.name for spec in CATALOGUE if not spec.name.endswith(units)}

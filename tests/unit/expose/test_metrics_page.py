@@ -11,9 +11,10 @@ from prometheus_client.registry import Collector
 
 from balancer.expose.gauge_text import gauge_lines
 from balancer.expose.instruments import Instruments, PageFormat, header
-from balancer.expose.metric_catalog import CATALOGUE, MetricType
+from balancer.expose.metric_catalog import CATALOGUE
 from balancer.expose.metric_labels import unique_labels
 from balancer.expose.metric_samples import Sample
+from balancer.expose.metric_spec import MetricType
 from balancer.expose.metrics import Metrics
 from balancer.model.events import PlanMade, SnapshotTaken
 from balancer.model.outcome import MoveState
