@@ -35,6 +35,10 @@ READ_WITHIN_S: Seconds = 120.0
 MOST_FAILURES = 10
 REACH = timedelta(days=7)
 
+_MENDS: Mapping[Cause, str] = {
+    **MENDS,
+    Cause.NOT_OFFERED: "see whether the vCenter's performance service runs and keeps statistics of five minutes",
+}
 _STARTED = "runtime.bootTime"
 _SMALLER = frozenset({Cause.REFUSED, Cause.TIMEOUT})
 _OF_ONE = frozenset({Cause.NO_PERMISSION, Cause.GONE})
@@ -81,12 +85,12 @@ class PastDemandReader:
         in, which is less than what a VM wanted while its host was short of CPU; active memory stays unknown.
         A size of the past is not told: a VM that was enlarged while it ran counts as it was.
         """
-        reading = _Reading(ends_at=self._monotonic() + READ_WITHIN_S)
         if self._settings.pool_size < 2:
-            why = "pool_size is 1, and the only connection is the cycles'"
-            reading.refused(Refused(cause=Cause.NOT_OFFERED, detail=why))
-        else:
-            yield from self._read(reading, vms, until)
+            why = "pool_size is 1, and the only connection is the cycles': 2 would do"
+            log.warning("past demand not read", extra={"source": self._settings.name, "error": why})
+            return
+        reading = _Reading(ends_at=self._monotonic() + READ_WITHIN_S)
+        yield from self._read(reading, vms, until)
         self._log(reading, len(vms))
 
     def _read(self, reading: _Reading, vms: Sequence[Vm], until: datetime) -> Iterator[Block]:
@@ -187,5 +191,5 @@ class PastDemandReader:
         told = {"of": asked, "cause": why.cause.value, "detail": why.detail}
         log.warning(
             "past demand is not read for all, it is learnt as time goes on",
-            extra={**facts, **told, "mend": MENDS[why.cause]},
+            extra={**facts, **told, "mend": _MENDS[why.cause]},
         )

@@ -2,6 +2,7 @@
 
 from datetime import UTC, datetime, timedelta
 from io import BytesIO
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,6 +15,7 @@ from balancer.adapters.vsphere.past_blocks import ACTIVE, CPU, Known, block_of
 from balancer.adapters.vsphere.samples import Samples, samples_from
 from balancer.model.rollup import Block
 
+INTERVAL: Any = vim.HistoricalInterval
 EIGHT = datetime(2026, 4, 21, 8, tzinfo=UTC)
 HALF_HOUR = 1800
 METERS = (
@@ -98,7 +100,7 @@ def test_a_vm_that_is_not_known_has_no_past() -> None:
 
 def test_periods_are_those_that_are_on_and_short_with_the_counters_of_their_level() -> None:
     kept = [
-        vim.HistoricalInterval(samplingPeriod=step, length=length, level=level, enabled=is_on)
+        INTERVAL(samplingPeriod=step, length=length, level=level, enabled=is_on)
         for step, length, level, is_on in (
             (7200, 2_592_000, 1, True),
             (1800, 604_800, 1, True),
