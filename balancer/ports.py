@@ -4,7 +4,7 @@ A command that only plans is given an `Inventory` and nothing else: dry run cann
 construction.
 """
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Protocol
@@ -35,6 +35,7 @@ from balancer.model.past import (
 from balancer.model.rollup import Block, Kind, Series
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import ClusterId, HostId, Seconds, VmId
+from balancer.model.vm import Vm
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,6 +73,17 @@ class Inventory(Protocol):
         """Return the relocations of these VMs that were queued at or after `since`, also forgotten ones.
 
         `since` is the source's clock. None where the source keeps no history, or does not show it.
+        """
+
+
+class PastDemand(Protocol):
+    """What a source itself remembers of demand. Nothing that is safe or right hangs on it."""
+
+    def read(self, vms: Sequence[Vm], until: datetime) -> Iterator[Block]:
+        """Yield what the source knows of these running VMs from before `until`, its own clock.
+
+        The finest steps come first. Nothing is told of what was before a VM's last start. It ends within a bounded
+        time, with what there was until then. May raise `model.errors.SourceError` at any step.
         """
 
 

@@ -1,7 +1,8 @@
 """The memory of demand of every cluster that the daemon works on: filled from the store, and written to it.
 
-Owns when a cluster's past is read (before its first snapshot counts) and when roll-ups are written (as an hour
-ends, and at the stop). No safety hangs on it: where the store fails, that is told, and the memory goes on alone.
+Owns when a cluster's past is read (before its first snapshot counts), when the source is asked what it remembers
+(at the first snapshot, where the store knows little), and when roll-ups are written (as an hour ends, and at the
+stop). No safety hangs on it: where the store fails, that is told, and the memory goes on alone.
 """
 
 import logging
@@ -9,6 +10,9 @@ import threading
 from collections.abc import Callable, Collection
 from datetime import datetime, timedelta
 
+import numpy as np
+
+from balancer.backfill import Backfill
 from balancer.collect.history import ACTIVE, CPU, STEP_S, USED, DemandHistory
 from balancer.collect.rollups import HOUR_S, hour_of
 from balancer.foresight import RememberedDemand
@@ -18,7 +22,7 @@ from balancer.model.rollup import SERIES_OF, Kind, Series
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Seconds
 from balancer.policy.types import Policy
-from balancer.ports import Clock, History
+from balancer.ports import Clock, History, PastDemand
 
 log = logging.getLogger(__name__)
 
@@ -28,6 +32,13 @@ STEPS_OF_DAY = 24 * STEPS_OF_HOUR
 STOP_WITHIN_S: Seconds = 1.5
 """How long a stop waits for what is not written yet. What is not done by then is lost: an hour at most."""
 
+WEEK_DAYS = 7
+KNOWN_ENOUGH = 6 / 7
+"""The share of the last week's steps that must be known for the source not to be asked what it remembers."""
+
+LOOKED_AT = 256
+"""So many VMs are looked at for what is known; of the others as much is."""
+
 _DAY = timedelta(days=1)
 _EXACT = timedelta(hours=2)
 _LONG: dict[Kind, tuple[Series, ...]] = {Kind.VM: (CPU, ACTIVE), Kind.HOST: (CPU, USED)}
@@ -36,11 +47,20 @@ _LONG: dict[Kind, tuple[Series, ...]] = {Kind.VM: (CPU, ACTIVE), Kind.HOST: (CPU
 class ClusterMemory:
     """`Foresight` of one cluster whose history outlives the process."""
 
-    def __init__(self, key: str, store: History | None, *, days: int, most_bytes: int) -> None:
+    def __init__(
+        self,
+        key: str,
+        store: History | None,
+        *,
+        days: int,
+        most_bytes: int,
+        past: PastDemand | None = None,
+    ) -> None:
         self._key, self._store, self._days = key, store, days
         self._most_bytes = most_bytes
         self.history = DemandHistory(steps=days * STEPS_OF_DAY)
         self._remembered = RememberedDemand(self.history)
+        self._backfill = Backfill(past)
         self._is_loaded = False
         self._lock = threading.Lock()
 
@@ -49,6 +69,9 @@ class ClusterMemory:
         with self._lock:
             if not self._is_loaded:
                 self.load(snapshot.taken_at)
+                if self._knows_little():
+                    self._backfill.ask(snapshot.running_vms, snapshot.taken_at)
+            self._take_past(snapshot.taken_at)
             if self._ends_an_hour(snapshot.taken_at):
                 self._try("history not written", self._write)
             return self._remembered.seen(snapshot, policy)
@@ -68,6 +91,22 @@ class ClusterMemory:
         with self._lock:
             if self.history.last is not None:
                 self._try("history not written", self._write)
+
+    def _knows_little(self) -> bool:
+        if self.history.last is None:
+            return True
+        steps = min(self._days, WEEK_DAYS) * STEPS_OF_DAY
+        some = self.history.view(steps, vms=slice(0, LOOKED_AT))
+        known = np.count_nonzero(np.isfinite(some.cpu_mhz).any(axis=1))
+        return bool(known < KNOWN_ENOUGH * steps)
+
+    def _take_past(self, until: datetime) -> None:
+        """Add what the source remembers, as far as it has come. What was learnt without it is learnt anew."""
+        blocks = self._backfill.taken()
+        for block in blocks:
+            self.history.fill(block, until=until)
+        if blocks:
+            self._remembered = RememberedDemand(self.history)
 
     def _ends_an_hour(self, taken_at: datetime) -> bool:
         last = self.history.last
@@ -118,12 +157,19 @@ class Recall:
         self._clusters: dict[str, ClusterMemory] = {}
         self._lock = threading.Lock()
 
-    def of(self, key: str) -> ClusterMemory:
-        """Return the memory of a cluster, by the key of its watch; the same one each time."""
+    def of(self, key: str, past: PastDemand | None = None) -> ClusterMemory:
+        """Return the memory of a cluster, by the key of its watch; the same one each time.
+
+        `past` is what its source remembers, for one that is new.
+        """
         with self._lock:
             if key not in self._clusters:
                 memory = ClusterMemory(
-                    key, self._store, days=self._five_minute_days, most_bytes=self._most_bytes
+                    key,
+                    self._store,
+                    days=self._five_minute_days,
+                    most_bytes=self._most_bytes,
+                    past=past,
                 )
                 self._clusters = {**self._clusters, key: memory}
             return self._clusters[key]

@@ -103,7 +103,7 @@ def serve(config: Config, path: Path) -> int:
             stop_switch=StopFile(config.stop_path),
             planning=planning,
             listeners_of=all_of(shown.listeners_of, heralds_of(notifier), ears_of(recorder)),
-            foresight_of=lambda watch: recall.of(watch.key),
+            foresight_of=lambda watch: recall.of(watch.key, watch.link.past),
         )
         server = _listening(config, metrics, health, shown.interface(store, daemon.next_run_of))
 

@@ -14,7 +14,7 @@ from balancer.model.units import ClusterId, Seconds
 from balancer.plan import PlanSettings
 from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
-from balancer.ports import ClusterRef, Inventory, Migrator
+from balancer.ports import ClusterRef, Inventory, Migrator, PastDemand
 
 
 class Changes(Protocol):
@@ -38,7 +38,8 @@ def may_act(cluster: ClusterRef) -> Refusal | None:
 class Link:
     """One vCenter: its reading and its writing side, and how to log out. Connects when first asked.
 
-    `give_up` ends reads under way; `changes` is None where hints are switched off. `barred` asks why the
+    `give_up` ends reads under way; `changes` is None where hints are switched off, `past` where the vCenter is not
+    asked what it remembers. `barred` asks why the
     account must not act on a cluster, and may raise `SourceError`.
     """
 
@@ -50,6 +51,7 @@ class Link:
     give_up: Callable[[], None] = _nothing
     barred: Callable[[ClusterRef], Refusal | None] = may_act
     changes: Changes | None = None
+    past: PastDemand | None = None
 
 
 class Policies(Protocol):

@@ -152,6 +152,7 @@ def _link(vcenter: VCenter, metrics: Metrics, logins: Logins) -> Link:
         give_up=connection.give_up,
         barred=may_act if vcenter.allow_excess_privileges else connection.barred,
         changes=connection.watcher(observer) if vcenter.change_hints else None,
+        past=connection.past_demand,
     )
 
 

@@ -93,6 +93,7 @@ def test_errors_are_swallowed_at_the_boundaries_of_cycle_and_thread_only() -> No
         "balancer/adapters/vsphere/watcher.py",
         "balancer/adapters/planning/worker.py",
         "balancer/adapters/recording/recorder.py",
+        "balancer/backfill.py",
         "balancer/adapters/replaying/pool.py",
         "balancer/expose/audience.py",
         "balancer/jobs.py",

@@ -201,7 +201,7 @@ class VCenterControl:
         self._send("POST", "/demand", {"vm": vm, **change})
 
     def set_statistics(self, **switches: object) -> None:
-        """Change what statistics are answered: ``largest_batch``, ``most_metrics``, ``denied``, ``off``.
+        """Change what statistics are answered: ``largest_batch``, ``most_metrics``, ``denied``, ``off``, ``past``.
 
         ``vms`` is a list of ``{"vm", "active_write_mib", "swap_in_kibps", "network_kibps", "gaps",
         "negatives", "silent", "denied", "age_seconds"}``; what is absent stays as it is.

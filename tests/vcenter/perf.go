@@ -33,6 +33,7 @@ type sampleSwitches struct {
 	mostMetrics  int  // metrics in one query; 0: any number
 	isDenied     bool // the right to read statistics is missing
 	isOff        bool // the server keeps no real-time samples
+	keepsPast    bool // it keeps statistics of the past
 	clockOffset  time.Duration
 }
 
@@ -107,9 +108,9 @@ func (m *performanceManager) QueryPerf(_ *simulator.Context, req *types.QueryPer
 	for _, spec := range req.QuerySpec {
 		entities = append(entities, spec.Entity)
 		metrics += len(spec.MetricId)
-		if spec.Format != string(types.PerfFormatCsv) || spec.IntervalId != realtimeSeconds {
+		if spec.Format != string(types.PerfFormatCsv) || (spec.IntervalId != realtimeSeconds && pastLengths[spec.IntervalId] == 0) {
 			return &methods.QueryPerfBody{Fault_: simulator.Fault(
-				"only csv at 20 s is served", &types.InvalidArgument{InvalidProperty: "querySpec"})}
+				"only csv at 20 s, 300 s and 1800 s is served", &types.InvalidArgument{InvalidProperty: "querySpec"})}
 		}
 	}
 	if no := m.refusal(entities, metrics); no != nil {
@@ -149,6 +150,9 @@ func (m *performanceManager) refusal(entities []types.ManagedObjectReference, me
 
 // row is one entity's samples, nil where it has none.
 func (m *performanceManager) row(spec *types.PerfQuerySpec) *types.PerfEntityMetricCSV {
+	if spec.IntervalId != realtimeSeconds {
+		return m.pastRow(spec)
+	}
 	w := m.world
 	v := w.vmIDs[spec.Entity.Value]
 	var shown vmSamples

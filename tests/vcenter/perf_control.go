@@ -28,6 +28,7 @@ func (c *control) statistics(req *http.Request) (any, error) {
 		MostMetrics  *int             `json:"most_metrics"`
 		Denied       *bool            `json:"denied"`
 		Off          *bool            `json:"off"`
+		Past         *bool            `json:"past"`
 		VMs          []vmSampleChange `json:"vms"`
 	}
 	if err := read(req, &ask); err != nil {
@@ -43,6 +44,7 @@ func (c *control) statistics(req *http.Request) (any, error) {
 	s := &c.world.samples
 	assign(&s.isDenied, ask.Denied)
 	assign(&s.isOff, ask.Off)
+	assign(&s.keepsPast, ask.Past)
 	assign(&s.largestBatch, ask.LargestBatch)
 	if ask.MostMetrics != nil {
 		s.mostMetrics = *ask.MostMetrics

@@ -15,6 +15,7 @@ from balancer.adapters.vsphere.guard import LoginGuard
 from balancer.adapters.vsphere.inventory import VsphereInventory
 from balancer.adapters.vsphere.migrator import VsphereMigrator
 from balancer.adapters.vsphere.observer import ChangeObserver, RequestObserver, Unobserved
+from balancer.adapters.vsphere.past_demand import PastDemandReader
 from balancer.adapters.vsphere.reading import ReadClient
 from balancer.adapters.vsphere.rest import RestApi
 from balancer.adapters.vsphere.rights import barred_by
@@ -47,6 +48,7 @@ class VsphereConnection:
         api = RestApi(settings, observer=observer, guard=self._guard, own=own)
         tags = Tags(api if settings.read_tags else None, observer=observer)
         self.inventory = VsphereInventory(self._reading, observer=observer, tags=tags)
+        self.past_demand = PastDemandReader(self._reading)
 
     def migrator(self) -> VsphereMigrator:
         """Return the migrator, made at the first call. What only plans never calls this."""
@@ -88,6 +90,7 @@ class VsphereConnection:
 
     def close(self) -> None:
         """Log out everywhere, side by side; never fails."""
+        self.past_demand.close()
         ends: list[Callable[[], None]] = [self.inventory.close]
         ends += [part.close for part in (self._migrator, self._watcher) if part is not None]
         threads = [threading.Thread(target=end, daemon=True) for end in ends]

@@ -84,11 +84,15 @@ _DIMENSIONS: Mapping[Counter, Dimension] = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Meter:
-    """One counter as this server has it: its id there, and what a value is multiplied with."""
+    """One counter as this server has it: its id there, and what a value is multiplied with.
+
+    Source for the level: vSphere API, `PerfCounterInfo.level`.
+    """
 
     key: int
     counter: Counter
     factor: float
+    level: int | None = None  # from which level of statistics on the past keeps it
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,4 +132,4 @@ def _meter(info: vim.PerformanceManager.CounterInfo) -> Meter | None:
     scaled = scaling(info.unitInfo.key)
     if name not in set(Counter) or scaled is None or scaled[0] is not _DIMENSIONS[Counter(name)]:
         return None
-    return Meter(key=info.key, counter=Counter(name), factor=scaled[1])
+    return Meter(key=info.key, counter=Counter(name), factor=scaled[1], level=info.level)

@@ -10,6 +10,7 @@ a session that has ended, or a server that is not there, is raised for `ReadClie
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from enum import StrEnum
 from functools import partial
 from typing import Any
@@ -100,7 +101,7 @@ def offer_of(opened: Opened, probe: ManagedObject) -> Offer | Refused:
     if not catalogue.meters:
         why = f"none of its {len(table)} counters is one that is read here"
         return Refused(cause=Cause.NOT_OFFERED, detail=why)
-    return Offer(catalogue=catalogue, interval_s=rate_s, most_metrics=_most_metrics(opened))
+    return Offer(catalogue=catalogue, interval_s=rate_s, most_metrics=most_metrics(opened))
 
 
 def query(
@@ -110,18 +111,21 @@ def query(
     *,
     interval_s: int,
     within_s: Seconds,
+    span: tuple[datetime, datetime] | None = None,
 ) -> tuple[Samples, ...] | Refused:
-    """Read the newest samples of entities of one kind, in one call.
+    """Read samples of entities of one kind, in one call: the newest, or those of a span of the server's time.
 
-    No times are sent: the server's own "newest" cannot disagree with our clock.
-    Source: vSphere API, `PerfQuerySpec.maxSample` (real-time samples only).
+    Of real-time samples no times are sent: the server's own "newest" cannot disagree with our clock. Of the past
+    there is no newest.
+    Source: vSphere API, `PerfQuerySpec.maxSample` (ignored for historical statistics), `startTime` (not included),
+    `endTime` (included).
     """
     manager = opened.content.perfManager
     if manager is None:
         return Refused(cause=Cause.NOT_OFFERED, detail="the server has no performance manager")
     try:
         with call_within(min(within_s, QUERY_WITHIN_S)):
-            spec = _spec(type(refs[0])(_ANY, opened.stub), meters, interval_s)
+            spec = _spec(type(refs[0])(_ANY, opened.stub), meters, interval_s, span)
             keys = [str(object_id(ref)) for ref in refs]
             rows = opened.stub.parsed(
                 manager, _QUERY_PERF, ([spec],), read_rows, partial(_for_each, keys)
@@ -132,12 +136,20 @@ def query(
     return tuple(samples_from(row, by_key) for row in rows)
 
 
-def _spec(ref: ManagedObject, meters: Sequence[Meter], interval_s: int) -> Any:
+def _spec(
+    ref: ManagedObject,
+    meters: Sequence[Meter],
+    interval_s: int,
+    span: tuple[datetime, datetime] | None,
+) -> Any:
     kinds = vim.PerformanceManager
     ids = [kinds.MetricId(counterId=meter.key, instance=AGGREGATE) for meter in meters]
-    return kinds.QuerySpec(
-        entity=ref, maxSample=MOST_SAMPLES, metricId=ids, intervalId=interval_s, format="csv"
-    )
+    spec = kinds.QuerySpec(entity=ref, metricId=ids, intervalId=interval_s, format="csv")
+    if span is None:
+        spec.maxSample = MOST_SAMPLES
+    else:
+        spec.startTime, spec.endTime = span
+    return spec
 
 
 def _for_each(keys: Sequence[str], request: str) -> str:
@@ -178,7 +190,7 @@ def _cause_of(err: CallFailed) -> Cause:
     return Cause.UNREADABLE if isinstance(err, Unreadable) else Cause.BROKEN
 
 
-def _most_metrics(opened: Opened) -> int | None:
+def most_metrics(opened: Opened) -> int | None:
     """Return the server's limit on metrics in a query, None where there is none or it is not shown."""
     settings = opened.content.setting
     if settings is None:

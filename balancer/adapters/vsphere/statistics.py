@@ -10,7 +10,7 @@ import logging
 import threading
 import time
 from collections import Counter as Tally
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
@@ -258,16 +258,16 @@ class StatisticsReader:
         facts = {"source": self._name, "cause": why.cause.value, "detail": why.detail}
         log.warning(
             "statistics are not read for all, quickStats stand in",
-            extra=facts | {"entities": len(reading.causes), "mend": _MENDS[why.cause]},
+            extra=facts | {"entities": len(reading.causes), "mend": MENDS[why.cause]},
         )
 
 
-_MENDS = {
+MENDS: Mapping[Cause, str] = {
     Cause.NO_PERMISSION: "give the account the Read-only role on the objects it is to read",
     Cause.REFUSED: "see the vCenter's log; a limit on statistics queries may be set too low",
     Cause.TIMEOUT: "see whether the vCenter or its hosts are overloaded",
     Cause.BROKEN: "see whether something between here and the vCenter cuts connections",
-    Cause.UNREADABLE: "report it with the vCenter's version; quickStats are used meanwhile",
+    Cause.UNREADABLE: "report it with the vCenter's version",
     Cause.GONE: "nothing; the object was removed while it was read",
     Cause.NOT_OFFERED: "see whether the vCenter's performance service runs",
     Cause.OUT_OF_TIME: "see whether the vCenter or its hosts are overloaded",
