@@ -45,6 +45,7 @@ def board() -> Dashboard:
     grid.row("Time")
     _time(grid)
     grid.row("Predicted against measured")
+    _decided(grid)
     _predicted(grid)
     return put_together(
         uid="balancer-migrations",
@@ -214,6 +215,57 @@ def _time(grid: Grid) -> None:
                 )
             ],
             "s",
+        ),
+    )
+
+
+def _decided(grid: Grid) -> None:
+    grid.add(
+        6,
+        8,
+        lines(
+            "Decisions",
+            "What the newest plan decided for contention and for balance: the answer that is shown is 1.",
+            [
+                Ask(
+                    expr=f"max by (cluster, aim, answer) ({of('balancer_plan_decision')}) == 1",
+                    legend="{{cluster}} {{aim}}: {{answer}}",
+                )
+            ],
+            "none",
+        ),
+        lines(
+            "Above the trigger lately",
+            "Share of late looks in which contention or imbalance was above its trigger.",
+            [
+                Ask(
+                    expr=f"max by (cluster, aim) ({of('balancer_trigger_sustained_ratio')})",
+                    legend="{{cluster}} {{aim}}",
+                )
+            ],
+            "percentunit",
+        ),
+        lines(
+            "Relief that plans expect",
+            "Unmet CPU demand that the newest plan's moves would spare, on average over the horizon.",
+            [
+                Ask(
+                    expr=f"sum by (cluster) ({of('balancer_plan_predicted_relief_hertz')})",
+                    legend="{{cluster}}",
+                )
+            ],
+            "hertz",
+        ),
+        lines(
+            "Gain over price of plans",
+            "Of the newest plan's moves for the load; 1 is what they cost.",
+            [
+                Ask(
+                    expr=f"max by (cluster) ({of('balancer_plan_gain_price_ratio')})",
+                    legend="{{cluster}}",
+                )
+            ],
+            "none",
         ),
     )
 

@@ -286,6 +286,8 @@ CHANGES: Mapping[str, object] = {
     "http": {"listen": "0.0.0.0", "port": 9716},
     "log": {"format": "json", "level": "debug"},
     "planning": {"memory_mib": 4096},
+    "history": {"hourly_days": 30},
+    "record": {"folder": "/var/lib/balancer/recording"},
     "notify": {"slack": [{"name": "ops", "url_file": "slack-url"}]},
 }
 SECTIONS = [section for section in CHANGES if section in Config.model_fields]

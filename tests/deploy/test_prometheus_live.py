@@ -36,6 +36,7 @@ DEADLINE_S = 240.0
 LATEST = "sum(increase(balancer_plan_realized_benefit_ratio_count[30s])) > 0"
 """What comes last in a run: a batch of moves has settled and was measured. Then enough was seen."""
 
+NO_MEMORY = "the demo plans from its newest figures: hours are no memory"
 NO_WIRE = "the demo's vCenter is inside of its process: there are no calls on a wire"
 NO_FILE = "the demo keeps its journal in memory and has no configuration"
 NOTHING_LEFT_OUT = "every object of the demo can be read"
@@ -48,6 +49,7 @@ EMPTY: dict[str, str] = {
     "balancer_history_oldest_timestamp_seconds": NO_FILE,
     "balancer_history_size_bytes": NO_FILE,
     "balancer_history_vms": NO_FILE,
+    "balancer_forecast_error_ratio": NO_MEMORY,
     "balancer_vcenter_change_hints_up": NO_WIRE,
     "balancer_vcenter_changes_total": NO_WIRE,
     "balancer_vcenter_faulty_samples_total": NO_WIRE,
@@ -64,7 +66,9 @@ EMPTY: dict[str, str] = {
 """What the demo, which is healthy, has no series of."""
 
 BY_CHANCE = {
-    "balancer_oldest_migration_start_timestamp_seconds": "a migration of the demo takes milliseconds of real time"
+    "balancer_plan_predicted_relief_hertz": "only a plan that moves VMs for the load's sake has it",
+    "balancer_plan_gain_price_ratio": "only a plan that moves VMs for the load's sake has it",
+    "balancer_oldest_migration_start_timestamp_seconds": "a migration of the demo takes milliseconds of real time",
 }
 """What a scrape may see or miss."""
 

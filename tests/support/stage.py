@@ -105,6 +105,7 @@ def write_stage(
         "kind": "Policy",
         "name": "fast",
         "limits": {**FAST_LIMITS, **(limits or {})},
+        "trigger": {"contention_sustained_s": 0, "balance_sustained_s": 0},
     }
     policy.write_text(yaml.safe_dump(document), encoding="utf-8")
     config = {
