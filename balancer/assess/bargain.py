@@ -22,10 +22,6 @@ HOUR_S: Seconds = 3600.0
 
 FOR_LOAD = frozenset({MoveReason.CONTENTION, MoveReason.BALANCE})
 
-COPYING_CORES = 1.0
-"""Cores that a copy keeps busy on each of its two hosts. Source: VMware, "Performance Best Practices for
-vSphere", vMotion: ESXi sets aside 100 % of a core with a network of 10 Gb/s, 30 % with 1 Gb/s."""
-
 CORES_IF_UNKNOWN = 16
 """Cores of a host of which the source does not tell the number."""
 
@@ -99,7 +95,11 @@ def _excess(over: float, deviation: float) -> float:
 
 
 def core_mhz(host: Host) -> Mhz:
-    """Return what one core of a host gives."""
+    """Return what one core of a host gives: what a copy keeps busy on each of its two hosts.
+
+    Source: VMware, "Performance Best Practices for vSphere", vMotion: ESXi sets aside 100 % of a core with a
+    network of 10 Gb/s, 30 % with 1 Gb/s.
+    """
     return host.cpu_capacity_mhz / (host.cpu_cores or CORES_IF_UNKNOWN)
 
 

@@ -2,8 +2,7 @@
 
 Within a slot demand is constant; hosts are looked at piece by piece between the starts and ends of migrations,
 so that a move counts from the second at which the VM runs on its target. A copy keeps a core busy on both of
-its hosts. Source: VMware, "Performance Best Practices for vSphere", vMotion: ESXi sets aside 100 % of a core
-for vMotion on 10 GbE, on source and target.
+its hosts (`bargain.core_mhz`).
 """
 
 from collections import defaultdict, deque
@@ -13,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
+from balancer.assess.bargain import core_mhz
 from balancer.lab.result import Curves, MoveMark, Score
 from balancer.lab.scene import Scene
 from balancer.model.units import HostId, Ratio, Seconds
@@ -21,7 +21,6 @@ from balancer.policy.types import Thresholds
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-COPY_CORES = 1.0
 HOUR_S = 3600.0
 DAY_S = 86_400.0
 GHZ = 1000.0
@@ -46,7 +45,7 @@ class Hosts:
             place={host.id: number for number, host in enumerate(hosts)},
             cpu_mhz=np.array([host.usable_cpu_mhz for host in hosts]),
             memory_mib=np.array([host.usable_memory_mib for host in hosts]),
-            core_mhz=np.array([host.cpu_capacity_mhz / (host.cpu_cores or 1) for host in hosts]),
+            core_mhz=np.array([core_mhz(host) for host in hosts]),
         )
 
 
@@ -130,7 +129,7 @@ def _laid(scene: Scene, hosts: Hosts, moves: Sequence[MoveMark]) -> tuple[Floats
         if slot < trace.slots:
             for share in stage.pieces(slot):
                 wanted = np.bincount(stage.at, weights=cpu[slot], minlength=count)
-                here = wanted + stage.copies * COPY_CORES * hosts.core_mhz
+                here = wanted + stage.copies * hosts.core_mhz
                 load[slot] += share * here
                 unmet[slot] += share * np.maximum(here - hosts.cpu_mhz, 0.0)
                 held[slot] += share * np.bincount(stage.at, weights=memory[slot], minlength=count)

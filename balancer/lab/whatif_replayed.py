@@ -18,9 +18,6 @@ from balancer.lab.whatif_seats import Seat, Unplaced
 from balancer.model.units import HostId, Mib, Ratio, Seconds
 from balancer.policy.types import Thresholds
 
-MOST_UNMET: Ratio = 0.0002
-"""Share of CPU demand that may go unmet where nothing else is asked: 0.02 %."""
-
 MEMORY_CEILING: Ratio = Thresholds().memory_ceiling
 """What replays count as full memory; see `lab.score`."""
 

@@ -65,7 +65,6 @@ PATHS: Mapping[str, tuple[type[ManagedObject], tuple[str, ...]]] = {
 """What is read of each class of objects; files of other classes are passed over."""
 
 SERVICE = "ServiceInstance"
-_ABOUT = "content.about."
 
 
 class BrokenFile(ValueError):
