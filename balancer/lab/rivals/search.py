@@ -1,6 +1,6 @@
 """The rivals as the planner's search: need in, draft out. What runs around them is the same as for ours."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import numpy as np
 
@@ -21,29 +21,41 @@ MOST_STEPS = 40
 MOST_REACTIONS = 8
 
 
+Steps = Callable[[Field, Policy], Iterator[tuple[int, int]]]
+"""Yields units and their hosts one by one; each is moved before the next one is asked for."""
+
+
 def by_climb(*, exponent: float) -> Search:
     """Return a DRS-style climb: above the policy's trigger, step by step to its target."""
 
-    def search(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
-        del settings
-        facts = facts_of(need, policy)
-        field = Field(facts)
-        evacuate(field)
-        limits = policy.thresholds
-        order = dict.fromkeys(np.flatnonzero(field.at != facts.at).tolist())
-        if facts.imbalance(field.load) > limits.balance_trigger:
-            worth = facts.seconds**exponent
-            for _ in range(MOST_STEPS):
-                if facts.imbalance(field.load) <= limits.balance_target:
-                    break
-                step = best_step(field, worth)
-                if step is None:
-                    break
-                field.move(*step)
-                order[step[0]] = None
-        return _draft(facts, field.at, order, MoveReason.BALANCE, "climb of the deviation")
+    def climb(field: Field, policy: Policy) -> Iterator[tuple[int, int]]:
+        facts, limits = field.facts, policy.thresholds
+        if facts.imbalance(field.load) <= limits.balance_trigger:
+            return
+        worth = facts.seconds**exponent
+        for _ in range(MOST_STEPS):
+            if facts.imbalance(field.load) <= limits.balance_target:
+                return
+            step = best_step(field, worth)
+            if step is None:
+                return
+            yield step
 
-    return search
+    return _by_steps(climb, MoveReason.BALANCE, "climb of the deviation")
+
+
+def by_reaction(limit: Ratio) -> Search:
+    """Return the reactive rule: while a host is above `limit`, the VM that lowers the peak most per MiB."""
+
+    def react(field: Field, policy: Policy) -> Iterator[tuple[int, int]]:
+        del policy
+        for _ in range(MOST_REACTIONS):
+            step = _reaction(field, limit)
+            if step is None:
+                return
+            yield step
+
+    return _by_steps(react, MoveReason.CONTENTION, "a host above the limit")
 
 
 def by_memory_order() -> Search:
@@ -59,8 +71,8 @@ def by_memory_order() -> Search:
     return search
 
 
-def by_reaction(limit: Ratio) -> Search:
-    """Return the reactive rule: while a host is above `limit`, the VM that lowers the peak most per MiB."""
+def _by_steps(steps: Steps, reason: MoveReason, why: str) -> Search:
+    """Return the search that empties the hosts to be left, and then goes step by step."""
 
     def search(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
         del settings
@@ -68,20 +80,12 @@ def by_reaction(limit: Ratio) -> Search:
         field = Field(facts)
         evacuate(field)
         order = dict.fromkeys(np.flatnonzero(field.at != facts.at).tolist())
-        for step in _reactions(field, limit):
+        for step in steps(field, policy):
             field.move(*step)
             order[step[0]] = None
-        return _draft(facts, field.at, order, MoveReason.CONTENTION, "a host above the limit")
+        return _draft(facts, field.at, order, reason, why)
 
     return search
-
-
-def _reactions(field: Field, limit: Ratio) -> Iterator[tuple[int, int]]:
-    for _ in range(MOST_REACTIONS):
-        step = _reaction(field, limit)
-        if step is None:
-            return
-        yield step
 
 
 def _reaction(field: Field, limit: Ratio) -> tuple[int, int] | None:
