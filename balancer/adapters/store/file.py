@@ -173,12 +173,17 @@ def engine_of(path: Path, busy_timeout_s: Seconds) -> Engine:
         connection.execute(f"PRAGMA cache_size=-{PAGES_KEPT_KIB}")
         connection.execute("PRAGMA foreign_keys=ON")
 
+    lock_where_told(engine)
+    return engine
+
+
+def lock_where_told(engine: Engine) -> None:
+    """Let transactions with the option `takes_lock` lock the file before they read."""
+
     @event.listens_for(engine, "begin")
     def _on_begin(connection: Connection) -> None:
         takes_lock = connection.get_execution_options().get("takes_lock", False)
         connection.exec_driver_sql("BEGIN IMMEDIATE" if takes_lock else "BEGIN")
-
-    return engine
 
 
 def keep_copy(path: Path, version: int) -> Path:

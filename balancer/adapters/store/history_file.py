@@ -13,7 +13,7 @@ from pathlib import Path
 from sqlalchemy import URL, Connection, Engine, create_engine, event
 from sqlalchemy.exc import SQLAlchemyError
 
-from balancer.adapters.store.file import nobody, pragma
+from balancer.adapters.store.file import lock_where_told, nobody, pragma
 from balancer.adapters.store.history_tables import APPLICATION_ID, SCHEMA_VERSION, metadata
 from balancer.model.errors import StoreError
 
@@ -129,11 +129,7 @@ def _engine_of(path: Path) -> Engine:
         connection.execute(f"PRAGMA journal_size_limit={_WAL_KEPT_BYTES}")
         connection.execute("PRAGMA foreign_keys=ON")
 
-    @event.listens_for(engine, "begin")
-    def _on_begin(connection: Connection) -> None:
-        takes_lock = connection.get_execution_options().get("takes_lock", False)
-        connection.exec_driver_sql("BEGIN IMMEDIATE" if takes_lock else "BEGIN")
-
+    lock_where_told(engine)
     return engine
 
 
