@@ -68,8 +68,9 @@ def has_cpu_figure(vm: Vm) -> bool:
     """Whether anything is known of the CPU demand as it is now."""
     if vm.demand_basis is DemandBasis.ASSUMED:
         return False
-    known = vm.cpu_demand_mhz, vm.cpu_usage_mhz
-    return bool(vm.profile and vm.profile.cpu_demand_mhz) or any(mhz is not None for mhz in known)
+    if vm.cpu_demand_mhz is not None or vm.cpu_usage_mhz is not None:
+        return True
+    return bool(vm.profile and vm.profile.cpu_demand_mhz)
 
 
 def _cpu_figure(vm: Vm, host: Host, profile: Profile) -> Mhz | None:

@@ -91,9 +91,12 @@ class Ledger:
 
     def begin_anew(self, identities: Sequence[str], step: int) -> None:
         """Let nothing be known of them before a step."""
-        for column in self.columns.of(identities):
-            if column >= 0:
-                self._blank(int(column), step)
+        facts, found = self.columns, self.columns.of(identities)
+        found = found[found >= 0]
+        is_known = facts.seen[found] >= facts.begun[found]
+        for column in found[is_known].tolist():
+            self._blank(column, step)
+        facts.begun[found] = step
 
     def figures(self, series: Series, first: int, last: int, columns: slice) -> Figures:
         """Return a series over the steps from first to the present one `last`: (steps, columns)."""

@@ -14,7 +14,6 @@ from functools import cache
 from operator import attrgetter
 
 _FLOATS, _NONES, _STRINGS = frozenset({float}), frozenset({type(None)}), frozenset({str})
-_SETS = frozenset({frozenset})
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 """What is written as Python does; exactly these types, since a subclass may print as it likes."""
 
@@ -50,23 +49,21 @@ class _Writer:
             return f"-{len(values)}"
         if kinds <= _PLAIN:
             return ascii(list(values))
-        if kinds == _SETS:
-            return f"[{', '.join(self._set(value) for value in values if isinstance(value, frozenset))}]"
-        text_by_id = self._text_by_id
-        for key, value in dict(zip(map(id, values), values, strict=True)).items():
+        keys, text_by_id = list(map(id, values)), self._text_by_id
+        for key, value in dict(zip(keys, values, strict=True)).items():
             if key not in text_by_id:
                 self._kept.append(value)
                 text_by_id[key] = self._of(value)
-        return f"[{', '.join(map(text_by_id.__getitem__, map(id, values)))}]"
+        return f"[{', '.join(map(text_by_id.__getitem__, keys))}]"
 
     def _of(self, value: object) -> str:
         kind = type(value)
+        if isinstance(value, frozenset):
+            return self._set(value)
         if kind in _PLAIN:
             return ascii(value)
         if isinstance(value, str):
             return ascii(str(value))
-        if isinstance(value, frozenset):
-            return self._set(value)
         if is_dataclass(kind):
             return f"{kind.__name__}({self.all_of(_fields_of(kind)(value))})"
         if isinstance(value, Iterable):

@@ -30,6 +30,8 @@ class Estate:
         self.power_of: dict[VmId, PowerState] = {}
         self.moved_at: dict[VmId, datetime | None] = {}
         self.residents: dict[HostId, set[VmId]] = {}
+        self.shown_at_rest: dict[VmId, tuple[Vm, Vm]] = {}
+        """The facts of VMs that are off, and how these were shown last: nothing of them changes by itself."""
         for snapshot in snapshots:
             self._add(snapshot)
 
@@ -73,3 +75,4 @@ class Estate:
         self.snapshots[cluster] = replace(base, rules=rules)
         self.residents[self.host_of.pop(vm)].discard(vm)
         del self.vms[vm], self.power_of[vm], self.moved_at[vm]
+        self.shown_at_rest.pop(vm, None)

@@ -3,7 +3,7 @@
 Reads the estate and the demand model and changes neither.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
@@ -11,7 +11,7 @@ from types import MappingProxyType
 from balancer.adapters.simulated.demand import CORE_MHZ, Demands, Wants
 from balancer.adapters.simulated.estate import Estate
 from balancer.adapters.simulated.migrations import Board
-from balancer.model.changed import changed
+from balancer.model.changed import all_changed, changed
 from balancer.model.host import Host
 from balancer.model.snapshot import InFlight, Snapshot
 from balancer.model.units import ClusterId, HostId, Mib, Ratio, Seconds, VmId
@@ -20,6 +20,13 @@ from balancer.model.vm import PowerState, Vm
 STATS_TICK_S = 20.0
 """quickStats stand still between two such ticks. Source: ESXi samples every 20 s."""
 
+_MEASURED = (
+    "cpu_demand_mhz",
+    "cpu_usage_mhz",
+    "cpu_ready_percent",
+    "memory_active_mib",
+    "memory_consumed_mib",
+)
 _UNMEASURED: Mapping[str, None] = MappingProxyType(
     {"cpu_demand_mhz": None, "cpu_usage_mhz": None, "memory_active_mib": None}
 )
@@ -55,7 +62,7 @@ class View:
             base,
             taken_at=taken_at,
             hosts=tuple(self.host(host) for host in hosts),
-            vms=tuple(self.vm(vm) for vm in vms),
+            vms=self._vms(vms),
             in_flight=self.in_flight(cluster),
         )
 
@@ -67,7 +74,7 @@ class View:
         named_hosts = set(hosts)
         found = {vm for host in named_hosts & estate.hosts.keys() for vm in estate.residents[host]}
         stale = set(vms) | found
-        fresh = [self.vm(vm) for vm in sorted(stale & estate.vms.keys())]
+        fresh = self._vms(sorted(stale & estate.vms.keys()))
         kept = [vm for vm in base.vms if vm.id not in stale]
         return replace(
             base,
@@ -80,24 +87,42 @@ class View:
         )
 
     def vm(self, vm: VmId) -> Vm:
-        """Return one VM as it is now; without statistics while it is off."""
-        estate = self._estate
-        facts, host, power = estate.vms[vm], estate.host_of[vm], estate.power_of[vm]
-        figures = self._measured(facts, host) if power is PowerState.ON else _UNMEASURED
-        return changed(facts, host=host, power=power, last_moved_at=estate.moved_at[vm], **figures)
+        """Return one VM as it is now."""
+        return self._vms([vm])[0]
 
-    def _measured(self, vm: Vm, host: HostId) -> Mapping[str, float | None]:
+    def _vms(self, vms: Sequence[VmId]) -> tuple[Vm, ...]:
+        """Return VMs as they are now; without statistics while they are off."""
+        estate = self._estate
+        on = [vm for vm in vms if estate.is_running(vm)]
+        facts = [estate.vms[vm] for vm in on]
+        figures = [self._measured(vm) for vm in facts]
+        columns: dict[str, Sequence[object]] = {
+            "host": [estate.host_of[vm] for vm in on],
+            "power": [PowerState.ON] * len(on),
+            "last_moved_at": [estate.moved_at[vm] for vm in on],
+        }
+        columns |= dict(zip(_MEASURED, zip(*figures, strict=True), strict=False))
+        running = dict(zip(on, all_changed(facts, columns), strict=True))
+        return tuple(running[vm] if vm in running else self._at_rest(vm) for vm in vms)
+
+    def _at_rest(self, vm: VmId) -> Vm:
+        estate, power = self._estate, self._estate.power_of[vm]
+        facts, host, moved_at = estate.vms[vm], estate.host_of[vm], estate.moved_at[vm]
+        known, shown = estate.shown_at_rest.get(vm, (None, facts))
+        is_same = known is facts and shown.host == host
+        if not (is_same and shown.power is power and shown.last_moved_at == moved_at):
+            shown = changed(facts, host=host, power=power, last_moved_at=moved_at, **_UNMEASURED)
+            estate.shown_at_rest[vm] = facts, shown
+        return shown
+
+    def _measured(self, vm: Vm) -> tuple[float | None, ...]:
+        """Return the figures of a running VM, in the order of `_MEASURED`."""
         wants = self._want(vm.id)
-        usage_mhz = wants.cpu_mhz * self._served_ratio(host)
+        usage_mhz = wants.cpu_mhz * self._served_ratio(self._estate.host_of[vm.id])
         missed = (wants.cpu_mhz - usage_mhz) / (vm.vcpus * CORE_MHZ)
         held_mib = vm.memory_consumed_mib if wants.consumed_mib is None else wants.consumed_mib
-        return {
-            "cpu_demand_mhz": wants.cpu_mhz,
-            "cpu_usage_mhz": round(usage_mhz, 1),
-            "cpu_ready_percent": round(100.0 * missed, 2),
-            "memory_active_mib": wants.active_mib,
-            "memory_consumed_mib": held_mib,
-        }
+        ready_percent = round(100.0 * missed, 2)
+        return wants.cpu_mhz, round(usage_mhz, 1), ready_percent, wants.active_mib, held_mib
 
     def host(self, host: HostId) -> Host:
         """Return one host as it is now."""
