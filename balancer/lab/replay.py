@@ -18,7 +18,7 @@ from balancer.lab.contenders import Contender
 from balancer.lab.result import MoveMark, Run
 from balancer.lab.scene import Scene
 from balancer.lab.score import score_of
-from balancer.lab.world import CLUSTER, ReplayedVCenter
+from balancer.lab.world import ReplayedVCenter
 from balancer.model.events import Event, MoveStarted
 from balancer.model.units import Seconds
 from balancer.policy.in_force import mode_in_force
@@ -114,7 +114,7 @@ def site_of(world: ReplayedVCenter, contender: Contender, events: Events) -> Sit
     """Return the cluster of a world as its contender works on it."""
     tools = Tools(
         vcenter="replay",
-        cluster_name=CLUSTER.name,
+        cluster_name=world.cluster.name,
         holder="replay",
         inventory=world,
         migrator=world,

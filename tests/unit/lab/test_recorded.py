@@ -1,0 +1,121 @@
+"""What a recording carries into a replay beside load: rules, settings, pools, states of hosts, and places."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from balancer.lab.contenders import CONTENDERS
+from balancer.lab.replay import replay
+from balancer.lab.result import Run
+from balancer.lab.scene import Scene
+from balancer.lab.world import ReplayedVCenter
+from balancer.model.host import HostState
+from balancer.model.rule import Rule, RuleType
+from balancer.model.snapshot import Drs, ResourcePool, Snapshot
+from balancer.model.units import HostId
+from balancer.model.vm import Automation, Blocker, PowerState
+from tests.support.builders import rule, vm
+from tests.unit.lab.recorded import cluster, inputs, record
+
+APART = rule("apart", RuleType.ANTI_AFFINITY, [1, 2])
+TO_HOST = rule("to-host", RuleType.VM_HOST_AFFINE, [1], on=[2])
+
+
+def scene(folder: Path, begin: Snapshot, slots: int = 3, **later: object) -> Scene:
+    (one,) = inputs(record(folder, begin, slots=slots, **later)).scenes  # type: ignore[arg-type]
+    return one
+
+
+def places(of: Scene, run: Run, at_s: float) -> dict[str, HostId]:
+    """Return where each VM stands at a moment of a replay."""
+    done = [move for move in run.moves if move.ended_s <= at_s and not move.fault]
+    return dict(of.placement) | {move.vm: move.target for move in done}
+
+
+def is_kept(one: Rule, at: dict[str, HostId]) -> bool:
+    hosts = [at[f"vm{member.removeprefix('vm-')}"] for member in one.vms]
+    if one.type is RuleType.ANTI_AFFINITY:
+        return len(set(hosts)) == len(hosts)
+    if one.type is RuleType.AFFINITY:
+        return len(set(hosts)) == 1
+    return all(map(one.allows_host, hosts))
+
+
+def test_the_first_snapshot_is_what_the_replay_begins_with(tmp_path: Path) -> None:
+    begin = cluster(
+        [
+            vm(
+                1,
+                1,
+                tags=frozenset({"tier/gold"}),
+                groups=frozenset({"web"}),
+                memory_reservation_mib=512.0,
+                cpu_limit_mhz=900.0,
+                resource_pool="pool-1",
+                blockers=(Blocker.USB_DEVICE,),
+                automation=Automation.MANUAL,
+                cpu_ready_percent=7.0,
+                memory_ballooned_mib=64.0,
+            ),
+            vm(2, 2, power=PowerState.OFF, cpu_demand_mhz=None),
+        ],
+        [APART, rule("beside", RuleType.AFFINITY, [1, 2], mandatory=False)],
+    )
+    pools = (ResourcePool(id="pool-1", name="gold", memory_reservation_mib=256.0),)
+    set_up = replace(begin.cluster, evc_mode="intel-skylake", drs=Drs(enabled=True))
+    begin = replace(begin, resource_pools=pools, cluster=set_up)
+
+    world = ReplayedVCenter(scene(tmp_path, begin), seed=0)
+    seen = world.snapshot(world.ref)
+
+    one, two = seen.vms
+    assert (seen.rules, seen.resource_pools) == (begin.rules, pools)
+    assert (seen.cluster.name, seen.cluster.evc_mode) == ("prod", "intel-skylake")
+    assert not seen.cluster.drs.acts_alone
+    for name in ("id", "tags", "groups", "memory_reservation_mib", "cpu_limit_mhz", "blockers"):
+        assert getattr(one, name) == getattr(begin.vms[0], name)
+    assert (one.resource_pool, one.automation) == ("pool-1", Automation.MANUAL)
+    assert (one.cpu_ready_percent, one.memory_ballooned_mib) == (0.0, None)
+    assert (two.host, two.power) == ("host-2", PowerState.OFF)
+
+
+def test_what_changes_in_the_recording_changes_in_the_replay(tmp_path: Path) -> None:
+    def ruled(now: Snapshot) -> Snapshot:
+        tagged = replace(now.vms[0], tags=frozenset({"new"}))
+        hosts = (replace(now.hosts[0], state=HostState.MAINTENANCE), *now.hosts[1:])
+        return replace(now, rules=(APART,), vms=(tagged, now.vms[1]), hosts=hosts)
+
+    of = scene(tmp_path, cluster([vm(1, 2), vm(2, 3)]), slots=4, at_2=ruled)
+    world, seen = ReplayedVCenter(of, seed=0), []
+    for _ in range(4):
+        seen.append(world.snapshot(world.ref))
+        world.clock.sleep(of.trace.step_s)
+
+    assert [len(one.rules) for one in seen] == [0, 0, 0, 1]
+    assert [one.vms[0].tags for one in seen] == [frozenset()] * 3 + [{"new"}]
+    assert [one.hosts[0].state for one in seen] == [HostState.CONNECTED] * 3 + [
+        HostState.MAINTENANCE
+    ]
+
+
+def test_a_host_that_was_emptied_must_be_emptied_in_the_replay(tmp_path: Path) -> None:
+    def leaving(now: Snapshot) -> Snapshot:
+        hosts = (replace(now.hosts[0], state=HostState.MAINTENANCE), *now.hosts[1:])
+        moved = replace(now.vms[0], host=HostId("host-2"))
+        return replace(now, hosts=hosts, vms=(moved, *now.vms[1:]))
+
+    of = scene(tmp_path, cluster([vm(1, 1), vm(2, 2)]), slots=6, at_2=leaving)
+    run = replay(of, CONTENDERS["ours"])
+    assert {move.vm: move.source for move in run.moves} == {"vm1": "host-1"}
+
+
+@pytest.mark.parametrize("broken", [APART, TO_HOST, rule("both", RuleType.AFFINITY, [1, 3])])
+def test_a_must_rule_that_is_broken_at_the_begin_is_mended_and_stays_kept(
+    tmp_path: Path, broken: Rule
+) -> None:
+    of = scene(tmp_path, cluster([vm(1, 1), vm(2, 1), vm(3, 3)], [broken]), slots=6)
+    run = replay(of, CONTENDERS["ours"])
+    ends = [places(of, run, at_s) for at_s in (0.0, 900.0, 1800.0)]
+    assert [is_kept(broken, at) for at in ends] == [False, True, True]
+    assert len(run.moves) == 1
