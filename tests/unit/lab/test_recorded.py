@@ -3,10 +3,16 @@
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
+from balancer.adapters.recording import Recorder
+from balancer.adapters.simulated.trace import make_hosts, make_placement, make_trace
+from balancer.adapters.traces import read_recording
+from balancer.config.record import Record
+from balancer.cycle import run_cycle
 from balancer.lab.contenders import CONTENDERS
-from balancer.lab.replay import replay
+from balancer.lab.replay import replay, site_of
 from balancer.lab.result import Run
 from balancer.lab.scene import Scene
 from balancer.lab.world import ReplayedVCenter
@@ -19,6 +25,7 @@ from tests.support.builders import rule, vm
 from tests.unit.lab.recorded import cluster, inputs, record
 
 APART = rule("apart", RuleType.ANTI_AFFINITY, [1, 2])
+KEY = Path("not-needed.key")
 TO_HOST = rule("to-host", RuleType.VM_HOST_AFFINE, [1], on=[2])
 
 
@@ -119,3 +126,19 @@ def test_a_must_rule_that_is_broken_at_the_begin_is_mended_and_stays_kept(
     ends = [places(of, run, at_s) for at_s in (0.0, 900.0, 1800.0)]
     assert [is_kept(broken, at) for at in ends] == [False, True, True]
     assert len(run.moves) == 1
+
+
+def test_a_site_that_plans_by_a_forecast_records_what_was_measured(tmp_path: Path) -> None:
+    trace, hosts = make_trace(6, 8), make_hosts(2, cpu_mhz=1e6)
+    lived = Scene(trace=trace, hosts=hosts, placement=make_placement(trace, hosts))
+    world, recorder = ReplayedVCenter(lived, seed=0), Recorder(Record(folder=tmp_path), KEY, print)
+    site = site_of(world, CONTENDERS["steady-level"], recorder.listeners_of("main", "prod")[0])
+    for _ in range(trace.slots):
+        world.clock.sleep(trace.step_s)
+        run_cycle(site, cycle_id="1")
+        recorder.write_waiting()
+
+    again = read_recording(tmp_path).trace
+
+    assert [vm.name for vm in again.vms] == [vm.name for vm in trace.vms]
+    assert np.abs(again.cpu_mhz - trace.cpu_mhz).max() <= 1.0
