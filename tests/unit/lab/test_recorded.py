@@ -15,12 +15,16 @@ from balancer.lab.contenders import CONTENDERS
 from balancer.lab.replay import replay, site_of
 from balancer.lab.result import Run
 from balancer.lab.scene import Scene
+from balancer.lab.whatif_change import Change, NewVms
+from balancer.lab.whatif_trace import change_scene
 from balancer.lab.world import ReplayedVCenter
 from balancer.model.host import HostState
+from balancer.model.reasons import Reason
 from balancer.model.rule import Rule, RuleType
 from balancer.model.snapshot import Drs, ResourcePool, Snapshot
 from balancer.model.units import HostId
 from balancer.model.vm import Automation, Blocker, PowerState
+from balancer.policy.types import Policy
 from tests.support.builders import rule, vm
 from tests.unit.lab.recorded import cluster, inputs, record
 
@@ -142,3 +146,49 @@ def test_a_site_that_plans_by_a_forecast_records_what_was_measured(tmp_path: Pat
 
     assert [vm.name for vm in again.vms] == [vm.name for vm in trace.vms]
     assert np.abs(again.cpu_mhz - trace.cpu_mhz).max() <= 1.0
+
+
+def test_a_change_of_a_recording_keeps_its_rules_and_gives_new_vms_the_settings_of_their_model(
+    tmp_path: Path,
+) -> None:
+    begin = cluster([vm(1, 1, tags=frozenset({"gold"})), vm(2, 2), vm(3, 3)], [APART, TO_HOST])
+    change = Change(fail_hosts=("esx1",), add_vms=(NewVms(count=1, like="vm1"),))
+    found = change_scene(scene(tmp_path, begin), change, Policy())
+    world = ReplayedVCenter(found.scene, seed=0)
+    after = world.snapshot(world.ref)
+
+    (lost,) = found.unplaced
+    assert (lost.name, {refusal.reason for refusal in lost.why}) == (
+        "vm1",
+        {Reason.ANTI_AFFINITY, Reason.VM_HOST_AFFINE},
+    )
+    assert [(one.id, one.tags) for one in after.vms] == [
+        ("new-vm-1", {"gold"}),
+        ("vm-2", frozenset()),
+        ("vm-3", frozenset()),
+    ]
+    assert [rule.vms for rule in after.rules] == [("vm-2",), ()]
+
+
+@pytest.mark.parametrize("number", range(3))
+def test_no_contender_breaks_a_must_rule_that_was_recorded(tmp_path: Path, number: int) -> None:
+    random = np.random.default_rng(number)
+    vms = [
+        vm(each, int(random.integers(1, 4)), cpu_demand_mhz=float(random.integers(100, 9000)))
+        for each in range(1, 7)
+    ]
+    beside = rule("both", RuleType.AFFINITY, [3, 4])
+    musts = [APART, rule("not-there", RuleType.VM_HOST_ANTI_AFFINE, [5, 6], on=[1]), beside]
+    of = scene(tmp_path, cluster(vms, musts), slots=4)
+    slots = [slot * of.trace.step_s for slot in range(of.trace.slots + 1)]
+    for name in ("ours", "drs-5", "drs-cost-1", "chase", "reactive-70", "proxlb-memory"):
+        run = replay(of, CONTENDERS[name])
+        moments = sorted([*slots, *(move.ended_s for move in run.moves)])
+        for must in musts:
+            # two that must stay together move one after the other
+            kept = [
+                is_kept(must, places(of, run, at_s))
+                for at_s in (slots if must is beside else moments)
+            ]
+            assert kept == sorted(kept), (name, must.name)  # once kept it stays so
+            assert kept[-1] or name != "ours", must.name
