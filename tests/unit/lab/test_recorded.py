@@ -26,7 +26,7 @@ from balancer.model.units import HostId
 from balancer.model.vm import Automation, Blocker, PowerState
 from balancer.policy.types import Policy
 from tests.support.builders import rule, vm
-from tests.unit.lab.recorded import cluster, inputs, record
+from tests.unit.lab.recorded import STEP_MIN, cluster, inputs, record
 
 APART = rule("apart", RuleType.ANTI_AFFINITY, [1, 2])
 KEY = Path("not-needed.key")
@@ -192,3 +192,21 @@ def test_no_contender_breaks_a_must_rule_that_was_recorded(tmp_path: Path, numbe
             ]
             assert kept == sorted(kept), (name, must.name)  # once kept it stays so
             assert kept[-1] or name != "ours", must.name
+
+
+def test_a_part_of_a_recording_begins_with_the_places_and_the_rules_of_its_day(
+    tmp_path: Path,
+) -> None:
+    def later(now: Snapshot) -> Snapshot:
+        moved = replace(now.vms[0], host=HostId("host-3"))
+        new = vm(9, 2)
+        return replace(now, rules=(APART,), vms=(moved, *now.vms[1:], new))
+
+    folder = record(tmp_path, cluster([vm(1, 1), vm(2, 2)]), slots=4, at_2=later)
+    whole, part = (inputs(folder, from_day=day).scenes[0] for day in (0.0, 2 * STEP_MIN / 1440))
+
+    assert dict(whole.placement) == {"vm1": "host-1", "vm2": "host-2", "vm9": "host-2"}
+    assert dict(part.placement) == {"vm1": "host-3", "vm2": "host-2", "vm9": "host-2"}
+    assert part.recorded is not None
+    assert part.recorded.base.rules == (APART,)
+    assert part.recorded.frames == ()
