@@ -14,7 +14,7 @@ from balancer.adapters.simulated.estate import Estate
 from balancer.lab.scene import Scene
 from balancer.model.changed import changed
 from balancer.model.host import Host, HostState
-from balancer.model.recorded import Frame, Recorded, Seen, with_hosts, within
+from balancer.model.recorded import Frame, Seen, with_hosts, within
 from balancer.model.snapshot import Cluster, Drs, Snapshot, Source, SourceKind
 from balancer.model.units import ClusterId, HostId
 from balancer.model.vm import Vm
@@ -75,9 +75,10 @@ class LaterFacts:
     """What changes in a recording after its begin, taken up in the order of time."""
 
     def __init__(self, scene: Scene, estate: Estate) -> None:
-        recorded = scene.recorded or Recorded(base=around(scene, ()))
+        recorded = scene.recorded
         self._estate, self._hosts = estate, scene.hosts
-        self._frames, self._seen = deque(recorded.frames), deque(recorded.seen)
+        self._frames = deque(recorded.frames if recorded else ())
+        self._seen = deque(recorded.seen if recorded else ())
 
     def take_up(self, slot: int) -> Iterator[HostId]:
         """Let everything up to a slot come true; yield the hosts that are to be left, empty or not."""

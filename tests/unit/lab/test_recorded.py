@@ -9,6 +9,7 @@ import pytest
 from balancer.adapters.recording import Recorder
 from balancer.adapters.simulated.trace import make_hosts, make_placement, make_trace
 from balancer.adapters.traces import read_recording
+from balancer.cli.validation_traces import examined_folder
 from balancer.config.record import Record
 from balancer.cycle import run_cycle
 from balancer.lab.contenders import CONTENDERS
@@ -210,3 +211,14 @@ def test_a_part_of_a_recording_begins_with_the_places_and_the_rules_of_its_day(
     assert part.recorded is not None
     assert part.recorded.base.rules == (APART,)
     assert part.recorded.frames == ()
+
+
+def test_validate_says_what_a_recording_brings(tmp_path: Path) -> None:
+    def freed(now: Snapshot) -> Snapshot:
+        return replace(now, rules=())
+
+    folder = record(tmp_path, cluster([vm(1, 1), vm(2, 2)], [APART]), slots=3, at_1=freed)
+    assert examined_folder(folder).summary == (
+        "recording of cluster prod: 2 VMs, 3 steps of 300 s from 2026-11-22T12:00:00Z, 3 hosts, 1 rule, "
+        "1 change of rules, pools, cluster or hosts"
+    )
