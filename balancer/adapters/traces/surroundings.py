@@ -116,11 +116,13 @@ def _around(document: Entry) -> Entry:
 
 
 def _frame(slot: int, snapshot: Snapshot, base: Snapshot) -> Frame:
+    """Return what holds from a slot on, but for hosts that came later, and rules that bind VMs to these alone."""
     hosts = frozenset(base.host_by_id)
+    rules = [one for one in snapshot.rules if not one.hosts or one.hosts & hosts]
     return Frame(
         slot=slot,
         cluster=with_hosts(snapshot.cluster, hosts),
-        rules=within(snapshot.rules, frozenset(base.vm_by_id), hosts),
+        rules=within(rules, frozenset(base.vm_by_id), hosts),
         resource_pools=snapshot.resource_pools,
         states={host.id: host.state for host in snapshot.hosts if host.id in hosts},
     )

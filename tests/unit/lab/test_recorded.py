@@ -26,7 +26,7 @@ from balancer.model.snapshot import Drs, ResourcePool, Snapshot
 from balancer.model.units import HostId
 from balancer.model.vm import Automation, Blocker, PowerState
 from balancer.policy.types import Policy
-from tests.support.builders import rule, vm
+from tests.support.builders import host, rule, vm
 from tests.unit.lab.recorded import STEP_MIN, cluster, inputs, record
 
 APART = rule("apart", RuleType.ANTI_AFFINITY, [1, 2])
@@ -211,6 +211,18 @@ def test_a_part_of_a_recording_begins_with_the_places_and_the_rules_of_its_day(
     assert part.recorded is not None
     assert part.recorded.base.rules == (APART,)
     assert part.recorded.frames == ()
+
+
+def test_a_rule_that_names_later_hosts_alone_binds_nobody_to_nowhere(tmp_path: Path) -> None:
+    def grown(now: Snapshot) -> Snapshot:
+        to_new = replace(TO_HOST, name="to-new", hosts=frozenset({HostId("host-4")}))
+        to_both = replace(to_new, name="to-both", hosts=to_new.hosts | TO_HOST.hosts)
+        return replace(now, rules=(to_new, to_both), hosts=(*now.hosts, host(4)))
+
+    of = scene(tmp_path, cluster([vm(1, 2), vm(2, 3)]), at_1=grown)
+    assert of.recorded is not None
+    (frame,) = of.recorded.frames
+    assert [(rule.name, rule.hosts) for rule in frame.rules] == [("to-both", TO_HOST.hosts)]
 
 
 def test_validate_says_what_a_recording_brings(tmp_path: Path) -> None:
