@@ -6,7 +6,7 @@ A cycle that cannot keep its plan goes on: what may not happen unwritten is a mo
 import logging
 
 from balancer.execute import Tools
-from balancer.expose.document import document_text, plan_document
+from balancer.expose.document import kept_text, plan_document
 from balancer.expose.origin import Origin
 from balancer.model.control import StoredPlan
 from balancer.model.digest import plan_digest
@@ -43,5 +43,5 @@ def stored(
         made_at=plan.created_at,
         status=plan.status.value,
         moves=len(plan.moves),
-        document=document_text(plan_document(plan, snapshot, policy=policy, origin=KEPT)),
+        document=kept_text(plan_document(plan, snapshot, policy=policy, origin=KEPT)),
     )

@@ -94,7 +94,8 @@ def _memory_figure(vm: Vm, profile: Profile, policy: Policy) -> Mib | None:
 def _demand(vm: Vm, host: Host, profile: Profile, policy: Policy, slots: int) -> Demand:
     mean_mhz, memory_mib = _cpu_figure(vm, host, profile), _memory_figure(vm, profile, policy)
     most_mhz, most_mib = _limit(vm.cpu_limit_mhz), _limit(vm.memory_limit_mib)
-    more = DEVIATIONS[policy.demand.statistic] * (vm.cpu_demand_stddev_mhz or 0.0)
+    stddev_mhz = vm.cpu_demand_stddev_mhz or 0.0
+    more = DEVIATIONS[policy.demand.statistic] * stddev_mhz
     cpu = 0.0 if mean_mhz is None else min(mean_mhz + more, most_mhz)
     memory = min(vm.memory_mib if memory_mib is None else memory_mib, most_mib)
     cpu_slots = [mhz + more for mhz in profile.cpu_demand_mhz] if slots else ()
@@ -102,11 +103,13 @@ def _demand(vm: Vm, host: Host, profile: Profile, policy: Policy, slots: int) ->
         cpu_mhz=cpu,
         memory_mib=memory,
         footprint_mib=vm.footprint_mib,
-        cpu_variance_mhz2=(vm.cpu_demand_stddev_mhz or 0.0) ** 2,
+        cpu_variance_mhz2=stddev_mhz**2,
         cpu_reserved_mhz=vm.cpu_reservation_mhz,
         memory_reserved_mib=vm.memory_reservation_mib,
-        cpu_slots_mhz=_filled(cpu_slots, cpu, most_mhz, slots),
-        memory_slots_mib=_filled(profile.memory_demand_mib, memory, most_mib, slots),
+        cpu_slots_mhz=_filled(cpu_slots, cpu, most_mhz, slots) if slots else (),
+        memory_slots_mib=_filled(profile.memory_demand_mib, memory, most_mib, slots)
+        if slots
+        else (),
         is_measured=has_cpu_figure(vm) and memory_mib is not None,
     )
 
@@ -127,8 +130,6 @@ def _slots(profile: Profile) -> int:
 
 def _filled(given: Sequence[float], mean: float, limit: float, slots: int) -> tuple[float, ...]:
     """Return the demand in every slot of the horizon; a slot of which nothing is known has the mean."""
-    if not slots:
-        return ()
     return (*(min(value, limit) for value in given), *[mean] * (slots - len(given)))
 
 

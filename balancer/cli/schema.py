@@ -21,7 +21,12 @@ class SchemaKind(StrEnum):
     PLANS = "plans"
     JOURNAL = "journal"
     REPORT = "report"
+    DOCTOR = "doctor"
+    EVC = "evc"
+    EXPLAIN = "explain"
     LAB_RESULT = "lab-result"
+    WHAT_IF = "what-if"
+    WHAT_IF_TRACE = "what-if-trace"
 
 
 def schema(

@@ -14,7 +14,7 @@ from balancer.adapters.simulated.migrations import Board
 from balancer.model.changed import all_changed, changed
 from balancer.model.host import Host
 from balancer.model.snapshot import InFlight, Snapshot
-from balancer.model.units import ClusterId, HostId, Mib, Ratio, Seconds, VmId
+from balancer.model.units import ClusterId, HostId, Mhz, Mib, Ratio, Seconds, VmId
 from balancer.model.vm import PowerState, Vm
 
 STATS_TICK_S = 20.0
@@ -50,8 +50,7 @@ class View:
         self._demand = demand
         self._tick_s = now_s // STATS_TICK_S * STATS_TICK_S
         self._wants: dict[VmId, Wants] = {}
-        self._served: dict[HostId, Ratio] = {}
-        self._running: dict[HostId, list[Vm]] = {}
+        self._wanted: dict[HostId, tuple[Mhz, Mib]] = {}
 
     def snapshot(self, cluster: ClusterId, taken_at: datetime) -> Snapshot:
         """Return one cluster whole."""
@@ -127,9 +126,8 @@ class View:
     def host(self, host: HostId) -> Host:
         """Return one host as it is now."""
         estate, facts = self._estate, self._estate.hosts[host]
-        vms = self._running_on(host)
-        used_mhz = sum(self._want(vm.id).cpu_mhz for vm in vms) * self._served_ratio(host)
-        held_mib = sum(self._held(vm) for vm in vms)
+        wanted_mhz, held_mib = self._wanted_of(host)
+        used_mhz = wanted_mhz * self._served_ratio(host)
         return changed(
             facts,
             state=estate.state_of[host],
@@ -153,24 +151,25 @@ class View:
             if hosts[m.source.id] == cluster
         )
 
-    def _held(self, vm: Vm) -> Mib:
-        consumed_mib = self._want(vm.id).consumed_mib
-        return vm.footprint_mib if consumed_mib is None else consumed_mib
-
     def _want(self, vm: VmId) -> Wants:
         if vm not in self._wants:
             self._wants[vm] = self._demand.at(self._estate.vms[vm], self._tick_s)
         return self._wants[vm]
 
-    def _running_on(self, host: HostId) -> list[Vm]:
-        if host not in self._running:
-            self._running[host] = self._estate.running_on(host)
-        return self._running[host]
+    def _wanted_of(self, host: HostId) -> tuple[Mhz, Mib]:
+        """Return the CPU that the VMs of a host want, and the memory that they hold."""
+        if host not in self._wanted:
+            vms = self._estate.running_on(host)
+            wants = [self._want(vm.id) for vm in vms]
+            held_mib = (
+                vm.footprint_mib if each.consumed_mib is None else each.consumed_mib
+                for vm, each in zip(vms, wants, strict=True)
+            )
+            self._wanted[host] = sum(each.cpu_mhz for each in wants), sum(held_mib)
+        return self._wanted[host]
 
     def _served_ratio(self, host: HostId) -> Ratio:
         """Return what share of their CPU demand the VMs of a host get."""
-        if host not in self._served:
-            wants = sum(self._want(vm.id).cpu_mhz for vm in self._running_on(host))
-            usable = self._estate.hosts[host].usable_cpu_mhz
-            self._served[host] = 1.0 if wants <= usable else usable / wants
-        return self._served[host]
+        wanted_mhz, _ = self._wanted_of(host)
+        usable_mhz = self._estate.hosts[host].usable_cpu_mhz
+        return 1.0 if wanted_mhz <= usable_mhz else usable_mhz / wanted_mhz

@@ -74,8 +74,43 @@ def test_a_replay_is_printed_written_and_shown_again(
     assert "</html>" in page.read_text()
     assert lab("show", output) == 0
     assert capfd.readouterr().out == told.out
+    assert lab("show", output, output) == 0
+    assert capfd.readouterr().out == told.out
     assert lab("compare", output, output) == 0
     assert "no figure differs" in capfd.readouterr().out
+
+
+def test_contenders_that_were_replayed_by_themselves_are_shown_as_one(
+    folder: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    files = [tmp_path / f"{name}.json" for name in ("ours", "nothing")]
+    for file in files:
+        assert lab(*crowded(folder), "--with", file.stem, "--days", 0.02, "--output", file) == 0
+    both = tmp_path / "both.json"
+    assert (
+        lab(
+            *crowded(folder),
+            "--with",
+            "ours",
+            "--with",
+            "nothing",
+            "--days",
+            0.02,
+            "--output",
+            both,
+        )
+        == 0
+    )
+    capfd.readouterr()
+    assert lab("show", *files, "--format", "json") == 0
+    shown = json.loads(capfd.readouterr().out)
+    played = json.loads(both.read_text())
+    assert len(shown.pop("clock")["wall_seconds"]) == len(played.pop("clock")["wall_seconds"])
+    assert shown["recipe"]["options"].pop("--with") == ["ours", "nothing"]
+    assert played["recipe"]["options"].pop("--with")
+    assert shown == played
+    assert lab("show", files[0], both) == 1
+    assert "has ours from crowded with seed 0" in capfd.readouterr().err
 
 
 def test_every_placement_with_every_seed_is_played_and_json_stands_alone(

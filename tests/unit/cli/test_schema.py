@@ -42,6 +42,11 @@ def test_a_published_schema_is_that_of_the_document(kind: str) -> None:
     assert published(kind) == GENERATED[kind]()
 
 
+def test_every_published_schema_is_printed_by_the_command() -> None:
+    files = {path.name.removesuffix(".v1.schema.json") for path in SCHEMAS.glob("*.schema.json")}
+    assert files == {kind.value for kind in SchemaKind}
+
+
 @pytest.mark.parametrize("kind", list(SchemaKind))
 def test_the_command_prints_the_published_file(
     kind: SchemaKind, capfd: pytest.CaptureFixture[str]
