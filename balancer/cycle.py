@@ -13,7 +13,7 @@ from balancer.execute.judging import note_batch
 from balancer.execute.review import review
 from balancer.execute.settle import settle
 from balancer.keeping import keep
-from balancer.model.events import CycleEnded, ForecastJudged, PlanMade, SnapshotTaken
+from balancer.model.events import ClusterRead, CycleEnded, ForecastJudged, PlanMade, SnapshotTaken
 from balancer.model.outcome import MoveOutcome
 from balancer.model.past import Past
 from balancer.model.plan import Plan
@@ -85,6 +85,7 @@ def look(site: Site, watch: Stopwatch) -> tuple[Observation, Past]:
     tools, last = site.tools, site.last
     limits = site.policy.limits
     seen = observe(tools.inventory, site.cluster, clock=tools.clock, limits=limits, last=last)
+    tools.events.tell(ClusterRead(snapshot=seen.snapshot))
     seen = replace(seen, snapshot=site.foresight.seen(seen.snapshot, site.policy))
     if site.foresight.errors:
         tools.events.tell(ForecastJudged(errors=site.foresight.errors))

@@ -8,7 +8,7 @@ daemon's.
 import logging
 import secrets
 import threading
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 from typing import Protocol
@@ -34,12 +34,11 @@ from balancer.model.errors import BalancerError, PlanningFailed, PlanningStopped
 from balancer.model.events import CycleFailed
 from balancer.model.reasons import WITHHELD, Refusal
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import HostId, Seconds, VmId
+from balancer.model.units import HostId, Seconds
 from balancer.planner import Planning
 from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.mode import Mode, most_careful
-from balancer.policy.resolve import resolve
-from balancer.policy.types import Policy
+from balancer.policy.vm_modes import VmModes
 from balancer.policy.windows import next_change
 from balancer.ports import Clock, ClusterRef, Events, Store
 from balancer.site import Site
@@ -87,21 +86,6 @@ class Turns(Protocol):
 
     def listeners_of(self, watch: Watch) -> Sequence[Events]:
         """Return who hears what happens to a cluster, beside its metrics."""
-
-
-class VmModes:
-    """The modes of single VMs, found once for each snapshot and policy: they are asked for before each move."""
-
-    def __init__(self) -> None:
-        self._known: tuple[Snapshot, Policy, Mapping[VmId, Mode]] | None = None
-
-    def of(self, snapshot: Snapshot, policy: Policy) -> Mapping[VmId, Mode]:
-        """Return the modes that a policy gives the VMs of a snapshot."""
-        known = self._known
-        if known is None or known[0] is not snapshot or known[1] is not policy:
-            known = snapshot, policy, resolve(snapshot, policy).vm_modes
-            self._known = known
-        return known[2]
 
 
 class ClusterJob:

@@ -60,7 +60,11 @@ def _named(word: str) -> Iterator[str]:
 
 def _with_policy(name: str) -> tuple[Entrant, PolicyText]:
     composed = load_policy_set([name])
-    entrant = Entrant(name=f"{OURS}:{Path(name).stem}", policy=composed.without_windows)
+    entrant = Entrant(
+        name=f"{OURS}:{Path(name).stem}",
+        policy=composed.without_windows,
+        policies=composed.at if composed.without_windows.windows else None,
+    )
     return entrant, _text(name, composed)
 
 

@@ -1,18 +1,21 @@
 """What a replay starts from, read from files: the trace or a part of it, the hosts, and the placements."""
 
 import hashlib
+import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import typer
 
+from balancer.adapters.files.snapshot_file import snapshot_document, vm_document
 from balancer.adapters.traces import Mend, read_hosts, read_placement, read_recording, read_trace
 from balancer.adapters.traces.text import records
 from balancer.lab.excerpt import excerpt
 from balancer.lab.scene import Scene
 from balancer.model.errors import InputError, Problem
 from balancer.model.host import Host
+from balancer.model.recorded import Recorded, with_frame
 from balancer.model.trace import Trace
 from balancer.model.units import HostId, Ratio, Seconds
 
@@ -67,7 +70,8 @@ def read_inputs(
         source = _recorded(folder, hosts, placements)
     else:
         source = _traced(folder, hosts, placements, leave_out=leave_out)
-    trace, digest = _part_of(source.trace, source.digest, part)
+    source, digest = _part_of(source, part)
+    trace, recorded = source.trace, source.recorded
     scenes = tuple(
         Scene(
             trace=trace,
@@ -75,11 +79,14 @@ def read_inputs(
             placement=places,
             start=name,
             idle_consumed=idle_consumed,
+            recorded=recorded,
         )
         for name, places in source.placements.items()
     )
     digests = {f"placement {name}": _digest(_rows(at)) for name, at in source.placements.items()}
     digests["hosts"] = _digest(_facts(source.hosts))
+    if recorded is not None:
+        digests["recorded rules and settings"] = _digest(_settings(recorded))
     return Inputs(scenes=scenes, trace_digest=digest, mends=source.mends, digests=digests)
 
 
@@ -92,6 +99,7 @@ class _Source:
     hosts: tuple[Host, ...]
     placements: Placements
     mends: tuple[Mend, ...]
+    recorded: Recorded | None = None
 
 
 def _is_recording(folder: Path) -> bool:
@@ -106,6 +114,7 @@ def _recorded(folder: Path, hosts: Path | None, placements: Sequence[str]) -> _S
             "with --hosts say by --placement where the VMs of a recording stand on these hosts"
         )
     recording = read_recording(folder)
+    recorded = recording.recorded if hosts is None else None
     park = recording.snapshot.hosts if hosts is None else read_hosts(hosts)
     named: Placements = {AS_RECORDED: recording.placement}
     return _Source(
@@ -114,6 +123,7 @@ def _recorded(folder: Path, hosts: Path | None, placements: Sequence[str]) -> _S
         hosts=park,
         placements=_placements(placements, park) if placements else named,
         mends=recording.mends,
+        recorded=recorded,
     )
 
 
@@ -137,6 +147,18 @@ def _facts(park: Sequence[Host]) -> Iterator[str]:
     for host in park:
         speed = host.vmotion.link_mbps
         yield f"{host.id},{host.name},{host.state},{host.usable_cpu_mhz},{host.usable_memory_mib},{speed}"
+
+
+def _settings(recorded: Recorded) -> Iterator[str]:
+    """Yield what of a recording a replay depends on beside load, hosts and placement."""
+    bare = replace(recorded.base, vms=())
+    frames = (with_frame(bare, frame) for frame in recorded.frames)
+    documents = [
+        *map(snapshot_document, (recorded.base, *frames)),
+        *(vm_document(one.vm) for one in recorded.seen),
+    ]
+    slots = [change.slot for changes in (recorded.frames, recorded.seen) for change in changes]
+    yield from map(json.dumps, (*documents, slots))
 
 
 def _digest(lines: Iterable[str]) -> str:
@@ -189,8 +211,9 @@ def _columns(path: Path) -> list[str]:
     return [name for name in row if name != "vm"]
 
 
-def _part_of(trace: Trace, digest: str, part: Part) -> tuple[Trace, str]:
-    """Return the part of a trace with its digest, which is that of the whole and of what is taken of it."""
+def _part_of(source: _Source, part: Part) -> tuple[_Source, str]:
+    """Return a part of what the files hold, with the digest of the whole trace and of what is taken of it."""
+    trace = source.trace
     first = _slots(part.from_day * _DAY_S, trace)
     rest = trace.slots - first
     count = rest if part.days is None else min(_slots(part.days * _DAY_S, trace), rest)
@@ -202,8 +225,20 @@ def _part_of(trace: Trace, digest: str, part: Part) -> tuple[Trace, str]:
             f"--from-day {part.from_day:g}{days}"
         )
     if count == trace.slots:
-        return trace, digest
-    return excerpt(trace, first, count), _digest([digest, str(first), str(count)])
+        return source, source.digest
+    taken = replace(_begun_at(source, first), trace=excerpt(trace, first, count))
+    return taken, _digest([source.digest, str(first), str(count)])
+
+
+def _begun_at(source: _Source, first: int) -> _Source:
+    """Return a recording with hosts, rules and its own placement as they were at a slot; a trace as it is."""
+    if source.recorded is None:
+        return source
+    recorded = source.recorded.from_slot(first)
+    base, named = recorded.base, dict(source.placements)
+    if AS_RECORDED in named:
+        named[AS_RECORDED] = {vm.name: vm.host for vm in base.vms}
+    return replace(source, recorded=recorded, hosts=base.hosts, placements=named)
 
 
 def _slots(span_s: Seconds, trace: Trace) -> int:

@@ -30,8 +30,14 @@ def examined_folder(folder: Path) -> Finding:
     """
     if is_recording(folder):
         recording = read_recording(folder)
-        name = recording.snapshot.cluster.name
-        summary = f"recording of cluster {name}: {_told(recording.trace)}"
+        name, recorded = recording.snapshot.cluster.name, recording.recorded
+        parts = [
+            _told(recording.trace),
+            counted(len(recorded.base.hosts), "host"),
+            counted(len(recorded.base.rules), "rule"),
+            f"{counted(len(recorded.frames), 'change')} of rules, pools, cluster or hosts",
+        ]
+        summary = f"recording of cluster {name}: {', '.join(parts)}"
         return Finding(summary=summary, warnings=tuple(_mended(recording.mends)))
     hosts = read_hosts(folder / HOSTS) if is_file(folder / HOSTS) else ()
     read = read_trace(folder, hosts=hosts, leave_out_unplaced=True)

@@ -42,6 +42,7 @@ from balancer.expose.metric_samples import (
 from balancer.expose.vcenter_metrics import VcenterMetrics
 from balancer.model.errors import PlanInvalid, PlanningFailed, PlanningTimedOut, SourceError
 from balancer.model.events import (
+    ClusterRead,
     CycleEnded,
     CycleFailed,
     Event,
@@ -120,7 +121,7 @@ class ClusterMetrics:
                 self._rival_seen(event.tasks)
             case PastReviewed() | VerdictGiven() | ForecastJudged():
                 self._learnt(event)
-            case MoveProgressed() | CycleFailed():
+            case ClusterRead() | MoveProgressed() | CycleFailed():
                 pass
         for listener in self._listeners:
             listener()

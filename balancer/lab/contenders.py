@@ -6,6 +6,7 @@ searched for, with which policy, and what is remembered of demand.
 
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from types import MappingProxyType
 
 from balancer.collect.history import DemandHistory
@@ -47,13 +48,21 @@ def _remembered() -> Foresight:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contender:
-    """One way to run a cluster. `search` of None makes no moves at all."""
+    """One way to run a cluster. `search` of None makes no moves at all.
+
+    `policy` is without windows; `policies` gives the one of a moment, where windows change settings.
+    """
 
     name: str
     summary: str
     search: Search | None = make_draft
     policy: Policy = field(default_factory=Policy)
     foresight: Callable[[], Foresight] = NoForesight
+    policies: Callable[[datetime], Policy] | None = None
+
+    def policy_at(self, when: datetime) -> Policy:
+        """Return the policy in force at a moment: settings of open windows laid over."""
+        return self.policy if self.policies is None else self.policies(when)
 
     @property
     def settings(self) -> PlanSettings:
@@ -70,10 +79,18 @@ class Contender:
         )
 
 
-def ours(policy: Policy, name: str = "ours") -> Contender:
-    """Return the product with a policy."""
+def ours(
+    policy: Policy,
+    name: str = "ours",
+    policies: Callable[[datetime], Policy] | None = None,
+) -> Contender:
+    """Return the product with a policy, and with that of each moment where windows change settings."""
     return Contender(
-        name=name, summary="the product with its memory", policy=policy, foresight=_remembered
+        name=name,
+        summary="the product with its memory",
+        policy=policy,
+        foresight=_remembered,
+        policies=policies,
     )
 
 

@@ -1,8 +1,9 @@
 """The runs of one replay: who plays on which placement with which seed, and the result put together of them."""
 
 import logging
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from balancer.lab.contenders import CONTENDERS, Contender, ours
 from balancer.lab.replay import Progress, replay
@@ -16,15 +17,21 @@ from balancer.policy.types import Policy
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entrant:
-    """A contender by name. `policy` is given for ours with a policy; the name is that of its line then."""
+    """A contender by name. `policy` is given for ours with a policy; the name is that of its line then.
+
+    `policies` gives that of a moment, where windows change settings; see `Contender`.
+    """
 
     name: str
     policy: Policy | None = None
+    policies: Callable[[datetime], Policy] | None = None
 
     @property
     def contender(self) -> Contender:
         """Return who plays."""
-        return CONTENDERS[self.name] if self.policy is None else ours(self.policy, self.name)
+        if self.policy is None:
+            return CONTENDERS[self.name]
+        return ours(self.policy, self.name, self.policies)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

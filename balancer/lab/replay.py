@@ -7,6 +7,7 @@ known to the cycle, which takes the world for a vCenter.
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import replace
 from datetime import timedelta
 
 from balancer.adapters.simulated.migrations import Migration
@@ -18,11 +19,13 @@ from balancer.lab.contenders import Contender
 from balancer.lab.result import MoveMark, Run
 from balancer.lab.scene import Scene
 from balancer.lab.score import score_of
-from balancer.lab.world import CLUSTER, ReplayedVCenter
+from balancer.lab.world import ReplayedVCenter
 from balancer.model.events import Event, MoveStarted
+from balancer.model.snapshot import Snapshot
 from balancer.model.units import Seconds
-from balancer.policy.in_force import mode_in_force
+from balancer.policy.in_force import InForce, mode_in_force
 from balancer.policy.mode import Mode
+from balancer.policy.vm_modes import VmModes
 from balancer.ports import Events
 from balancer.site import Site
 
@@ -66,7 +69,7 @@ def replay(
     reasons = Reasons()
     if contender.search is not None:
         site = site_of(world, contender, reasons)
-        for report in _cycles(world, site, interval_s, progress):
+        for report in _cycles(world, site, contender, interval_s, progress):
             quiet[report.plan.status.value] += 1
     moves = _marks(world, reasons.by_task)
     score, curves = score_of(scene, moves)
@@ -84,12 +87,17 @@ def replay(
 
 
 def _cycles(
-    world: ReplayedVCenter, site: Site, interval_s: Seconds, progress: Progress
+    world: ReplayedVCenter,
+    site: Site,
+    contender: Contender,
+    interval_s: Seconds,
+    progress: Progress,
 ) -> Iterator[CycleReport]:
     clock, trace = world.clock, world.scene.trace
     end_s, kept_s = trace.slots * trace.step_s, 0.0
     while clock.monotonic() < end_s:
         next_s = clock.monotonic() + interval_s
+        site = replace(site, policy=contender.policy_at(clock.now()))
         yield run_cycle(site, cycle_id=f"{clock.monotonic():.0f}")
         _acknowledge(site)
         progress(int(clock.monotonic() // trace.step_s), trace.slots)
@@ -114,7 +122,7 @@ def site_of(world: ReplayedVCenter, contender: Contender, events: Events) -> Sit
     """Return the cluster of a world as its contender works on it."""
     tools = Tools(
         vcenter="replay",
-        cluster_name=CLUSTER.name,
+        cluster_name=world.cluster.name,
         holder="replay",
         inventory=world,
         migrator=world,
@@ -125,11 +133,17 @@ def site_of(world: ReplayedVCenter, contender: Contender, events: Events) -> Sit
         demand_of=demand_of,
         poll_s=POLL_S,
     )
-    policy = contender.policy
+    modes = VmModes()
+
+    def in_force(snapshot: Snapshot) -> InForce:
+        now = world.clock.now()
+        policy = contender.policy_at(now)
+        return mode_in_force(policy, Mode.AUTOMATIC, now, vm_modes=modes.of(snapshot, policy))
+
     return Site(
         cluster=world.ref,
-        policy=policy,
-        in_force=lambda _: mode_in_force(policy, Mode.AUTOMATIC, world.clock.now()),
+        policy=contender.policy_at(world.clock.now()),
+        in_force=in_force,
         settings=contender.settings,
         tools=tools,
         foresight=contender.foresight(),

@@ -1,9 +1,10 @@
-"""What a replay starts from: a trace, the hosts, and where each VM stands."""
+"""What a replay starts from: a trace, the hosts, where each VM stands, and what a recording knows besides."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from balancer.model.host import Host
+from balancer.model.recorded import Recorded
 from balancer.model.trace import Trace
 from balancer.model.units import HostId, Ratio
 
@@ -16,9 +17,10 @@ class Scene:
     """`placement` gives the host of each VM of the trace by its name; `start` names the placement.
 
     A trace tells active memory alone: consumed is that and the share `idle_consumed` of the rest of the size.
+    `recorded` has every VM of the trace; hosts and placement are the scene's own all the same.
 
     Raises:
-        ValueError: a VM has no host, or one that is not among the hosts.
+        ValueError: a VM has no host, or one that is not among the hosts, or it is not in what was recorded.
     """
 
     trace: Trace
@@ -26,6 +28,7 @@ class Scene:
     placement: Mapping[str, HostId]
     start: str = "as recorded"
     idle_consumed: Ratio = ACTIVE_AND_IDLE
+    recorded: Recorded | None = None
 
     def __post_init__(self) -> None:
         """Refuse what cannot be played."""
@@ -35,3 +38,10 @@ class Scene:
             raise ValueError(
                 f"no host of the scene is given for {len(lost)} VMs: {', '.join(lost[:5])}"
             )
+        if self.recorded is not None:
+            told = {vm.name for vm in self.recorded.base.vms}
+            strange = [vm.name for vm in self.trace.vms if vm.name not in told]
+            if strange:
+                raise ValueError(
+                    f"nothing was recorded of {len(strange)} VMs: {', '.join(strange[:5])}"
+                )

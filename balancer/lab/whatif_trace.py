@@ -13,9 +13,10 @@ import numpy as np
 from balancer.lab.scene import Scene
 from balancer.lab.whatif_change import Assumed, Change, assume
 from balancer.lab.whatif_seats import Seat, Seated, Unplaced, seat_all
-from balancer.lab.world import snapshot_of
+from balancer.lab.world import snapshot_of, vm_ids
 from balancer.model.history import Figures
 from balancer.model.host import HostState
+from balancer.model.recorded import Recorded
 from balancer.model.snapshot import Snapshot
 from balancer.model.trace import Resize, Trace, TraceVm
 from balancer.model.units import HostId, Mhz, Mib, VmId
@@ -29,7 +30,8 @@ _MEASURED = np.float32
 class ChangedScene:
     """A scene after a change. `scene` is without the VMs that found no host.
 
-    `seats` are those that start on another host than in the trace, and new ones; ids of VMs are their names.
+    `seats` are those that start on another host than in the trace, and new ones. Ids of VMs are those that were
+    recorded; of VMs of a trace without any, and of new ones, they are their names.
     """
 
     scene: Scene
@@ -48,20 +50,23 @@ def change_scene(scene: Scene, change: Change, policy: Policy) -> ChangedScene:
     Raises:
         InputError: the change cannot be meant so; everything wrong is named.
     """
-    first = _first_slots(scene)
+    ids = _ids(scene)
+    first = _first_slots(scene, ids)
     assumed = assume(first, change, source="the trace")
     gone = assumed.removed | assumed.failed
     seated = seat_all(_with_lost(assumed, gone), policy)
     at = {seat.vm: seat.target for seat in seated.seats}
     stays = {vm.id: vm.host for vm in first.vms if vm.host not in gone}
-    places = {str(vm): host for vm, host in (stays | at).items()}
+    name_of = {vm.id: vm.name for vm in (*first.vms, *assumed.new_vms)}
+    places = {name_of[vm]: host for vm, host in (stays | at).items()}
     held = {vm.id: vm.footprint_mib for vm in seated.snapshot.vms}
     changed = Scene(
-        trace=_trace(scene.trace, assumed, places),
+        trace=_trace(scene.trace, ids, assumed, places),
         hosts=tuple(host for host in assumed.snapshot.hosts if host.id not in gone),
         placement=places,
         start=f"{scene.start}, changed",
         idle_consumed=scene.idle_consumed,
+        recorded=_recorded(scene.recorded, assumed, places),
     )
     return ChangedScene(
         scene=changed,
@@ -76,17 +81,38 @@ def _moved_mib(seated: Seated, held: Mapping[VmId, Mib]) -> Mib:
     return sum(held[seat.vm] for seat in seated.seats if seat.source is not None)
 
 
-def _first_slots(scene: Scene) -> Snapshot:
+def _ids(scene: Scene) -> tuple[VmId, ...]:
+    if scene.recorded is not None:
+        return vm_ids(scene)
+    return tuple(VmId(vm.name) for vm in scene.trace.vms)
+
+
+def _recorded(
+    recorded: Recorded | None, assumed: Assumed, places: Mapping[str, HostId]
+) -> Recorded | None:
+    """Return what was recorded with the hosts and VMs that are new; a new VM has the settings of its model."""
+    if recorded is None:
+        return None
+    new = (replace(vm, host=places[vm.name]) for vm in assumed.new_vms if vm.name in places)
+    base = recorded.base
+    return replace(
+        recorded, base=replace(base, hosts=assumed.snapshot.hosts, vms=(*base.vms, *new))
+    )
+
+
+def _first_slots(scene: Scene, ids: Sequence[VmId]) -> Snapshot:
     """Return the cluster at the beginning, each VM with the figures of the first slot in which it runs."""
     trace = scene.trace
-    bare = snapshot_of(scene, [VmId(vm.name) for vm in trace.vms])
+    bare = snapshot_of(scene, ids)
     runs = np.isfinite(trace.cpu_mhz)
     first, every = runs.argmax(axis=0), np.arange(len(trace.vms))
     cpu, active = (figures[first, every].tolist() for figures in (trace.cpu_mhz, trace.memory_mib))
     ever = np.asarray(runs.any(axis=0)).tolist()
+    place_of = {vm: place for place, vm in enumerate(ids)}
     vms = tuple(
         _with_figures(vm, cpu[place], active[place], scene) if ever[place] else vm
-        for place, vm in enumerate(bare.vms)
+        for vm in bare.vms
+        for place in (place_of[vm.id],)
     )
     return replace(bare, vms=vms)
 
@@ -116,9 +142,11 @@ def _wakes(vm: Vm, gone: frozenset[HostId]) -> bool:
     return vm.host in gone and vm.cpu_demand_mhz is not None
 
 
-def _trace(trace: Trace, assumed: Assumed, places: Mapping[str, HostId]) -> Trace:
+def _trace(
+    trace: Trace, ids: Sequence[VmId], assumed: Assumed, places: Mapping[str, HostId]
+) -> Trace:
     """Return the trace of the VMs that have a place, new ones last."""
-    number = {VmId(vm.name): place for place, vm in enumerate(trace.vms)}
+    number = {vm: place for place, vm in enumerate(ids)}
     new = [vm for vm in assumed.new_vms if vm.name in places]
     sized = [vm for vm in new if vm.id not in assumed.models]
     kept = [place for place, vm in enumerate(trace.vms) if vm.name in places]

@@ -2,7 +2,8 @@
 
 What it shows at a moment is the last slot that is over, as a real vCenter shows means of the last minutes. VMs
 are switched on and off and resized as the trace says, once no migration holds them. Migrations take the time
-and the slots that they take in `adapters.simulated`.
+and the slots that they take in `adapters.simulated`. Rules, pools, settings of VMs and states of hosts are those
+that were recorded, where a recording is played, and change when they changed there; see `lab.surroundings`.
 """
 
 from collections import deque
@@ -16,13 +17,12 @@ from balancer.adapters.simulated.clock import VirtualClock
 from balancer.adapters.simulated.demand import Wants
 from balancer.adapters.simulated.vcenter import SimulatedVCenter
 from balancer.lab.scene import Scene
-from balancer.model.snapshot import Cluster, Snapshot, Source, SourceKind
-from balancer.model.trace import Resize, Trace
-from balancer.model.units import ClusterId, Mhz, Mib, Seconds, VmId
+from balancer.lab.surroundings import LaterFacts, around, cluster_of, vm_of
+from balancer.model.snapshot import Snapshot
+from balancer.model.trace import Resize
+from balancer.model.units import Mhz, Mib, Seconds, VmId
 from balancer.model.vm import PowerState, Vm
 from balancer.ports import ClusterRef
-
-CLUSTER = Cluster(id=ClusterId("domain-c1"), name="replay")
 
 
 class ReplayedVCenter(SimulatedVCenter):
@@ -30,18 +30,20 @@ class ReplayedVCenter(SimulatedVCenter):
 
     def __init__(self, scene: Scene, seed: int) -> None:
         self.scene = scene
-        self.ids = vm_ids(scene.trace)
+        self.ids = vm_ids(scene)
+        self.cluster = cluster_of(scene)
         self._replayed = _Replayed(scene, self.ids)
         self._waiting: dict[VmId, PowerState] = {}
         self._resizes = deque(scene.trace.resizes)
         self._slot = -1
         clock = VirtualClock(scene.trace.start)
         super().__init__(snapshot_of(scene, self.ids), seed, clock=clock, shape=self._replayed)
+        self._later = LaterFacts(scene, self._estate)
 
     @property
     def ref(self) -> ClusterRef:
         """Return the cluster."""
-        return ClusterRef(id=CLUSTER.id, name=CLUSTER.name)
+        return ClusterRef(id=self.cluster.id, name=self.cluster.name)
 
     def snapshot(self, cluster: ClusterRef) -> Snapshot:
         """Read the cluster as it is after the last slot that is over."""
@@ -51,11 +53,13 @@ class ReplayedVCenter(SimulatedVCenter):
             return super().snapshot(cluster)
 
     def _live_on(self) -> None:
-        """Take up what the trace says of the slot that shows now: sizes and power."""
+        """Take up what was recorded of the slot that shows now: sizes, power, rules, settings, states."""
         slot = self._replayed.slot_at(self._now_s())
         if slot == self._slot:
             return
         self._slot = slot
+        for host in self._later.take_up(slot):
+            self._enter_maintenance_if_empty(host)
         self._resize(slot)
         for vm, is_on in self._replayed.switched(slot):
             self._waiting[vm] = PowerState.ON if is_on else PowerState.OFF
@@ -106,17 +110,23 @@ class _Replayed:
         return Wants(cpu_mhz, active_mib, active_mib + self._scene.idle_consumed * idle_mib)
 
 
-def vm_ids(trace: Trace) -> tuple[VmId, ...]:
-    """Return the id of each VM of a trace, by its number."""
-    digits = len(str(len(trace.vms)))
-    return tuple(VmId(f"vm-{number:0{digits}}") for number in range(1, len(trace.vms) + 1))
+def vm_ids(scene: Scene) -> tuple[VmId, ...]:
+    """Return the id of each VM of the trace, by its number: the recorded one, or one that is made up."""
+    vms, recorded = scene.trace.vms, scene.recorded
+    if recorded is not None:
+        known = {vm.name: vm.id for vm in recorded.base.vms}
+        return tuple(known[vm.name] for vm in vms)
+    digits = len(str(len(vms)))
+    return tuple(VmId(f"vm-{number:0{digits}}") for number in range(1, len(vms) + 1))
 
 
 def snapshot_of(scene: Scene, ids: Sequence[VmId]) -> Snapshot:
     """Return the cluster as it stands before the first slot is over."""
     cpu, memory = scene.trace.cpu_mhz[0], scene.trace.memory_mib[0]
+    facts = {} if scene.recorded is None else {vm.name: vm for vm in scene.recorded.base.vms}
     vms = tuple(
-        Vm(
+        vm_of(
+            facts.get(vm.name),
             id=ids[number],
             name=vm.name,
             uuid=vm.uuid,
@@ -128,10 +138,7 @@ def snapshot_of(scene: Scene, ids: Sequence[VmId]) -> Snapshot:
         )
         for number, vm in enumerate(scene.trace.vms)
     )
-    source = Source(kind=SourceKind.SIMULATED, name=scene.trace.name)
-    return Snapshot(
-        taken_at=scene.trace.start, cluster=CLUSTER, hosts=scene.hosts, vms=vms, source=source
-    )
+    return around(scene, vms)
 
 
 def _or_none(value: float) -> float | None:

@@ -55,6 +55,13 @@ class PlanMade:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class ClusterRead:
+    """A cluster was read. The figures are those that were measured, none that is expected; see `foresight`."""
+
+    snapshot: Snapshot
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotTaken:
     """A cluster was read and measured. `asked_at` is our own clock when the reading began."""
 
@@ -129,6 +136,7 @@ Event = (
     | MoveProgressed
     | MoveEnded
     | PlanMade
+    | ClusterRead
     | SnapshotTaken
     | ForecastJudged
     | CycleEnded

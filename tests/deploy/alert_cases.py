@@ -238,5 +238,21 @@ ABOUT_THE_LOOP = (
         },
         at="30m",
     ),
+    Case(
+        alert="BalancerRecordingFailing",
+        name="the disk is full since a while",
+        series={
+            f'balancer_recorded_snapshots_total{{{ONE},result="written"}}': "0+1x10 10x60",
+            f'balancer_recorded_snapshots_total{{{ONE},result="failed"}}': "0x10 0+1x60",
+        },
+        at="30m",
+        fires=(({"job": "balancer", "instance": "one", "result": "failed"}, ""),),
+    ),
+    Case(
+        alert="BalancerRecordingFailing",
+        name="all are written",
+        series={f'balancer_recorded_snapshots_total{{{ONE},result="written"}}': "0+1x70"},
+        at="30m",
+    ),
 )
 """About the process and its loops."""

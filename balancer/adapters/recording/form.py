@@ -26,18 +26,22 @@ DIGITS = {
 }
 """The figures of a VM that every look holds, and to how many digits."""
 
-_FLEETING_OF_VM = frozenset(
+FLEETING_OF_VM = frozenset(
     {
         *DIGITS,
-        *("host", "sampled_at", "profile", "last_moved_at", "config_version"),
+        *("host", "sampled_at", "profile", "demand_basis", "last_moved_at", "config_version"),
         *("cpu_demand_stddev_mhz", "memory_granted_mib", "memory_swapped_mib"),
         *("memory_ballooned_mib", "dirty_rate_mbps", "swap_in_mbps", "network_mbps"),
         *("storage_committed_mib", "storage_uncommitted_mib"),
     }
 )
-_FLEETING_OF_HOST = frozenset({"cpu_usage_mhz", "memory_usage_mib", "sampled_at"})
+"""What of a VM changes without being told: a figure, a time, or where it stands."""
 
-_facts_of_vm = attrgetter(*(f.name for f in fields(Vm) if f.name not in _FLEETING_OF_VM))
+_FLEETING_OF_HOST = frozenset(
+    {"cpu_usage_mhz", "memory_usage_mib", "sampled_at", "recent_cpu_mhz", "recent_memory_mib"}
+)
+
+_facts_of_vm = attrgetter(*(f.name for f in fields(Vm) if f.name not in FLEETING_OF_VM))
 _facts_of_host = attrgetter(*(f.name for f in fields(Host) if f.name not in _FLEETING_OF_HOST))
 
 Document = dict[str, object]

@@ -14,9 +14,10 @@ from urllib.parse import quote
 from balancer.adapters.recording.form import Clean, Story
 from balancer.adapters.recording.pseudonyms import Pseudonyms, kept_key
 from balancer.adapters.recording.reel import FILES_OF_ROOM, Reel, prune
+from balancer.assess.demand_wanted import as_wanted
 from balancer.config.record import Record
 from balancer.model.errors import BalancerError
-from balancer.model.events import Event, SnapshotTaken
+from balancer.model.events import ClusterRead, Event
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Seconds
 
@@ -128,8 +129,8 @@ class Ear:
         self._shard, self._put = shard, put
 
     def tell(self, event: Event) -> None:
-        """Hand on a snapshot; everything else is not recorded."""
-        if isinstance(event, SnapshotTaken):
+        """Hand on a snapshot as it was read, without a forecast in it; everything else is not recorded."""
+        if isinstance(event, ClusterRead):
             self._put(self._shard, event.snapshot)
 
 
@@ -157,6 +158,8 @@ class _Shelf:
     def write(self, shard: str, snapshot: Snapshot) -> None:
         """Write one snapshot, into a new file where one is due; then keep the folder within its bounds.
 
+        The CPU demand that is written is what VMs want although their hosts do not give it.
+
         Raises:
             BalancerError: it cannot be written.
         """
@@ -165,7 +168,7 @@ class _Shelf:
         if is_new:
             story.anew()
             reel.begin(snapshot.taken_at)
-        self._unpruned += reel.append(story.line(snapshot))
+        self._unpruned += reel.append(story.line(as_wanted(snapshot)))
         if is_new or self._unpruned >= self._room // FILES_OF_ROOM:
             days = self._record.keep_days
             prune(self._folder, snapshot.taken_at, keep_days=days, most_bytes=self._room)

@@ -21,8 +21,10 @@ from balancer.adapters.traces.grid import grid_of, on_grid, slots_of
 from balancer.adapters.traces.matrix import Matrix
 from balancer.adapters.traces.mends import Ledger, Mend, MendRule
 from balancer.adapters.traces.sizes import Size
-from balancer.adapters.traces.tale import Entry, Tale
+from balancer.adapters.traces.surroundings import Entry
+from balancer.adapters.traces.tale import Tale
 from balancer.adapters.traces.text import MOST_BYTES
+from balancer.model.recorded import Recorded
 from balancer.model.snapshot import Snapshot
 from balancer.model.trace import Trace
 from balancer.model.units import HostId, Seconds
@@ -37,12 +39,13 @@ class Recording:
     """What was recorded. `snapshot` is the first one: hosts, rules, groups and sizes as they were then.
 
     `placement` gives the first host of each VM of the trace by its name there. Of VMs that share a name each is
-    named with its id.
+    named with its id. `recorded` is all that the replay stands on beside load.
     """
 
     snapshot: Snapshot
     trace: Trace
     placement: Mapping[str, HostId]
+    recorded: Recorded
     mends: tuple[Mend, ...]
     digest: str
 
@@ -122,7 +125,8 @@ def _object(path: Path, number: int, text: bytes) -> dict[str, object]:
 
 
 def _recording(folder: Path, tale: Tale, first: Snapshot, ledger: Ledger) -> Recording:
-    names = _names(_placed(tale, first, ledger))
+    placed = _placed(tale, first, ledger)
+    names = _names(placed)
     cpu, memory = _matrices(folder, tale, names)
     grid = grid_of(cpu, start=first.taken_at, step_s=_STEP_S)
     slots = slots_of(cpu, grid).tolist()
@@ -136,10 +140,13 @@ def _recording(folder: Path, tale: Tale, first: Snapshot, ledger: Ledger) -> Rec
         uuids={name: str(tale.facts[vm].get("uuid") or vm) for vm, name in names.items()},
     )
     trace = assembled(parts, grid, ledger)
+    placement = {name: HostId(tale.hosts[vm]) for vm, name in names.items()}
+    by_look = [slot - grid.first for slot in slots]
     return Recording(
         snapshot=first,
         trace=trace,
-        placement={name: HostId(tale.hosts[vm]) for vm, name in names.items()},
+        placement=placement,
+        recorded=tale.surroundings.recorded(placed, names, placement, by_look),
         mends=ledger.mends(),
         digest=digest_of(trace),
     )

@@ -1,21 +1,24 @@
 """What the lines of a recording tell, one after another: who is there, how large, and what each VM wanted."""
 
-import json
 from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
 
-from balancer.adapters.files.snapshot_file import parse_snapshot
 from balancer.adapters.recording.form import FORM
 from balancer.adapters.traces.faults import refused
 from balancer.adapters.traces.matrix import Floats
 from balancer.adapters.traces.sizes import LEAST_MIB, Size
+from balancer.adapters.traces.surroundings import (
+    Entry,
+    Surroundings,
+    as_entries,
+    as_list,
+    as_mapping,
+)
 from balancer.model.snapshot import Snapshot
 
 _FIGURES = ("cpu_demand_mhz", "cpu_usage_mhz", "memory_active_mib")
-
-Entry = dict[str, object]
 
 
 @dataclass(slots=True)
@@ -23,13 +26,13 @@ class Tale:
     """What the lines have told so far. Columns are numbered in the order in which VMs were first heard of."""
 
     first: Snapshot | None = None
+    surroundings: Surroundings = field(default_factory=Surroundings)
     vms: dict[str, Entry] = field(default_factory=dict)
     columns: dict[str, int] = field(default_factory=dict)
     facts: dict[str, Entry] = field(default_factory=dict)
     hosts: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, list[tuple[int, Size]]] = field(default_factory=dict)
     times: list[str] = field(default_factory=list)
-    places: list[int] = field(default_factory=list)
     looks: list[tuple[list[int], Floats, Floats]] = field(default_factory=list)
 
     def hear(self, path: Path, number: int, line: dict[str, object]) -> None:
@@ -50,26 +53,28 @@ class Tale:
     def _begin(self, path: Path, number: int, line: dict[str, object]) -> None:
         if line.get("form") != FORM:
             raise ValueError(f"form {line.get('form')!r}")
-        document = line["snapshot"]
-        if self.first is None:
-            name = f"{path.name}, line {number}"
-            self.first = parse_snapshot(json.dumps(document).encode(), name=name)
-        entries = _entries(_mapping(document)["vms"])
+        document = as_mapping(line["snapshot"])
+        name = f"{path.name}, line {number}"
+        snapshot = self.surroundings.begin(len(self.looks), document, name)
+        self.first = self.first or snapshot
+        entries = as_entries(document["vms"])
         self.vms = {str(entry["id"]): entry for entry in entries}
-        self._note(str(_mapping(document)["taken_at"]), list(self.vms))
+        self.surroundings.told(len(self.looks), entries, {})
+        self._note(str(document["taken_at"]), list(self.vms))
         figures: Entry = {key: [vm.get(key) for vm in self.vms.values()] for key in _FIGURES}
         self._figures(figures)
 
     def _look(self, line: dict[str, object]) -> None:
         if self.first is None:
             raise ValueError("it stands before the first snapshot")
-        for vm_id in map(str, _listed(line.get("gone", []))):
+        for vm_id in map(str, as_list(line.get("gone", []))):
             self.vms.pop(vm_id, None)
-        changed = _entries(line.get("changed", []))
+        changed = as_entries(line.get("changed", []))
         self.vms |= {str(entry["id"]): entry for entry in changed}
         self.vms = {vm_id: self.vms[vm_id] for vm_id in sorted(self.vms)}
+        self.surroundings.told(len(self.looks), changed, as_mapping(line.get("moved", {})))
         self._note(str(line["at"]), [str(entry["id"]) for entry in changed])
-        figures = _mapping(line["figures"])
+        figures = as_mapping(line["figures"])
         self._figures({key: figures.get(key) for key in _FIGURES})
 
     def _note(self, at: str, told: list[str]) -> None:
@@ -92,27 +97,11 @@ class Tale:
         self.looks.append((columns, cpu, active))
 
 
-def _mapping(value: object) -> Entry:
-    if not isinstance(value, dict):
-        raise TypeError(f"{str(value)[:40]!r} is no object")
-    return value
-
-
-def _entries(value: object) -> list[Entry]:
-    return [_mapping(item) for item in _listed(value)]
-
-
-def _listed(value: object) -> list[object]:
-    if not isinstance(value, list):
-        raise TypeError(f"{str(value)[:40]!r} is no list")
-    return value
-
-
 def _floats(value: object, count: int) -> Floats:
     """Return figures of so many VMs; NaN for null and the impossible, all NaN where there is no list of them."""
     if value is None:
         return np.full(count, np.nan)
-    figures = np.array(_listed(value), dtype=np.float64)
+    figures = np.array(as_list(value), dtype=np.float64)
     if figures.shape != (count,):
         raise ValueError(f"{len(figures)} figures of {count} VMs")
     figures[~np.isfinite(figures) | (figures < 0.0)] = np.nan

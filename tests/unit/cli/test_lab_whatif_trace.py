@@ -9,7 +9,10 @@ import pytest
 from balancer.adapters.replaying import Lost
 from balancer.cli import lab_session
 from balancer.cli.app import Session, run_command_line
+from balancer.model.rule import RuleType
+from tests.support import builders
 from tests.support.traces import trace_folder
+from tests.unit.lab.recorded import cluster, record
 
 SCHEMA = Path("balancer/schemas/what-if-trace.v1.schema.json")
 HOSTS = "host,cores,cpu_mhz,mem_mib\nh1,4,10400,65536\nh2,4,10400,65536\nh3,4,10400,65536\n"
@@ -129,3 +132,24 @@ def test_options_that_do_not_fit_together_are_refused(
 ) -> None:
     assert run(*arguments) == 1
     assert expected in " ".join(capfd.readouterr().err.split())
+
+
+def test_a_recording_is_asked_under_the_rules_that_were_recorded(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    apart = builders.rule("apart", RuleType.ANTI_AFFINITY, [1, 2, 3])
+    recorded = record(
+        tmp_path / "rec", cluster([builders.vm(n, n) for n in (1, 2, 3)], [apart]), slots=3
+    )
+
+    assert ask(recorded, "--remove-host", "esx3", "--format", "json") == 3
+    answer = json.loads(capfd.readouterr().out)
+    assert ask(recorded, "--add-host", "1:like=esx1", "--remove-host", "esx3") == 0
+    text = " ".join(capfd.readouterr().out.split())
+
+    jsonschema.validate(answer, json.loads(SCHEMA.read_text()))
+    (case,) = answer["cases"]
+    assert [one["name"] for one in case["unplaced"]] == ["vm3"]
+    assert "recorded rules and settings" in answer["digests"]
+    assert "What if: trace rec, 3 VMs on 3 hosts, 15 min, placement as recorded" in text
+    assert "started elsewhere or new: vm3 on new-host-1" in text

@@ -1,12 +1,19 @@
 """The production cycle on a world that lives through a made-up trace."""
 
+import pickle
+import sys
 from dataclasses import replace
+from multiprocessing.reduction import ForkingPickler
+from pathlib import Path
 
 import numpy as np
 import pytest
 
+from balancer.adapters.replaying import side_by_side
 from balancer.adapters.simulated.trace import TraceKind, make_hosts, make_placement, make_trace
+from balancer.cli.lab_entrants import entrants
 from balancer.lab.contenders import CONTENDERS
+from balancer.lab.errands import Entrant, Errand, play
 from balancer.lab.replay import replay
 from balancer.lab.result import Run
 from balancer.lab.scene import Scene
@@ -103,3 +110,42 @@ def test_a_scene_refuses_a_vm_without_a_host() -> None:
     scene = crowded(1)
     with pytest.raises(ValueError, match="no host of the scene is given for 1 VMs"):
         replace(scene, placement={**scene.placement, scene.trace.vms[0].name: "elsewhere"})
+
+
+def entrant(tmp_path: Path, text: str) -> Entrant:
+    """Return ours with a policy of this text beside what `steady` says."""
+    path = tmp_path / "mine.yaml"
+    path.write_text(f"apiVersion: balancer/v1\nkind: Policy\nname: mine\n{text}")
+    (found,), _ = entrants((), (str(path),))
+    return found
+
+
+def test_windows_that_change_settings_are_opened(tmp_path: Path) -> None:
+    text = (
+        "thresholds: {cpu_contention: 0.5}\n"
+        "windows:\n- {name: quiet, effect: settings, cron: '0 0 * * *', duration_min: 30,"
+        " settings: {goals: {contention: false, balance: false}}}\n"
+    )
+    run = replay(crowded(), entrant(tmp_path, text).contender)
+    assert run.moves
+    assert min(move.begun_s for move in run.moves) == 1800.0
+
+
+def test_a_vm_whose_mode_waits_for_a_person_is_not_moved(tmp_path: Path) -> None:
+    scene = crowded()
+    moved = {move.vm for move in played("ours", scene).moves}
+    text = f"vm_modes: [{{vms: {{name: {[*moved]}}}, mode: manual}}]\n"
+    run = replay(scene, entrant(tmp_path, text).contender)
+    assert moved
+    assert not moved & {move.vm for move in run.moves}
+
+
+def test_a_policy_with_windows_can_be_sent_to_another_process(tmp_path: Path) -> None:
+    text = (
+        "windows: [{name: night, effect: deny, weekdays: [mon], start: '22:00', duration_min: 60}]"
+    )
+    sent = Errand(scene=crowded(2), entrant=entrant(tmp_path, text), seed=0, interval_s=300.0)
+    assert side_by_side.__module__ in sys.modules  # it says how mappings are sent
+    there = pickle.loads(ForkingPickler.dumps(sent))
+    one, other = (play(errand, lambda *_: None) for errand in (sent, there))
+    assert (one.moves, one.quiet) == (other.moves, other.quiet)

@@ -97,6 +97,13 @@ def test_a_vm_that_is_switched_on_later_has_a_host_to_start_on_and_one_that_neve
     assert not found.unplaced
 
 
+def test_each_vm_is_placed_by_its_own_figures_in_whatever_order_the_trace_names_them() -> None:
+    of = trace({"z": [9000.0] * 2, "b": [100.0] * 2, "a": [100.0] * 2})
+    places = {"z": "host01", "b": "host02", "a": "host03"}
+    found = changed(scene(of, places), Change(add_vms=(NewVms(count=1, like="z"),)))
+    assert found.assumed.new_vms[0].cpu_demand_mhz == 9000.0
+
+
 def test_a_vm_that_fits_nowhere_is_named_and_is_not_played() -> None:
     of = scene(three(), memory_mib=9000.0)
     found = changed(of, Change(remove_hosts=("host01",), fail_hosts=("host02",)))

@@ -18,7 +18,7 @@ from balancer.config.record import Record
 from balancer.lab.scene import Scene
 from balancer.lab.world import ReplayedVCenter
 from balancer.model.errors import InputError
-from balancer.model.events import CycleFailed, SnapshotTaken
+from balancer.model.events import ClusterRead, CycleFailed
 from balancer.model.host import VmotionLink
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Datastore, Network, Snapshot, Source, SourceKind
@@ -121,6 +121,15 @@ def test_a_vm_that_is_off_wants_nothing_and_is_no_gap(tmp_path: Path) -> None:
 
     cpu = read_recording(tmp_path / "recordings").trace.cpu_mhz
     assert (~np.isnan(cpu[:, 0])).tolist() == [True, False, True]
+
+
+def test_a_starved_vm_is_recorded_with_what_it_wants(tmp_path: Path) -> None:
+    starved = builders.vm(1, 1, cpu_demand_mhz=800.0, cpu_usage_mhz=500.0, cpu_ready_percent=25.0)
+    hosts = [builders.host(number, cpu_cores=10) for number in (1, 2)]
+
+    record(tmp_path, [replace(look([starved]), hosts=tuple(hosts))])
+
+    assert read_recording(tmp_path / "recordings").trace.cpu_mhz.tolist() == [[1500.0]]
 
 
 def test_looks_that_jitter_are_put_into_slots(tmp_path: Path) -> None:
@@ -293,11 +302,10 @@ def test_the_thread_writes_what_it_is_told_and_ends(tmp_path: Path) -> None:
     results: list[str] = []
     recorder = Recorder(Record(folder=tmp_path / "r"), tmp_path / "key", results.append)
     (ear,) = recorder.listeners_of("main", "prod")
-    state: Any = None
     recorder.start()
 
     ear.tell(CycleFailed(why="no", at=NOON))
-    ear.tell(SnapshotTaken(snapshot=look([builders.vm(1, 1)]), state=state, asked_at=NOON))
+    ear.tell(ClusterRead(snapshot=look([builders.vm(1, 1)])))
 
     assert recorder.stop()
     assert results == ["written"]
