@@ -3,7 +3,8 @@
 `python -m tests.bench.history FOLDER` reads the traces in FOLDER (bitbrains-rnd/2013-07/cpu_mhz.csv.gz and
 mem_active_mb.csv.gz, gcd-vms/cpu_pct.csv.gz and mem_pct.csv.gz, planetlab/*.csv.gz: a column for each VM, a row
 for each five minutes, an empty cell where nothing is known) and tiles each to as many VMs and days as are asked
-for. What the traces do not say is made up, seeded: the deviation within five minutes, consumed memory, ready time.
+for. What the traces do not say is made up, seeded: CPU demand every 20 s around the mean of five minutes, consumed
+memory, ready time.
 """
 
 import argparse
@@ -25,7 +26,7 @@ import numpy as np
 
 from balancer.adapters.store.history_sqlite import SqliteHistory
 from balancer.collect.history import STEP_S, DemandHistory
-from balancer.collect.history_step import OpenStep
+from balancer.collect.history_step import OpenStep, SampleFigures
 from balancer.collect.rollups import hour_of
 from balancer.model.history import Figures
 from balancer.model.rollup import SERIES_OF, Block, Kind, Member
@@ -37,6 +38,7 @@ DAY = 288
 START = datetime(2026, 9, 1, tzinfo=UTC)
 KEY = "vc1/prod"
 CORE_MHZ = 2_600.0
+SAMPLES = 15
 
 
 def main() -> None:
@@ -180,15 +182,31 @@ def _row(
     step: OpenStep, cpu: Figures, active: Figures, number: int, rng: np.random.Generator
 ) -> Figures:
     vms = cpu.shape[1]
-    now, before = cpu[number], cpu[max(number - 1, 0)]
-    spread = (0.05 * now + 0.3 * np.abs(now - before)) * rng.uniform(0.7, 1.3, vms)
+    now = cpu[number]
+    deviation, p95, top = _within(now, cpu[max(number - 1, 0)], rng)
     consumed = np.floor(8_192.0 + 2_048.0 * np.sin(np.arange(vms)) + number / 48)
     ready = np.where(np.isfinite(now), rng.lognormal(-2.5, 0.8, vms), np.nan)
     step.clear(vms)
     none = np.full(vms, np.nan)
     means = np.array((now, active[number], np.where(np.isfinite(now), consumed, np.nan), ready))
-    step.add(np.arange(vms), means, np.array((spread, none, none, none)))
+    others = (none, none, none)
+    reading = SampleFigures(
+        means=means,
+        deviations=np.array((deviation, *others)),
+        p95s=np.array((p95, *others)),
+        maxima=np.array((top, *others)),
+    )
+    step.add(np.arange(vms), reading)
     return step.figures()
+
+
+def _within(now: Figures, before: Figures, rng: np.random.Generator) -> tuple[Figures, ...]:
+    """Return deviation, 95th percentile and maximum of 15 samples whose mean is `now`."""
+    spread = (0.05 * now + 0.3 * np.abs(now - before)) * rng.uniform(0.7, 1.3, len(now))
+    drawn = rng.standard_normal((SAMPLES, len(now)), dtype=np.float32)
+    samples = np.sort(np.maximum(now + spread * (drawn - drawn.mean(axis=0)), 0.0), axis=0)
+    p95 = 0.25 * samples[-2] + 0.75 * samples[-1]  # as the adapter has it of 15
+    return samples.std(axis=0, ddof=1), p95, samples[-1]
 
 
 def _memory(count: int, keep_days: int) -> None:
@@ -210,7 +228,8 @@ def _memory(count: int, keep_days: int) -> None:
 
 
 def _snapshots(count: int, steps: int) -> Sequence[Snapshot]:
-    facts = {"cpu_demand_stddev_mhz": 10.0, "cpu_ready_percent": 0.5}
+    peaks = {"cpu_demand_p95_mhz": 1_016.0, "cpu_demand_max_mhz": 1_018.0}
+    facts = {"cpu_demand_stddev_mhz": 10.0, "cpu_ready_percent": 0.5, **peaks}
     hosts = [host(number) for number in range(max(count // 25, 1))]
     vms = [vm(n, n % len(hosts), uuid=f"50{n:030x}", **facts) for n in range(count)]
     first = snapshot(hosts, vms, taken_at=START)

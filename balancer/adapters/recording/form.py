@@ -30,12 +30,18 @@ _FLEETING_OF_VM = frozenset(
     {
         *DIGITS,
         *("host", "sampled_at", "profile", "last_moved_at", "config_version"),
-        *("cpu_demand_stddev_mhz", "memory_granted_mib", "memory_swapped_mib"),
+        *("cpu_demand_stddev_mhz", "cpu_demand_p95_mhz", "cpu_demand_max_mhz"),
+        *("memory_granted_mib", "memory_swapped_mib"),
         *("memory_ballooned_mib", "dirty_rate_mbps", "swap_in_mbps", "network_mbps"),
         *("storage_committed_mib", "storage_uncommitted_mib"),
     }
 )
-_FLEETING_OF_HOST = frozenset({"cpu_usage_mhz", "memory_usage_mib", "sampled_at"})
+_FLEETING_OF_HOST = frozenset(
+    {
+        *("cpu_usage_mhz", "cpu_usage_p95_mhz", "cpu_usage_max_mhz"),
+        *("memory_usage_mib", "memory_usage_p95_mib", "memory_usage_max_mib", "sampled_at"),
+    }
+)
 
 _facts_of_vm = attrgetter(*(f.name for f in fields(Vm) if f.name not in _FLEETING_OF_VM))
 _facts_of_host = attrgetter(*(f.name for f in fields(Host) if f.name not in _FLEETING_OF_HOST))
