@@ -18,7 +18,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -32,18 +32,19 @@ from balancer.model.history import Figures
 from balancer.model.rollup import SERIES_OF, Block, Kind, Member
 from balancer.model.snapshot import Snapshot
 from balancer.recall import Recall
+from tests.bench.history_whole import KEY, START, Kept, through, within
 from tests.support.builders import host, snapshot, vm
 
 DAY = 288
-START = datetime(2026, 9, 1, tzinfo=UTC)
-KEY = "vc1/prod"
 CORE_MHZ = 2_600.0
-SAMPLES = 15
 
 
 def main() -> None:
     """Print the tables."""
     asked = _asked()
+    if asked.whole:
+        _whole(asked)
+        return
     if asked.folder:
         _disk(asked)
     for vms in (500, asked.vms):
@@ -65,7 +66,30 @@ def _asked() -> argparse.Namespace:
         "--keep-days", type=int, nargs="*", default=[14, 30], help="of five minutes"
     )
     parser.add_argument("--traces", nargs="*", default=["bitbrains-rnd", "gcd-vms", "planetlab"])
-    return parser.parse_args()
+    whole = "go through all days step by step as the daemon does, and print the size at each; needs FOLDER"
+    parser.add_argument("--whole", action="store_true", help=whole)
+    parser.add_argument("--hourly-days", type=int, default=60, help="with --whole")
+    parser.add_argument("--most-mib", type=int, default=170, help="with --whole")
+    asked = parser.parse_args()
+    if asked.whole and not asked.folder:
+        parser.error("--whole goes through traces: name their FOLDER")
+    return asked
+
+
+def _whole(asked: argparse.Namespace) -> None:
+    for name in asked.traces:
+        for keep_days in asked.keep_days:
+            kept = Kept(
+                five_minute_days=keep_days, hourly_days=asked.hourly_days, most_mib=asked.most_mib
+            )
+            told(f"{name}, {asked.vms} VMs: {kept}")
+            rng = np.random.default_rng(1)
+            days = _tiled(asked.folder / name, asked.vms, asked.days, rng)
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "history.sqlite"
+                for line in through(days, asked.vms, kept, path, rng):
+                    told(line)
+                _sizes(path)
 
 
 def _disk(asked: argparse.Namespace) -> None:
@@ -183,7 +207,7 @@ def _row(
 ) -> Figures:
     vms = cpu.shape[1]
     now = cpu[number]
-    deviation, p95, top = _within(now, cpu[max(number - 1, 0)], rng)
+    deviation, p95, top = within(now, cpu[max(number - 1, 0)], rng)
     consumed = np.floor(8_192.0 + 2_048.0 * np.sin(np.arange(vms)) + number / 48)
     ready = np.where(np.isfinite(now), rng.lognormal(-2.5, 0.8, vms), np.nan)
     step.clear(vms)
@@ -198,15 +222,6 @@ def _row(
     )
     step.add(np.arange(vms), reading)
     return step.figures()
-
-
-def _within(now: Figures, before: Figures, rng: np.random.Generator) -> tuple[Figures, ...]:
-    """Return deviation, 95th percentile and maximum of 15 samples whose mean is `now`."""
-    spread = (0.05 * now + 0.3 * np.abs(now - before)) * rng.uniform(0.7, 1.3, len(now))
-    drawn = rng.standard_normal((SAMPLES, len(now)), dtype=np.float32)
-    samples = np.sort(np.maximum(now + spread * (drawn - drawn.mean(axis=0)), 0.0), axis=0)
-    p95 = 0.25 * samples[-2] + 0.75 * samples[-1]  # as the adapter has it of 15
-    return samples.std(axis=0, ddof=1), p95, samples[-1]
 
 
 def _memory(count: int, keep_days: int) -> None:
