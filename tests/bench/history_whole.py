@@ -7,6 +7,7 @@ is too old is dropped and days are put together. Nothing is forecast. A line is 
 import gc
 import sys
 import time
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -31,6 +32,7 @@ SAMPLES = 15
 START = datetime(2026, 9, 1, tzinfo=UTC)
 KEY = "vc1/prod"
 VMS_OF_HOST = 25
+_exhaust = deque[None](maxlen=0).extend
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -132,9 +134,9 @@ def put(items: Sequence[Vm] | Sequence[Host], order: Any, **columns: Any) -> Non
     """Write figures into frozen values; what is not a number becomes None."""
     kind = type(items[0])
     for name, figures in columns.items():
-        write = vars(kind)[name].__set__
-        for item, figure in zip(items, figures[order].tolist(), strict=True):
-            write(item, figure if figure >= 0.0 else None)
+        told = figures[order].astype(object)
+        told[~(figures[order] >= 0.0)] = None
+        _exhaust(map(vars(kind)[name].__set__, items, told.tolist()))
 
 
 def within(now: Figures, before: Figures, rng: np.random.Generator) -> tuple[Figures, ...]:
