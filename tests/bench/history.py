@@ -87,7 +87,7 @@ def _whole(asked: argparse.Namespace) -> None:
             days = _tiled(asked.folder / name, asked.vms, asked.days, rng)
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "history.sqlite"
-                for line in through(days, asked.vms, kept, path, rng):
+                for line in through(days, rng, vms=asked.vms, kept=kept, path=path):
                     told(line)
                 _sizes(path)
 

@@ -46,12 +46,13 @@ class Kept:
 
 def through(
     days: Iterator[tuple[Figures, Figures]],
+    rng: np.random.Generator,
+    *,
     vms: int,
     kept: Kept,
     path: Path,
-    rng: np.random.Generator,
 ) -> Iterator[str]:
-    """Go through the days of CPU (MHz) and active memory (MiB), (steps, VMs); yield a line for each."""
+    """Go through days of CPU (MHz) and active memory (MiB), (steps, VMs); yield a line of a table for each."""
     clock = FakeClock(START)
     with closing(SqliteHistory(path)) as store:
         recall = Recall(
@@ -62,23 +63,21 @@ def through(
         )
         memory, cluster = recall.of(KEY), Cluster(vms)
         gc.freeze()  # what a snapshot is made of stays
-        yield "| day | MB on disk | with the write-ahead log | MiB in rings | MiB most resident | s so far |"
+        yield "| day | MB on disk, write-ahead log included | MiB in rings | MiB most resident | s so far |"
         for day, (cpu, active) in enumerate(days, start=1):
             for step in range(len(cpu)):
                 if step % STEPS_OF_HOUR == 0 and step:
                     memory.close()  # writes the hour that ended
-                    _told(f"day {day}, {step // STEPS_OF_HOUR:02d}:00")
-                at = clock.now()
-                memory.history.take(
-                    cluster.seen(at, cpu[step], cpu[step - 1 if step else 0], active[step], rng)
-                )
+                _told(f"day {day}, {step // STEPS_OF_HOUR:02d}:00")
+                before = cpu[max(step - 1, 0)]
+                seen = cluster.seen(clock.now(), cpu[step], before, active[step], rng)
+                memory.history.take(seen)
                 clock.sleep(STEP_S)
             memory.close()
             recall.keep_up(clock)
-            files = sum(each.stat().st_size for each in path.parent.glob(f"{path.name}*"))
-            figures = (recall.size_bytes / 1e6, files / 1e6, memory.history.nbytes / 2**20)
-            told = " | ".join(f"{figure:.1f}" for figure in figures)
-            yield f"| {day} | {told} | {peak_mib() or 0.0:.0f} | {time.process_time():.0f} |"
+            on_disk, in_rings = recall.size_bytes / 1e6, memory.history.nbytes / 2**20
+            spent = f"{peak_mib() or 0.0:.0f} | {time.process_time():.0f}"
+            yield f"| {day} | {on_disk:.1f} | {in_rings:.1f} | {spent} |"
 
 
 class Cluster:
