@@ -55,14 +55,20 @@ def with_reclaimed(vm: Vm, figure: Mib | None) -> Mib | None:
 
 
 def as_wanted(snapshot: Snapshot) -> Snapshot:
-    """Return the snapshot with what its running VMs want as their CPU demand: what is to be remembered of it."""
+    """Return the snapshot with what its running VMs want as their CPU demand: what is to be remembered of it.
+
+    Where that is another figure than was sampled, the samples' percentile and maximum say nothing of it.
+    """
     hosts = snapshot.host_by_id
     wanted = {vm.id: wanted_mhz(vm, hosts[vm.host]) for vm in snapshot.running_vms}
     others = {vm.id for vm in snapshot.running_vms if wanted[vm.id] != vm.cpu_demand_mhz}
     if not others:
         return snapshot
     vms = (
-        changed(vm, cpu_demand_mhz=wanted[vm.id]) if vm.id in others else vm for vm in snapshot.vms
+        changed(vm, cpu_demand_mhz=wanted[vm.id], cpu_demand_p95_mhz=None, cpu_demand_max_mhz=None)
+        if vm.id in others
+        else vm
+        for vm in snapshot.vms
     )
     return replace(snapshot, vms=tuple(vms))
 

@@ -12,6 +12,7 @@ from math import inf
 import numpy as np
 
 from balancer.collect.history_ledger import EXACT_STEPS, Ledger, Reading
+from balancer.collect.history_step import SampleFigures
 from balancer.model.history import Figures, HistoryView, identity_of
 from balancer.model.host import HostState
 from balancer.model.rollup import Block, Kind, Measure, Series, Statistic
@@ -167,34 +168,40 @@ class DemandHistory:
 
 def _of_vms(vms: Sequence[Vm]) -> Reading:
     none = np.full(len(vms), np.nan)
+    others = (none, none, none)  # of these the snapshot has the mean, or the newest sample
     means = (
         _row([vm.cpu_demand_mhz for vm in vms]),
         _row([vm.memory_active_mib for vm in vms]),
         _row([vm.memory_consumed_mib for vm in vms]),
         _row([vm.cpu_ready_percent for vm in vms]),
     )
-    cpu_deviation = _row([vm.cpu_demand_stddev_mhz for vm in vms])
     return Reading(
         names=[vm.uuid or vm.id for vm in vms],  # identity_of, without a call for each
         vcpus=np.array([vm.vcpus for vm in vms], dtype=np.int64),
         memory_mib=np.array([vm.memory_mib for vm in vms], dtype=np.float64),
-        means=np.array(means),
-        deviations=np.array((cpu_deviation, none, none, none)),
+        sampled=SampleFigures(
+            means=np.array(means),
+            deviations=np.array((_row([vm.cpu_demand_stddev_mhz for vm in vms]), *others)),
+            p95s=np.array((_row([vm.cpu_demand_p95_mhz for vm in vms]), *others)),
+            maxima=np.array((_row([vm.cpu_demand_max_mhz for vm in vms]), *others)),
+        ),
     )
 
 
 def _of_hosts(snapshot: Snapshot, silent: Collection[HostId]) -> Reading:
     hosts = tuple(host for host in snapshot.hosts if host.id not in silent)
-    means = (
-        _row([host.cpu_usage_mhz for host in hosts]),
-        _row([host.memory_usage_mib for host in hosts]),
+    cpu = [(h.cpu_usage_mhz, h.cpu_usage_p95_mhz, h.cpu_usage_max_mhz) for h in hosts]
+    memory = [(h.memory_usage_mib, h.memory_usage_p95_mib, h.memory_usage_max_mib) for h in hosts]
+    means, p95s, maxima = (
+        np.array((cpu, memory), dtype=np.float64).reshape(2, -1, 3).transpose(2, 0, 1)
     )
     return Reading(
         names=[host.id for host in hosts],
         vcpus=np.full(len(hosts), -1, dtype=np.int64),
         memory_mib=np.full(len(hosts), -1.0),
-        means=np.array(means),
-        deviations=np.full((len(means), len(hosts)), np.nan),
+        sampled=SampleFigures(
+            means=means, deviations=np.full_like(means, np.nan), p95s=p95s, maxima=maxima
+        ),
     )
 
 

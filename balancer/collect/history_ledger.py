@@ -12,7 +12,7 @@ import numpy as np
 
 from balancer.collect.history_columns import Columns
 from balancer.collect.history_ring import Places, Ring
-from balancer.collect.history_step import OpenStep
+from balancer.collect.history_step import OpenStep, SampleFigures
 from balancer.model.history import Figures
 from balancer.model.rollup import SERIES_OF, Block, Kind, Member, Series, Statistic
 from balancer.model.scale import decoded, encoded
@@ -30,16 +30,15 @@ WIDTHS: Mapping[Kind, int] = {Kind.VM: 128, Kind.HOST: 32}
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Reading:
-    """What one snapshot shows: by name, with sizes, and figures of the shape (measures, names).
+    """What one snapshot shows, by name, with sizes.
 
-    NaN is not known. `deviations` are those of the samples behind each mean.
+    `sampled` has a row for each measure of the kind, in the order of `SERIES_OF`, and a column for each name.
     """
 
     names: Sequence[str]
     vcpus: np.ndarray[tuple[int], np.dtype[np.int64]]
     memory_mib: np.ndarray[tuple[int], np.dtype[np.float64]]
-    means: Figures
-    deviations: Figures
+    sampled: SampleFigures
 
 
 class Ledger:
@@ -81,7 +80,7 @@ class Ledger:
         """Take a reading of the present step."""
         before, columns = len(self.columns), self._columns_of(reading, step)
         self._open.fit(len(self.columns))
-        self._open.add(columns, reading.means, reading.deviations)
+        self._open.add(columns, reading.sampled)
         if len(self.columns) > before:
             self.columns.drop_absent(step, self.steps)
         row = self._open.figures()[:, : len(self.columns)]

@@ -106,7 +106,19 @@ def assume(snapshot: Snapshot, change: Change, *, source: str = "the snapshot") 
 
 def _failed(host: Host) -> Host:
     """Return a host that does not answer; what it used is not known any more."""
-    return replace(host, state=HostState.NOT_RESPONDING, cpu_usage_mhz=None, memory_usage_mib=None)
+    return replace(_without_usage(host), state=HostState.NOT_RESPONDING)
+
+
+def _without_usage(host: Host) -> Host:
+    return replace(
+        host,
+        cpu_usage_mhz=None,
+        cpu_usage_p95_mhz=None,
+        cpu_usage_max_mhz=None,
+        memory_usage_mib=None,
+        memory_usage_p95_mib=None,
+        memory_usage_max_mib=None,
+    )
 
 
 class _Reader:
@@ -141,12 +153,10 @@ class _Reader:
         for _ in range(asked.count):
             name = self._fresh("new-host")
             yield replace(
-                model,
+                _without_usage(model),
                 id=HostId(name),
                 name=name,
                 state=HostState.CONNECTED,
-                cpu_usage_mhz=None,
-                memory_usage_mib=None,
                 sampled_at=None,
                 is_asked_empty=False,
             )

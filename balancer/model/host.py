@@ -71,7 +71,8 @@ class VmotionLink:
 class Host:
     """One ESXi host. `datastores` and `networks` of None mean that every one is reachable.
 
-    `sampled_at` is the time of the newest sample behind its usage, None where the source gives none.
+    `sampled_at` is the time of the newest sample behind its usage, None where the source gives none. The 95th
+    percentile and the greatest of the samples of late are for what is remembered: no plan reads them.
     `swap_datastore` is where it keeps the swap files of VMs placed so, None for the VMs' own directories.
     What a host can do with storage decides no move between hosts yet; None: not known.
     Source: vSphere API, `HostConfigInfo.localSwapDatastore`, `HostCapability.unsharedSwapVMotionSupported`
@@ -93,7 +94,11 @@ class Host:
     cpu_overhead_mhz: Mhz = 0.0
     memory_overhead_mib: Mib = 0.0
     cpu_usage_mhz: Mhz | None = None
+    cpu_usage_p95_mhz: Mhz | None = None
+    cpu_usage_max_mhz: Mhz | None = None
     memory_usage_mib: Mib | None = None
+    memory_usage_p95_mib: Mib | None = None
+    memory_usage_max_mib: Mib | None = None
     numa_nodes: int | None = None
     cpu_vendor: str | None = None
     max_evc_mode: str | None = None
@@ -120,7 +125,11 @@ class Host:
             self.cpu_overhead_mhz,
             self.memory_overhead_mib,
             self.cpu_usage_mhz or 0.0,
+            self.cpu_usage_p95_mhz or 0.0,
+            self.cpu_usage_max_mhz or 0.0,
             self.memory_usage_mib or 0.0,
+            self.memory_usage_p95_mib or 0.0,
+            self.memory_usage_max_mib or 0.0,
             self.cpu_cores or 0,
             self.numa_nodes or 0,
             self.max_running_vms or 0,

@@ -119,6 +119,8 @@ class Vm:
 
     `sampled_at` is the time of the newest sample behind the figures, by the source's clock; None where
     the source gives figures without a time. `demand_basis` says what `cpu_demand_mhz` is.
+    `cpu_demand_p95_mhz` and `cpu_demand_max_mhz` are the 95th percentile and the greatest of the samples of late,
+    whatever that basis is; None where no samples were read. They are for what is remembered: no plan reads them.
     `guest_os` is vSphere's identifier of the system that the settings name, such as `rhel9_64Guest`.
     Source: vSphere API, `VirtualMachineConfigInfo.guestId`, `VirtualMachineGuestOsIdentifier`.
     `config_version` is a word that changes with every change of the VM's configuration.
@@ -139,6 +141,8 @@ class Vm:
     power: PowerState = PowerState.ON
     cpu_demand_mhz: Mhz | None = None
     cpu_demand_stddev_mhz: Mhz | None = None
+    cpu_demand_p95_mhz: Mhz | None = None
+    cpu_demand_max_mhz: Mhz | None = None
     cpu_usage_mhz: Mhz | None = None
     cpu_ready_percent: float | None = None
     memory_active_mib: Mib | None = None
@@ -187,6 +191,8 @@ class Vm:
             and 0.0 <= self.memory_mib < inf
             and 0.0 <= (self.cpu_demand_mhz or 0.0) < inf
             and 0.0 <= (self.cpu_demand_stddev_mhz or 0.0) < inf
+            and 0.0 <= (self.cpu_demand_p95_mhz or 0.0) < inf
+            and 0.0 <= (self.cpu_demand_max_mhz or 0.0) < inf
             and 0.0 <= (self.cpu_usage_mhz or 0.0) < inf
             and 0.0 <= (self.memory_active_mib or 0.0) < inf
             and 0.0 <= (self.memory_consumed_mib or 0.0) < inf

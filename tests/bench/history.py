@@ -3,7 +3,8 @@
 `python -m tests.bench.history FOLDER` reads the traces in FOLDER (bitbrains-rnd/2013-07/cpu_mhz.csv.gz and
 mem_active_mb.csv.gz, gcd-vms/cpu_pct.csv.gz and mem_pct.csv.gz, planetlab/*.csv.gz: a column for each VM, a row
 for each five minutes, an empty cell where nothing is known) and tiles each to as many VMs and days as are asked
-for. What the traces do not say is made up, seeded: the deviation within five minutes, consumed memory, ready time.
+for. What the traces do not say is made up, seeded: CPU demand every 20 s around the mean of five minutes, consumed
+memory, ready time.
 """
 
 import argparse
@@ -17,7 +18,7 @@ import tracemalloc
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from pathlib import Path
 
@@ -25,23 +26,25 @@ import numpy as np
 
 from balancer.adapters.store.history_sqlite import SqliteHistory
 from balancer.collect.history import STEP_S, DemandHistory
-from balancer.collect.history_step import OpenStep
+from balancer.collect.history_step import OpenStep, SampleFigures
 from balancer.collect.rollups import hour_of
 from balancer.model.history import Figures
 from balancer.model.rollup import SERIES_OF, Block, Kind, Member
 from balancer.model.snapshot import Snapshot
 from balancer.recall import Recall
+from tests.bench.history_whole import KEY, START, Kept, through, within
 from tests.support.builders import host, snapshot, vm
 
 DAY = 288
-START = datetime(2026, 9, 1, tzinfo=UTC)
-KEY = "vc1/prod"
 CORE_MHZ = 2_600.0
 
 
 def main() -> None:
     """Print the tables."""
     asked = _asked()
+    if asked.whole:
+        _whole(asked)
+        return
     if asked.folder:
         _disk(asked)
     for vms in (500, asked.vms):
@@ -63,7 +66,30 @@ def _asked() -> argparse.Namespace:
         "--keep-days", type=int, nargs="*", default=[14, 30], help="of five minutes"
     )
     parser.add_argument("--traces", nargs="*", default=["bitbrains-rnd", "gcd-vms", "planetlab"])
-    return parser.parse_args()
+    whole = "go through all days step by step as the daemon does, and print the size at each; needs FOLDER"
+    parser.add_argument("--whole", action="store_true", help=whole)
+    parser.add_argument("--hourly-days", type=int, default=60, help="with --whole")
+    parser.add_argument("--most-mib", type=int, default=170, help="with --whole")
+    asked = parser.parse_args()
+    if asked.whole and not asked.folder:
+        parser.error("--whole goes through traces: name their FOLDER")
+    return asked
+
+
+def _whole(asked: argparse.Namespace) -> None:
+    for name in asked.traces:
+        for keep_days in asked.keep_days:
+            kept = Kept(
+                five_minute_days=keep_days, hourly_days=asked.hourly_days, most_mib=asked.most_mib
+            )
+            told(f"{name}, {asked.vms} VMs: {kept}")
+            rng = np.random.default_rng(1)
+            days = _tiled(asked.folder / name, asked.vms, asked.days, rng)
+            with tempfile.TemporaryDirectory() as folder:
+                path = Path(folder) / "history.sqlite"
+                for line in through(days, rng, vms=asked.vms, kept=kept, path=path):
+                    told(line)
+                _sizes(path)
 
 
 def _disk(asked: argparse.Namespace) -> None:
@@ -180,14 +206,21 @@ def _row(
     step: OpenStep, cpu: Figures, active: Figures, number: int, rng: np.random.Generator
 ) -> Figures:
     vms = cpu.shape[1]
-    now, before = cpu[number], cpu[max(number - 1, 0)]
-    spread = (0.05 * now + 0.3 * np.abs(now - before)) * rng.uniform(0.7, 1.3, vms)
+    now = cpu[number]
+    deviation, p95, top = within(now, cpu[max(number - 1, 0)], rng)
     consumed = np.floor(8_192.0 + 2_048.0 * np.sin(np.arange(vms)) + number / 48)
     ready = np.where(np.isfinite(now), rng.lognormal(-2.5, 0.8, vms), np.nan)
     step.clear(vms)
     none = np.full(vms, np.nan)
     means = np.array((now, active[number], np.where(np.isfinite(now), consumed, np.nan), ready))
-    step.add(np.arange(vms), means, np.array((spread, none, none, none)))
+    others = (none, none, none)
+    reading = SampleFigures(
+        means=means,
+        deviations=np.array((deviation, *others)),
+        p95s=np.array((p95, *others)),
+        maxima=np.array((top, *others)),
+    )
+    step.add(np.arange(vms), reading)
     return step.figures()
 
 
@@ -210,7 +243,8 @@ def _memory(count: int, keep_days: int) -> None:
 
 
 def _snapshots(count: int, steps: int) -> Sequence[Snapshot]:
-    facts = {"cpu_demand_stddev_mhz": 10.0, "cpu_ready_percent": 0.5}
+    peaks = {"cpu_demand_p95_mhz": 1_016.0, "cpu_demand_max_mhz": 1_018.0}
+    facts = {"cpu_demand_stddev_mhz": 10.0, "cpu_ready_percent": 0.5, **peaks}
     hosts = [host(number) for number in range(max(count // 25, 1))]
     vms = [vm(n, n % len(hosts), uuid=f"50{n:030x}", **facts) for n in range(count)]
     first = snapshot(hosts, vms, taken_at=START)

@@ -64,6 +64,7 @@ def test_samples_follow_the_load_in_our_units(tmp_path: Path) -> None:
     vm = read.vms[0]
     assert read.source.statistics is Statistics.REAL_TIME
     assert (vm.cpu_demand_mhz, vm.cpu_demand_stddev_mhz) == (3_500, 0)
+    assert (vm.cpu_demand_p95_mhz, vm.cpu_demand_max_mhz) == (3_500, 3_500)
     assert (vm.memory_active_mib, vm.memory_consumed_mib) == (2_000, 9_000)
     assert vm.memory_ballooned_mib == 48
     assert vm.dirty_rate_mbps == pytest.approx(1000 * 2**20 * 8 / 1e6 / 20)

@@ -159,7 +159,11 @@ class HostEntry(TypedDict, total=False):
     cpu_overhead_mhz: NotNegative
     memory_overhead_mib: NotNegative
     cpu_usage_mhz: NotNegative
+    cpu_usage_p95_mhz: NotNegative
+    cpu_usage_max_mhz: NotNegative
     memory_usage_mib: NotNegative
+    memory_usage_p95_mib: NotNegative
+    memory_usage_max_mib: NotNegative
     numa_nodes: AtLeastOne
     cpu_vendor: str
     max_evc_mode: str
@@ -209,6 +213,8 @@ class VmEntry(TypedDict, total=False):
     memory_mib: Required[Positive]
     cpu_demand_mhz: NotNegative
     cpu_demand_stddev_mhz: NotNegative
+    cpu_demand_p95_mhz: NotNegative
+    cpu_demand_max_mhz: NotNegative
     cpu_usage_mhz: NotNegative
     cpu_ready_percent: NotNegative
     memory_active_mib: NotNegative

@@ -30,7 +30,8 @@ FLEETING_OF_VM = frozenset(
     {
         *DIGITS,
         *("host", "sampled_at", "profile", "demand_basis", "last_moved_at", "config_version"),
-        *("cpu_demand_stddev_mhz", "memory_granted_mib", "memory_swapped_mib"),
+        *("cpu_demand_stddev_mhz", "cpu_demand_p95_mhz", "cpu_demand_max_mhz"),
+        *("memory_granted_mib", "memory_swapped_mib"),
         *("memory_ballooned_mib", "dirty_rate_mbps", "swap_in_mbps", "network_mbps"),
         *("storage_committed_mib", "storage_uncommitted_mib"),
     }
@@ -38,7 +39,11 @@ FLEETING_OF_VM = frozenset(
 """What of a VM changes without being told: a figure, a time, or where it stands."""
 
 _FLEETING_OF_HOST = frozenset(
-    {"cpu_usage_mhz", "memory_usage_mib", "sampled_at", "recent_cpu_mhz", "recent_memory_mib"}
+    {
+        *("cpu_usage_mhz", "cpu_usage_p95_mhz", "cpu_usage_max_mhz", "recent_cpu_mhz"),
+        *("memory_usage_mib", "memory_usage_p95_mib", "memory_usage_max_mib", "recent_memory_mib"),
+        "sampled_at",
+    }
 )
 
 _facts_of_vm = attrgetter(*(f.name for f in fields(Vm) if f.name not in FLEETING_OF_VM))

@@ -69,3 +69,12 @@ def test_what_is_remembered_is_what_is_wanted() -> None:
     shown = as_wanted(snapshot([host(1, cpu_cores=10)], [starved, fed, unknown])).vms
     assert [each.cpu_demand_mhz for each in shown] == [pytest.approx(1800.0), 1000.0, None]
     assert shown[1] is fed
+
+
+def test_samples_that_a_vm_could_not_have_say_nothing_of_its_peaks() -> None:
+    peaks = {"cpu_demand_p95_mhz": 1100.0, "cpu_demand_max_mhz": 1200.0}
+    starved = vm(1, on=1, cpu_usage_mhz=1000.0, cpu_ready_percent=20.0, **peaks)
+    fed = vm(2, on=1, **peaks)
+    shown = as_wanted(snapshot([host(1, cpu_cores=10)], [starved, fed])).vms
+    assert (shown[0].cpu_demand_p95_mhz, shown[0].cpu_demand_max_mhz) == (None, None)
+    assert shown[1] is fed

@@ -59,7 +59,11 @@ def _hosts(id_: HostId) -> st.SearchStrategy[Host]:
         cpu_overhead_mhz=_amounts,
         memory_overhead_mib=_amounts,
         cpu_usage_mhz=_maybe_amount,
+        cpu_usage_p95_mhz=_maybe_amount,
+        cpu_usage_max_mhz=_maybe_amount,
         memory_usage_mib=_maybe_amount,
+        memory_usage_p95_mib=_maybe_amount,
+        memory_usage_max_mib=_maybe_amount,
         numa_nodes=st.none() | st.integers(1, 8),
         cpu_vendor=_maybe_name,
         max_evc_mode=_maybe_name,
@@ -90,6 +94,7 @@ def _vms(id_: VmId, hosts: list[HostId]) -> st.SearchStrategy[Vm]:
         *("memory_consumed_mib", "memory_granted_mib", "memory_swapped_mib", "cpu_limit_mhz"),
         *("memory_ballooned_mib", "dirty_rate_mbps", "cpu_shares", "memory_limit_mib"),
         *("memory_shares", "cpu_demand_stddev_mhz", "swap_in_mbps", "network_mbps"),
+        *("cpu_demand_p95_mhz", "cpu_demand_max_mhz"),
         *("storage_committed_mib", "storage_uncommitted_mib"),
     ]
     texts = ["uuid", "resource_pool", "folder", "guest_os", "min_evc_mode", "evc_mode"]

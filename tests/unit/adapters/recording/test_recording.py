@@ -89,6 +89,18 @@ def test_only_the_first_line_holds_what_does_not_change(tmp_path: Path) -> None:
     assert text(tmp_path).count("rhel9") == 1
 
 
+def test_peaks_that_change_are_no_change_of_a_vm_or_a_host(tmp_path: Path) -> None:
+    hosts = [builders.host(1, cpu_usage_max_mhz=5.0, memory_usage_p95_mib=6.0), builders.host(2)]
+    vm = builders.vm(1, 1, cpu_demand_p95_mhz=1100.0, cpu_demand_max_mhz=1200.0)
+
+    record(tmp_path, [replace(look([vm]), hosts=hosts), look([builders.vm(1, 1)], 5)])
+
+    first, second = map(json.loads, text(tmp_path).splitlines())
+    assert first["snapshot"]["vms"][0]["cpu_demand_max_mhz"] == 1200
+    assert first["snapshot"]["hosts"][0]["cpu_usage_max_mhz"] == 5
+    assert second.keys() == {"at", "figures"}
+
+
 def test_vms_that_come_grow_move_and_go_are_told(tmp_path: Path) -> None:
     one, two = builders.vm(1, 1), builders.vm(2, 1)
     looks = [

@@ -3,8 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pyVmomi import vim
 
@@ -15,7 +16,13 @@ from balancer.adapters.vsphere.counters import (
     catalogue_from,
     scaling,
 )
-from balancer.adapters.vsphere.figures import Freshness, freshness, host_with, vm_with
+from balancer.adapters.vsphere.figures import (
+    Freshness,
+    freshness,
+    host_with,
+    p95_and_max,
+    vm_with,
+)
 from balancer.adapters.vsphere.samples import Row, Samples, samples_from
 from balancer.model.units import VmId
 from tests.support import builders
@@ -76,10 +83,11 @@ def test_no_text_of_a_server_raises_or_makes_a_negative_figure(clock: str, text:
 
 
 def samples(age_s: float = 0.0, **series: tuple[float | None, ...]) -> Samples:
-    """Return three samples of 20 s, the newest `age_s` old."""
-    times = tuple(NOON - timedelta(seconds=age_s + 20 * n) for n in (2, 1, 0))
+    """Return samples of 20 s, the newest `age_s` old."""
+    count = max(map(len, series.values()))
+    times = tuple(NOON - timedelta(seconds=age_s + 20 * n) for n in reversed(range(count)))
     named = {Counter[name]: values for name, values in series.items()}
-    return Samples(id="vm-1", times=times, intervals_s=(20.0,) * 3, series=named)
+    return Samples(id="vm-1", times=times, intervals_s=(20.0,) * count, series=named)
 
 
 @pytest.mark.parametrize(
@@ -105,6 +113,7 @@ def test_means_and_newest_values_become_the_figures() -> None:
     )
     vm = vm_with(builders.vm(1, on=1, vcpus=2, memory_granted_mib=77.0), found, NOON)
     assert (vm.cpu_demand_mhz, vm.cpu_demand_stddev_mhz) == (2_000, 1_000)
+    assert (vm.cpu_demand_p95_mhz, vm.cpu_demand_max_mhz) == (3_000, 3_000)
     assert vm.cpu_ready_percent == pytest.approx(2.0)  # 800 ms of 20 s on two vCPUs
     assert (vm.memory_active_mib, vm.memory_ballooned_mib) == (200, 3)
     assert vm.memory_consumed_mib == 2_020
@@ -116,14 +125,32 @@ def test_what_no_counter_gives_stays_what_quick_stats_said() -> None:
     before = builders.vm(1, on=1, cpu_demand_mhz=5.0, memory_active_mib=6.0, cpu_ready_percent=7.0)
     after = vm_with(before, samples(MEM_CONSUMED=(1.0, 1.0, 1.0)), NOON)
     assert (after.cpu_demand_mhz, after.memory_active_mib) == (5.0, 6.0)
+    assert (after.cpu_demand_p95_mhz, after.cpu_demand_max_mhz) == (None, None)
     assert after.cpu_ready_percent == 7.0
     assert after.memory_consumed_mib == before.memory_consumed_mib  # its overhead is not known
+
+
+def test_percentile_and_maximum_are_those_of_the_samples_that_were_measured() -> None:
+    bursts = (*(100.0,) * 12, None, 500.0, 900.0, 100.0)  # 15 of 16
+    vm = vm_with(builders.vm(1, on=1), samples(CPU_DEMAND=bursts), NOON)
+    assert vm.cpu_demand_p95_mhz == pytest.approx(500.0 + 0.75 * 400.0)
+    assert vm.cpu_demand_max_mhz == 900.0
+
+
+@given(values=st.lists(st.integers(0, 10**6).map(float), min_size=1, max_size=45))
+@settings(max_examples=40)
+def test_the_percentile_is_that_of_numpy(values: list[float]) -> None:
+    p95, greatest = p95_and_max(values)
+    assert p95 == pytest.approx(float(np.percentile(values, 95, method="hazen")))
+    assert greatest == max(values)
 
 
 def test_a_hosts_usage_is_the_mean_of_its_samples() -> None:
     found = samples(CPU_USAGE=(10.0, 20.0, 30.0), MEM_CONSUMED=(1.0, 2.0, 3.0))
     host = host_with(builders.host(1), found, NOON)
     assert (host.cpu_usage_mhz, host.memory_usage_mib) == (20.0, 2.0)
+    assert (host.cpu_usage_p95_mhz, host.cpu_usage_max_mhz) == (30.0, 30.0)
+    assert (host.memory_usage_p95_mib, host.memory_usage_max_mib) == (3.0, 3.0)
     assert host_with(builders.host(1), samples(600.0, CPU_USAGE=(1.0, 1.0, 1.0)), NOON) == (
         builders.host(1, sampled_at=NOON - timedelta(seconds=600))
     )
