@@ -35,7 +35,7 @@ UNHURRIED_S: Seconds = 3600.0
 STEADY = Policy(
     name="steady",
     goals=Goals(balance=False),
-    thresholds=Thresholds(cpu_contention=0.9, cpu_risk=0.0),
+    thresholds=Thresholds(cpu_contention=0.95, cpu_risk=0.0),
     trigger=TriggerRules(contention_sustained_s=0.0),
     demand=DemandReading(forecast=ForecastKind.PEAK),
 )
