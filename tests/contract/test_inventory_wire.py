@@ -176,12 +176,28 @@ def rich_document() -> Row:
 
 def without_own_usage(host: Host) -> Host:
     """Return the host without what the server sums up over its VMs."""
-    return replace(host, cpu_usage_mhz=None, memory_usage_mib=None, sampled_at=None)
+    return replace(
+        host,
+        cpu_usage_mhz=None,
+        cpu_usage_p95_mhz=None,
+        cpu_usage_max_mhz=None,
+        memory_usage_mib=None,
+        memory_usage_p95_mib=None,
+        memory_usage_max_mib=None,
+        sampled_at=None,
+    )
 
 
 def without_samples(vm: Vm) -> Vm:
     """Return the VM without what only samples say: their time, and that they do not differ."""
-    return replace(vm, sampled_at=None, cpu_demand_stddev_mhz=None)
+    assert vm.cpu_demand_p95_mhz == vm.cpu_demand_max_mhz
+    return replace(
+        vm,
+        sampled_at=None,
+        cpu_demand_stddev_mhz=None,
+        cpu_demand_p95_mhz=None,
+        cpu_demand_max_mhz=None,
+    )
 
 
 @pytest.fixture
