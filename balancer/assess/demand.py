@@ -106,10 +106,8 @@ def _demand(vm: Vm, host: Host, profile: Profile, policy: Policy, slots: int) ->
         cpu_variance_mhz2=stddev_mhz**2,
         cpu_reserved_mhz=vm.cpu_reservation_mhz,
         memory_reserved_mib=vm.memory_reservation_mib,
-        cpu_slots_mhz=_filled(cpu_slots, cpu, most_mhz, slots) if slots else (),
-        memory_slots_mib=_filled(profile.memory_demand_mib, memory, most_mib, slots)
-        if slots
-        else (),
+        cpu_slots_mhz=_filled(cpu_slots, cpu, most_mhz, slots),
+        memory_slots_mib=_filled(profile.memory_demand_mib, memory, most_mib, slots),
         is_measured=has_cpu_figure(vm) and memory_mib is not None,
     )
 
@@ -130,6 +128,8 @@ def _slots(profile: Profile) -> int:
 
 def _filled(given: Sequence[float], mean: float, limit: float, slots: int) -> tuple[float, ...]:
     """Return the demand in every slot of the horizon; a slot of which nothing is known has the mean."""
+    if not slots:
+        return ()
     return (*(min(value, limit) for value in given), *[mean] * (slots - len(given)))
 
 

@@ -106,19 +106,7 @@ def assume(snapshot: Snapshot, change: Change, *, source: str = "the snapshot") 
 
 def _failed(host: Host) -> Host:
     """Return a host that does not answer; what it used is not known any more."""
-    return replace(_without_usage(host), state=HostState.NOT_RESPONDING)
-
-
-def _without_usage(host: Host) -> Host:
-    return replace(
-        host,
-        cpu_usage_mhz=None,
-        cpu_usage_p95_mhz=None,
-        cpu_usage_max_mhz=None,
-        memory_usage_mib=None,
-        memory_usage_p95_mib=None,
-        memory_usage_max_mib=None,
-    )
+    return replace(host.without_usage(), state=HostState.NOT_RESPONDING)
 
 
 class _Reader:
@@ -153,7 +141,7 @@ class _Reader:
         for _ in range(asked.count):
             name = self._fresh("new-host")
             yield replace(
-                _without_usage(model),
+                model.without_usage(),
                 id=HostId(name),
                 name=name,
                 state=HostState.CONNECTED,

@@ -1,7 +1,7 @@
 """A host as one snapshot saw it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from enum import StrEnum
 from types import MappingProxyType
@@ -155,6 +155,18 @@ class Host:
         if self.is_asked_empty and self.state.takes:
             return "asked to be emptied"
         return self.state.phrase
+
+    def without_usage(self) -> "Host":
+        """Return the host with nothing known of what it used."""
+        return replace(
+            self,
+            cpu_usage_mhz=None,
+            cpu_usage_p95_mhz=None,
+            cpu_usage_max_mhz=None,
+            memory_usage_mib=None,
+            memory_usage_p95_mib=None,
+            memory_usage_max_mib=None,
+        )
 
     @property
     def usable_cpu_mhz(self) -> Mhz:

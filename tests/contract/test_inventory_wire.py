@@ -176,16 +176,7 @@ def rich_document() -> Row:
 
 def without_own_usage(host: Host) -> Host:
     """Return the host without what the server sums up over its VMs."""
-    return replace(
-        host,
-        cpu_usage_mhz=None,
-        cpu_usage_p95_mhz=None,
-        cpu_usage_max_mhz=None,
-        memory_usage_mib=None,
-        memory_usage_p95_mib=None,
-        memory_usage_max_mib=None,
-        sampled_at=None,
-    )
+    return replace(host.without_usage(), sampled_at=None)
 
 
 def without_samples(vm: Vm) -> Vm:

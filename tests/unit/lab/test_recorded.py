@@ -27,6 +27,7 @@ from balancer.model.units import HostId
 from balancer.model.vm import Automation, Blocker, PowerState
 from balancer.policy.types import Policy
 from tests.support.builders import host, rule, vm
+from tests.unit.lab import recorded
 from tests.unit.lab.recorded import STEP_MIN, cluster, inputs, record
 
 APART = rule("apart", RuleType.ANTI_AFFINITY, [1, 2])
@@ -34,8 +35,8 @@ KEY = Path("not-needed.key")
 TO_HOST = rule("to-host", RuleType.VM_HOST_AFFINE, [1], on=[2])
 
 
-def scene(folder: Path, begin: Snapshot, slots: int = 3, **later: object) -> Scene:
-    (one,) = inputs(record(folder, begin, slots=slots, **later)).scenes  # type: ignore[arg-type]
+def scene(folder: Path, begin: Snapshot, slots: int = 3, **later: recorded.Change) -> Scene:
+    (one,) = inputs(record(folder, begin, slots=slots, **later)).scenes
     return one
 
 
