@@ -10,18 +10,21 @@ held still by `assess.need`. First step of
 the assessment; planner, report and metrics take their figures from here.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from math import ceil
+from operator import attrgetter
 from types import MappingProxyType
 
 from balancer.assess.demand_wanted import wanted_mhz, with_reclaimed
 from balancer.assess.guarantees import with_guarantees
 from balancer.assess.limits import within_limits
 from balancer.assess.pools import pool_tree
+from balancer.model.changed import maker_of
 from balancer.model.host import Host
 from balancer.model.need import Demand
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import Mhz, Mib, VmId
+from balancer.model.units import Mib, VmId
 from balancer.model.vm import DemandBasis, Profile, Vm
 from balancer.policy.types import DemandReading, MemoryMetric, Policy, Statistic
 
@@ -37,15 +40,22 @@ DEVIATIONS: Mapping[Statistic, float] = MappingProxyType(
 
 _NO_PROFILE = Profile()
 
+_MemoryMetric = Callable[[Vm], Mib | None]
+_new_demand = maker_of(Demand)
+
 
 def demand_of(snapshot: Snapshot, policy: Policy) -> Mapping[VmId, Demand]:
     """Return the demand of each running VM, by id in the order of the snapshot."""
     counted = within_horizon(snapshot, policy.demand)
     vms = snapshot.running_vms
-    profiles = {vm.id: _profile(vm, counted) for vm in vms}
-    slots = max((_slots(profile) for profile in profiles.values()), default=0)
-    host = snapshot.host_by_id
-    demand = {vm.id: _demand(vm, host[vm.host], profiles[vm.id], policy, slots) for vm in vms}
+    profiles = [_profile(vm, counted) for vm in vms]
+    slots = max((_slots(profile) for profile in profiles), default=0)
+    host, memory_of = snapshot.host_by_id, _memory_metric(policy)
+    deviations = DEVIATIONS[policy.demand.statistic]
+    demand = {
+        vm.id: _demand(vm, host[vm.host], profile, memory_of, deviations, slots)
+        for vm, profile in zip(vms, profiles, strict=True)
+    }
     if snapshot.resource_pools:
         tree = pool_tree(snapshot.resource_pools, vms)
         demand = with_guarantees(snapshot, tree, within_limits(tree, demand))
@@ -73,33 +83,19 @@ def has_cpu_figure(vm: Vm) -> bool:
     return bool(vm.profile and vm.profile.cpu_demand_mhz)
 
 
-def _cpu_figure(vm: Vm, host: Host, profile: Profile) -> Mhz | None:
-    """Return the mean CPU demand: of the profile, else what is wanted now; None where nothing is known."""
-    if profile.cpu_demand_mhz:
-        return _mean(profile.cpu_demand_mhz)
-    return wanted_mhz(vm, host)
-
-
-def _memory_figure(vm: Vm, profile: Profile, policy: Policy) -> Mib | None:
-    """Return the memory demand: mean of the profile, else the policy's metric, else consumed memory.
-
-    None where none of them was measured.
-    """
-    if profile.memory_demand_mib:
-        return _mean(profile.memory_demand_mib)
-    wanted = _by_metric(vm, policy)
-    return with_reclaimed(vm, vm.memory_consumed_mib if wanted is None else wanted)
-
-
-def _demand(vm: Vm, host: Host, profile: Profile, policy: Policy, slots: int) -> Demand:
-    mean_mhz, memory_mib = _cpu_figure(vm, host, profile), _memory_figure(vm, profile, policy)
+def _demand(
+    vm: Vm, host: Host, profile: Profile, memory_of: _MemoryMetric, deviations: float, slots: int
+) -> Demand:
+    """Return the demand of a VM: `deviations` above the mean, with `slots` slots of the horizon."""
+    cpu_mhz = _mean(profile.cpu_demand_mhz) if profile.cpu_demand_mhz else wanted_mhz(vm, host)
+    memory_mib = _memory_figure(vm, profile, memory_of)
     most_mhz, most_mib = _limit(vm.cpu_limit_mhz), _limit(vm.memory_limit_mib)
     stddev_mhz = vm.cpu_demand_stddev_mhz or 0.0
-    more = DEVIATIONS[policy.demand.statistic] * stddev_mhz
-    cpu = 0.0 if mean_mhz is None else min(mean_mhz + more, most_mhz)
+    more = deviations * stddev_mhz
+    cpu = 0.0 if cpu_mhz is None else min(cpu_mhz + more, most_mhz)
     memory = min(vm.memory_mib if memory_mib is None else memory_mib, most_mib)
     cpu_slots = [mhz + more for mhz in profile.cpu_demand_mhz] if slots else ()
-    return Demand(
+    return _new_demand(
         cpu_mhz=cpu,
         memory_mib=memory,
         footprint_mib=vm.footprint_mib,
@@ -108,8 +104,19 @@ def _demand(vm: Vm, host: Host, profile: Profile, policy: Policy, slots: int) ->
         memory_reserved_mib=vm.memory_reservation_mib,
         cpu_slots_mhz=_filled(cpu_slots, cpu, most_mhz, slots),
         memory_slots_mib=_filled(profile.memory_demand_mib, memory, most_mib, slots),
-        is_measured=has_cpu_figure(vm) and memory_mib is not None,
+        is_measured=memory_mib is not None and has_cpu_figure(vm),
     )
+
+
+def _memory_figure(vm: Vm, profile: Profile, memory_of: _MemoryMetric) -> Mib | None:
+    """Return the memory demand: mean of the profile, else the policy's metric, else consumed memory.
+
+    None where none of them was measured.
+    """
+    if profile.memory_demand_mib:
+        return _mean(profile.memory_demand_mib)
+    wanted = memory_of(vm)
+    return with_reclaimed(vm, vm.memory_consumed_mib if wanted is None else wanted)
 
 
 def _profile(vm: Vm, counted: int | None) -> Profile:
@@ -138,14 +145,14 @@ def _limit(limit: float | None) -> float:
     return float("inf") if limit is None else limit
 
 
-def _by_metric(vm: Vm, policy: Policy) -> Mib | None:
+def _memory_metric(policy: Policy) -> _MemoryMetric:
     match policy.memory_metric:
         case MemoryMetric.ACTIVE:
-            return _active_and_idle(vm, policy.idle_memory_share)
+            return partial(_active_and_idle, idle_share=policy.idle_memory_share)
         case MemoryMetric.CONSUMED:
-            return vm.memory_consumed_mib
+            return attrgetter("memory_consumed_mib")
         case MemoryMetric.GRANTED:
-            return vm.memory_granted_mib
+            return attrgetter("memory_granted_mib")
 
 
 def _active_and_idle(vm: Vm, idle_share: float) -> Mib | None:

@@ -96,18 +96,22 @@ class _Replayed:
         self._on = on
         return [(self._ids[number], bool(on[number])) for number in changes]
 
-    def at(self, vm: Vm, elapsed_s: Seconds) -> Wants:
-        """Return the demand in the slot that shows; 0 for a VM that is off there."""
+    def all_at(self, vms: Sequence[Vm], elapsed_s: Seconds) -> Sequence[Wants]:
+        """Return the demand of VMs in the slot that shows; 0 for one that is off there."""
         slot = self.slot_at(elapsed_s)
         if slot != self._slot:
             cpu, memory = self._scene.trace.cpu_mhz[slot], self._scene.trace.memory_mib[slot]
             figures = zip(cpu.tolist(), memory.tolist(), strict=True)
             self._slot, self._row = slot, dict(zip(self._ids, figures, strict=True))
-        cpu_mhz, active_mib = self._row[vm.id]
-        if isnan(cpu_mhz):
-            return Wants(0.0, 0.0, 0.0)
-        idle_mib = max(vm.memory_mib - active_mib, 0.0)
-        return Wants(cpu_mhz, active_mib, active_mib + self._scene.idle_consumed * idle_mib)
+        row, idle_consumed = self._row, self._scene.idle_consumed
+        return [_wants(*row[vm.id], vm.memory_mib, idle_consumed) for vm in vms]
+
+
+def _wants(cpu_mhz: Mhz, active_mib: Mib, size_mib: Mib, idle_consumed: float) -> Wants:
+    if isnan(cpu_mhz):
+        return Wants(0.0, 0.0, 0.0)
+    idle_mib = max(size_mib - active_mib, 0.0)
+    return Wants(cpu_mhz, active_mib, active_mib + idle_consumed * idle_mib)
 
 
 def vm_ids(scene: Scene) -> tuple[VmId, ...]:

@@ -13,7 +13,7 @@ from datetime import datetime
 from functools import cache
 from operator import attrgetter
 
-_FLOATS, _NONES, _STRINGS = frozenset({float}), frozenset({type(None)}), frozenset({str})
+_FLOATS, _STRINGS = frozenset({float}), frozenset({str})
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 """What is written as Python does; exactly these types, since a subclass may print as it likes."""
 
@@ -42,11 +42,11 @@ class _Writer:
 
     def all_of(self, values: Sequence[object]) -> str:
         """Return the text of several values; most often these are all plain, and all figures or all unknown."""
+        if values and values[0] is None and values.count(None) == len(values):
+            return f"-{len(values)}"
         kinds = set(map(type, values))
         if kinds == _FLOATS:
             return f"<{struct.pack(f'<{len(values)}d', *values).hex()}>"
-        if kinds == _NONES:
-            return f"-{len(values)}"
         if kinds <= _PLAIN:
             return ascii(list(values))
         keys, text_by_id = list(map(id, values)), self._text_by_id

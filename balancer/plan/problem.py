@@ -8,6 +8,7 @@ in the model. Only the models of `plan.window` round to integers, to the safe si
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from operator import attrgetter
 
 import numpy as np
 
@@ -39,6 +40,12 @@ LIMITED_FOR_LOAD = (*LIMITED, CPU, VCPUS)
 
 RESERVED = (CPU_RESERVED, MEMORY_RESERVED)
 """What only concerns a VM that has some of it."""
+
+_OF_DEMAND = (CPU, MEMORY, FOOTPRINT, CPU_RESERVED, MEMORY_RESERVED, VARIANCE)
+_FIGURES = attrgetter(
+    *("cpu_mhz", "memory_mib", "footprint_mib"),
+    *("cpu_reserved_mhz", "memory_reserved_mib", "cpu_variance_mhz2"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -237,21 +244,14 @@ def _ends(need: Need, at: Ints, host_at: Mapping[HostId, int], vm_at: Mapping[Vm
 
 
 def _sizes(need: Need, vms: Sequence[Vm], slots: int) -> Floats:
-    rows = [(*_fixed(vm, need.demand[vm.id]), *_slots(need.demand[vm.id])) for vm in vms]
-    return np.array(rows, dtype=np.float64).reshape(len(vms), COLUMNS + 2 * slots)
-
-
-def _fixed(vm: Vm, demand: Demand) -> tuple[float, ...]:
-    return (
-        demand.cpu_mhz,
-        demand.memory_mib,
-        demand.footprint_mib,
-        demand.cpu_reserved_mhz,
-        demand.memory_reserved_mib,
-        1.0,
-        float(vm.vcpus),
-        demand.cpu_variance_mhz2,
-    )
+    demands = [need.demand[vm.id] for vm in vms]
+    sizes = np.empty((len(vms), COLUMNS + 2 * slots))
+    sizes[:, _OF_DEMAND] = np.array(list(map(_FIGURES, demands))).reshape(-1, len(_OF_DEMAND))
+    sizes[:, COUNT] = 1.0
+    sizes[:, VCPUS] = [vm.vcpus for vm in vms]
+    if slots:
+        sizes[:, COLUMNS:] = [_slots(demand) for demand in demands]
+    return sizes
 
 
 def _slots(demand: Demand) -> tuple[float, ...]:

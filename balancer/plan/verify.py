@@ -29,7 +29,7 @@ def verify(need: Need, policy: Policy, moves: Sequence[Move]) -> tuple[str, ...]
     whether host failures can still be survived, and whether hosts that were to be emptied are empty.
     """
     problems = _check_form(need, moves) or _check_exclusions(need, policy, moves)
-    if problems:
+    if problems or not moves:  # where nothing moves, nothing becomes worse
         return problems
     return _replay(need, policy, moves)
 

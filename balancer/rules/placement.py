@@ -4,6 +4,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from functools import cached_property
+from operator import attrgetter
 
 import numpy as np
 import numpy.typing as npt
@@ -20,6 +21,9 @@ from balancer.policy.types import Policy
 
 LOAD_FIGURES = ("CPU demand", "memory demand", "CPU variance", "number of VMs")
 """Figures of a VM that add up to a host's load; those of the slots follow, all of CPU before memory."""
+
+_POINT = attrgetter("cpu_mhz", "memory_mib", "cpu_variance_mhz2")
+_HELD = attrgetter("cpu_mhz", "footprint_mib", "cpu_reserved_mhz", "memory_reserved_mib")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -98,10 +102,17 @@ class Ground:
         return dict(zip((vm.id for vm in self.snapshot.running_vms), self._rows, strict=True))
 
     @cached_property
+    def _demands(self) -> list[Demand]:
+        return [self.demand[vm.id] for vm in self.snapshot.running_vms]
+
+    @cached_property
     def _rows(self) -> Array:
-        demands = [self.demand[vm.id] for vm in self.snapshot.running_vms]
-        rows = [(*_point(demand), *_slots(demand)) for demand in demands]
-        return np.array(rows, dtype=np.float64)
+        rows = np.empty((len(self._demands), len(LOAD_FIGURES) + 2 * self.slots))
+        rows[:, :3] = np.array(list(map(_POINT, self._demands))).reshape(-1, 3)
+        rows[:, 3] = 1.0
+        if self.slots:
+            rows[:, 4:] = [_slots(demand) for demand in self._demands]
+        return rows
 
     @cached_property
     def load_at_start(self) -> Array:
@@ -122,25 +133,15 @@ class Ground:
         CPU demand, footprint, CPU and memory reservations, vCPUs, each summed in the order of the VMs.
         """
         vms, hosts = self.snapshot.running_vms, len(self.snapshot.hosts)
-        demands = [self.demand[vm.id] for vm in vms]
-        figures = (
-            [demand.cpu_mhz for demand in demands],
-            [demand.footprint_mib for demand in demands],
-            [demand.cpu_reserved_mhz for demand in demands],
-            [demand.memory_reserved_mib for demand in demands],
-            [vm.vcpus for vm in vms],
-        )
+        figures = np.array(list(map(_HELD, self._demands))).reshape(-1, 4).T
+        vcpus = [vm.vcpus for vm in vms]
         at = np.array(self._at_start, dtype=np.int64)
-        return tuple(np.bincount(at, one, minlength=hosts).tolist() for one in figures)
+        return tuple(np.bincount(at, one, minlength=hosts).tolist() for one in (*figures, vcpus))
 
     @cached_property
     def slots(self) -> int:
         """Return the number of slots of the horizon, 0 where demand is a point."""
         return len(next(iter(self.demand.values())).cpu_slots_mhz) if self.demand else 0
-
-
-def _point(demand: Demand) -> tuple[float, ...]:
-    return demand.cpu_mhz, demand.memory_mib, demand.cpu_variance_mhz2, 1.0
 
 
 def _slots(demand: Demand) -> tuple[float, ...]:
@@ -160,8 +161,9 @@ class Placement:
         self.heading: dict[VmId, HostId] = {}
         self.present: dict[HostId, set[VmId]] = {h.id: set() for h in ground.snapshot.hosts}
         for vm in ground.snapshot.running_vms:
-            self.host_of[vm.id] = vm.host
-            self.present[vm.host].add(vm.id)
+            name, host = vm.id, vm.host
+            self.host_of[name] = host
+            self.present[host].add(name)
         sums = ground.held_at_start
         self.cpu_mhz: dict[HostId, Mhz] = dict(zip(self.present, sums[0], strict=True))
         self.footprint_mib: dict[HostId, Mib] = dict(zip(self.present, sums[1], strict=True))

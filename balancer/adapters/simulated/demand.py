@@ -3,6 +3,7 @@
 A pure function of seed, VM and time, so that the order of calls changes nothing. It knows no host.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from hashlib import blake2b
@@ -58,8 +59,8 @@ class Wants(NamedTuple):
 class Demands(Protocol):
     """What each VM wants, `elapsed_s` after the start."""
 
-    def at(self, vm: Vm, elapsed_s: Seconds) -> Wants:
-        """Return CPU demand and memory."""
+    def all_at(self, vms: Sequence[Vm], elapsed_s: Seconds) -> Sequence[Wants]:
+        """Return CPU demand and memory of each."""
 
 
 class DemandModel:
@@ -70,6 +71,10 @@ class DemandModel:
         self._shape = shape
         self._start_s = start.hour * _HOUR_S + start.minute * 60.0 + start.second
         self._curves: dict[VmId, tuple[Ratio, Seconds]] = {}  # swing and time of the peak
+
+    def all_at(self, vms: Sequence[Vm], elapsed_s: Seconds) -> Sequence[Wants]:
+        """Return what VMs want, `elapsed_s` after the start."""
+        return [self.at(vm, elapsed_s) for vm in vms]
 
     def at(self, vm: Vm, elapsed_s: Seconds) -> Wants:
         """Return what a VM wants, `elapsed_s` after the start."""

@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime, timedelta
 from types import MappingProxyType
+from typing import NamedTuple
 
 from balancer.adapters.simulated.demand import CORE_MHZ, Demands, Wants
 from balancer.adapters.simulated.estate import Estate
@@ -50,7 +51,7 @@ class View:
         self._demand = demand
         self._tick_s = now_s // STATS_TICK_S * STATS_TICK_S
         self._wants: dict[VmId, Wants] = {}
-        self._wanted: dict[HostId, tuple[Mhz, Mib]] = {}
+        self._loads: dict[HostId, _Load] = {}
 
     def snapshot(self, cluster: ClusterId, taken_at: datetime) -> Snapshot:
         """Return one cluster whole."""
@@ -116,23 +117,23 @@ class View:
 
     def _measured(self, vm: Vm) -> tuple[float | None, ...]:
         """Return the figures of a running VM, in the order of `_MEASURED`."""
-        wants = self._want(vm.id)
-        usage_mhz = wants.cpu_mhz * self._served_ratio(self._estate.host_of[vm.id])
-        missed = (wants.cpu_mhz - usage_mhz) / (vm.vcpus * CORE_MHZ)
-        held_mib = vm.memory_consumed_mib if wants.consumed_mib is None else wants.consumed_mib
-        ready_percent = round(100.0 * missed, 2)
-        return wants.cpu_mhz, round(usage_mhz, 1), ready_percent, wants.active_mib, held_mib
+        served = self._load_of(self._estate.host_of[vm.id]).served
+        cpu_mhz, active_mib, consumed_mib = self._wants[vm.id]
+        held_mib = vm.memory_consumed_mib if consumed_mib is None else consumed_mib
+        if served == 1.0:
+            return cpu_mhz, round(cpu_mhz, 1), 0.0, active_mib, held_mib
+        usage_mhz = cpu_mhz * served
+        missed = (cpu_mhz - usage_mhz) / (vm.vcpus * CORE_MHZ)
+        return cpu_mhz, round(usage_mhz, 1), round(100.0 * missed, 2), active_mib, held_mib
 
     def host(self, host: HostId) -> Host:
         """Return one host as it is now."""
-        estate, facts = self._estate, self._estate.hosts[host]
-        wanted_mhz, held_mib = self._wanted_of(host)
-        used_mhz = wanted_mhz * self._served_ratio(host)
+        estate, facts, load = self._estate, self._estate.hosts[host], self._load_of(host)
         return changed(
             facts,
             state=estate.state_of[host],
-            cpu_usage_mhz=round(used_mhz + facts.cpu_overhead_mhz),
-            memory_usage_mib=round(held_mib + facts.memory_overhead_mib),
+            cpu_usage_mhz=round(load.wanted_mhz * load.served + facts.cpu_overhead_mhz),
+            memory_usage_mib=round(load.held_mib + facts.memory_overhead_mib),
         )
 
     def in_flight(self, cluster: ClusterId) -> tuple[InFlight, ...]:
@@ -151,25 +152,30 @@ class View:
             if hosts[m.source.id] == cluster
         )
 
-    def _want(self, vm: VmId) -> Wants:
-        if vm not in self._wants:
-            self._wants[vm] = self._demand.at(self._estate.vms[vm], self._tick_s)
-        return self._wants[vm]
-
-    def _wanted_of(self, host: HostId) -> tuple[Mhz, Mib]:
-        """Return the CPU that the VMs of a host want, and the memory that they hold."""
-        if host not in self._wanted:
+    def _load_of(self, host: HostId) -> "_Load":
+        """Return what the VMs of a host want and hold; from then on the wants of each are known, too."""
+        known = self._loads.get(host)
+        if known is None:
             vms = self._estate.running_on(host)
-            wants = [self._want(vm.id) for vm in vms]
-            held_mib = (
-                vm.footprint_mib if each.consumed_mib is None else each.consumed_mib
-                for vm, each in zip(vms, wants, strict=True)
-            )
-            self._wanted[host] = sum(each.cpu_mhz for each in wants), sum(held_mib)
-        return self._wanted[host]
+            wants = self._demand.all_at(vms, self._tick_s)
+            self._wants.update(zip((vm.id for vm in vms), wants, strict=True))
+            known = self._loads[host] = _Load.of(self._estate.hosts[host], vms, wants)
+        return known
 
-    def _served_ratio(self, host: HostId) -> Ratio:
-        """Return what share of their CPU demand the VMs of a host get."""
-        wanted_mhz, _ = self._wanted_of(host)
-        usable_mhz = self._estate.hosts[host].usable_cpu_mhz
-        return 1.0 if wanted_mhz <= usable_mhz else usable_mhz / wanted_mhz
+
+class _Load(NamedTuple):
+    """The CPU that the running VMs of a host want, the share of it that they get, and the memory that they hold."""
+
+    wanted_mhz: Mhz
+    served: Ratio
+    held_mib: Mib
+
+    @classmethod
+    def of(cls, host: Host, vms: Sequence[Vm], wants: Sequence[Wants]) -> "_Load":
+        wanted_mhz, usable_mhz = sum(each.cpu_mhz for each in wants), host.usable_cpu_mhz
+        held_mib = (
+            vm.footprint_mib if each.consumed_mib is None else each.consumed_mib
+            for vm, each in zip(vms, wants, strict=True)
+        )
+        served = 1.0 if wanted_mhz <= usable_mhz else usable_mhz / wanted_mhz
+        return cls(wanted_mhz=wanted_mhz, served=served, held_mib=sum(held_mib))

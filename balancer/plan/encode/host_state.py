@@ -15,7 +15,8 @@ def encode(problem: Problem, at: Ints, is_mandatory: bool) -> Table:
 
     A class is a source and whether encryption is needed: two rows for each host.
     """
-    encrypted = [vm.encryption is Encryption.REQUIRED for vm in problem.vms]
+    required = Encryption.REQUIRED
+    encrypted = [vm.encryption is required for vm in problem.vms]
     codes = np.stack([_codes(problem, is_mandatory, needed) for needed in (False, True)], axis=1)
     hosts = len(problem.hosts)
     return Table(
