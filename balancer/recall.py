@@ -14,13 +14,13 @@ import numpy as np
 
 from balancer.backfill import Backfill
 from balancer.collect.history import ACTIVE, CPU, STEP_S, USED, DemandHistory
-from balancer.collect.rollups import HOUR_S, hour_of
+from balancer.collect.rollups import hour_of
 from balancer.foresight import RememberedDemand
 from balancer.model.errors import StoreError
 from balancer.model.events import ForecastError
 from balancer.model.rollup import SERIES_OF, Kind, Series
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import Seconds
+from balancer.model.units import HOUR_S, Seconds
 from balancer.policy.types import Policy
 from balancer.ports import Clock, History, PastDemand
 
