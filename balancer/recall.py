@@ -14,13 +14,13 @@ import numpy as np
 
 from balancer.backfill import Backfill
 from balancer.collect.history import ACTIVE, CPU, STEP_S, USED, DemandHistory
-from balancer.collect.rollups import HOUR_S, hour_of
+from balancer.collect.rollups import hour_of
 from balancer.foresight import RememberedDemand
 from balancer.model.errors import StoreError
 from balancer.model.events import ForecastError
 from balancer.model.rollup import SERIES_OF, Kind, Series
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import Seconds
+from balancer.model.units import HOUR_S, Seconds
 from balancer.policy.types import Policy
 from balancer.ports import Clock, History, PastDemand
 
@@ -52,13 +52,13 @@ class ClusterMemory:
         key: str,
         store: History | None,
         *,
-        days: int,
+        memory_days: int,
         most_bytes: int,
         past: PastDemand | None = None,
     ) -> None:
-        self._key, self._store, self._days = key, store, days
+        self._key, self._store, self._days = key, store, memory_days
         self._most_bytes = most_bytes
-        self.history = DemandHistory(steps=days * STEPS_OF_DAY)
+        self.history = DemandHistory(steps=memory_days * STEPS_OF_DAY)
         self._remembered = RememberedDemand(self.history)
         self._backfill = Backfill(past)
         self._is_loaded = False
@@ -77,7 +77,7 @@ class ClusterMemory:
             return self._remembered.seen(snapshot, policy)
 
     def load(self, until: datetime) -> None:
-        """Read what the store has from before `until`, the source's clock."""
+        """Read what the store has of the days before `until`, the source's clock, that memory holds."""
         self._is_loaded = True
         self._try("history not read", lambda store: self._load(store, until))
 
@@ -146,14 +146,24 @@ class ClusterMemory:
 
 
 class Recall:
-    """The memories of all clusters. `store` of None: nothing outlives the process."""
+    """The memories of all clusters. `store` of None: nothing outlives the process.
+
+    Each holds steps of five minutes of `memory_days`. The store keeps them for `five_minute_days`, which are no
+    fewer, and hours for `hourly_days`, in `most_bytes` for all clusters together.
+    """
 
     def __init__(
-        self, store: History | None, *, five_minute_days: int, hourly_days: int, most_bytes: int
+        self,
+        store: History | None,
+        *,
+        five_minute_days: int,
+        memory_days: int,
+        hourly_days: int,
+        most_bytes: int,
     ) -> None:
         self._store = store
         self._five_minute_days, self._hourly_days = five_minute_days, hourly_days
-        self._most_bytes = most_bytes
+        self._memory_days, self._most_bytes = memory_days, most_bytes
         self._clusters: dict[str, ClusterMemory] = {}
         self._lock = threading.Lock()
 
@@ -167,7 +177,7 @@ class Recall:
                 memory = ClusterMemory(
                     key,
                     self._store,
-                    days=self._five_minute_days,
+                    memory_days=self._memory_days,
                     most_bytes=self._most_bytes,
                     past=past,
                 )

@@ -159,6 +159,7 @@ def recall_of(config: Config, metrics: Metrics) -> Recall:
     return Recall(
         store,
         five_minute_days=given.five_minute_days,
+        memory_days=given.remembered_days,
         hourly_days=given.hourly_days,
         most_bytes=given.most_mib * 2**20,
     )

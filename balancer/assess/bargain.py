@@ -13,12 +13,10 @@ from balancer.model.decision import Bargain
 from balancer.model.host import Host
 from balancer.model.need import Need
 from balancer.model.plan import Move, MoveReason
-from balancer.model.units import Mhz, Seconds
+from balancer.model.units import HOUR_S, Mhz, Seconds
 from balancer.policy.objective import Array, HostArrays, imbalance, load_cost, price_of_moving
 from balancer.policy.types import Policy
 from balancer.rules.placement import Ground, Placement
-
-HOUR_S: Seconds = 3600.0
 
 FOR_LOAD = frozenset({MoveReason.CONTENTION, MoveReason.BALANCE})
 

@@ -14,7 +14,7 @@ from balancer.assess.doctor_rights import judge_rights
 from balancer.model.checkup import Certificate, Checkup, ClockReading, Server, Trust, Unread
 from balancer.model.finding import Check, ClusterDiagnosis, Diagnosis, Finding, Outcome
 from balancer.model.privileges import Place, Role
-from balancer.model.units import Seconds
+from balancer.model.units import DAY_S, Seconds
 
 RENEW_WITHIN_DAYS = 30
 CLOCK_TOLERANCE_S: Seconds = 5.0
@@ -23,7 +23,6 @@ CLOCK_TOLERANCE_S: Seconds = 5.0
 OLDEST_SUPPORTED_API = (7, 0)
 """vSphere 6.x has had no support of its maker since October 2022; this program is tested from 7.0 on."""
 
-_SECONDS_A_DAY = 86_400
 _FIRST = "Mend what is said above, then run the doctor again."
 
 
@@ -118,7 +117,7 @@ def _reach(checkup: Checkup, now: datetime) -> Iterator[Finding]:
 
 
 def _certificate(shown: Certificate, address: str, now: datetime) -> Finding:
-    days = int((shown.not_after - now).total_seconds() // _SECONDS_A_DAY)
+    days = int((shown.not_after - now).total_seconds() // DAY_S)
     until = f"valid until {shown.not_after:%Y-%m-%d} ({_left(days)})"
     who = f"{shown.subject}, issued by {shown.issuer}, {until}"
     if shown.refused:

@@ -19,10 +19,10 @@ from balancer.assess.forecast_models import (
     forecasts,
     weights_of,
 )
-from balancer.assess.forecast_season import DAY_S, Days
+from balancer.assess.forecast_season import Days
 from balancer.assess.forecast_smoothing import carried
 from balancer.model.history import Figures, HistoryView
-from balancer.model.units import Seconds
+from balancer.model.units import DAY_S, Seconds
 
 JUDGED_S: Seconds = 5 * DAY_S
 """The models are judged over so long at the end of the history, at most half of what is known."""

@@ -9,9 +9,8 @@ import numpy as np
 import numpy.typing as npt
 
 from balancer.model.history import Figures, HistoryView
-from balancer.model.units import Seconds
+from balancer.model.units import DAY_S, Seconds
 
-DAY_S: Seconds = 86_400.0
 SLOT_S: Seconds = 900.0
 """The day is known in slots of so long, or of one step of the history where that is longer."""
 

@@ -17,12 +17,11 @@ from balancer.model.errors import InputError, Problem
 from balancer.model.host import Host
 from balancer.model.recorded import Recorded, with_frame
 from balancer.model.trace import Trace
-from balancer.model.units import HostId, Ratio, Seconds
+from balancer.model.units import DAY_S, HostId, Ratio, Seconds
 
 HOSTS_FILE = "hosts.csv"
 PLACEMENT_FILE = "placement0.csv"
 AS_RECORDED = "as recorded"
-_DAY_S = 86_400.0
 _FOLDERS = "the folder of a trace, or of what the daemon recorded of a cluster"
 
 Placements = Mapping[str, Mapping[str, HostId]]
@@ -214,11 +213,11 @@ def _columns(path: Path) -> list[str]:
 def _part_of(source: _Source, part: Part) -> tuple[_Source, str]:
     """Return a part of what the files hold, with the digest of the whole trace and of what is taken of it."""
     trace = source.trace
-    first = _slots(part.from_day * _DAY_S, trace)
+    first = _slots(part.from_day * DAY_S, trace)
     rest = trace.slots - first
-    count = rest if part.days is None else min(_slots(part.days * _DAY_S, trace), rest)
+    count = rest if part.days is None else min(_slots(part.days * DAY_S, trace), rest)
     if count < 1:
-        has = trace.slots * trace.step_s / _DAY_S
+        has = trace.slots * trace.step_s / DAY_S
         days = "" if part.days is None else f" --days {part.days:g}"
         raise typer.BadParameter(
             f"the trace has {has:.4g} days in slots of {trace.step_s:g} s; nothing of it is left with "

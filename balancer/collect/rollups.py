@@ -13,8 +13,8 @@ import numpy as np
 from balancer.collect.history_step import P95_SIGMAS
 from balancer.model.history import Figures
 from balancer.model.rollup import Block, Measure, Series, Statistic
+from balancer.model.units import HOUR_S
 
-HOUR_S = 3600.0
 _THREE_POINTS = (-(1.5**0.5), 0.0, 1.5**0.5)
 """Three equally likely figures around 0 whose standard deviation is 1."""
 

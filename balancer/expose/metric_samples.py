@@ -15,14 +15,13 @@ from balancer.model.plan import HostLoad, Move, Plan, Priority, State
 from balancer.model.reasons import UNFIT, WITHHELD, Reason, Refusal
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Ha, Snapshot
-from balancer.model.units import Ratio, VmId
+from balancer.model.units import HOUR_S, Ratio, VmId
 from balancer.model.vm import Automation, Vm
 from balancer.policy.mode import Mode
 from balancer.policy.types import Policy
 
 HERTZ_PER_MHZ = 1e6
 BYTES_PER_MIB = float(2**20)
-SECONDS_PER_HOUR = 3600.0
 
 COOLING = frozenset(
     {Reason.RECENTLY_MOVED, Reason.VM_FAILED_RECENTLY, Reason.VM_BUDGET, Reason.CONTENDED}
@@ -110,7 +109,7 @@ def decision_samples(decision: Decision) -> Iterator[Sample]:
                 "balancer_plan_decision", (aim, answer.value), float(answer is reading.answer)
             )
     bargain = decision.bargain
-    hours = bargain.horizon_s / SECONDS_PER_HOUR if bargain else 1.0
+    hours = bargain.horizon_s / HOUR_S if bargain else 1.0
     relief_mhz = bargain.relief_mhz_h / hours if bargain else 0.0
     yield _plain("plan_predicted_relief_hertz", relief_mhz * HERTZ_PER_MHZ)
     if bargain is not None and bargain.price > 0.0:

@@ -4,11 +4,9 @@ import math
 from dataclasses import dataclass
 
 from balancer.expose.charts import Tick
-from balancer.model.units import Seconds
+from balancer.model.units import DAY_S, HOUR_S, Seconds
 
 WIDTH = 900.0
-HOUR_S = 3_600
-DAY_S = 86_400
 
 _STEPS_S = (
     *(300, 600, 900, 1800, HOUR_S, 2 * HOUR_S, 3 * HOUR_S, 6 * HOUR_S, 12 * HOUR_S),

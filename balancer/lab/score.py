@@ -15,14 +15,12 @@ import numpy.typing as npt
 from balancer.assess.bargain import core_mhz
 from balancer.lab.result import Curves, MoveMark, Score
 from balancer.lab.scene import Scene
-from balancer.model.units import HostId, Ratio, Seconds
+from balancer.model.units import DAY_S, HOUR_S, HostId, Ratio, Seconds
 from balancer.policy.types import Thresholds
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
 
-HOUR_S = 3600.0
-DAY_S = 86_400.0
 GHZ = 1000.0
 GIB = 1024.0
 HOT, FULL = 0.8, 1.0

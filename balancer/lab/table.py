@@ -13,6 +13,7 @@ from balancer.lab.front import dominated
 from balancer.lab.means import mean_runs
 from balancer.lab.replayed import Replayed
 from balancer.lab.result import Result, Run, Score
+from balancer.model.units import DAY_S
 
 LEAST_WIDTH = 100
 _LEAST_NAME = 14
@@ -161,7 +162,7 @@ def _name_width(result: Result, paper: Paper) -> int:
 def headline(result: Result) -> str:
     """Return what was replayed in a sentence."""
     span = duration(result.slots * result.step_s) if result.slots else "nothing"
-    days = result.slots * result.step_s / 86_400.0
+    days = result.slots * result.step_s / DAY_S
     span = f"{days:.3g} days" if days >= 2.0 else span
     return (
         f"{result.trace or 'a trace'}: {span} of {counted(result.vms, 'VM')} on "

@@ -13,9 +13,9 @@ import numpy.typing as npt
 from balancer.expose.figures import percent
 from balancer.lab.result import Run
 from balancer.lab.scene import Scene
-from balancer.lab.score import HOUR_S, held_ratio
+from balancer.lab.score import held_ratio
 from balancer.lab.whatif_seats import Seat, Unplaced
-from balancer.model.units import HostId, Mib, Ratio, Seconds
+from balancer.model.units import HOUR_S, HostId, Mib, Ratio, Seconds
 from balancer.policy.types import Thresholds
 
 MEMORY_CEILING: Ratio = Thresholds().memory_ceiling

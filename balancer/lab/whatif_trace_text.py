@@ -15,11 +15,11 @@ from balancer.lab.whatif_replayed import (
     misfits,
 )
 from balancer.lab.whatif_text import MOST_LINES, unplaced_words
+from balancer.model.units import DAY_S
 
 _NAMES = 8
 _LABEL = 28
 _LEAST_COLUMN = 16
-_DAY_S = 86_400.0
 
 
 def trace_answer_text(answer: TraceAnswer, paper: Paper) -> str:
@@ -39,7 +39,7 @@ def trace_answer_text(answer: TraceAnswer, paper: Paper) -> str:
 def _headline(answer: TraceAnswer) -> str:
     played, before = answer.played, answer.cases[0].before
     span_s = played.slots * played.step_s
-    length = f"{span_s / _DAY_S:.4g} days" if span_s >= _DAY_S else duration(span_s)
+    length = f"{span_s / DAY_S:.4g} days" if span_s >= DAY_S else duration(span_s)
     return (
         f"trace {played.trace}, {counted(before.vms, 'VM')} on {counted(before.hosts, 'host')}, "
         f"{length}, placement {played.start}"

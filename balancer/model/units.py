@@ -18,6 +18,9 @@ Mib = float
 Seconds = float
 """Wall-clock duration."""
 
+HOUR_S, DAY_S = 3_600, 86_400
+"""Seconds of an hour and of a day; whole, so that whole seconds divided by them stay whole."""
+
 Ratio = float
 """A share, 0..1 unless a docstring says otherwise. Percent exists only in text for people."""
 

@@ -48,7 +48,7 @@ def main() -> None:
     if asked.folder:
         _disk(asked)
     for vms in (500, asked.vms):
-        _memory(vms, asked.keep_days[0])
+        _memory(vms, asked.memory_days)
 
 
 def told(line: str) -> None:
@@ -63,8 +63,9 @@ def _asked() -> argparse.Namespace:
     parser.add_argument("--vms", type=int, default=10_000)
     parser.add_argument("--days", type=int, default=30)
     parser.add_argument(
-        "--keep-days", type=int, nargs="*", default=[14, 30], help="of five minutes"
+        "--keep-days", type=int, nargs="*", default=[14, 30], help="of five minutes, on disk"
     )
+    parser.add_argument("--memory-days", type=int, default=14, help="of these, in memory")
     parser.add_argument("--traces", nargs="*", default=["bitbrains-rnd", "gcd-vms", "planetlab"])
     whole = "go through all days step by step as the daemon does, and print the size at each; needs FOLDER"
     parser.add_argument("--whole", action="store_true", help=whole)
@@ -80,7 +81,10 @@ def _whole(asked: argparse.Namespace) -> None:
     for name in asked.traces:
         for keep_days in asked.keep_days:
             kept = Kept(
-                five_minute_days=keep_days, hourly_days=asked.hourly_days, most_mib=asked.most_mib
+                five_minute_days=keep_days,
+                memory_days=min(asked.memory_days, keep_days),
+                hourly_days=asked.hourly_days,
+                most_mib=asked.most_mib,
             )
             told(f"{name}, {asked.vms} VMs: {kept}")
             rng = np.random.default_rng(1)
@@ -117,7 +121,14 @@ def _one_disk(asked: argparse.Namespace, name: str, keep_days: int, path: Path) 
             condensed_s = time.process_time() - begun
         size = store.size_bytes
         end = START + timedelta(days=asked.days)
-        recall = Recall(store, five_minute_days=14, hourly_days=60, most_bytes=10**12)
+        memory_days = min(asked.memory_days, keep_days)
+        recall = Recall(
+            store,
+            five_minute_days=keep_days,
+            memory_days=memory_days,
+            hourly_days=60,
+            most_bytes=10**12,
+        )
         tracemalloc.start()
         begun = time.process_time()
         recall.of(KEY).load(end)
@@ -224,13 +235,13 @@ def _row(
     return step.figures()
 
 
-def _memory(count: int, keep_days: int) -> None:
+def _memory(count: int, memory_days: int) -> None:
     snaps = _snapshots(count, 30)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    history = DemandHistory(steps=keep_days * DAY)
+    history = DemandHistory(steps=memory_days * DAY)
     history.take(snaps[0])
     takes = [_ms(partial(history.take, snap)) for snap in snaps[1:]]
-    told(f"{count} VMs, {keep_days} days: {history.nbytes / 2**20:.1f} MiB in rings")
+    told(f"{count} VMs, {memory_days} days: {history.nbytes / 2**20:.1f} MiB in rings")
     told(f"take: median {np.median(takes):.2f} ms, most {max(takes):.2f} ms")
     for steps in (3, 24, DAY, None):
         took_ms = min(_ms(partial(history.view, steps)) for _ in range(3))

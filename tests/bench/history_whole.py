@@ -40,6 +40,7 @@ class Kept:
     """How long figures are kept, and in how much room: the settings of `history`."""
 
     five_minute_days: int
+    memory_days: int
     hourly_days: int
     most_mib: int
 
@@ -58,6 +59,7 @@ def through(
         recall = Recall(
             store,
             five_minute_days=kept.five_minute_days,
+            memory_days=kept.memory_days,
             hourly_days=kept.hourly_days,
             most_bytes=kept.most_mib * 2**20,
         )

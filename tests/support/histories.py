@@ -6,9 +6,8 @@ from datetime import UTC, datetime
 import numpy as np
 
 from balancer.model.rollup import Block, Kind, Member, Series
-from balancer.model.units import Seconds
+from balancer.model.units import DAY_S, Seconds
 
-DAY_S = 86_400
 _Cell = tuple[str, Kind, int, str, int]
 
 

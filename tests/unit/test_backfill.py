@@ -49,7 +49,7 @@ class Remembering:
 
 
 def recall_of(store: MemoryHistory | None = None) -> Recall:
-    return Recall(store, five_minute_days=7, hourly_days=60, most_bytes=10**9)
+    return Recall(store, five_minute_days=7, memory_days=7, hourly_days=60, most_bytes=10**9)
 
 
 def cycle(recall: Recall, past: Remembering, step: int) -> None:

@@ -32,7 +32,7 @@ vcenters:
 clusters:
   - {vcenter: vc1, name: prod}
 journal: {path: journal.sqlite}
-history: {five_minute_days: 1}
+history: {five_minute_days: 2, memory_days: 1}
 """
 
 

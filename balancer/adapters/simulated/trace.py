@@ -15,7 +15,7 @@ from balancer.adapters.simulated.demand import CORE_MHZ
 from balancer.model.history import Figures
 from balancer.model.host import Host
 from balancer.model.trace import Trace, TraceVm
-from balancer.model.units import HostId, Mhz, Mib, Seconds
+from balancer.model.units import DAY_S, HostId, Mhz, Mib, Seconds
 
 MADE_STEP_S: Seconds = 300.0
 """Length of a slot of a made-up trace."""
@@ -26,7 +26,6 @@ MADE_START = datetime(2024, 1, 1, tzinfo=UTC)
 _VCPUS = np.array((1, 2, 4, 8))
 _VCPU_SHARES = (0.45, 0.25, 0.20, 0.10)
 _MIB_PER_VCPU = 4096.0
-_DAY_S = 86_400.0
 _BURST_SLOTS = 6
 _Random = np.random.Generator
 _Floats = npt.NDArray[np.float64]
@@ -115,7 +114,7 @@ def _share(random: _Random, vms: int, slots: int, kind: TraceKind) -> _Floats:
     at_s = np.arange(slots)[:, None] * MADE_STEP_S
     peak_s = random.normal(14.0, 2.0, size=vms) * 3600.0
     swing = random.uniform(0.2, 0.9, size=vms)
-    return level * (1.0 + swing * np.cos(2.0 * np.pi * (at_s - peak_s) / _DAY_S)) * noise
+    return level * (1.0 + swing * np.cos(2.0 * np.pi * (at_s - peak_s) / DAY_S)) * noise
 
 
 def _rounded(figures: _Floats) -> Figures:

@@ -23,8 +23,7 @@ from balancer.adapters.store.history_tables import chunks, spans
 from balancer.adapters.store.history_tables import series as members
 from balancer.model.rollup import SERIES_OF, Block, Kind, Measure, Member, Series, Statistic
 from balancer.model.scale import UNKNOWN, decoded
-
-HOUR_S, DAY_S = 3_600, 86_400
+from balancer.model.units import DAY_S, HOUR_S
 
 Key = tuple[str, str, int]
 """Cluster, kind, and length of a step in seconds."""

@@ -15,7 +15,6 @@ from balancer.adapters.store.file import nobody
 from balancer.adapters.store.history_chunks import Sheet
 from balancer.adapters.store.history_file import HistoryFile
 from balancer.adapters.store.history_rows import (
-    DAY_S,
     block_of,
     drop_members,
     ids_of,
@@ -29,7 +28,7 @@ from balancer.adapters.store.history_rows import (
 from balancer.adapters.store.history_tables import spans
 from balancer.model.rollup import Block, Kind, Series
 from balancer.model.scale import encoded
-from balancer.model.units import Seconds
+from balancer.model.units import DAY_S, Seconds
 
 
 class SqliteHistory:
