@@ -5,6 +5,7 @@ from balancer.adapters.simulated.failover import HOST_FAULT, RESTART_S, RETRY_S
 from balancer.adapters.simulated.script import HostChange, HostFailure, PowerChange, ScriptedEvent
 from balancer.model.host import HostState
 from balancer.model.outcome import MigrationOrder, TaskState
+from balancer.model.plan import Priority
 from balancer.model.snapshot import Ha, Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import PowerState
@@ -19,7 +20,9 @@ def after(world: SimulatedVCenter, seconds: float) -> Snapshot:
 
 
 def order(number: int, target: HostId) -> MigrationOrder:
-    return MigrationOrder(vm=VmId(f"vm-{number}"), vm_name=f"vm{number}", target=target)
+    return MigrationOrder(
+        vm=VmId(f"vm-{number}"), vm_name=f"vm{number}", target=target, priority=Priority.HIGH
+    )
 
 
 def test_migrations_from_and_to_it_fail_and_the_vms_end_where_they_belong() -> None:
