@@ -27,7 +27,7 @@ def order(number: int, target: HostId) -> MigrationOrder:
 
 def test_migrations_from_and_to_it_fail_and_the_vms_end_where_they_belong() -> None:
     hosts = [host(number) for number in (1, 2, 3)]
-    now = snapshot(hosts, [vm(1, 1, memory_mib=65536.0), vm(2, 2, memory_mib=65536.0), vm(3, 3)])
+    now = snapshot(hosts, [vm(1, 1), vm(2, 2), vm(3, 3)])
     world = SimulatedVCenter(now, script=[HostFailure(at_s=1.0, host=H1)])
     tasks = [world.submit(order(1, H2)), world.submit(order(2, H1))]
     seen = after(world, 2.0)
