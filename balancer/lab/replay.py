@@ -16,7 +16,8 @@ from balancer.assess.demand import demand_of
 from balancer.cycle import CycleReport, run_cycle
 from balancer.execute import Tools
 from balancer.lab.contenders import Contender
-from balancer.lab.result import MoveMark, Run
+from balancer.lab.outages import outages_of
+from balancer.lab.result import DownMark, MoveMark, Run
 from balancer.lab.scene import Scene
 from balancer.lab.score import score_of
 from balancer.lab.world import ReplayedVCenter
@@ -71,8 +72,10 @@ def replay(
         site = site_of(world, contender, reasons)
         for report in _cycles(world, site, contender, interval_s, progress):
             quiet[report.plan.status.value] += 1
-    moves = _marks(world, reasons.by_task)
-    score, curves = score_of(scene, moves)
+    if outages_of(scene):
+        world.live_to_the_end()
+    moves, downs = _marks(world, reasons.by_task), _downs(world)
+    score, curves = score_of(scene, moves, downs)
     return Run(
         contender=contender.name,
         start=scene.start,
@@ -83,6 +86,7 @@ def replay(
         cycles=quiet.total(),
         wall_s=time.perf_counter() - begun,
         quiet=dict(quiet),
+        downs=downs,
     )
 
 
@@ -156,6 +160,20 @@ def _marks(world: ReplayedVCenter, reasons: Mapping[str, str]) -> tuple[MoveMark
     return tuple(
         _mark(m, reasons.get(m.task, ""))
         for m in sorted(ended, key=lambda m: (m.ends_s or 0.0, m.number))
+    )
+
+
+def _downs(world: ReplayedVCenter) -> tuple[DownMark, ...]:
+    return tuple(
+        DownMark(
+            vm=down.vm.name,
+            source=down.source,
+            since_s=down.since_s,
+            target=down.target,
+            until_s=down.until_s,
+            was_started=down.was_started,
+        )
+        for down in world.downtimes
     )
 
 

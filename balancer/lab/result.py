@@ -25,6 +25,22 @@ class MoveMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class DownMark:
+    """A VM that went down with its host, and the host on which it was started again; times as of `MoveMark`.
+
+    `target` and `until_s` are None where it was down to the end. One that was to be off is not started: it rests
+    on its own host again once that is back.
+    """
+
+    vm: str
+    source: HostId
+    since_s: Seconds
+    target: HostId | None = None
+    until_s: Seconds | None = None
+    was_started: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """The figures that replays are compared by.
 
@@ -33,7 +49,8 @@ class Score:
     trace, of `host_slots` in all; `memory_slots_full` are those with more consumed memory than the policy's
     ceiling. `repeats` are moves of a VM within an hour after its last one, `undone` moves that brought a VM
     back to a host that it had left within a day. `spread` is the mean over time of the standard deviation of
-    host CPU load.
+    host CPU load. `down_ghz_h` is the part of `unmet_ghz_h` that VMs wanted while they were down with a host that
+    failed, `restarts` how many of them were started again; both are 0 where no host failed.
     """
 
     demand_ghz_h: float
@@ -50,6 +67,8 @@ class Score:
     repeats: int
     undone: int
     spread: Ratio
+    restarts: int = 0
+    down_ghz_h: float = 0.0
 
     @property
     def unmet_ratio(self) -> Ratio:
@@ -72,7 +91,10 @@ class Curves:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Run:
-    """One contender on one placement with one seed. `quiet` counts why its cycles planned nothing, by word."""
+    """One contender on one placement with one seed. `quiet` counts why its cycles planned nothing, by word.
+
+    `downs` are not kept in files of results.
+    """
 
     contender: str
     start: str
@@ -83,6 +105,7 @@ class Run:
     cycles: int
     wall_s: Seconds
     quiet: dict[str, int] = field(default_factory=dict)
+    downs: tuple[DownMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

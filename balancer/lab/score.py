@@ -7,13 +7,14 @@ its hosts (`bargain.core_mhz`).
 
 from collections import defaultdict, deque
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
 
 from balancer.assess.bargain import core_mhz
-from balancer.lab.result import Curves, MoveMark, Score
+from balancer.lab.outages import serving_of
+from balancer.lab.result import Curves, DownMark, MoveMark, Score
 from balancer.lab.scene import Scene
 from balancer.model.units import DAY_S, HOUR_S, HostId, Ratio, Seconds
 from balancer.policy.types import Thresholds
@@ -24,6 +25,9 @@ Ints = npt.NDArray[np.int64]
 GHZ = 1000.0
 GIB = 1024.0
 HOT, FULL = 0.8, 1.0
+
+_END, _FALL, _RISE, _BEGIN = range(4)
+"""What happens at one moment comes to pass in this order."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +50,27 @@ class Hosts:
             core_mhz=np.array([core_mhz(host) for host in hosts]),
         )
 
+    def with_nowhere(self) -> "Hosts":
+        """Return them with one more that gives nothing: there stand VMs that are down."""
+        return replace(
+            self,
+            cpu_mhz=np.append(self.cpu_mhz, 0.0),
+            memory_mib=np.append(self.memory_mib, 0.0),
+            core_mhz=np.append(self.core_mhz, 0.0),
+        )
 
-def score_of(scene: Scene, moves: Sequence[MoveMark]) -> tuple[Score, Curves]:
-    """Return the score of a replay with these moves, in the order of their ends, and its curves."""
+
+def score_of(
+    scene: Scene, moves: Sequence[MoveMark], downs: Sequence[DownMark] = ()
+) -> tuple[Score, Curves]:
+    """Return the score of a replay with these moves, in the order of their ends, and its curves.
+
+    What VMs that are down with their host (`downs`) want is unmet. A host that has failed has no load.
+    """
     hosts, trace = Hosts.of(scene), scene.trace
-    load, unmet, held = _laid(scene, hosts, moves)
+    load, unmet, held = _laid(scene, hosts, moves, downs)
+    lost = unmet[:, len(scene.hosts) :]
+    load, held = load[:, : len(scene.hosts)], held[:, : len(scene.hosts)]
     ratio = load / hosts.cpu_mhz
     spread = ratio.std(axis=1)
     slot_h = trace.step_s / HOUR_S
@@ -71,6 +91,8 @@ def score_of(scene: Scene, moves: Sequence[MoveMark]) -> tuple[Score, Curves]:
         repeats=_repeats(done),
         undone=_undone(done),
         spread=float(spread.mean()),
+        restarts=sum(down.was_started for down in downs),
+        down_ghz_h=float(lost.sum()) * slot_h / GHZ,
     )
     curves = Curves(
         step_s=trace.step_s,
@@ -81,23 +103,26 @@ def score_of(scene: Scene, moves: Sequence[MoveMark]) -> tuple[Score, Curves]:
     return score, curves
 
 
-def held_ratio(scene: Scene, moves: Sequence[MoveMark]) -> Floats:
+def held_ratio(scene: Scene, moves: Sequence[MoveMark], downs: Sequence[DownMark] = ()) -> Floats:
     """Return the memory that VMs hold over usable memory, (slots, hosts), of a replay with these moves."""
     hosts = Hosts.of(scene)
-    ratio: Floats = _laid(scene, hosts, moves)[2] / hosts.memory_mib
+    held = _laid(scene, hosts, moves, downs)[2][:, : len(scene.hosts)]
+    ratio: Floats = held / hosts.memory_mib
     return ratio
 
 
 def bound_of(scene: Scene) -> Score:
-    """Return what no placement can beat: all hosts as one, no moves."""
+    """Return what no placement can beat: all hosts that have not failed as one, no moves, no VM ever down."""
     hosts, trace = Hosts.of(scene), scene.trace
     slot_h = trace.step_s / HOUR_S
     wanted = np.nansum(trace.cpu_mhz, axis=1, dtype=np.float64)
-    ratio = wanted / hosts.cpu_mhz.sum()
+    serving = serving_of(scene)
+    usable_mhz = hosts.cpu_mhz.sum() if serving is None else serving @ hosts.cpu_mhz
+    ratio = wanted / np.maximum(usable_mhz, 1.0)
     count = len(scene.hosts)
     return Score(
         demand_ghz_h=float(wanted.sum()) * slot_h / GHZ,
-        unmet_ghz_h=float(np.maximum(wanted - hosts.cpu_mhz.sum(), 0.0).sum()) * slot_h / GHZ,
+        unmet_ghz_h=float(np.maximum(wanted - usable_mhz, 0.0).sum()) * slot_h / GHZ,
         host_slots=trace.slots * count,
         slots_over_80=int((ratio > HOT).sum()) * count,
         slots_over_100=int((ratio > FULL).sum()) * count,
@@ -113,12 +138,19 @@ def bound_of(scene: Scene) -> Score:
     )
 
 
-def _laid(scene: Scene, hosts: Hosts, moves: Sequence[MoveMark]) -> tuple[Floats, Floats, Floats]:
-    """Return mean CPU load, mean unmet demand and held memory of each host in each slot, (slots, hosts)."""
+def _laid(
+    scene: Scene, hosts: Hosts, moves: Sequence[MoveMark], downs: Sequence[DownMark]
+) -> tuple[Floats, Floats, Floats]:
+    """Return mean CPU load, mean unmet demand and held memory of each host in each slot, (slots, hosts).
+
+    Where VMs were down there is one column more: they stand on a host that gives nothing.
+    """
     trace, count = scene.trace, len(scene.hosts)
+    if downs:
+        hosts, count = hosts.with_nowhere(), count + 1
     cpu, memory = np.nan_to_num(trace.cpu_mhz.astype(np.float64)), _consumed(scene)
     load, unmet, held = (np.zeros((trace.slots, count)) for _ in range(3))
-    stage, first = _Stage(scene, hosts, moves), 0
+    stage, first = _Stage(scene, hosts, moves, downs), 0
     for slot in [*stage.busy_slots(), trace.slots]:
         quiet = slice(first, slot)
         load[quiet] = _summed(cpu[quiet], stage.at, count)
@@ -138,20 +170,29 @@ def _laid(scene: Scene, hosts: Hosts, moves: Sequence[MoveMark]) -> tuple[Floats
 class _Stage:
     """Where each VM stands and how many copies each host takes part in, from piece to piece."""
 
-    def __init__(self, scene: Scene, hosts: Hosts, moves: Sequence[MoveMark]) -> None:
+    def __init__(
+        self,
+        scene: Scene,
+        hosts: Hosts,
+        moves: Sequence[MoveMark],
+        downs: Sequence[DownMark],
+    ) -> None:
         self._step_s, self._slots = scene.trace.step_s, scene.trace.slots
         self._number = {vm.name: row for row, vm in enumerate(scene.trace.vms)}
         self._place = hosts.place
         places = [hosts.place[scene.placement[vm.name]] for vm in scene.trace.vms]
         self.at: Ints = np.array(places, dtype=np.int64)
-        self.copies: Floats = np.zeros(len(scene.hosts))
-        begins = [(move.begun_s, 1, move) for move in moves]
-        ends = [(move.ended_s, 0, move) for move in moves]
-        self._turns = deque(sorted([*begins, *ends], key=lambda turn: turn[:2]))
+        self.copies: Floats = np.zeros(len(hosts.cpu_mhz))
+        begins = [(move.begun_s, _BEGIN, move) for move in moves]
+        ends = [(move.ended_s, _END, move) for move in moves]
+        falls = [(down.since_s, _FALL, down) for down in downs]
+        rises = [(down.until_s, _RISE, down) for down in downs if down.until_s is not None]
+        turns: list[tuple[Seconds, int, MoveMark | DownMark]] = [*begins, *ends, *falls, *rises]
+        self._turns = deque(sorted(turns, key=lambda turn: turn[:2]))
 
     def busy_slots(self) -> list[int]:
-        """Return the slots in which a migration begins, runs or ends, in order."""
-        moves = [turn[2] for turn in self._turns if turn[1]]
+        """Return the slots in which a migration begins, runs or ends, or a VM goes down or up, in order."""
+        moves = [turn[2] for turn in self._turns if isinstance(turn[2], MoveMark) and turn[1]]
         slots = {
             slot
             for move in moves
@@ -159,17 +200,23 @@ class _Stage:
                 int(move.begun_s // self._step_s), int(move.ended_s // self._step_s) + 1
             )
         }
+        slots |= {
+            int(at_s // self._step_s) for at_s, kind, _ in self._turns if kind in (_FALL, _RISE)
+        }
         return sorted(slot for slot in slots if slot < self._slots)
 
     def pieces(self, slot: int) -> Iterator[Ratio]:
         """Yield the share of the slot that each piece of it takes, while `at` and `copies` are its own."""
         now_s, end_s = slot * self._step_s, (slot + 1) * self._step_s
         while self._turns and self._turns[0][0] < end_s:
-            at_s, is_begin, move = self._turns.popleft()
+            at_s, kind, mark = self._turns.popleft()
             if at_s > now_s:
                 yield (at_s - now_s) / self._step_s
                 now_s = at_s
-            self._turn(move, is_begin=bool(is_begin))
+            if isinstance(mark, MoveMark):
+                self._turn(mark, is_begin=kind == _BEGIN)
+            else:
+                self._fall_or_rise(mark, is_fall=kind == _FALL)
         yield (end_s - now_s) / self._step_s
 
     def _turn(self, move: MoveMark, *, is_begin: bool) -> None:
@@ -177,6 +224,11 @@ class _Stage:
             self.copies[self._place[host]] += 1.0 if is_begin else -1.0
         if not is_begin and not move.fault:
             self.at[self._number[move.vm]] = self._place[move.target]
+
+    def _fall_or_rise(self, down: DownMark, *, is_fall: bool) -> None:
+        host = down.source if is_fall or down.target is None else down.target
+        place = len(self._place) if is_fall else self._place[host]
+        self.at[self._number[down.vm]] = place
 
 
 def _summed(figures: Floats, at: Ints, count: int) -> Floats:

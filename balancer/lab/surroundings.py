@@ -1,7 +1,8 @@
 """What was recorded beside load, as a simulated vCenter shows it: at the start, and as it changes.
 
 Owns what of a recording is taken up and what is not: figures and times of the recorded moment are left out, the
-cluster's own DRS is off, because who plays is who moves VMs, and a host that fails is played as it was before.
+cluster's own DRS is off, because who plays is who moves VMs. When hosts fail
+and come back is not told here; see `lab.outages`.
 """
 
 from collections import deque
@@ -11,6 +12,7 @@ from types import MappingProxyType
 from typing import Any
 
 from balancer.adapters.simulated.estate import Estate
+from balancer.adapters.simulated.failover import answers
 from balancer.lab.scene import Scene
 from balancer.model.changed import changed
 from balancer.model.host import Host, HostState
@@ -35,7 +37,6 @@ _NO_FIGURES: Mapping[str, None] = MappingProxyType(
 _NO_FIGURES_OF_HOST: Mapping[str, Any] = MappingProxyType(
     {"sampled_at": None, "recent_cpu_mhz": (), "recent_memory_mib": (), "is_asked_empty": False}
 )
-_ANSWERS_NOT = (HostState.DISCONNECTED, HostState.NOT_RESPONDING)
 _HOLDS_NONE = (HostState.MAINTENANCE, HostState.STANDBY)
 
 
@@ -104,7 +105,7 @@ class LaterFacts:
             resource_pools=frame.resource_pools,
         )
         for host, state in frame.states.items():
-            if host in estate.state_of and state not in _ANSWERS_NOT:
+            if host in estate.state_of and answers(state) and answers(estate.state_of[host]):
                 is_empty = estate.state_of[host] in _HOLDS_NONE
                 is_leaving = state in _HOLDS_NONE or state is HostState.ENTERING_MAINTENANCE
                 if not is_leaving:

@@ -126,7 +126,7 @@ def side_of(scene: Scene, run: Run, label: str) -> Side:
         run=run,
         worst=_worst(scene, run, load),
         cpu=_peak(scene, load),
-        memory=_peak(scene, held_ratio(scene, run.moves)),
+        memory=_peak(scene, held_ratio(scene, run.moves, run.downs)),
     )
 
 

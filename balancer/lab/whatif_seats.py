@@ -10,6 +10,7 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from balancer.adapters.simulated.admission import BOUND_TO_HOST
 from balancer.assess.reading import read_need
 from balancer.lab.whatif_change import Assumed
 from balancer.model.host import NO_FEATURES, Host, HostState
@@ -18,23 +19,11 @@ from balancer.model.reasons import Reason, Refusal
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
-from balancer.model.vm import Automation, Blocker, PowerState, Vm
+from balancer.model.vm import Automation, PowerState, Vm
 from balancer.policy.resolve import resolve
 from balancer.policy.types import Policy
 from balancer.rules.judge import judge_move
 from balancer.rules.placement import Candidate, Ground, Placement
-
-BOUND_TO_HOST = frozenset(
-    {
-        Blocker.PASSTHROUGH_DEVICE,
-        Blocker.VGPU,
-        Blocker.SRIOV,
-        Blocker.USB_DEVICE,
-        Blocker.AGENT_VM,
-        Blocker.INACCESSIBLE,
-    }
-)
-"""What keeps a VM from being started on another host; the other blockers hold only a running one."""
 
 _WAITING = "waiting/"
 """Begins the ids of the hosts that are not there; no managed-object id has a slash."""

@@ -4,6 +4,7 @@ What it shows at a moment is the last slot that is over, as a real vCenter shows
 are switched on and off and resized as the trace says, once no migration holds them. Migrations take the time
 and the slots that they take in `adapters.simulated`. Rules, pools, settings of VMs and states of hosts are those
 that were recorded, where a recording is played, and change when they changed there; see `lab.surroundings`.
+Hosts that fail in it, fail in the replay; see `lab.outages`.
 """
 
 from collections import deque
@@ -15,7 +16,9 @@ import numpy as np
 
 from balancer.adapters.simulated.clock import VirtualClock
 from balancer.adapters.simulated.demand import Wants
+from balancer.adapters.simulated.script import ScriptedEvent
 from balancer.adapters.simulated.vcenter import SimulatedVCenter
+from balancer.lab.outages import script_of
 from balancer.lab.scene import Scene
 from balancer.lab.surroundings import LaterFacts, around, cluster_of, vm_of
 from balancer.model.snapshot import Snapshot
@@ -37,7 +40,13 @@ class ReplayedVCenter(SimulatedVCenter):
         self._resizes = deque(scene.trace.resizes)
         self._slot = -1
         clock = VirtualClock(scene.trace.start)
-        super().__init__(snapshot_of(scene, self.ids), seed, clock=clock, shape=self._replayed)
+        super().__init__(
+            snapshot_of(scene, self.ids),
+            seed,
+            clock=clock,
+            shape=self._replayed,
+            script=script_of(scene),
+        )
         self._later = LaterFacts(scene, self._estate)
 
     @property
@@ -49,13 +58,24 @@ class ReplayedVCenter(SimulatedVCenter):
         """Read the cluster as it is after the last slot that is over."""
         with self._lock:
             self._catch_up()
-            self._live_on()
+            self._live_on(self._now_s())
             return super().snapshot(cluster)
 
-    def _live_on(self) -> None:
-        """Take up what was recorded of the slot that shows now: sizes, power, rules, settings, states."""
-        slot = self._replayed.slot_at(self._now_s())
-        if slot == self._slot:
+    def live_to_the_end(self) -> None:
+        """Let everything happen that is left of the trace."""
+        trace = self.scene.trace
+        self.clock.sleep(max(trace.slots * trace.step_s - self.clock.monotonic(), 0.0))
+        with self._lock:
+            self._catch_up()
+
+    def _happen(self, event: ScriptedEvent) -> None:
+        self._live_on(event.at_s)
+        super()._happen(event)
+
+    def _live_on(self, now_s: Seconds) -> None:
+        """Take up what was recorded of the slot that shows at a moment: sizes, power, rules, settings, states."""
+        slot = self._replayed.slot_at(now_s)
+        if slot <= self._slot:
             return
         self._slot = slot
         for host in self._later.take_up(slot):
@@ -64,7 +84,7 @@ class ReplayedVCenter(SimulatedVCenter):
         for vm, is_on in self._replayed.switched(slot):
             self._waiting[vm] = PowerState.ON if is_on else PowerState.OFF
         for vm in [vm for vm in self._waiting if self._board.of(vm) is None]:
-            self._estate.power_of[vm] = self._waiting.pop(vm)
+            self._set_power(vm, self._waiting.pop(vm))
 
     def _resize(self, slot: int) -> None:
         while self._resizes and self._resizes[0].slot <= slot:

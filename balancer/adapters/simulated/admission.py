@@ -5,7 +5,7 @@ refuses shows as a refused migration. VM-VM rules are not among them: a vCenter 
 against a manual vMotion. Source: vSphere API, faults of `RelocateVM_Task`.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from balancer.adapters.simulated.estate import Estate
@@ -26,6 +26,20 @@ _BLOCKER_FAULTS = {
     Blocker.PENDING_QUESTION: "QuestionPending",
     Blocker.SHARED_SCSI_BUS: "SharedBusControllerNotSupported",
 }
+
+
+BOUND_TO_HOST = frozenset(
+    {
+        Blocker.PASSTHROUGH_DEVICE,
+        Blocker.VGPU,
+        Blocker.SRIOV,
+        Blocker.USB_DEVICE,
+        Blocker.AGENT_VM,
+        Blocker.INACCESSIBLE,
+    }
+)
+"""What keeps HA from starting a VM on another host. Source: VMware, "vSphere Availability", vSphere 8, "vSphere HA:
+Virtual Machine Restart"."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +90,36 @@ def _request(estate: Estate, board: Board, vm: VmId, target: HostId) -> Request:
         residents=tuple(estate.running_on(target)),
         states=(estate.state_of[source], estate.state_of[target]),
     )
+
+
+def restart_fault(
+    estate: Estate, board: Board, vm: VmId, target: HostId, *, is_home: bool
+) -> ServerFault | None:
+    """Return why HA does not start a VM on a host that takes VMs, or None where it does.
+
+    Memory that VMs hold is not asked for: see `failover`. A VM that is bound to a device of its host is started
+    there alone (`is_home`).
+    """
+    ask = _request(estate, board, vm, target)
+    checks: tuple[Check, ...] = (_reach, _host_rules, _apart, _unreserved)
+    if not is_home:
+        checks = (_bound, *checks)
+    return next((fault for check in checks if (fault := check(ask)) is not None), None)
+
+
+def _bound(ask: Request) -> ServerFault | None:
+    if bound := BOUND_TO_HOST & frozenset(ask.vm.blockers):
+        return _fault("NoCompatibleHostWithAccessToDevice", ask, f"lacks its {min(bound)}")
+    return None
+
+
+def _apart(ask: Request) -> ServerFault | None:
+    on_target = {vm.id for vm in (*ask.residents, *ask.incoming)}
+    for rule in ask.snapshot.active_rules(RuleType.ANTI_AFFINITY):
+        others = on_target.intersection(rule.vms) - {ask.vm.id}
+        if rule.mandatory and ask.vm.id in rule.vms and len(others) >= rule.most:
+            return _fault("RuleViolation", ask, f"has another VM of '{rule.name}'")
+    return None
 
 
 def _hosts(ask: Request) -> ServerFault | None:
@@ -132,16 +176,20 @@ def _allows(rule: Rule, host: HostId) -> bool:
     return (host in rule.hosts) is (rule.type is RuleType.VM_HOST_AFFINE)
 
 
-def _room(ask: Request) -> ServerFault | None:
-    vms: Sequence[Vm] = (*ask.residents, *ask.incoming, ask.vm)
-    target = ask.target
+def _unreserved(ask: Request) -> ServerFault | None:
+    vms = (*ask.residents, *ask.incoming, ask.vm)
     if ask.vm.cpu_reservation_mhz > 0.0:
         reserved_mhz = sum(vm.cpu_reservation_mhz for vm in vms)
-        if reserved_mhz > target.usable_cpu_mhz:
+        if reserved_mhz > ask.target.usable_cpu_mhz:
             return _fault("InsufficientCpuResourcesFault", ask, "has too little unreserved CPU")
-    reserved_mib = sum(vm.memory_reservation_mib for vm in vms)
-    held_mib = sum(vm.footprint_mib for vm in vms)
-    if max(reserved_mib, held_mib) > target.usable_memory_mib:
+    if sum(vm.memory_reservation_mib for vm in vms) > ask.target.usable_memory_mib:
+        return _fault("InsufficientMemoryResourcesFault", ask, "has too little memory")
+    return None
+
+
+def _held(ask: Request) -> ServerFault | None:
+    vms = (*ask.residents, *ask.incoming, ask.vm)
+    if sum(vm.footprint_mib for vm in vms) > ask.target.usable_memory_mib:
         return _fault("InsufficientMemoryResourcesFault", ask, "has too little memory")
     return None
 
@@ -151,4 +199,4 @@ def _fault(name: str, ask: Request, what: str) -> ServerFault:
     return ServerFault(name=name, message=message)
 
 
-CHECKS: tuple[Check, ...] = (_hosts, _device, _processor, _reach, _host_rules, _room)
+CHECKS: tuple[Check, ...] = (_hosts, _device, _processor, _reach, _host_rules, _unreserved, _held)

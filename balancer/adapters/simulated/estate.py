@@ -64,6 +64,12 @@ class Estate:
         self.host_of[vm] = target
         self.moved_at[vm] = at
 
+    def start(self, vm: VmId, host: HostId) -> None:
+        """Power a VM on, on whatever host: that is no migration, and `moved_at` stays as it was."""
+        self.residents[self.host_of[vm]].discard(vm)
+        self.residents[host].add(vm)
+        self.host_of[vm], self.power_of[vm] = host, PowerState.ON
+
     def remove(self, vm: VmId) -> None:
         """Delete a VM; it leaves its rules too."""
         cluster = self.cluster_of[self.host_of[vm]]

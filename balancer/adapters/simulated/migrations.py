@@ -116,6 +116,20 @@ class Board:
             on_end(migration)
         self._start_waiting(now_s)
 
+    def fail_on(
+        self, host: HostId, now_s: Seconds, fault: str, on_end: Callable[[Migration], None]
+    ) -> None:
+        """Let every queued and running migration from or to a host fail at once."""
+        for migration in [m for m in self.open if host in (m.source.id, m.target.id)]:
+            self.open.remove(migration)
+            if migration.started_s is None:
+                migration.started_s = now_s
+            else:
+                self._running.subtract((migration.source.id, migration.target.id))
+            migration.fault, migration.ends_s, migration.has_ended = fault, now_s, True
+            on_end(migration)
+        self._start_waiting(now_s)
+
     def _start_waiting(self, now_s: Seconds) -> None:
         for migration in self.open:
             ends = (migration.source.id, migration.target.id)

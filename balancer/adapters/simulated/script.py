@@ -25,6 +25,26 @@ class HostChange:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class HostFailure:
+    """A host dies with its VMs. A `HostChange` to a state that answers brings it back; see `failover`.
+
+    `state` is how it shows, `restarts` whether HA starts its VMs on other hosts.
+    """
+
+    at_s: Seconds
+    host: HostId
+    state: HostState = HostState.NOT_RESPONDING
+    restarts: bool = True
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RestartAttempt:
+    """VMs that went down with their host are started where they can be."""
+
+    at_s: Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class ForeignMove:
     """Somebody else migrates a VM; nothing happens where the server refuses it."""
 
@@ -50,7 +70,7 @@ class VmRemoved:
     vm: VmId
 
 
-ScriptedEvent = HostChange | ForeignMove | PowerChange | VmRemoved
+ScriptedEvent = HostChange | HostFailure | RestartAttempt | ForeignMove | PowerChange | VmRemoved
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

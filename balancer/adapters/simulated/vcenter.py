@@ -4,6 +4,7 @@ Every call first lets happen what was due since the last one: migrations end, qu
 scripted events come true. It plays the server, so it must not know plans, journals or policies.
 """
 
+from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from threading import RLock
@@ -12,13 +13,23 @@ from balancer.adapters.simulated.admission import ServerFault, find_fault
 from balancer.adapters.simulated.clock import VirtualClock
 from balancer.adapters.simulated.demand import DayShape, DemandModel, Demands, draw
 from balancer.adapters.simulated.estate import Estate
+from balancer.adapters.simulated.failover import (
+    HOST_FAULT,
+    RESTART_S,
+    RETRY_S,
+    Downtime,
+    Failover,
+    answers,
+)
 from balancer.adapters.simulated.migrations import Board, Migration
 from balancer.adapters.simulated.script import (
     TASK_FAULTS,
     FaultPlan,
     ForeignMove,
     HostChange,
+    HostFailure,
     PowerChange,
+    RestartAttempt,
     ScriptedEvent,
     VmRemoved,
 )
@@ -29,7 +40,8 @@ from balancer.model.insight import ServerAnswer
 from balancer.model.outcome import MigrationOrder, PastTask, TaskState, TaskView
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
-from balancer.model.units import HostId, Seconds, VmId
+from balancer.model.units import HostId, Mib, Seconds, VmId
+from balancer.model.vm import PowerState, Vm
 from balancer.ports import ClusterRef
 
 NAME = "simulated"
@@ -69,6 +81,7 @@ class SimulatedVCenter:
             if shape is None or isinstance(shape, DayShape)
             else shape
         )
+        self._failover = Failover(self._estate, self._board, self._held_mib)
         self._faults = faults or FaultPlan()
         self._script = sorted(script, key=lambda event: event.at_s)
         self._lost_replies = set(self._faults.lost_replies)
@@ -152,6 +165,11 @@ class SimulatedVCenter:
         """Return the most migrations that ever ran at one time on each host, in and out."""
         return dict(self._board.peak_running)
 
+    @property
+    def downtimes(self) -> tuple[Downtime, ...]:
+        """Return every VM that ever went down with its host, in the order of the failures."""
+        return tuple(self._failover.all)
+
     # --- inside
 
     def _connect(self) -> None:
@@ -227,11 +245,45 @@ class SimulatedVCenter:
             self._enter_maintenance_if_empty(host)
 
     def _happen(self, event: ScriptedEvent) -> None:
-        if isinstance(event, HostChange):
-            self._estate.state_of[event.host] = event.state
-            self._enter_maintenance_if_empty(event.host)
-        elif event.vm in self._estate.vms and self._board.of(event.vm) is None:
-            self._happen_to_vm(event)
+        match event:
+            case HostChange():
+                self._change(event)
+            case HostFailure():
+                self._fail(event)
+            case RestartAttempt(at_s=at_s):
+                self._failover.attempt(at_s)
+                if self._failover.is_waiting:
+                    self._attempt_at(at_s + RETRY_S)
+            case _ if event.vm in self._estate.vms and self._board.of(event.vm) is None:
+                self._happen_to_vm(event)
+
+    def _change(self, event: HostChange) -> None:
+        if self._failover.has_failed(event.host) and answers(event.state):
+            self._failover.bring_back(event.host, event.at_s)
+            self._attempt_at(event.at_s + RESTART_S)
+        self._estate.state_of[event.host] = event.state
+        self._enter_maintenance_if_empty(event.host)
+
+    def _fail(self, event: HostFailure) -> None:
+        self._board.fail_on(event.host, event.at_s, HOST_FAULT, self._settle)
+        self._failover.fail(event.host, event.at_s, restarts=event.restarts)
+        self._estate.state_of[event.host] = event.state
+        self._attempt_at(event.at_s + RESTART_S)
+
+    def _attempt_at(self, at_s: Seconds) -> None:
+        """Have VMs that are down started at a moment, unless they are tried at that moment anyway."""
+        moments = [each.at_s for each in self._script if isinstance(each, RestartAttempt)]
+        if not any(moment == at_s for moment in moments):
+            insort(self._script, RestartAttempt(at_s=at_s), key=lambda event: event.at_s)
+
+    def _held_mib(self, vm: Vm, at_s: Seconds) -> Mib:
+        held_mib = self._demand.at(vm, at_s).consumed_mib
+        return vm.footprint_mib if held_mib is None else held_mib
+
+    def _set_power(self, vm: VmId, power: PowerState) -> None:
+        """Switch a VM on or off; one that is down with its host is so once it can be."""
+        if not self._failover.wish(vm, power):
+            self._estate.power_of[vm] = power
 
     def _happen_to_vm(self, event: ForeignMove | PowerChange | VmRemoved) -> None:
         estate, host = self._estate, self._estate.host_of[event.vm]
@@ -240,8 +292,9 @@ class SimulatedVCenter:
                 if find_fault(estate, self._board, vm, target) is None:
                     self._begin(vm, target, at_s=at_s, is_foreign=True)
             case PowerChange(vm=vm, power=power):
-                estate.power_of[vm] = power
+                self._set_power(vm, power)
             case VmRemoved(vm=vm):
+                self._failover.forget(vm)
                 estate.remove(vm)
         self._enter_maintenance_if_empty(host)
 
