@@ -277,7 +277,8 @@ class SimulatedVCenter:
             insort(self._script, RestartAttempt(at_s=at_s), key=lambda event: event.at_s)
 
     def _held_mib(self, vm: Vm, at_s: Seconds) -> Mib:
-        held_mib = self._demand.at(vm, at_s).consumed_mib
+        [wants] = self._demand.all_at([vm], at_s)
+        held_mib = wants.consumed_mib
         return vm.footprint_mib if held_mib is None else held_mib
 
     def _set_power(self, vm: VmId, power: PowerState) -> None:
