@@ -11,9 +11,11 @@ from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from dataclasses import fields, is_dataclass
 from datetime import datetime
 from functools import cache
+from itertools import compress
 from operator import attrgetter
 
 _FLOATS, _STRINGS = frozenset({float}), frozenset({str})
+_FLOATS_OR_NONE = frozenset({float, type(None)})
 _PLAIN = frozenset({str, int, float, bool, bytes, type(None)})
 """What is written as Python does; exactly these types, since a subclass may print as it likes."""
 
@@ -47,14 +49,22 @@ class _Writer:
         kinds = set(map(type, values))
         if kinds == _FLOATS:
             return f"<{struct.pack(f'<{len(values)}d', *values).hex()}>"
+        if kinds == _FLOATS_OR_NONE:
+            known = [value is not None for value in values]
+            return f"{bytes(known).hex()}{self.all_of(list(compress(values, known)))}"
         if kinds <= _PLAIN:
             return ascii(list(values))
+        return f"[{', '.join(self._texts_of(values))}]"
+
+    def _texts_of(self, values: Sequence[object]) -> Iterable[str]:
         keys, text_by_id = list(map(id, values)), self._text_by_id
-        for key, value in dict(zip(keys, values, strict=True)).items():
+        is_one = keys.count(keys[0]) == len(keys)  # as most settings of VMs are
+        distinct = {keys[0]: values[0]} if is_one else dict(zip(keys, values, strict=True))
+        for key, value in distinct.items():
             if key not in text_by_id:
                 self._kept.append(value)
                 text_by_id[key] = self._of(value)
-        return f"[{', '.join(map(text_by_id.__getitem__, keys))}]"
+        return [text_by_id[keys[0]]] * len(keys) if is_one else map(text_by_id.__getitem__, keys)
 
     def _of(self, value: object) -> str:
         kind = type(value)
@@ -92,14 +102,31 @@ class _Writer:
         kind = kinds.pop() if len(kinds) == 1 else None
         if kind is None or not is_dataclass(kind):
             return self.all_of(values)
-        columns = map(self.all_of, zip(*map(_fields_of(kind), values), strict=True))
+        columns = map(self.all_of, _columns_of(kind)(values))
         return f"{len(values)} {kind.__name__}({', '.join(columns)})"
 
 
 @cache
 def _fields_of(kind: type) -> Callable[[object], tuple[object, ...]]:
     """Return what reads those fields of a class that count, in their order."""
-    names = [field.name for field in fields(kind) if field.init and field.compare]
+    names = _names_of(kind)
     if len(names) > 1:
         return attrgetter(*names)
     return lambda value: tuple(getattr(value, name) for name in names)
+
+
+@cache
+def _columns_of(kind: type) -> Callable[[Sequence[object]], tuple[list[object], ...]]:
+    """Return what reads the same of many values, field by field.
+
+    It is written for the class: a plain attribute in a loop is read three times as fast as by `attrgetter`.
+    """
+    columns = "".join(f"[value.{name} for value in values], " for name in _names_of(kind))
+    read: Callable[[Sequence[object]], tuple[list[object], ...]] = eval(
+        f"lambda values: ({columns})", {}
+    )
+    return read
+
+
+def _names_of(kind: type) -> tuple[str, ...]:
+    return tuple(field.name for field in fields(kind) if field.init and field.compare)
