@@ -25,9 +25,11 @@ def with_recent(snapshot: Snapshot, view: HistoryView) -> Snapshot:
     calm. Steps before anything was known are left out. `view` must contain the snapshot itself.
     """
     column = {key: at for at, key in enumerate(view.vms)}
-    vms = [vm for vm in snapshot.running_vms if identity_of(vm) in column]
+    found = [(vm, column.get(identity_of(vm))) for vm in snapshot.running_vms]
+    vms = [vm for vm, at in found if at is not None]
+    columns = [at for _, at in found if at is not None]
     place = {host.id: at for at, host in enumerate(snapshot.hosts)}
-    columns, at = [column[identity_of(vm)] for vm in vms], [place[vm.host] for vm in vms]
+    at = [place[vm.host] for vm in vms]
     cpu, memory = view.cpu_mhz[:, columns], view.memory_mib[:, columns]
     known = np.isfinite(cpu).any(axis=1)
     first = int(known.argmax()) if known.any() else len(cpu)

@@ -55,7 +55,8 @@ class Estate:
 
     def running_on(self, host: HostId) -> list[Vm]:
         """Return the powered-on VMs of a host, by id."""
-        return [self.vms[vm] for vm in sorted(self.residents[host]) if self.is_running(vm)]
+        power_of, on = self.power_of, PowerState.ON
+        return [self.vms[vm] for vm in sorted(self.residents[host]) if power_of[vm] is on]
 
     def move(self, vm: VmId, target: HostId, at: datetime) -> None:
         """Put a VM on another host."""

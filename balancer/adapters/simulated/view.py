@@ -92,13 +92,13 @@ class View:
 
     def _vms(self, vms: Sequence[VmId]) -> tuple[Vm, ...]:
         """Return VMs as they are now; without statistics while they are off."""
-        estate = self._estate
-        on = [vm for vm in vms if estate.is_running(vm)]
+        estate, is_on = self._estate, PowerState.ON
+        on = [vm for vm in vms if estate.power_of[vm] is is_on]
         facts = [estate.vms[vm] for vm in on]
         figures = [self._measured(vm) for vm in facts]
         columns: dict[str, Sequence[object]] = {
             "host": [estate.host_of[vm] for vm in on],
-            "power": [PowerState.ON] * len(on),
+            "power": [is_on] * len(on),
             "last_moved_at": [estate.moved_at[vm] for vm in on],
         }
         columns |= dict(zip(_MEASURED, zip(*figures, strict=True), strict=False))
