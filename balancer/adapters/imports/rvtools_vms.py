@@ -156,7 +156,7 @@ def _size(line: Line, key: str, believed: tuple[float, float], power: PowerState
     if isinstance(figure, Wrong):
         found = f"'{figure.text[:40]}' is no number"
     elif figure is not None:
-        found = f"{figure:g} is not within {least:g} to {most:g}"
+        found = f"{figure:,.10g} is not within {least:,.10g} to {most:,.10g}"
     rule = ImportRule.VM_SIZE if power is PowerState.ON else ImportRule.VM_OFF_WITHOUT_SIZE
     line.tell(rule, key, f"{line.text('vm')}: {found}")
     return None

@@ -38,7 +38,12 @@ def places(findings: Findings, rule: ImportRule) -> list[str]:
         (
             {"vInfo": [vm_row(1, 1, CPUs=-4)]},
             ImportRule.VM_SIZE,
-            "column 'CPUs': vm1: -4 is not within 1 to 1024",
+            "column 'CPUs': vm1: -4 is not within 1 to 1,024",
+        ),
+        (
+            {"vInfo": [vm_row(1, 1, Memory=0)]},
+            ImportRule.VM_SIZE,
+            "vm1: 0 is not within 4 to 33,554,432",
         ),
         (
             {"vInfo": [vm_row(1, 1, CPUs=1.5)]},
@@ -68,7 +73,7 @@ def places(findings: Findings, rule: ImportRule) -> list[str]:
         (
             {"vHost": [host_row(1, Speed=2.5)]},
             ImportRule.UNIT_DOES_NOT_FIT,
-            "column 'Speed': host esx1: 2.5 is not within 400 to 10000",
+            "column 'Speed': host esx1: 2.5 is not within 400 to 10,000",
         ),
         (
             {"vHost": [host_row(1, **{"# Memory": 256})]},
