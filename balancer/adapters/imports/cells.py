@@ -77,6 +77,11 @@ class Line:
         self._columns = columns
         self._row = row
 
+    @property
+    def number(self) -> int:
+        """Return the row's number as people count it: the header is 1."""
+        return self._row.number
+
     def where(self, key: str | None = None) -> str:
         """Return the row's place, and that of one column in it."""
         place = f"{self._columns.sheet.label} row {self._row.number}"

@@ -30,6 +30,7 @@ class ImportRule(StrEnum):
     DUPLICATE_OBJECT = "duplicate_object"
     UNIT_DOES_NOT_FIT = "unit_does_not_fit"
     NO_HOST = "no_host"
+    NO_VM_PLACED = "no_vm_placed"
     DUPLICATE_COLUMN = "duplicate_column"
     DUPLICATE_ROW = "duplicate_row"
     DUPLICATE_NAME = "duplicate_name"
@@ -96,6 +97,10 @@ TREATMENTS: Mapping[ImportRule, Treatment] = MappingProxyType(
             "give the unit in the column's name",
         ),
         ImportRule.NO_HOST: _no("a cluster has no host", "export the hosts of this cluster, too"),
+        ImportRule.NO_VM_PLACED: _no(
+            "no VM stands on a host that is listed",
+            "give hosts one name in both sheets, or export both of one vCenter at once",
+        ),
         ImportRule.DUPLICATE_COLUMN: _mended(
             "a column's name occurs twice", "the one in RVTools' own place counts"
         ),

@@ -4,7 +4,7 @@ RVTools writes what a vCenter shows at one moment, without rules, reservations o
 time. What is not there stays unknown, and is told beside the snapshot.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from balancer.adapters.imports.rvtools_clusters import Clusters
 from balancer.adapters.imports.rvtools_hosts import HostRow, hosts_from
 from balancer.adapters.imports.rvtools_parts import Parts, named
 from balancer.adapters.imports.rvtools_units import check_units
+from balancer.adapters.imports.rvtools_unplaced import is_without_places
 from balancer.adapters.imports.rvtools_vms import RULE_NAMES, Around, Joined, vms_from
 from balancer.adapters.imports.split_usage import split_usage
 from balancer.adapters.imports.tables import read_sheets
@@ -102,6 +103,8 @@ class _Export:
             return
         stores = self._parts.host_datastores()
         self._hosts = hosts_from(sheets["vhost"], clusters, findings, datastores=stores)
+        if is_without_places(sheets["vinfo"], sheets["vhost"], clusters, findings):
+            return
         self._evc = _evc(self._hosts, findings)
         listed = {line.text("host") for line in sheets["vhost"].lines() if clusters.has(line)}
         around = Around(
@@ -253,13 +256,15 @@ def _with_networks(host: Host, networks: Mapping[str, frozenset[str]] | None) ->
 def _unknown(snapshot: Snapshot) -> Iterator[str]:
     """Yield how many running VMs have no figures."""
     running = snapshot.running_vms
+    if not running:
+        yield f"Of {len(snapshot.vms):,} VMs that were read none runs: there is nothing to move"
+        return
     cpu = sum(vm.cpu_usage_mhz is None for vm in running)
     memory = sum(vm.memory_active_mib is None and vm.memory_consumed_mib is None for vm in running)
-    told = _of(cpu, running, "CPU"), _of(memory, running, "memory")
+    told = _of(cpu, "CPU"), _of(memory, "memory")
     hint = "; --split-host-usage lets them share what their host uses" if cpu or memory else ""
     yield f"Of {len(running):,} running VMs {told[0]} and {told[1]}{hint}"
 
 
-def _of(count: int, running: Iterable[Vm], what: str) -> str:
-    del running
+def _of(count: int, what: str) -> str:
     return f"{count:,} have no {what} figure" if count else f"all have a {what} figure"

@@ -96,6 +96,11 @@ def places(findings: Findings, rule: ImportRule) -> list[str]:
             "row 3, column 'VM ID': vm2 has the id vm-1 of RVTools_tabvInfo.csv row 2",
         ),
         (
+            {"vInfo": [vm_row(1, 8), vm_row(2, 9)]},
+            ImportRule.NO_VM_PLACED,
+            "none of 2 VMs stands on a host that RVTools_tabvHost.csv lists. VMs stand on 'esx8', 'esx9'",
+        ),
+        (
             {"vInfo": [{"VM": "x", "Host": "esx1"}]},
             ImportRule.MISSING_COLUMN,
             "RVTools_tabvInfo.csv: no column 'Powerstate' or 'Power State'",
@@ -358,6 +363,31 @@ def test_a_small_file_that_would_become_a_large_one_is_not_unpacked(
         archive.writestr("RVTools_tabvInfo.csv", b"0" * 5000)
     with pytest.raises(ImportRefused, match=r"RVTools_tabvInfo\.csv is too large unpacked"):
         import_rvtools(packed)
+
+
+@pytest.mark.parametrize(
+    ("vms", "refuses"),
+    [
+        ([vm_row(1, 9)], True),
+        ([vm_row(1, 9, Cluster="elsewhere")], True),
+        ([vm_row(1, 9), vm_row(2, 2, Cluster="test")], True),
+        ([vm_row(1, 9, Cluster="elsewhere"), vm_row(2, 2, Cluster="test")], False),
+        ([vm_row(2, 2, Cluster="test")], False),
+        ([vm_row(1, 1, Powerstate="poweredOff"), vm_row(2, 9)], False),
+        ([vm_row(1, 9, Template="True")], False),
+    ],
+    ids=["own", "no cluster", "another has VMs", "a third", "empty", "one is left", "template"],
+)
+def test_a_cluster_is_empty_only_where_no_vm_has_lost_its_host(
+    tmp_path: Path, vms: list[dict[str, Any]], refuses: bool
+) -> None:
+    sheets = {"vHost": [host_row(1, **{"# VMs": 0}), host_row(2, Cluster="test")], "vInfo": vms}
+    folder = write_folder(tmp_path / "f", sheets)
+    if refuses:
+        with pytest.raises(ImportRefused, match="no_vm_placed, once"):
+            import_rvtools(folder, "prod")
+        return
+    assert "none runs: there is nothing to move" in import_rvtools(folder, "prod").notes[0]
 
 
 def test_every_rule_has_a_treatment() -> None:
