@@ -39,11 +39,13 @@ class Columns:
 
     @classmethod
     def of(cls, sheet: Sheet, findings: Findings) -> Self:
-        """Find the columns; missing and double ones are told."""
-        found, missing, doubled = find_columns(TAB_OF[sheet.name.lower()], sheet.headers)
+        """Find the columns; missing and double ones are told. A sheet that may be missing may lack columns."""
+        tab = TAB_OF[sheet.name.lower()]
+        found, missing, doubled = find_columns(tab, sheet.headers)
+        rule = ImportRule.MISSING_COLUMN if tab.is_required else ImportRule.SHEET_LEFT_OUT
         for column in missing:
             names = " or ".join(f"'{name}'" for name in column.names)
-            findings.tell(ImportRule.MISSING_COLUMN, sheet.label, f"no column {names}")
+            findings.tell(rule, sheet.label, f"no column {names}")
         for name in doubled:
             findings.tell(ImportRule.DUPLICATE_COLUMN, sheet.label, f"column '{name}'")
         return cls(sheet=sheet, found=found, findings=findings)

@@ -31,6 +31,7 @@ class ImportRule(StrEnum):
     UNIT_DOES_NOT_FIT = "unit_does_not_fit"
     NO_HOST = "no_host"
     NO_VM_PLACED = "no_vm_placed"
+    SHEET_LEFT_OUT = "sheet_left_out"
     DUPLICATE_COLUMN = "duplicate_column"
     DUPLICATE_ROW = "duplicate_row"
     DUPLICATE_NAME = "duplicate_name"
@@ -100,6 +101,10 @@ TREATMENTS: Mapping[ImportRule, Treatment] = MappingProxyType(
         ImportRule.NO_VM_PLACED: _no(
             "no VM stands on a host that is listed",
             "give hosts one name in both sheets, or export both of one vCenter at once",
+        ),
+        ImportRule.SHEET_LEFT_OUT: _mended(
+            "a sheet that may be missing lacks a column that it needs",
+            "it is left out, as if it were not there",
         ),
         ImportRule.DUPLICATE_COLUMN: _mended(
             "a column's name occurs twice", "the one in RVTools' own place counts"

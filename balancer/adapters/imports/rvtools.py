@@ -70,7 +70,7 @@ def import_rvtools(
 
 
 def _columns(path: Path, findings: Findings) -> Mapping[str, Columns]:
-    """Return the sheets whose columns are known, by name in lower case."""
+    """Return the sheets that have the columns which they need, by name in lower case."""
     sheets = read_sheets(path, findings)
     found = {name: Columns.of(sheet, findings) for name, sheet in sheets.items()}
     if not findings.refuses:
@@ -160,7 +160,7 @@ class _Export:
         ):
             if sheet not in self._sheets:
                 name = next(tab.name for tab in TABS if tab.name.lower() == sheet)
-                yield f"There is no sheet {name}: {meaning}"
+                yield f"Without the sheet {name}: {meaning}"
         if self._clusters.is_ambiguous and "vcluster" in self._sheets:
             yield "vCluster does not say in which datacenter a cluster is: DRS and HA count as off"
         yield from _lacking(self._sheets)

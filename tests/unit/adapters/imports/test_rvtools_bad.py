@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from balancer.adapters.imports import Imported, ImportRefused, ImportRule, import_rvtools
+from balancer.adapters.imports.columns import TABS, Tab
 from balancer.adapters.imports.findings import TREATMENTS, Findings
 from tests.support.rvtools import csv_bytes, host_row, of_vm, vm_row, write_folder, write_workbook
 
@@ -142,6 +143,11 @@ def test_what_cannot_be_mended_is_refused_at_its_place(
             {"vCPU": [of_vm(1, 1, Overall=5), of_vm(7, 1, Overall=5)]},
             ImportRule.ROW_WITHOUT_VM,
             "RVTools_tabvCPU.csv row 3, column 'VM': 'vm7' is not in vInfo",
+        ),
+        (
+            {"vPort": [{"Switch": "vSwitch0", "Port Group": "lan"}]},
+            ImportRule.SHEET_LEFT_OUT,
+            "RVTools_tabvPort.csv: no column 'Host'",
         ),
         (
             {"vHost": [host_row(1, **{"CPU usage %": 140})]},
@@ -363,6 +369,20 @@ def test_a_small_file_that_would_become_a_large_one_is_not_unpacked(
         archive.writestr("RVTools_tabvInfo.csv", b"0" * 5000)
     with pytest.raises(ImportRefused, match=r"RVTools_tabvInfo\.csv is too large unpacked"):
         import_rvtools(packed)
+
+
+@pytest.mark.parametrize("tab", TABS[2:-1], ids=lambda tab: tab.name)
+def test_a_sheet_that_may_be_missing_and_lacks_a_column_is_as_good_as_none(
+    tmp_path: Path, tab: Tab
+) -> None:
+    needed = [column.names[0] for column in tab.columns if column.is_required]
+    time = {"vMetaData": [{"creation datetime": "2026-11-20 08:30:00"}]}
+    imported = mended(tmp_path, **time, **{tab.name: [{"Remark": "x"}]})
+    without = mended(tmp_path / "export", **time)
+    told = places(imported.findings, ImportRule.SHEET_LEFT_OUT)
+    assert needed
+    assert [name for name in needed if not any(f"no column '{name}'" in t for t in told)] == []
+    assert (imported.snapshot, imported.notes) == (without.snapshot, without.notes)
 
 
 @pytest.mark.parametrize(
