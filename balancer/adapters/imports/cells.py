@@ -7,10 +7,11 @@ the caller, who refuses it. Nothing becomes 0 that is not written as 0.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from math import isfinite
 from typing import Self
 
-from balancer.adapters.imports.columns import FACTORS, TAB_OF, Found, Kind, find_columns
+from balancer.adapters.imports.columns import FACTORS, TAB_OF, Column, Found, Kind, find_columns
 from balancer.adapters.imports.findings import Findings, ImportRule
 from balancer.adapters.imports.tables import Cell, Row, Sheet
 
@@ -20,6 +21,7 @@ _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[,.'\u2019 ]\d{3})+")
 _DECIMAL = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
 _WITH_UNIT = re.compile(r"^(?P<figure>.*?\d)\s*(?P<unit>bytes|[kmgt]i?b|[mg]hz|%)$")
 _LONGEST = 40
+_COLUMNS_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +47,7 @@ class Columns:
         rule = ImportRule.MISSING_COLUMN if tab.is_required else ImportRule.SHEET_LEFT_OUT
         for column in missing:
             names = " or ".join(f"'{name}'" for name in column.names)
-            findings.tell(rule, sheet.label, f"no column {names}")
+            findings.tell(rule, sheet.label, f"no column {names}; {_others(column, sheet, found)}")
         for name in doubled:
             findings.tell(ImportRule.DUPLICATE_COLUMN, sheet.label, f"column '{name}'")
         return cls(sheet=sheet, found=found, findings=findings)
@@ -68,6 +70,22 @@ class Columns:
         """Yield the rows."""
         for row in self.sheet.rows:
             yield Line(self, row)
+
+
+def _others(column: Column, sheet: Sheet, found: Mapping[str, Found]) -> str:
+    """Return the columns that a missing one may be under another name: those not read, the most alike first."""
+    read = {column.index for column in found.values()}
+    names = [h.strip() for n, h in enumerate(sheet.headers) if n not in read and h.strip()]
+    if not names:
+        return "it has no other columns than those that are read"
+    alike = sorted(names, key=lambda name: -_likeness(name, column))
+    shown = ", ".join(f"'{name[:_LONGEST]}'" for name in alike[:_COLUMNS_SHOWN])
+    return f"not read there are {shown}{', ...' if len(names) > _COLUMNS_SHOWN else ''}"
+
+
+def _likeness(header: str, column: Column) -> float:
+    words = header[:_LONGEST].lower()
+    return max(SequenceMatcher(None, words, name.lower()).ratio() for name in column.names)
 
 
 class Line:

@@ -72,7 +72,10 @@ TREATMENTS: Mapping[ImportRule, Treatment] = MappingProxyType(
         ImportRule.UNREADABLE_FILE: _no("a file cannot be read", "export it again"),
         ImportRule.TRUNCATED_FILE: _no("a file ends too early", "copy or export it again"),
         ImportRule.MISSING_PART: _no("a sheet, file or object is missing", "export it, too"),
-        ImportRule.MISSING_COLUMN: _no("a column is missing", "export it, too"),
+        ImportRule.MISSING_COLUMN: _no(
+            "a column is missing",
+            "export it, too, or rename the column that holds it",
+        ),
         ImportRule.WRONG_WIDTH: _no(
             "a row has fewer or more cells than the header", "export it again, without edits"
         ),

@@ -371,6 +371,24 @@ def test_a_small_file_that_would_become_a_large_one_is_not_unpacked(
         import_rvtools(packed)
 
 
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ({"Notes": "", "Power State now": ""}, "not read there are 'Power State now', 'Notes'"),
+        ({f"Field {n}": "" for n in range(11)}, "'Field 8', 'Field 9', ..."),
+        ({}, "it has no other columns than those that are read"),
+    ],
+    ids=["alike first", "eleven", "none"],
+)
+def test_a_missing_column_is_told_with_those_that_it_may_be(
+    tmp_path: Path, others: dict[str, str], told: str
+) -> None:
+    row = {key: value for key, value in vm_row(1, 1).items() if key != "Powerstate"}
+    (found,) = places(refused(tmp_path, vInfo=[row | others]).findings, ImportRule.MISSING_COLUMN)
+    assert found.startswith("RVTools_tabvInfo.csv: no column 'Powerstate' or 'Power State'; ")
+    assert found.endswith(told)
+
+
 @pytest.mark.parametrize("tab", TABS[2:-1], ids=lambda tab: tab.name)
 def test_a_sheet_that_may_be_missing_and_lacks_a_column_is_as_good_as_none(
     tmp_path: Path, tab: Tab
