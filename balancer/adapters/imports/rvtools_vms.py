@@ -123,6 +123,8 @@ def _vm(line: Line, around: Around) -> Vm | None:
         line.tell(ImportRule.UNKNOWN_POWER_STATE, "power", f"'{line.text('power')[:40]}'")
         return None
     vcpus = _size(line, "vcpus", VCPUS, power)
+    if vcpus is None and power is not PowerState.ON:
+        return None  # is left out, and told, once
     memory = _size(line, "memory", MEMORY_MIB, power)
     if vcpus is None or memory is None:
         return None

@@ -428,5 +428,11 @@ def test_a_cluster_is_empty_only_where_no_vm_has_lost_its_host(
     assert "none runs: there is nothing to move" in import_rvtools(folder, "prod").notes[0]
 
 
+def test_a_vm_that_does_not_run_and_has_no_size_at_all_counts_once(tmp_path: Path) -> None:
+    rows = [vm_row(1, 1), vm_row(2, 1, Powerstate="poweredOff", CPUs=0, Memory=0)]
+    told = places(mended(tmp_path, vInfo=rows).findings, ImportRule.VM_OFF_WITHOUT_SIZE)
+    assert told == ["RVTools_tabvInfo.csv row 3, column 'CPUs': vm2: 0 is not within 1 to 1,024"]
+
+
 def test_every_rule_has_a_treatment() -> None:
     assert set(TREATMENTS) == set(ImportRule)
