@@ -126,7 +126,7 @@ class _Export:
         networks = self._parts.host_networks()
         used = {store for vm in self._vms for store in vm.datastores}
         return Snapshot(
-            taken_at=self._taken_at(),
+            taken_at=self._written_at() or self._changed_at(),
             source=self._source(),
             cluster=self._cluster(),
             hosts=tuple(_with_networks(row.host, networks) for row in self._hosts),
@@ -138,6 +138,12 @@ class _Export:
     def notes(self) -> Iterator[str]:
         """Yield what the export does not say."""
         yield _NO_RULES
+        if self._written_at() is None:
+            yield (
+                f"No sheet vMetaData has a time such as 2026-11-20 08:30:00: the export counts as written when "
+                f"{self._path.name or self._path} was last changed, {self._changed_at():%Y-%m-%d %H:%M} UTC; "
+                "a copy may have a later time"
+            )
         ruled = sorted(
             {vm.attributes[RULE_NAMES] for vm in self._vms if RULE_NAMES in vm.attributes}
         )
@@ -171,14 +177,18 @@ class _Export:
     def _has(self, store: str) -> bool:
         return any(store in (row.host.datastores or ()) for row in self._hosts)
 
-    def _taken_at(self) -> datetime:
-        """Return when the export was written: by its own word, taken as UTC, or else the file's time."""
+    def _written_at(self) -> datetime | None:
+        """Return when the export was written by its own word, taken as UTC."""
         columns = self._sheets.get("vmetadata")
         for line in columns.lines() if columns else ():
             try:
                 return datetime.fromisoformat(line.text("created")).replace(tzinfo=UTC)
             except ValueError:
                 continue
+        return None
+
+    def _changed_at(self) -> datetime:
+        """Return the time of the file or folder."""
         return datetime.fromtimestamp(self._path.stat().st_mtime, UTC).replace(microsecond=0)
 
     def _source(self) -> Source:

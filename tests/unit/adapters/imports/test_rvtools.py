@@ -1,6 +1,7 @@
 """RVTools exports become snapshots: which sheets and columns are read, and what stays unknown."""
 
 import json
+import os
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -127,6 +128,26 @@ def test_workbook_folder_and_zip_give_the_same_snapshot(tmp_path: Path) -> None:
     first, *others = (import_rvtools(path).snapshot for path in (folder, packed, book))
     assert first.taken_at == datetime(2026, 11, 20, 8, 30, tzinfo=UTC)
     assert others == [first, first]
+
+
+@pytest.mark.parametrize("time", [None, "20.11.2026 08:30"])
+def test_without_a_time_of_its_own_an_export_has_that_of_the_file_and_that_is_told(
+    tmp_path: Path, time: str | None
+) -> None:
+    sheets = {"vInfo": [vm_row(1, 1)], "vHost": [host_row(1)]}
+    if time:
+        sheets["vMetaData"] = [{"creation datetime": time}]
+    folder = write_folder(tmp_path / "f", sheets)
+    os.utime(folder, (0, 86_400))
+    imported = import_rvtools(folder)
+    assert imported.snapshot.taken_at == datetime(1970, 1, 2, tzinfo=UTC)
+    (note,) = [note for note in imported.notes if "vMetaData" in note]
+    assert "counts as written when f was last changed, 1970-01-02 00:00 UTC" in note
+
+
+def test_the_time_in_an_export_needs_no_word(tmp_path: Path) -> None:
+    imported = export(tmp_path, vMetaData=[{"creation datetime": "2026-11-20 08:30:00"}])
+    assert not any("vMetaData" in note for note in imported.notes)
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
