@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -12,6 +13,7 @@ import pytest
 
 from balancer.adapters.files import parse_snapshot, snapshot_bytes
 from balancer.adapters.imports import Imported, import_rvtools
+from balancer.adapters.imports.evc_modes import EVC_MODES
 from balancer.model.errors import BalancerError, NotFound
 from balancer.model.host import HostState
 from balancer.model.snapshot import Snapshot, Statistics
@@ -221,6 +223,12 @@ def test_without_evc_the_modes_of_hosts_and_vms_can_be_compared(tmp_path: Path) 
     assert found.hosts[0].max_evc_mode == "intel-skylake"
     assert found.vms[0].min_evc_mode == "intel-haswell"
     assert {mode.key for mode in found.cluster.evc_modes} >= {"intel-haswell", "intel-skylake"}
+
+
+def test_the_order_of_evc_modes_in_the_guide_is_the_one_that_is_used() -> None:
+    guide = Path("docs/operate/import.md").read_text(encoding="utf-8")
+    rows = [row for row in guide.splitlines() if row.startswith(("| Intel |", "| AMD |"))]
+    assert re.findall(r"`([^`]+)`", "".join(rows)) == [mode.key for mode in EVC_MODES]
 
 
 def places(tmp_path: Path) -> Snapshot:
