@@ -18,7 +18,7 @@ from balancer.adapters.imports.rvtools_clusters import Clusters
 from balancer.adapters.imports.rvtools_hosts import HostRow, hosts_from
 from balancer.adapters.imports.rvtools_parts import Parts, named
 from balancer.adapters.imports.rvtools_units import check_units
-from balancer.adapters.imports.rvtools_unplaced import is_without_places
+from balancer.adapters.imports.rvtools_unplaced import is_without_places, told_of_elsewhere
 from balancer.adapters.imports.rvtools_vms import RULE_NAMES, Around, Joined, vms_from
 from balancer.adapters.imports.split_usage import split_usage
 from balancer.adapters.imports.tables import read_sheets
@@ -140,7 +140,7 @@ class _Export:
         yield _NO_RULES
         if self._written_at() is None:
             yield (
-                f"No sheet vMetaData has a time such as 2026-11-20 08:30:00: the export counts as written when "
+                "There is no vMetaData with a time such as 2026-11-20 08:30:00: the export counts as written when "
                 f"{self._path.name or self._path} was last changed, {self._changed_at():%Y-%m-%d %H:%M} UTC; "
                 "a copy may have a later time"
             )
@@ -170,6 +170,7 @@ class _Export:
         if self._clusters.is_ambiguous and "vcluster" in self._sheets:
             yield "vCluster does not say in which datacenter a cluster is: DRS and HA count as off"
         yield from _lacking(self._sheets)
+        yield from told_of_elsewhere(self._sheets["vinfo"], self._sheets["vhost"])
         alone = [line for line in self._sheets["vhost"].lines() if not line.text("cluster")]
         if alone:
             yield f"Hosts outside of clusters are left out: {len(alone):,}"
@@ -267,7 +268,7 @@ def _unknown(snapshot: Snapshot) -> Iterator[str]:
     """Yield how many running VMs have no figures."""
     running = snapshot.running_vms
     if not running:
-        yield f"Of {len(snapshot.vms):,} VMs that were read none runs: there is nothing to move"
+        yield "Of the VMs that were read none runs: there is nothing to move"
         return
     cpu = sum(vm.cpu_usage_mhz is None for vm in running)
     memory = sum(vm.memory_active_mib is None and vm.memory_consumed_mib is None for vm in running)

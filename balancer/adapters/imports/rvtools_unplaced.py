@@ -4,7 +4,7 @@ A cluster without VMs is one that has nothing to balance, which is not to be sai
 the hosts by different names.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from balancer.adapters.imports.cells import Columns, Line
 from balancer.adapters.imports.findings import Findings, ImportRule
@@ -38,6 +38,23 @@ def is_without_places(
     )
     findings.tell(ImportRule.NO_VM_PLACED, vinfo.place("host"), found)
     return True
+
+
+def told_of_elsewhere(vinfo: Columns, vhost: Columns) -> Iterator[str]:
+    """Yield how many VMs are in no cluster and on no host that vHost lists: they are left out of each cluster."""
+    hosts = {line.text("host") for line in vhost.lines()}
+    clusters = {line.text("cluster") for line in vhost.lines()} - {""}
+    lost = [
+        line
+        for line in vinfo.lines()
+        if _is_vm(line) and line.text("host") not in hosts and line.text("cluster") not in clusters
+    ]
+    if lost:
+        yield (
+            f"VMs left out, as vHost lists neither their host nor their cluster: {len(lost):,}, the first at "
+            f"{lost[0].where()}; hosts {_some(line.text('host') for line in lost)}, "
+            f"clusters {_some(line.text('cluster') for line in lost)}"
+        )
 
 
 def _is_vm(line: Line) -> bool:

@@ -428,6 +428,15 @@ def test_a_cluster_is_empty_only_where_no_vm_has_lost_its_host(
     assert "none runs: there is nothing to move" in import_rvtools(folder, "prod").notes[0]
 
 
+def test_vms_of_no_listed_host_and_cluster_are_left_out_and_told(tmp_path: Path) -> None:
+    rows = [vm_row(1, 1), vm_row(2, 9, Cluster=""), vm_row(3, 8, Cluster="far"), vm_row(4, 1)]
+    imported = mended(tmp_path, vInfo=rows)
+    (note,) = [note for note in imported.notes if note.startswith("VMs left out")]
+    assert "cluster: 2, the first at RVTools_tabvInfo.csv row 3; hosts 'esx9', 'esx8'" in note
+    assert not any(note.startswith("VMs left out") for note in mended(tmp_path).notes)
+    assert [vm.name for vm in imported.snapshot.vms] == ["vm1", "vm4"]
+
+
 def test_a_vm_that_does_not_run_and_has_no_size_at_all_counts_once(tmp_path: Path) -> None:
     rows = [vm_row(1, 1), vm_row(2, 1, Powerstate="poweredOff", CPUs=0, Memory=0)]
     told = places(mended(tmp_path, vInfo=rows).findings, ImportRule.VM_OFF_WITHOUT_SIZE)
