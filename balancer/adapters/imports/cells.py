@@ -7,10 +7,11 @@ the caller, who refuses it. Nothing becomes 0 that is not written as 0.
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from math import isfinite
 from typing import Self
 
-from balancer.adapters.imports.columns import FACTORS, TAB_OF, Found, Kind, find_columns
+from balancer.adapters.imports.columns import FACTORS, TAB_OF, Column, Found, Kind, find_columns
 from balancer.adapters.imports.findings import Findings, ImportRule
 from balancer.adapters.imports.tables import Cell, Row, Sheet
 
@@ -20,6 +21,7 @@ _GROUPED = re.compile(r"[+-]?\d{1,3}(?:[,.'\u2019 ]\d{3})+")
 _DECIMAL = re.compile(r"[+-]?\d+(?:[.,]\d+)?")
 _WITH_UNIT = re.compile(r"^(?P<figure>.*?\d)\s*(?P<unit>bytes|[kmgt]i?b|[mg]hz|%)$")
 _LONGEST = 40
+_COLUMNS_SHOWN = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,11 +41,13 @@ class Columns:
 
     @classmethod
     def of(cls, sheet: Sheet, findings: Findings) -> Self:
-        """Find the columns; missing and double ones are told."""
-        found, missing, doubled = find_columns(TAB_OF[sheet.name.lower()], sheet.headers)
+        """Find the columns; missing and double ones are told. A sheet that may be missing may lack columns."""
+        tab = TAB_OF[sheet.name.lower()]
+        found, missing, doubled = find_columns(tab, sheet.headers)
+        rule = ImportRule.MISSING_COLUMN if tab.is_required else ImportRule.SHEET_LEFT_OUT
         for column in missing:
             names = " or ".join(f"'{name}'" for name in column.names)
-            findings.tell(ImportRule.MISSING_COLUMN, sheet.label, f"no column {names}")
+            findings.tell(rule, sheet.label, f"no column {names}; {_others(column, sheet, found)}")
         for name in doubled:
             findings.tell(ImportRule.DUPLICATE_COLUMN, sheet.label, f"column '{name}'")
         return cls(sheet=sheet, found=found, findings=findings)
@@ -68,6 +72,22 @@ class Columns:
             yield Line(self, row)
 
 
+def _others(column: Column, sheet: Sheet, found: Mapping[str, Found]) -> str:
+    """Return the columns that a missing one may be under another name: those not read, the most alike first."""
+    read = {column.index for column in found.values()}
+    names = [h.strip() for n, h in enumerate(sheet.headers) if n not in read and h.strip()]
+    if not names:
+        return "it has no other columns than those that are read"
+    alike = sorted(names, key=lambda name: -_likeness(name, column))
+    shown = ", ".join(f"'{name[:_LONGEST]}'" for name in alike[:_COLUMNS_SHOWN])
+    return f"not read there are {shown}{', ...' if len(names) > _COLUMNS_SHOWN else ''}"
+
+
+def _likeness(header: str, column: Column) -> float:
+    words = header[:_LONGEST].lower()
+    return max(SequenceMatcher(None, words, name.lower()).ratio() for name in column.names)
+
+
 class Line:
     """One row of a sheet, read by our words for its columns."""
 
@@ -76,6 +96,11 @@ class Line:
     def __init__(self, columns: Columns, row: Row) -> None:
         self._columns = columns
         self._row = row
+
+    @property
+    def number(self) -> int:
+        """Return the row's number as people count it: the header is 1."""
+        return self._row.number
 
     def where(self, key: str | None = None) -> str:
         """Return the row's place, and that of one column in it."""

@@ -30,6 +30,8 @@ class ImportRule(StrEnum):
     DUPLICATE_OBJECT = "duplicate_object"
     UNIT_DOES_NOT_FIT = "unit_does_not_fit"
     NO_HOST = "no_host"
+    NO_VM_PLACED = "no_vm_placed"
+    SHEET_LEFT_OUT = "sheet_left_out"
     DUPLICATE_COLUMN = "duplicate_column"
     DUPLICATE_ROW = "duplicate_row"
     DUPLICATE_NAME = "duplicate_name"
@@ -70,7 +72,10 @@ TREATMENTS: Mapping[ImportRule, Treatment] = MappingProxyType(
         ImportRule.UNREADABLE_FILE: _no("a file cannot be read", "export it again"),
         ImportRule.TRUNCATED_FILE: _no("a file ends too early", "copy or export it again"),
         ImportRule.MISSING_PART: _no("a sheet, file or object is missing", "export it, too"),
-        ImportRule.MISSING_COLUMN: _no("a column is missing", "export it, too"),
+        ImportRule.MISSING_COLUMN: _no(
+            "a column is missing",
+            "export it, too, or rename the column that holds it",
+        ),
         ImportRule.WRONG_WIDTH: _no(
             "a row has fewer or more cells than the header", "export it again, without edits"
         ),
@@ -96,6 +101,14 @@ TREATMENTS: Mapping[ImportRule, Treatment] = MappingProxyType(
             "give the unit in the column's name",
         ),
         ImportRule.NO_HOST: _no("a cluster has no host", "export the hosts of this cluster, too"),
+        ImportRule.NO_VM_PLACED: _no(
+            "no VM stands on a host that is listed",
+            "give hosts one name in both sheets, or export both of one vCenter at once",
+        ),
+        ImportRule.SHEET_LEFT_OUT: _mended(
+            "a sheet that may be missing lacks a column that it needs",
+            "it is left out, as if it were not there",
+        ),
         ImportRule.DUPLICATE_COLUMN: _mended(
             "a column's name occurs twice", "the one in RVTools' own place counts"
         ),

@@ -4,7 +4,7 @@ RVTools writes what a vCenter shows at one moment, without rules, reservations o
 time. What is not there stays unknown, and is told beside the snapshot.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Iterator, Mapping, Sequence, Set
 from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,6 +18,7 @@ from balancer.adapters.imports.rvtools_clusters import Clusters
 from balancer.adapters.imports.rvtools_hosts import HostRow, hosts_from
 from balancer.adapters.imports.rvtools_parts import Parts, named
 from balancer.adapters.imports.rvtools_units import check_units
+from balancer.adapters.imports.rvtools_unplaced import is_without_places, told_of_elsewhere
 from balancer.adapters.imports.rvtools_vms import RULE_NAMES, Around, Joined, vms_from
 from balancer.adapters.imports.split_usage import split_usage
 from balancer.adapters.imports.tables import read_sheets
@@ -69,7 +70,7 @@ def import_rvtools(
 
 
 def _columns(path: Path, findings: Findings) -> Mapping[str, Columns]:
-    """Return the sheets whose columns are known, by name in lower case."""
+    """Return the sheets that have the columns which they need, by name in lower case."""
     sheets = read_sheets(path, findings)
     found = {name: Columns.of(sheet, findings) for name, sheet in sheets.items()}
     if not findings.refuses:
@@ -102,6 +103,8 @@ class _Export:
             return
         stores = self._parts.host_datastores()
         self._hosts = hosts_from(sheets["vhost"], clusters, findings, datastores=stores)
+        if is_without_places(sheets["vinfo"], sheets["vhost"], clusters, findings):
+            return
         self._evc = _evc(self._hosts, findings)
         listed = {line.text("host") for line in sheets["vhost"].lines() if clusters.has(line)}
         around = Around(
@@ -123,7 +126,7 @@ class _Export:
         networks = self._parts.host_networks()
         used = {store for vm in self._vms for store in vm.datastores}
         return Snapshot(
-            taken_at=self._taken_at(),
+            taken_at=self._written_at() or self._changed_at(),
             source=self._source(),
             cluster=self._cluster(),
             hosts=tuple(_with_networks(row.host, networks) for row in self._hosts),
@@ -135,6 +138,12 @@ class _Export:
     def notes(self) -> Iterator[str]:
         """Yield what the export does not say."""
         yield _NO_RULES
+        if self._written_at() is None:
+            yield (
+                "There is no vMetaData with a time such as 2026-11-20 08:30:00: the export counts as written when "
+                f"{self._path.name or self._path} was last changed, {self._changed_at():%Y-%m-%d %H:%M} UTC; "
+                "a copy may have a later time"
+            )
         ruled = sorted(
             {vm.attributes[RULE_NAMES] for vm in self._vms if RULE_NAMES in vm.attributes}
         )
@@ -157,10 +166,11 @@ class _Export:
         ):
             if sheet not in self._sheets:
                 name = next(tab.name for tab in TABS if tab.name.lower() == sheet)
-                yield f"There is no sheet {name}: {meaning}"
+                yield f"Without the sheet {name}: {meaning}"
         if self._clusters.is_ambiguous and "vcluster" in self._sheets:
             yield "vCluster does not say in which datacenter a cluster is: DRS and HA count as off"
         yield from _lacking(self._sheets)
+        yield from told_of_elsewhere(self._sheets["vinfo"], self._sheets["vhost"])
         alone = [line for line in self._sheets["vhost"].lines() if not line.text("cluster")]
         if alone:
             yield f"Hosts outside of clusters are left out: {len(alone):,}"
@@ -168,14 +178,18 @@ class _Export:
     def _has(self, store: str) -> bool:
         return any(store in (row.host.datastores or ()) for row in self._hosts)
 
-    def _taken_at(self) -> datetime:
-        """Return when the export was written: by its own word, taken as UTC, or else the file's time."""
+    def _written_at(self) -> datetime | None:
+        """Return when the export was written by its own word, taken as UTC."""
         columns = self._sheets.get("vmetadata")
         for line in columns.lines() if columns else ():
             try:
                 return datetime.fromisoformat(line.text("created")).replace(tzinfo=UTC)
             except ValueError:
                 continue
+        return None
+
+    def _changed_at(self) -> datetime:
+        """Return the time of the file or folder."""
         return datetime.fromtimestamp(self._path.stat().st_mtime, UTC).replace(microsecond=0)
 
     def _source(self) -> Source:
@@ -253,13 +267,15 @@ def _with_networks(host: Host, networks: Mapping[str, frozenset[str]] | None) ->
 def _unknown(snapshot: Snapshot) -> Iterator[str]:
     """Yield how many running VMs have no figures."""
     running = snapshot.running_vms
+    if not running:
+        yield "Of the VMs that were read none runs: there is nothing to move"
+        return
     cpu = sum(vm.cpu_usage_mhz is None for vm in running)
     memory = sum(vm.memory_active_mib is None and vm.memory_consumed_mib is None for vm in running)
-    told = _of(cpu, running, "CPU"), _of(memory, running, "memory")
+    told = _of(cpu, "CPU"), _of(memory, "memory")
     hint = "; --split-host-usage lets them share what their host uses" if cpu or memory else ""
     yield f"Of {len(running):,} running VMs {told[0]} and {told[1]}{hint}"
 
 
-def _of(count: int, running: Iterable[Vm], what: str) -> str:
-    del running
+def _of(count: int, what: str) -> str:
     return f"{count:,} have no {what} figure" if count else f"all have a {what} figure"

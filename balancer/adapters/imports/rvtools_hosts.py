@@ -137,7 +137,7 @@ def _within(line: Line, key: str, believed: tuple[float, float]) -> float | None
     elif isinstance(figure, Wrong):
         found = f"'{figure.text[:40]}' is no number"
     else:
-        found = f"{figure:g} is not within {least:g} to {most:g}"
+        found = f"{figure:,.10g} is not within {least:,.10g} to {most:,.10g}"
         for factor in (2.0**10, 2.0**-10, 1000.0, 1e-3, 2.0**-20):
             if key != "cores" and least <= figure * factor <= most and figure > 0.0:
                 rule = ImportRule.UNIT_DOES_NOT_FIT

@@ -123,6 +123,8 @@ def _vm(line: Line, around: Around) -> Vm | None:
         line.tell(ImportRule.UNKNOWN_POWER_STATE, "power", f"'{line.text('power')[:40]}'")
         return None
     vcpus = _size(line, "vcpus", VCPUS, power)
+    if vcpus is None and power is not PowerState.ON:
+        return None  # is left out, and told, once
     memory = _size(line, "memory", MEMORY_MIB, power)
     if vcpus is None or memory is None:
         return None
@@ -156,7 +158,7 @@ def _size(line: Line, key: str, believed: tuple[float, float], power: PowerState
     if isinstance(figure, Wrong):
         found = f"'{figure.text[:40]}' is no number"
     elif figure is not None:
-        found = f"{figure:g} is not within {least:g} to {most:g}"
+        found = f"{figure:,.10g} is not within {least:,.10g} to {most:,.10g}"
     rule = ImportRule.VM_SIZE if power is PowerState.ON else ImportRule.VM_OFF_WITHOUT_SIZE
     line.tell(rule, key, f"{line.text('vm')}: {found}")
     return None

@@ -1,6 +1,8 @@
 """RVTools exports become snapshots: which sheets and columns are read, and what stays unknown."""
 
 import json
+import os
+import re
 import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
@@ -11,6 +13,7 @@ import pytest
 
 from balancer.adapters.files import parse_snapshot, snapshot_bytes
 from balancer.adapters.imports import Imported, import_rvtools
+from balancer.adapters.imports.evc_modes import EVC_MODES
 from balancer.model.errors import BalancerError, NotFound
 from balancer.model.host import HostState
 from balancer.model.snapshot import Snapshot, Statistics
@@ -129,6 +132,26 @@ def test_workbook_folder_and_zip_give_the_same_snapshot(tmp_path: Path) -> None:
     assert others == [first, first]
 
 
+@pytest.mark.parametrize("time", [None, "20.11.2026 08:30"])
+def test_without_a_time_of_its_own_an_export_has_that_of_the_file_and_that_is_told(
+    tmp_path: Path, time: str | None
+) -> None:
+    sheets = {"vInfo": [vm_row(1, 1)], "vHost": [host_row(1)]}
+    if time:
+        sheets["vMetaData"] = [{"creation datetime": time}]
+    folder = write_folder(tmp_path / "f", sheets)
+    os.utime(folder, (0, 86_400))
+    imported = import_rvtools(folder)
+    assert imported.snapshot.taken_at == datetime(1970, 1, 2, tzinfo=UTC)
+    (note,) = [note for note in imported.notes if "vMetaData" in note]
+    assert "counts as written when f was last changed, 1970-01-02 00:00 UTC" in note
+
+
+def test_the_time_in_an_export_needs_no_word(tmp_path: Path) -> None:
+    imported = export(tmp_path, vMetaData=[{"creation datetime": "2026-11-20 08:30:00"}])
+    assert not any("vMetaData" in note for note in imported.notes)
+
+
 @pytest.mark.parametrize("delimiter", [",", ";", "\t"])
 def test_csv_files_with_any_usual_delimiter_are_read(tmp_path: Path, delimiter: str) -> None:
     for name, rows in (("vInfo", [vm_row(1, 1)]), ("vHost", [host_row(1)])):
@@ -200,6 +223,12 @@ def test_without_evc_the_modes_of_hosts_and_vms_can_be_compared(tmp_path: Path) 
     assert found.hosts[0].max_evc_mode == "intel-skylake"
     assert found.vms[0].min_evc_mode == "intel-haswell"
     assert {mode.key for mode in found.cluster.evc_modes} >= {"intel-haswell", "intel-skylake"}
+
+
+def test_the_order_of_evc_modes_in_the_guide_is_the_one_that_is_used() -> None:
+    guide = Path("docs/operate/import.md").read_text(encoding="utf-8")
+    rows = [row for row in guide.splitlines() if row.startswith(("| Intel |", "| AMD |"))]
+    assert re.findall(r"`([^`]+)`", "".join(rows)) == [mode.key for mode in EVC_MODES]
 
 
 def places(tmp_path: Path) -> Snapshot:

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from balancer.adapters.imports import Imported, ImportRefused, ImportRule, import_rvtools
+from balancer.adapters.imports.columns import TABS, Tab
 from balancer.adapters.imports.findings import TREATMENTS, Findings
 from tests.support.rvtools import csv_bytes, host_row, of_vm, vm_row, write_folder, write_workbook
 
@@ -38,7 +39,12 @@ def places(findings: Findings, rule: ImportRule) -> list[str]:
         (
             {"vInfo": [vm_row(1, 1, CPUs=-4)]},
             ImportRule.VM_SIZE,
-            "column 'CPUs': vm1: -4 is not within 1 to 1024",
+            "column 'CPUs': vm1: -4 is not within 1 to 1,024",
+        ),
+        (
+            {"vInfo": [vm_row(1, 1, Memory=0)]},
+            ImportRule.VM_SIZE,
+            "vm1: 0 is not within 4 to 33,554,432",
         ),
         (
             {"vInfo": [vm_row(1, 1, CPUs=1.5)]},
@@ -68,7 +74,7 @@ def places(findings: Findings, rule: ImportRule) -> list[str]:
         (
             {"vHost": [host_row(1, Speed=2.5)]},
             ImportRule.UNIT_DOES_NOT_FIT,
-            "column 'Speed': host esx1: 2.5 is not within 400 to 10000",
+            "column 'Speed': host esx1: 2.5 is not within 400 to 10,000",
         ),
         (
             {"vHost": [host_row(1, **{"# Memory": 256})]},
@@ -89,6 +95,11 @@ def places(findings: Findings, rule: ImportRule) -> list[str]:
             {"vInfo": [vm_row(1, 1), vm_row(2, 1, **{"VM ID": "vm-1"})]},
             ImportRule.DUPLICATE_OBJECT,
             "row 3, column 'VM ID': vm2 has the id vm-1 of RVTools_tabvInfo.csv row 2",
+        ),
+        (
+            {"vInfo": [vm_row(1, 8), vm_row(2, 9)]},
+            ImportRule.NO_VM_PLACED,
+            "none of 2 VMs stands on a host that RVTools_tabvHost.csv lists. VMs stand on 'esx8', 'esx9'",
         ),
         (
             {"vInfo": [{"VM": "x", "Host": "esx1"}]},
@@ -132,6 +143,11 @@ def test_what_cannot_be_mended_is_refused_at_its_place(
             {"vCPU": [of_vm(1, 1, Overall=5), of_vm(7, 1, Overall=5)]},
             ImportRule.ROW_WITHOUT_VM,
             "RVTools_tabvCPU.csv row 3, column 'VM': 'vm7' is not in vInfo",
+        ),
+        (
+            {"vPort": [{"Switch": "vSwitch0", "Port Group": "lan"}]},
+            ImportRule.SHEET_LEFT_OUT,
+            "RVTools_tabvPort.csv: no column 'Host'",
         ),
         (
             {"vHost": [host_row(1, **{"CPU usage %": 140})]},
@@ -353,6 +369,78 @@ def test_a_small_file_that_would_become_a_large_one_is_not_unpacked(
         archive.writestr("RVTools_tabvInfo.csv", b"0" * 5000)
     with pytest.raises(ImportRefused, match=r"RVTools_tabvInfo\.csv is too large unpacked"):
         import_rvtools(packed)
+
+
+@pytest.mark.parametrize(
+    ("others", "told"),
+    [
+        ({"Notes": "", "Power State now": ""}, "not read there are 'Power State now', 'Notes'"),
+        ({f"Field {n}": "" for n in range(11)}, "'Field 8', 'Field 9', ..."),
+        ({}, "it has no other columns than those that are read"),
+    ],
+    ids=["alike first", "eleven", "none"],
+)
+def test_a_missing_column_is_told_with_those_that_it_may_be(
+    tmp_path: Path, others: dict[str, str], told: str
+) -> None:
+    row = {key: value for key, value in vm_row(1, 1).items() if key != "Powerstate"}
+    (found,) = places(refused(tmp_path, vInfo=[row | others]).findings, ImportRule.MISSING_COLUMN)
+    assert found.startswith("RVTools_tabvInfo.csv: no column 'Powerstate' or 'Power State'; ")
+    assert found.endswith(told)
+
+
+@pytest.mark.parametrize("tab", TABS[2:-1], ids=lambda tab: tab.name)
+def test_a_sheet_that_may_be_missing_and_lacks_a_column_is_as_good_as_none(
+    tmp_path: Path, tab: Tab
+) -> None:
+    needed = [column.names[0] for column in tab.columns if column.is_required]
+    time = {"vMetaData": [{"creation datetime": "2026-11-20 08:30:00"}]}
+    imported = mended(tmp_path, **time, **{tab.name: [{"Remark": "x"}]})
+    without = mended(tmp_path / "export", **time)
+    told = places(imported.findings, ImportRule.SHEET_LEFT_OUT)
+    assert needed
+    assert [name for name in needed if not any(f"no column '{name}'" in t for t in told)] == []
+    assert (imported.snapshot, imported.notes) == (without.snapshot, without.notes)
+
+
+@pytest.mark.parametrize(
+    ("vms", "refuses"),
+    [
+        ([vm_row(1, 9)], True),
+        ([vm_row(1, 9, Cluster="elsewhere")], True),
+        ([vm_row(1, 9), vm_row(2, 2, Cluster="test")], True),
+        ([vm_row(1, 9, Cluster="elsewhere"), vm_row(2, 2, Cluster="test")], False),
+        ([vm_row(2, 2, Cluster="test")], False),
+        ([vm_row(1, 1, Powerstate="poweredOff"), vm_row(2, 9)], False),
+        ([vm_row(1, 9, Template="True")], False),
+    ],
+    ids=["own", "no cluster", "another has VMs", "a third", "empty", "one is left", "template"],
+)
+def test_a_cluster_is_empty_only_where_no_vm_has_lost_its_host(
+    tmp_path: Path, vms: list[dict[str, Any]], refuses: bool
+) -> None:
+    sheets = {"vHost": [host_row(1, **{"# VMs": 0}), host_row(2, Cluster="test")], "vInfo": vms}
+    folder = write_folder(tmp_path / "f", sheets)
+    if refuses:
+        with pytest.raises(ImportRefused, match="no_vm_placed, once"):
+            import_rvtools(folder, "prod")
+        return
+    assert "none runs: there is nothing to move" in import_rvtools(folder, "prod").notes[0]
+
+
+def test_vms_of_no_listed_host_and_cluster_are_left_out_and_told(tmp_path: Path) -> None:
+    rows = [vm_row(1, 1), vm_row(2, 9, Cluster=""), vm_row(3, 8, Cluster="far"), vm_row(4, 1)]
+    imported = mended(tmp_path, vInfo=rows)
+    (note,) = [note for note in imported.notes if note.startswith("VMs left out")]
+    assert "cluster: 2, the first at RVTools_tabvInfo.csv row 3; hosts 'esx9', 'esx8'" in note
+    assert not any(note.startswith("VMs left out") for note in mended(tmp_path).notes)
+    assert [vm.name for vm in imported.snapshot.vms] == ["vm1", "vm4"]
+
+
+def test_a_vm_that_does_not_run_and_has_no_size_at_all_counts_once(tmp_path: Path) -> None:
+    rows = [vm_row(1, 1), vm_row(2, 1, Powerstate="poweredOff", CPUs=0, Memory=0)]
+    told = places(mended(tmp_path, vInfo=rows).findings, ImportRule.VM_OFF_WITHOUT_SIZE)
+    assert told == ["RVTools_tabvInfo.csv row 3, column 'CPUs': vm2: 0 is not within 1 to 1,024"]
 
 
 def test_every_rule_has_a_treatment() -> None:
