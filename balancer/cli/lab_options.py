@@ -66,7 +66,7 @@ IdleConsumedOption = Annotated[
         metavar="R",
         min=0.0,
         max=1.0,
-        help="Share of the memory a VM does not touch that counts as consumed.",
+        help="Share of the memory a VM does not touch that counts as consumed where none was recorded.",
     ),
 ]
 FromDayOption = Annotated[

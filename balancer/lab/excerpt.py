@@ -14,7 +14,7 @@ def excerpt(trace: Trace, first: int, slots: int) -> Trace:
     """
     if not 0 <= first < first + slots <= trace.slots:
         raise ValueError(f"slots {first} to {first + slots} of a trace of {trace.slots}")
-    vms = list(trace.vms)
+    vms, consumed = list(trace.vms), trace.consumed_mib
     for resize in trace.resizes:
         if resize.slot <= first:
             vms[resize.vm] = replace(
@@ -26,6 +26,7 @@ def excerpt(trace: Trace, first: int, slots: int) -> Trace:
         vms=tuple(vms),
         cpu_mhz=trace.cpu_mhz[first : first + slots],
         memory_mib=trace.memory_mib[first : first + slots],
+        consumed_mib=None if consumed is None else consumed[first : first + slots],
         resizes=tuple(
             replace(resize, slot=resize.slot - first)
             for resize in trace.resizes

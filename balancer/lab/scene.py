@@ -16,7 +16,8 @@ ACTIVE_AND_IDLE: Ratio = 0.25
 class Scene:
     """`placement` gives the host of each VM of the trace by its name; `start` names the placement.
 
-    A trace tells active memory alone: consumed is that and the share `idle_consumed` of the rest of the size.
+    Where the trace does not tell consumed memory, it is active memory and the share `idle_consumed` of the rest
+    of the size.
     `recorded` has every VM of the trace; hosts and placement are the scene's own all the same.
 
     Raises:

@@ -240,13 +240,18 @@ def _summed(figures: Floats, at: Ints, count: int) -> Floats:
 
 
 def _consumed(scene: Scene) -> Floats:
-    """Return the memory that each VM holds in each slot, (slots, VMs); 0 while it is off."""
+    """Return the memory that each VM holds in each slot, (slots, VMs); 0 while it is off.
+
+    What the trace knows counts, else active memory and the scene's share of the rest of the size.
+    """
     trace = scene.trace
     size = np.tile(np.array([vm.memory_mib for vm in trace.vms]), (trace.slots, 1))
     for resize in trace.resizes:
         size[resize.slot :, resize.vm] = resize.memory_mib
     active = trace.memory_mib.astype(np.float64)
     held = active + scene.idle_consumed * np.maximum(size - active, 0.0)
+    if trace.consumed_mib is not None:
+        held = np.where(np.isfinite(trace.consumed_mib), trace.consumed_mib, held)
     result: Floats = np.where(np.isfinite(trace.cpu_mhz), np.nan_to_num(held), 0.0)
     return result
 

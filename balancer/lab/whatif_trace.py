@@ -106,26 +106,30 @@ def _first_slots(scene: Scene, ids: Sequence[VmId]) -> Snapshot:
     bare = snapshot_of(scene, ids)
     runs = np.isfinite(trace.cpu_mhz)
     first, every = runs.argmax(axis=0), np.arange(len(trace.vms))
-    cpu, active = (figures[first, every].tolist() for figures in (trace.cpu_mhz, trace.memory_mib))
+    consumed = trace.memory_mib * np.nan if trace.consumed_mib is None else trace.consumed_mib
+    cpu, active, held = (
+        figures[first, every].tolist() for figures in (trace.cpu_mhz, trace.memory_mib, consumed)
+    )
     ever = np.asarray(runs.any(axis=0)).tolist()
     place_of = {vm: place for place, vm in enumerate(ids)}
     vms = tuple(
-        _with_figures(vm, cpu[place], active[place], scene) if ever[place] else vm
+        _with_figures(vm, (cpu[place], active[place], held[place]), scene) if ever[place] else vm
         for vm in bare.vms
         for place in (place_of[vm.id],)
     )
     return replace(bare, vms=vms)
 
 
-def _with_figures(vm: Vm, cpu_mhz: Mhz, active_mib: Mib, scene: Scene) -> Vm:
-    """Return a VM with demand, and memory counted as in the replay; unknown active memory counts as all."""
+def _with_figures(vm: Vm, figures: tuple[Mhz, Mib, Mib], scene: Scene) -> Vm:
+    """Return a VM with demand, active and consumed memory as in the replay; unknown active memory counts as all."""
+    cpu_mhz, active_mib, consumed_mib = figures
     active = active_mib if np.isfinite(active_mib) else vm.memory_mib
-    idle = max(vm.memory_mib - active, 0.0)
+    by_rule = active + scene.idle_consumed * max(vm.memory_mib - active, 0.0)
     return replace(
         vm,
         cpu_demand_mhz=cpu_mhz,
         memory_active_mib=active,
-        memory_consumed_mib=active + scene.idle_consumed * idle,
+        memory_consumed_mib=consumed_mib if np.isfinite(consumed_mib) else by_rule,
     )
 
 
@@ -157,11 +161,14 @@ def _trace(
     ]
     cpu = [vm.cpu_demand_mhz or 0.0 for vm in sized]
     active = [vm.memory_active_mib or 0.0 for vm in sized]
+    consumed = trace.consumed_mib
+    unknown = [np.nan] * len(sized)
     return replace(
         trace,
         vms=(*(trace.vms[place] for place in kept), *(_trace_vm(vm) for vm in new)),
         cpu_mhz=_with_constant(trace.cpu_mhz, cpu)[:, columns],
         memory_mib=_with_constant(trace.memory_mib, active)[:, columns],
+        consumed_mib=None if consumed is None else _with_constant(consumed, unknown)[:, columns],
         resizes=_resizes(trace.resizes, columns),
     )
 

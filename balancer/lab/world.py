@@ -101,6 +101,7 @@ class _Replayed:
     def __init__(self, scene: Scene, ids: Sequence[VmId]) -> None:
         self._scene, self._ids = scene, ids
         self._slot, self._row = -1, dict[VmId, tuple[Mhz, Mib]]()
+        self._consumed: dict[VmId, Mib] = {}
         self._on = np.isfinite(scene.trace.cpu_mhz[0])
 
     def slot_at(self, elapsed_s: Seconds) -> int:
@@ -123,8 +124,26 @@ class _Replayed:
             cpu, memory = self._scene.trace.cpu_mhz[slot], self._scene.trace.memory_mib[slot]
             figures = zip(cpu.tolist(), memory.tolist(), strict=True)
             self._slot, self._row = slot, dict(zip(self._ids, figures, strict=True))
+            self._consumed = self._consumed_in(slot)
         row, idle_consumed = self._row, self._scene.idle_consumed
-        return [_wants(*row[vm.id], vm.memory_mib, idle_consumed) for vm in vms]
+        wants = [_wants(*row[vm.id], vm.memory_mib, idle_consumed) for vm in vms]
+        return wants if not self._consumed else self._as_consumed(vms, wants)
+
+    def _consumed_in(self, slot: int) -> dict[VmId, Mib]:
+        """Return the consumed memory of the VMs of which the trace knows it, of those that are on."""
+        trace = self._scene.trace
+        if trace.consumed_mib is None:
+            return {}
+        figures = trace.consumed_mib[slot]
+        known = np.flatnonzero(np.isfinite(figures) & np.isfinite(trace.cpu_mhz[slot]))
+        return {self._ids[number]: float(figures[number]) for number in known.tolist()}
+
+    def _as_consumed(self, vms: Sequence[Vm], wants: Sequence[Wants]) -> Sequence[Wants]:
+        consumed = self._consumed
+        return [
+            each._replace(consumed_mib=consumed.get(vm.id, each.consumed_mib))
+            for vm, each in zip(vms, wants, strict=True)
+        ]
 
 
 def _wants(cpu_mhz: Mhz, active_mib: Mib, size_mib: Mib, idle_consumed: float) -> Wants:
@@ -147,6 +166,9 @@ def vm_ids(scene: Scene) -> tuple[VmId, ...]:
 def snapshot_of(scene: Scene, ids: Sequence[VmId]) -> Snapshot:
     """Return the cluster as it stands before the first slot is over."""
     cpu, memory = scene.trace.cpu_mhz[0], scene.trace.memory_mib[0]
+    if scene.trace.consumed_mib is not None:
+        consumed = scene.trace.consumed_mib[0]
+        memory = np.where(np.isfinite(consumed), consumed, memory)
     facts = {} if scene.recorded is None else {vm.name: vm for vm in scene.recorded.base.vms}
     vms = tuple(
         vm_of(

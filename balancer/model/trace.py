@@ -31,7 +31,8 @@ class Resize:
 class Trace:
     """Demand in slots of equal length from `start`: arrays of shape (slots, VMs), NaN while a VM is off.
 
-    `cpu_mhz` is what is wanted, `memory_mib` active memory. `resizes` are in the order of time.
+    `cpu_mhz` is what is wanted, `memory_mib` active memory. `consumed_mib` is the host memory that VMs held, as
+    it was measured: NaN where that is not known, None where it nowhere is. `resizes` are in the order of time.
 
     Raises:
         ValueError: the shapes do not agree, or a slot is not longer than 0 s.
@@ -43,6 +44,7 @@ class Trace:
     vms: tuple[TraceVm, ...]
     cpu_mhz: Figures
     memory_mib: Figures
+    consumed_mib: Figures | None = None
     resizes: tuple[Resize, ...] = ()
 
     def __post_init__(self) -> None:
@@ -50,6 +52,8 @@ class Trace:
         if self.step_s <= 0.0:
             raise ValueError(f"a slot of a trace must last longer than 0 s, got {self.step_s}")
         shapes = {self.cpu_mhz.shape, self.memory_mib.shape}
+        if self.consumed_mib is not None:
+            shapes.add(self.consumed_mib.shape)
         if len(shapes) != 1 or self.cpu_mhz.shape[1:] != (len(self.vms),):
             raise ValueError(f"a trace of {len(self.vms)} VMs has figures of shapes {shapes}")
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from balancer.adapters.traces.grid import Grid
 from balancer.adapters.traces.matrix import Floats
-from balancer.adapters.traces.mending import Bounds, Mender
+from balancer.adapters.traces.mending import Bounds, Mender, consumed_where_on
 from balancer.adapters.traces.mends import Ledger
 from balancer.adapters.traces.sizes import Size, Sizes
 from balancer.model.trace import Resize, Trace, TraceVm
@@ -24,7 +24,8 @@ FILLED_S: Seconds = 900.0
 class Parts:
     """What a trace is made of: figures of shape (slots, VMs), and sizes by the VMs' names.
 
-    A VM without an entry in `uuids` gets one that is made of its name.
+    Consumed memory is None where the source tells none. A VM without an entry in `uuids` gets one that is made of
+    its name.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Parts:
     cpu_mhz: Floats
     memory_mib: Floats
     sizes: Sizes
+    consumed_mib: Floats | None = None
     uuids: Mapping[str, str] = field(default_factory=dict)
 
 
@@ -52,6 +54,7 @@ def assembled(parts: Parts, grid: Grid, ledger: Ledger) -> Trace:
         vms=tuple(_vm(vm, parts.sizes[vm], parts.uuids.get(vm)) for vm in parts.vms),
         cpu_mhz=cpu_mhz,
         memory_mib=memory_mib,
+        consumed_mib=consumed_where_on(parts.consumed_mib, parts.cpu_mhz, cpu_mhz),
         resizes=_resizes(parts.vms, parts.sizes, grid),
     )
 
@@ -110,9 +113,14 @@ def _resize(vm: int, size: Size, grid: Grid) -> Resize:
 
 
 def digest_of(trace: Trace) -> str:
-    """Return the SHA-256 of a trace: of its figures, sizes and times; its name does not count."""
+    """Return the SHA-256 of a trace: of its figures, sizes and times; its name does not count.
+
+    Consumed memory counts where there is any.
+    """
     facts = (trace.vms, trace.resizes, trace.start.isoformat(), trace.step_s)
     digest = hashlib.sha256(repr(facts).encode())
     digest.update(np.ascontiguousarray(trace.cpu_mhz).tobytes())
     digest.update(np.ascontiguousarray(trace.memory_mib).tobytes())
+    if trace.consumed_mib is not None:
+        digest.update(np.ascontiguousarray(trace.consumed_mib).tobytes())
     return digest.hexdigest()

@@ -37,6 +37,21 @@ def without_impossible(matrix: Matrix, most: Floats, ledger: Ledger) -> Matrix:
     return replace(matrix, figures=figures)
 
 
+def consumed_where_on(consumed: Floats | None, sampled: Floats, cpu: Figures) -> Figures | None:
+    """Return consumed memory of VMs while they are on, NaN where it is not known; None where it nowhere is.
+
+    Where CPU (`sampled`) had a gap that was filled (`cpu`), the last figure is held like the CPU's. It is not cut
+    to the size, as it holds the hypervisor's share (`quickStats.hostMemoryUsage`).
+    """
+    if consumed is None:
+        return None
+    is_on = ~np.isnan(cpu)
+    is_filled = is_on & np.isnan(sampled) & np.isnan(consumed)
+    known = np.where(is_on, _last(consumed, ~is_filled), np.nan)
+    known[known > np.finfo(np.float32).max] = np.nan
+    return None if np.isnan(known).all() else known.astype(np.float32)
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Mender:
     """Mends CPU and memory together; `most_gap` is the longest gap that is filled, in slots."""
@@ -83,9 +98,13 @@ class Mender:
 
 def _held(figures: Floats) -> Floats:
     """Return the last known figure at every slot, NaN before the first one."""
-    known = ~np.isnan(figures)
+    return _last(figures, ~np.isnan(figures))
+
+
+def _last(figures: Floats, counts: Mask) -> Floats:
+    """Return at every slot the figure of the last one that counts, before the first such one that of slot 0."""
     slots = np.arange(len(figures), dtype=np.int32)[:, None]
-    before = np.maximum.accumulate(np.where(known, slots, 0), axis=0)
+    before = np.maximum.accumulate(np.where(counts, slots, 0), axis=0)
     return np.take_along_axis(figures, before, axis=0)
 
 

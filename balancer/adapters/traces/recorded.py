@@ -127,7 +127,7 @@ def _object(path: Path, number: int, text: bytes) -> dict[str, object]:
 def _recording(folder: Path, tale: Tale, first: Snapshot, ledger: Ledger) -> Recording:
     placed = _placed(tale, first, ledger)
     names = _names(placed)
-    cpu, memory = _matrices(folder, tale, names)
+    cpu, memory, consumed = _matrices(folder, tale, names)
     grid = grid_of(cpu, start=first.taken_at, step_s=_STEP_S)
     slots = slots_of(cpu, grid).tolist()
     unnoted = Ledger()  # looks never stand on the grid: putting them there mends nothing
@@ -136,6 +136,7 @@ def _recording(folder: Path, tale: Tale, first: Snapshot, ledger: Ledger) -> Rec
         vms=cpu.vms,
         cpu_mhz=on_grid(cpu, grid, unnoted),
         memory_mib=on_grid(memory, grid, unnoted),
+        consumed_mib=on_grid(consumed, grid, unnoted),
         sizes={name: _at_slots(tale.sizes[vm], slots) for vm, name in names.items()},
         uuids={name: str(tale.facts[vm].get("uuid") or vm) for vm, name in names.items()},
     )
@@ -163,12 +164,14 @@ def _placed(tale: Tale, first: Snapshot, ledger: Ledger) -> dict[str, Entry]:
     return {vm: entry for vm, entry in tale.facts.items() if vm not in lost}
 
 
-def _matrices(folder: Path, tale: Tale, names: Mapping[str, str]) -> tuple[Matrix, Matrix]:
-    """Return CPU and active memory as they were looked at: a row for each look."""
+def _matrices(folder: Path, tale: Tale, names: Mapping[str, str]) -> tuple[Matrix, Matrix, Matrix]:
+    """Return CPU, active and consumed memory as they were looked at: a row for each look."""
     looks = (len(tale.looks), len(tale.columns))
-    wanted, active = np.full(looks, np.nan), np.full(looks, np.nan)
-    for look, (columns, cpu, memory) in enumerate(tale.looks):
-        wanted[look, columns], active[look, columns] = cpu, memory
+    wanted, active, consumed = (np.full(looks, np.nan) for _ in range(3))
+    for number, look in enumerate(tale.looks):
+        wanted[number, look.columns] = look.cpu_mhz
+        active[number, look.columns] = look.active_mib
+        consumed[number, look.columns] = look.consumed_mib
     kept = [tale.columns[vm] for vm in names]
     matrix = Matrix(
         path=folder,
@@ -178,7 +181,11 @@ def _matrices(folder: Path, tale: Tale, names: Mapping[str, str]) -> tuple[Matri
         rows=tuple(range(1, looks[0] + 1)),
         figures=wanted[:, kept],
     )
-    return matrix, replace(matrix, figures=active[:, kept])
+    return (
+        matrix,
+        replace(matrix, figures=active[:, kept]),
+        replace(matrix, figures=consumed[:, kept]),
+    )
 
 
 def _names(facts: Mapping[str, Mapping[str, object]]) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 
@@ -18,7 +19,16 @@ from balancer.adapters.traces.surroundings import (
 )
 from balancer.model.snapshot import Snapshot
 
-_FIGURES = ("cpu_demand_mhz", "cpu_usage_mhz", "memory_active_mib")
+_FIGURES = ("cpu_demand_mhz", "cpu_usage_mhz", "memory_active_mib", "memory_consumed_mib")
+
+
+class Look(NamedTuple):
+    """What was seen at one look of the VMs in these columns: CPU wanted, active and consumed memory."""
+
+    columns: list[int]
+    cpu_mhz: Floats
+    active_mib: Floats
+    consumed_mib: Floats
 
 
 @dataclass(slots=True)
@@ -33,7 +43,7 @@ class Tale:
     hosts: dict[str, str] = field(default_factory=dict)
     sizes: dict[str, list[tuple[int, Size]]] = field(default_factory=dict)
     times: list[str] = field(default_factory=list)
-    looks: list[tuple[list[int], Floats, Floats]] = field(default_factory=list)
+    looks: list[Look] = field(default_factory=list)
 
     def hear(self, path: Path, number: int, line: dict[str, object]) -> None:
         """Take one line.
@@ -91,10 +101,10 @@ class Tale:
     def _figures(self, figures: dict[str, object]) -> None:
         columns = [self.columns[vm_id] for vm_id in self.vms]
         is_off = np.array([entry.get("power", "on") != "on" for entry in self.vms.values()])
-        wanted, got, active = (_floats(figures[key], len(columns)) for key in _FIGURES)
+        wanted, got, active, consumed = (_floats(figures[key], len(columns)) for key in _FIGURES)
         cpu = np.where(np.isnan(wanted), got, wanted)
         cpu[is_off] = np.nan
-        self.looks.append((columns, cpu, active))
+        self.looks.append(Look(columns, cpu, active, consumed))
 
 
 def _floats(value: object, count: int) -> Floats:
