@@ -75,7 +75,7 @@ def _check_hosts(folder: Path, placement: Mapping[str, HostId], hosts: Sequence[
 
 def _why_not(name: str, sizes: Sizes, park: Park) -> str:
     if name not in sizes:
-        return "has no size in vms.csv or provisioned_changes.csv"
+        return "has no size in vms.csv, and none while it is on in provisioned_changes.csv"
     memory_mib = max(size.memory_mib for size in sizes[name])
     largest = max((host.memory_capacity_mib for host in park.hosts), default=memory_mib)
     if memory_mib > largest:

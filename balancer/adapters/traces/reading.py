@@ -134,9 +134,21 @@ def _trace(files: _Files, grid: Grid, ledger: Ledger, *, name: str) -> Trace:
     check_mib(memory, most_mib)
     cpu_mhz = on_grid(without_impossible(cpu, ABSURD * most_mhz, ledger), grid, ledger)
     memory_mib = on_grid(without_impossible(memory, ABSURD_MEMORY * most_mib, ledger), grid, ledger)
+    _check_samples(cpu, cpu_mhz)
     _check_memory(memory, cpu_mhz, memory_mib)
     parts = Parts(name=name, vms=cpu.vms, cpu_mhz=cpu_mhz, memory_mib=memory_mib, sizes=sizes)
     return assembled(parts, grid, ledger)
+
+
+def _check_samples(cpu: Matrix, cpu_mhz: Floats) -> None:
+    """Refuse CPU of which nothing is left: a replay of nothing would look like a good one."""
+    if np.isnan(cpu_mhz).all():
+        figures = np.count_nonzero(~np.isnan(cpu.figures))
+        found = f"no sample of CPU is left: of {cpu.figures.size} cells {figures} hold a figure"
+        impossible = ", and each of those is below 0 or absurd" if figures else ""
+        allowed = f"figures from 0 to {ABSURD:g} times what the VM's processors give"
+        hint = "export the file anew; or its unit is wrong, or the sizes of the VMs are"
+        raise refused(cpu.path, found + impossible, allowed=allowed, hint=hint)
 
 
 def _check_memory(memory: Matrix, cpu_mhz: Floats, memory_mib: Floats) -> None:

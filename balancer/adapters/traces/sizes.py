@@ -29,6 +29,8 @@ CHANGED_BY = 0.1
 CORE_MHZ: Mhz = 4000.0
 """Speed of a processor that is taken for bounds where no speed is given."""
 
+_LEAST_LARGEST_MIB: Mib = 128.0  # if no VM is larger, memory is not in MiB
+_LEAST_FASTEST_MHZ: Mhz = 100.0  # if no VM is faster, speeds are not in MHz
 _MOST_MHZ = 1e7
 _MOST_SLOT = 1e8
 
@@ -79,10 +81,15 @@ def read_sizes(folder: Path, ledger: Ledger) -> Sizes:
 
 
 def _check_units(path: Path, sizes: Sizes) -> None:
-    largest = max((size.memory_mib for each in sizes.values() for size in each), default=LEAST_MIB)
-    if largest < 128.0:
+    every = [size for each in sizes.values() for size in each]
+    largest = max((size.memory_mib for size in every), default=_LEAST_LARGEST_MIB)
+    if largest < _LEAST_LARGEST_MIB:
         found = f"no VM has more than {largest:g} MiB: these are GiB, not MiB"
         raise refused(path, found, allowed="memory in MiB", hint="multiply by 1024")
+    fastest = max((size.cpu_mhz or 0.0 for size in every), default=0.0)
+    if 0.0 < fastest < _LEAST_FASTEST_MHZ:
+        found = f"no VM has more than {fastest:g} MHz: these are GHz, not MHz"
+        raise refused(path, found, allowed="cpu_mhz in MHz", hint="multiply by 1000")
 
 
 def _fixed(path: Path) -> Mapping[str, Size]:

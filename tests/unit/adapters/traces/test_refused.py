@@ -134,6 +134,29 @@ CASES: Mapping[str, tuple[Files, str]] = {
         {"provisioned_changes__csv": "vm,slot,vcpus,cpu_mhz,mem_mb\na,0,2,fast,4096\n"},
         "row 2, column cpu_mhz: 'fast'",
     ),
+    "no figure at all": (
+        {"cpu_mhz__csv": "slot,a,b\n0,,\n1,NaN,\n"},
+        "no sample of CPU is left: of 4 cells 0 hold a figure",
+    ),
+    "figures that are all impossible": (
+        {"cpu_mhz__csv": "slot,a,b\n0,-1,-2\n1,1e9,\n"},
+        "of 4 cells 3 hold a figure, and each of those is below 0 or absurd; allowed: figures from",
+    ),
+    "speeds in GHz": (
+        {"vms__csv": "vm,vcpus,cpu_mhz,mem_mib\na,2,5.2,4096\nb,4,10.4,8192\n"},
+        "no VM has more than 10.4 MHz: these are GHz, not MHz",
+    ),
+    "sizes without a row": (
+        {"vms__csv": "vm,vcpus,mem_mib\n"},
+        "VM a: has no size in vms.csv",
+    ),
+    "VMs that are never on": (
+        {
+            "vms__csv": None,
+            "provisioned_changes__csv": "vm,slot,vcpus,cpu_mhz,mem_mb\na,0,2,0,4096\n",
+        },
+        "VM a: has no size in vms.csv, and none while it is on in provisioned_changes.csv",
+    ),
     "no Parquet": (
         {"cpu_mhz__csv": None, "cpu_mhz__parquet": b"PAR1abc"},
         "is no Parquet file, or cut",
