@@ -140,7 +140,7 @@ CASES = {
     ),
     "a size of nothing while on is the size before": Case(
         files={
-            "provisioned_changes__csv": "vm,slot,vcpus,cpu_mhz,mem_mb\na,0,2,5200,4096\na,1,2,5200,0\n"
+            "provisioned_changes__csv": "vm,slot,vcpus,cpu_mhz,mem_mib\na,0,2,5200,4096\na,1,2,5200,0\n"
         },
         rule=MendRule.SIZE_JITTER,
         place="provisioned_changes.csv, row 3, VM a",

@@ -110,18 +110,29 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "bytes for sizes": (
         {"vms__csv": "vm,vcpus,mem_mib\na,2,4294967296\nb,4,8192\n"},
-        "row 2, column mem_mib: '4294967296'",
+        "row 2, column mem_mib: '4294967296'; allowed: a number from 4 to 33554432 MiB; GiB: mult",
     ),
     "no processors": (
         {"vms__csv": "vm,vcpus,mem_mib\na,0,4096\nb,4,8192\n"},
-        "row 2, column vcpus: '0'; allowed: a number from 1 to 1024",
+        "row 2, column vcpus: '0'; allowed: a whole number from 1 to 1024",
     ),
     "a VM sized twice": (
         {"vms__csv": "vm,vcpus,mem_mib\na,1,4096\na,4,8192\n"},
         "row 3, column vm: VM 'a' is named twice",
     ),
     "a VM without a size": ({"vms__csv": "vm,vcpus,mem_mib\na,2,4096\n"}, "VM b: has no size in"),
-    "sizes without a column": ({"vms__csv": "vm,mem_mib\na,4096\n"}, "there is no column vcpus"),
+    "sizes without a column": (
+        {"vms__csv": "vm,mem_mib\na,4096\n"},
+        "there is no column vcpus; there are vm, mem_mib; allowed: columns vm, vcpus, mem_mib or mem_mb",
+    ),
+    "sizes without memory": (
+        {"vms__csv": "vm,vcpus\na,2\n"},
+        "row 1: there is no column mem_mib; there are vm, vcpus",
+    ),
+    "half a processor": (
+        {"vms__csv": "vm,vcpus,mem_mib\na,1.5,4096\nb,4,8192\n"},
+        "row 2, column vcpus: '1.5'; allowed: a whole number from 1 to 1024",
+    ),
     "other VMs in memory": (
         {"mem_active_mib__csv": "slot,a,c\n0,1,2\n"},
         "row 1: b, c of 2 VMs: in one of the two files only",
@@ -219,14 +230,16 @@ def test_nothing_is_left_to_replay_is_refused_all_the_same(tmp_path: Path) -> No
     [
         (
             "h1,24,2.6,262144",
-            "row 2, column cpu_mhz: '2.6'; allowed: a number from 12000 to 240000",
+            "row 2, column cpu_mhz: '2.6'; allowed: a number from 12000 to 240000 MHz; cores times",
         ),
         ("h1,24,62400,256", "row 2, column mem_mb: '256'"),
+        ("h1,24,62400,268435456", "allowed: a number from 1024 to 33554432 MiB; GiB: multiply"),
         ("h1,0,62400,262144", "row 2, column cores: '0'"),
+        ("h1,2.5,62400,262144", "row 2, column cores: '2.5'; allowed: a whole number"),
         (",24,62400,262144", "row 2, column host: host '' is named twice or not at all"),
         ("h1,24,62400", "row 2: has 3 cells"),
     ],
-    ids=["GHz", "GiB", "no cores", "no name", "short"],
+    ids=["GHz", "GiB", "KiB", "no cores", "half a core", "no name", "short"],
 )
 def test_a_host_that_is_none_is_refused(tmp_path: Path, row: str, words: str) -> None:
     path = tmp_path / "hosts.csv"
@@ -236,6 +249,14 @@ def test_a_host_that_is_none_is_refused(tmp_path: Path, row: str, words: str) ->
         read_hosts(path)
 
     assert words in str(caught.value)
+
+
+def test_hosts_without_memory_are_told_which_column_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.csv"
+    path.write_text("host,cores,cpu_mhz\nh1,24,62400\n")
+
+    with pytest.raises(InputError, match="row 1: there is no column mem_mib; there are host, cor"):
+        read_hosts(path)
 
 
 def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
