@@ -48,7 +48,7 @@ def playable(
 
 
 def _told(problems: Mapping[str, str]) -> tuple[Problem, ...]:
-    hint = "mend the file, or leave out the VMs that cannot be placed"
+    hint = "mend the file, or replay without such VMs: --leave-out"
     listed = [
         Problem(where=f"VM {name}", found=why, hint=hint)
         for name, why in list(problems.items())[:MOST_PROBLEMS]

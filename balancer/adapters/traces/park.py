@@ -87,9 +87,14 @@ def placements_in(path: Path) -> tuple[str, ...]:
     Raises:
         InputError: the file is no table, or holds no placement.
     """
-    names = tuple(name.strip() for name in cells_of(lines_of(path)[0]) if name.strip() != "vm")
+    header = [name.strip() for name in cells_of(lines_of(path)[0])]
+    names = tuple(name for name in header if name != "vm")
+    allowed = "vm, then one column for each placement"
+    if "vm" not in header:
+        found = f"there is no column vm; there are {', '.join(header)[:200]}"
+        raise refused(path, found, where="row 1", allowed=allowed)
     if not names:
-        raise refused(path, "names no placement", where="row 1", allowed="vm, then one column each")
+        raise refused(path, "names no placement", where="row 1", allowed=allowed)
     return names
 
 
