@@ -8,6 +8,8 @@ from balancer.model.errors import InputError, Problem
 MOST_PROBLEMS = 20
 """Problems of one file that are listed; a file with more is wrong as a whole."""
 
+_NO_FURTHER = "the rest of the file was not looked at"
+
 
 @dataclass(slots=True)
 class Faults:
@@ -23,8 +25,10 @@ class Faults:
             InputError: there are `MOST_PROBLEMS` now.
         """
         place = f"{self.path.name}, {where}" if where else self.path.name
+        is_last = len(self.found) + 1 >= MOST_PROBLEMS
+        hint = "; ".join([*([hint] if hint else []), *([_NO_FURTHER] if is_last else [])])
         self.found.append(Problem(where=place, found=found, allowed=allowed, hint=hint))
-        if len(self.found) >= MOST_PROBLEMS:
+        if is_last:
             self.check()
 
     def check(self) -> None:

@@ -25,7 +25,7 @@ def read_parquet(path: Path, ledger: Ledger) -> Matrix:
     table = _table(path)
     vms = columns_of(path, table.column_names)
     if not table.num_rows:
-        raise refused(path, "has no row of figures")
+        raise refused(path, "has no row of figures", hint="copy or export the file anew")
     columns, faults = [], Faults(path)
     for number, name in enumerate(vms, start=1):
         columns.append(_figures(table.column(number), name, faults))

@@ -99,9 +99,12 @@ def _matrix(
 
 def _check_same_vms(cpu: Matrix, memory: Matrix) -> None:
     if differing := sorted(set(cpu.vms) ^ set(memory.vms)):
-        found = f"{', '.join(differing[:5])} of {len(differing)} VMs: in one of the two files only"
-        allowed = f"the VMs of {cpu.path.name}"
-        raise refused(memory.path, found, where="row 1", allowed=allowed)
+        count = f"{len(differing)} VM{'' if len(differing) == 1 else 's'}"
+        more = ", ..." if len(differing) > 5 else ""
+        found = f"{count} in one of the two files only: {', '.join(differing[:5])}{more}"
+        allowed = f"the VMs of {cpu.path.name}, after a first column of time"
+        hint = "add them to the one or remove them from the other"
+        raise refused(memory.path, found, where="row 1", allowed=allowed, hint=hint)
 
 
 def _only(matrix: Matrix, names: Sequence[str]) -> Matrix:

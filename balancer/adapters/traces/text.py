@@ -81,10 +81,11 @@ def lines_of(path: Path) -> list[str]:
     except UnicodeDecodeError as err:
         row = content.count(b"\n", 0, err.start) + 1
         found = f"byte 0x{content[err.start]:02x} is not UTF-8"
-        raise refused(path, found, where=f"row {row}", hint="save it as CSV in UTF-8") from err
+        hint = _called_so(content) or "save it as CSV in UTF-8"
+        raise refused(path, found, where=f"row {row}", hint=hint) from err
     if "\0" in text:
         row = text.count("\n", 0, text.index("\0")) + 1
-        hint = "the file is damaged, or no text: copy or export it anew"
+        hint = _called_so(content) or "the file is damaged, or no text: copy or export it anew"
         raise refused(path, "holds a NUL byte", where=f"row {row}", hint=hint)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     while lines and not lines[-1].strip():
@@ -92,6 +93,14 @@ def lines_of(path: Path) -> list[str]:
     if not lines:
         raise refused(path, "is empty", allowed="a row of names and at least one row of figures")
     return lines
+
+
+def _called_so(content: bytes) -> str:
+    """Return what a file is to be called that is not what its name says; empty where that is not known."""
+    for begin, ending in ((b"\x1f\x8b", ".csv.gz"), (b"PAR1", ".parquet")):
+        if content.startswith(begin):
+            return f"by its content its name ends with {ending}: rename it"
+    return ""
 
 
 def cells_of(line: str) -> list[str]:
@@ -134,14 +143,15 @@ def records(
             faults.add(
                 f"row {row}",
                 *short_row(len(cells), is_last=row == len(lines)),
-                hint=f"row 1 has {len(names)}",
+                allowed=f"{len(names)} cells, as row 1",
+                hint="copy or export the file anew",
             )
     faults.check()
 
 
 def short_row(cells: int, *, is_last: bool) -> tuple[str]:
     """Return, in words, that a row has a wrong count of cells."""
-    cut = ": the file seems to be cut short, copy it anew" if is_last else ""
+    cut = ": the file seems to be cut short" if is_last else ""
     return (f"has {cells} cell{'' if cells == 1 else 's'}{cut}",)
 
 

@@ -53,7 +53,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     "no commas": ({"cpu_mhz__csv": "slot;a;b\n0;1;2\n"}, "row 1 has one cell"),
     "a cell that is no number": (
         {"cpu_mhz__csv": "slot,a,b\n0,100,2oo\n"},
-        "row 2, column b: '2oo'; allowed: a number",
+        "row 2, column b: '2oo'; allowed: a number, or an empty cell for no sample; no unit, no",
     ),
     "a row that is too short": (
         {"cpu_mhz__csv": "slot,a,b\n0,100\n1,1,2\n"},
@@ -79,6 +79,18 @@ CASES: Mapping[str, tuple[Files, str]] = {
     "a slot that is none": (
         {"cpu_mhz__csv": "slot,a,b\n0,1,2\n1.5,1,2\n"},
         "row 3, column slot: '1.5'; allowed: a slot number",
+    ),
+    "times in a column of slots": (
+        {"cpu_mhz__csv": "slot,a,b\n2024-03-01T00:05:00,1,2\n"},
+        "row 2, column slot: '2024-03-01T00:05:00'; allowed: a slot number from 0 to 100000000, as",
+    ),
+    "packed data under another name": (
+        {"cpu_mhz__csv": packed("cpu_mhz.csv")},
+        "is not UTF-8; by its content its name ends with .csv.gz: rename it",
+    ),
+    "Parquet under another name": (
+        {"cpu_mhz__csv": b"PAR1\0\0"},
+        "holds a NUL byte; by its content its name ends with .parquet: rename it",
     ),
     "a time that is none": (
         {"cpu_mhz__csv": "time,a,b\nyesterday,1,2\n"},
@@ -135,7 +147,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "other VMs in memory": (
         {"mem_active_mib__csv": "slot,a,c\n0,1,2\n"},
-        "row 1: b, c of 2 VMs: in one of the two files only",
+        "row 1: 2 VMs in one of the two files only: b, c; allowed: the VMs of cpu_mhz.csv",
     ),
     "memory of another time": (
         {"mem_active_mib__csv": "slot,a,b\n900,1,2\n901,1,2\n"},
@@ -192,6 +204,8 @@ def test_several_problems_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         read_trace(trace_folder(tmp_path, cpu_mhz__csv=f"slot,a,b\n{rows}"))
 
     assert len(caught.value.problems) == 20
+    assert "not looked at" not in str(caught.value.problems[-2])
+    assert str(caught.value.problems[-1]).endswith("; the rest of the file was not looked at")
 
 
 def test_a_placement_that_names_unknown_hosts_is_refused(tmp_path: Path) -> None:
