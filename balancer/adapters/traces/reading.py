@@ -13,7 +13,7 @@ from balancer.adapters.traces.faults import refused
 from balancer.adapters.traces.grid import Grid, grid_of, on_grid
 from balancer.adapters.traces.matrix import Floats, Matrix, read_matrix
 from balancer.adapters.traces.mending import without_impossible
-from balancer.adapters.traces.mends import Ledger, Mend
+from balancer.adapters.traces.mends import Ledger, Mend, MendRule
 from balancer.adapters.traces.parquet import read_parquet
 from balancer.adapters.traces.sizes import Sizes, read_sizes
 from balancer.adapters.traces.text import found_file
@@ -38,6 +38,10 @@ the VMs of the Grid Workloads Archive's trace GWA-T-12."""
 ABSURD_MEMORY = 4.0
 """Active memory above so many times the largest size of a VM is no sample; below, it is cut to the size."""
 
+_WHERE_MISSING = {
+    "cpu_mhz": "name the file of CPU over time so, by its unit",
+    "mem_active_mib": "where it is not known: mem_pct.csv like the file of CPU, with 25 in every cell",
+}
 _ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 
@@ -74,6 +78,8 @@ def read_trace(
     )
     _check_same_vms(cpu, memory)
     sizes = read_sizes(folder, ledger)
+    strangers = sorted(sizes.keys() - set(cpu.vms))
+    ledger.note(MendRule.UNKNOWN_VM, len(strangers), [f"the sizes, VM {vm}" for vm in strangers])
     park = Park(hosts=hosts, placement=placement, leave_out=leave_out_unplaced)
     names = playable(folder, cpu.vms, sizes, park, ledger)
     cpu = _scaled(_only(cpu, names), largest_mhz(names, sizes), is_share=is_share)
@@ -92,7 +98,8 @@ def _matrix(
     path = found_file(folder, (*stems, *shares), _ENDINGS)
     if path is None:
         allowed = f"{stems[0]}.csv, .csv.gz or .parquet, or {shares[0]} in percent of the VM's size"
-        raise refused(folder, f"there is no {stems[0]}.csv in this folder", allowed=allowed)
+        found = f"there is no {stems[0]}.csv in this folder"
+        raise refused(folder, found, allowed=allowed, hint=_WHERE_MISSING[stems[0]])
     read = read_parquet if path.suffix == ".parquet" else read_matrix
     return read(path, ledger), path.name.startswith(shares)
 

@@ -36,7 +36,10 @@ def many(cpu: float, memory: float) -> Files:
 
 CASES: Mapping[str, tuple[Files, str]] = {
     "no CPU": ({"cpu_mhz__csv": None}, "there is no cpu_mhz.csv in this folder"),
-    "no memory": ({"mem_active_mib__csv": None}, "there is no mem_active_mib.csv"),
+    "no memory": (
+        {"mem_active_mib__csv": None},
+        "where it is not known: mem_pct.csv like the file of CPU, with 25 in every cell",
+    ),
     "no sizes": ({"vms__csv": None}, "the sizes of the VMs are missing"),
     "one file twice": (
         {"cpu_mhz__csv__gz": packed("cpu_mhz.csv")},
