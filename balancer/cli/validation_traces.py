@@ -75,5 +75,5 @@ def _unplaced(
             found = f"{counted(len(lost), 'VM')} without a place: {', '.join(lost[:5])}"
             yield Problem(where=where, found=found, hint="replay needs --leave-out then")
         if strangers:
-            found = f"{counted(len(strangers), 'VM')} without figures: {', '.join(strangers[:5])}"
-            yield Problem(where=where, found=found, hint="these places are not used")
+            found = f"{counted(len(strangers), 'place')} not used: {', '.join(strangers[:5])}"
+            yield Problem(where=where, found=found, hint="no such VM, or it is left out")

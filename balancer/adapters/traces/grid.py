@@ -29,8 +29,8 @@ USUAL_STEPS_S: tuple[Seconds, ...] = (
 """Steps that samples usually have; times that jitter around one are put into slots of it."""
 
 _SLOTS = (
-    "a slot number from 0 to 100000000, as in a column named slot or where the first time is one",
-    "a column of times is named time, and all of it are times",
+    "a slot number from 0 to 100000000",
+    "for times name the column time, and write a time in each of its rows",
 )
 _TIMES = (
     "an ISO 8601 time or seconds from 1970, up to the year 2200",

@@ -147,7 +147,7 @@ class _Reader:
             return np.nan
         where = cell(row, self._header[column])
         if value is None and word.lower().lstrip("+-") not in NO_SAMPLE | _INFINITE:
-            hint = "no unit, no thousands separator, and a point before decimals"
+            hint = "write it without unit and thousands separator, with a point before decimals"
             allowed = "a number, or an empty cell for no sample"
             self.faults.add(where, f"{word[:40]!r}", allowed=allowed, hint=hint)
         else:

@@ -140,7 +140,7 @@ def test_a_folder_is_a_trace_with_what_was_mended(
         ": ok: trace of 2 VMs, 3 steps of 300 s from 2024-01-01T00:00:00Z, 1 host, placements even",
         "  warning: gap_filled: 1 place: slot 1, VM a",
         "  warning: placement0.csv, column even: 1 VM without a place: b; replay needs --leave-out then",
-        "  warning: placement0.csv, column even: 1 VM without figures: z; these places are not used",
+        "  warning: placement0.csv, column even: 1 place not used: z; no such VM, or it is left out",
     ]
 
 

@@ -56,7 +56,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     "no commas": ({"cpu_mhz__csv": "slot;a;b\n0;1;2\n"}, "row 1 has one cell"),
     "a cell that is no number": (
         {"cpu_mhz__csv": "slot,a,b\n0,100,2oo\n"},
-        "row 2, column b: '2oo'; allowed: a number, or an empty cell for no sample; no unit, no",
+        "row 2, column b: '2oo'; allowed: a number, or an empty cell for no sample; write it",
     ),
     "a row that is too short": (
         {"cpu_mhz__csv": "slot,a,b\n0,100\n1,1,2\n"},
@@ -85,7 +85,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "times in a column of slots": (
         {"cpu_mhz__csv": "slot,a,b\n2024-03-01T00:05:00,1,2\n"},
-        "row 2, column slot: '2024-03-01T00:05:00'; allowed: a slot number from 0 to 100000000, as",
+        "row 2, column slot: '2024-03-01T00:05:00'; allowed: a slot number from 0 to 100000000; for times",
     ),
     "packed data under another name": (
         {"cpu_mhz__csv": packed("cpu_mhz.csv")},
@@ -207,8 +207,9 @@ def test_several_problems_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         read_trace(trace_folder(tmp_path, cpu_mhz__csv=f"slot,a,b\n{rows}"))
 
     assert len(caught.value.problems) == 20
-    assert "not looked at" not in str(caught.value.problems[-2])
-    assert str(caught.value.problems[-1]).endswith("; the rest of the file was not looked at")
+    assert "write it without unit" in caught.value.problems[0].hint
+    assert not any(problem.hint for problem in caught.value.problems[1:-1])
+    assert caught.value.problems[-1].hint == "the rest of the file was not looked at"
 
 
 def test_a_placement_that_names_unknown_hosts_is_refused(tmp_path: Path) -> None:
