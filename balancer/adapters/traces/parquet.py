@@ -58,7 +58,8 @@ def _table(path: Path) -> "pa.Table":
     try:
         return pq.read_table(BytesIO(read_content(path)))
     except (pa.ArrowException, OSError) as err:
-        found = f"is no Parquet file, or cut short: {str(err).splitlines()[0][:120]}"
+        why = str(err).splitlines()[0].split(". ")[0][:120]
+        found = f"is no Parquet file, or cut short: {why}"
         raise refused(path, found, hint="copy or export it anew") from err
 
 

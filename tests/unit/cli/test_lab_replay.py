@@ -201,7 +201,7 @@ def test_what_can_neither_be_read_nor_written_is_said_before_anything_is_played(
         ({"placement0.csv": None}, "no such file; allowed: a row for each VM: vm, and the host"),
         ({"placement0.csv": "name,even\na,h1\n"}, "there is no column vm; there are name, even"),
         ({"placement0.csv": "vm\na\n"}, "row 1: names no placement; allowed: vm, then one column"),
-        ({"placement0.csv": "vm,even\n"}, "VM a: has no place in the placement; mend the file, or"),
+        ({"placement0.csv": "vm,even\n"}, "VM a: has no place in the placement; mend the file, no"),
     ],
     ids=["no hosts", "no placements", "no VMs", "no column", "no row"],
 )

@@ -233,13 +233,15 @@ def test_a_vm_that_is_larger_than_every_host_is_refused_by_name(tmp_path: Path) 
     ):
         read_trace(folder, hosts=make_hosts(2))
     with pytest.raises(
-        InputError, match=r"VM b: has 64 processors, more than any host has threads"
+        InputError, match=r"VM b: has 64 processors, more than any host has threads.*: --leave-out"
     ):
         read_trace(folder, hosts=make_hosts(2, memory_mib=2_000_000.0))
 
 
 def test_nothing_is_left_to_replay_is_refused_all_the_same(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="VM a: has no place"):
+    with pytest.raises(
+        InputError, match=r"VM a: has no place.*; mend the file, no other VM is left"
+    ):
         read_trace(trace_folder(tmp_path), placement={}, leave_out_unplaced=True)
 
 
@@ -291,7 +293,7 @@ def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
     as_parquet = read_trace(
         trace_folder(tmp_path / "2", cpu_mhz__csv=None, cpu_mhz__parquet=content)
     )
-    with pytest.raises(InputError, match="cut short"):
+    with pytest.raises(InputError, match=r"cut short: [^;]*footer; copy or export it anew"):
         read_trace(trace_folder(tmp_path / "3", cpu_mhz__csv=None, cpu_mhz__parquet=content[:-20]))
 
     assert as_csv.digest == as_parquet.digest
