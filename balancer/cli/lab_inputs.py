@@ -9,8 +9,14 @@ from pathlib import Path
 import typer
 
 from balancer.adapters.files.snapshot_file import snapshot_document, vm_document
-from balancer.adapters.traces import Mend, read_hosts, read_placement, read_recording, read_trace
-from balancer.adapters.traces.text import records
+from balancer.adapters.traces import (
+    Mend,
+    placements_in,
+    read_hosts,
+    read_placement,
+    read_recording,
+    read_trace,
+)
 from balancer.lab.excerpt import excerpt
 from balancer.lab.scene import Scene
 from balancer.model.errors import InputError, Problem
@@ -23,6 +29,8 @@ HOSTS_FILE = "hosts.csv"
 PLACEMENT_FILE = "placement0.csv"
 AS_RECORDED = "as recorded"
 _FOLDERS = "the folder of a trace, or of what the daemon recorded of a cluster"
+_HOSTS = ("--hosts F", "a row for each host: host, cores, cpu_mhz (of all cores), mem_mib")
+_PLACES = ("--placement F", "a row for each VM: vm, and the host that it stands on")
 
 Placements = Mapping[str, Mapping[str, HostId]]
 
@@ -63,7 +71,8 @@ def read_inputs(
         BadParameter: the trace has no such days, or two placements have one name.
     """
     if not folder.is_dir():
-        problem = Problem(where=str(folder), found="there is no such folder", allowed=_FOLDERS)
+        found = "is a file" if folder.exists() else "there is no such folder"
+        problem = Problem(where=str(folder), found=found, allowed=_FOLDERS)
         raise InputError(f"trace {folder}", (problem,))
     if _is_recording(folder):
         source = _recorded(folder, hosts, placements)
@@ -114,7 +123,7 @@ def _recorded(folder: Path, hosts: Path | None, placements: Sequence[str]) -> _S
         )
     recording = read_recording(folder)
     recorded = recording.recorded if hosts is None else None
-    park = recording.snapshot.hosts if hosts is None else read_hosts(hosts)
+    park = recording.snapshot.hosts if hosts is None else read_hosts(_given(hosts, *_HOSTS))
     named: Placements = {AS_RECORDED: recording.placement}
     return _Source(
         trace=recording.trace,
@@ -129,12 +138,26 @@ def _recorded(folder: Path, hosts: Path | None, placements: Sequence[str]) -> _S
 def _traced(
     folder: Path, hosts: Path | None, placements: Sequence[str], *, leave_out: bool
 ) -> _Source:
-    park = read_hosts(hosts or folder / HOSTS_FILE)
-    named = _placements(placements or [str(folder / PLACEMENT_FILE)], park)
+    park = read_hosts(_given(hosts or folder / HOSTS_FILE, *_HOSTS))
+    usual = folder / PLACEMENT_FILE
+    named = _placements(placements or [str(_given(usual, *_PLACES))], park)
     read = read_trace(folder, hosts=park, placement=_in_all(named), leave_out_unplaced=leave_out)
     return _Source(
         trace=read.trace, digest=read.digest, hosts=park, placements=named, mends=read.mends
     )
+
+
+def _given(path: Path, option: str, allowed: str) -> Path:
+    """Return a file that is there.
+
+    Raises:
+        InputError: it is not.
+    """
+    if path.exists():
+        return path
+    hint = f"write it, or name another one with {option}"
+    problem = Problem(where=str(path), found="there is no such file", allowed=allowed, hint=hint)
+    raise InputError(path.name, (problem,))
 
 
 def _rows(places: Mapping[str, HostId]) -> Iterator[str]:
@@ -189,13 +212,13 @@ def _file_and_column(words: str) -> tuple[Path, str]:
     if not path.exists() and ":" in words:
         before, _, column = words.rpartition(":")
         path = Path(before)
-    columns = _columns(path)
+    columns = placements_in(_given(path, *_PLACES))
     if column in columns:
         return path, column
     if not column and len(columns) == 1:
         return path, columns[0]
     found = f"there is no column {column!r}" if column else "it is not said which column counts"
-    listed = ", ".join(columns[:20]) or "none beside vm"
+    listed = ", ".join(columns[:20])
     problem = Problem(
         where=f"{path}, row 1",
         found=found,
@@ -203,11 +226,6 @@ def _file_and_column(words: str) -> tuple[Path, str]:
         hint=f"say it as {path}:COLUMN, several times for several placements",
     )
     raise InputError(f"placement {words}", (problem,))
-
-
-def _columns(path: Path) -> list[str]:
-    row = next(iter(records(path, ("vm",))), (0, dict[str, str]()))[1]
-    return [name for name in row if name != "vm"]
 
 
 def _part_of(source: _Source, part: Part) -> tuple[_Source, str]:

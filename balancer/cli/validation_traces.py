@@ -67,8 +67,13 @@ def _unplaced(
     path: Path, names: Sequence[str], trace: Trace, hosts: Sequence[Host]
 ) -> Iterator[Problem]:
     for name in names:
-        placement = read_placement(path, name, hosts)
+        placement, where = read_placement(path, name, hosts), f"{path.name}, column {name}"
+        known = {vm.name for vm in trace.vms}
         lost = [vm.name for vm in trace.vms if vm.name not in placement]
+        strangers = [vm for vm in placement if vm not in known]
         if lost:
             found = f"{counted(len(lost), 'VM')} without a place: {', '.join(lost[:5])}"
-            yield Problem(where=f"{path.name}, column {name}", found=found)
+            yield Problem(where=where, found=found, hint="replay needs --leave-out then")
+        if strangers:
+            found = f"{counted(len(strangers), 'place')} not used: {', '.join(strangers[:5])}"
+            yield Problem(where=where, found=found, hint="no such VM, or it is left out")

@@ -41,14 +41,15 @@ def playable(
         ledger.note(MendRule.UNKNOWN_VM, len(places), places)
     problems = {name: why for name in names if (why := _why_not(name, sizes, park))}
     if problems and (not park.leave_out or len(problems) == len(names)):
-        raise InputError(str(folder), _told(problems))
+        raise InputError(str(folder), _told(problems, is_all=len(problems) == len(names)))
     left_out = [f"{name} {why}" for name, why in problems.items()]
     ledger.note(MendRule.LEFT_OUT, len(left_out), left_out)
     return [name for name in names if name not in problems]
 
 
-def _told(problems: Mapping[str, str]) -> tuple[Problem, ...]:
-    hint = "mend the file, or leave out the VMs that cannot be placed"
+def _told(problems: Mapping[str, str], *, is_all: bool) -> tuple[Problem, ...]:
+    rest = "no other VM is left" if is_all else "or replay without such VMs: --leave-out"
+    hint = f"mend the file, {rest}"
     listed = [
         Problem(where=f"VM {name}", found=why, hint=hint)
         for name, why in list(problems.items())[:MOST_PROBLEMS]
@@ -75,7 +76,7 @@ def _check_hosts(folder: Path, placement: Mapping[str, HostId], hosts: Sequence[
 
 def _why_not(name: str, sizes: Sizes, park: Park) -> str:
     if name not in sizes:
-        return "has no size in vms.csv or provisioned_changes.csv"
+        return "has no size in vms.csv, and none while it is on in provisioned_changes.csv"
     memory_mib = max(size.memory_mib for size in sizes[name])
     largest = max((host.memory_capacity_mib for host in park.hosts), default=memory_mib)
     if memory_mib > largest:

@@ -8,6 +8,8 @@ from balancer.model.errors import InputError, Problem
 MOST_PROBLEMS = 20
 """Problems of one file that are listed; a file with more is wrong as a whole."""
 
+_NO_FURTHER = "the rest of the file was not looked at"
+
 
 @dataclass(slots=True)
 class Faults:
@@ -15,16 +17,21 @@ class Faults:
 
     path: Path
     found: list[Problem] = field(default_factory=list)
+    _hints: set[str] = field(default_factory=lambda: {""})
 
     def add(self, where: str, found: str, *, allowed: str = "", hint: str = "") -> None:
-        """Add a problem; `where` is row and column.
+        """Add a problem; `where` is row and column. A hint is told once.
 
         Raises:
             InputError: there are `MOST_PROBLEMS` now.
         """
         place = f"{self.path.name}, {where}" if where else self.path.name
+        is_last = len(self.found) + 1 >= MOST_PROBLEMS
+        hints = [] if hint in self._hints else [hint]
+        self._hints.add(hint)
+        hint = "; ".join([*hints, *([_NO_FURTHER] if is_last else [])])
         self.found.append(Problem(where=place, found=found, allowed=allowed, hint=hint))
-        if len(self.found) >= MOST_PROBLEMS:
+        if is_last:
             self.check()
 
     def check(self) -> None:

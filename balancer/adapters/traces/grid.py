@@ -28,6 +28,14 @@ USUAL_STEPS_S: tuple[Seconds, ...] = (
 )
 """Steps that samples usually have; times that jitter around one are put into slots of it."""
 
+_SLOTS = (
+    "a slot number from 0 to 100000000",
+    "for times name the column time, and write a time in each of its rows",
+)
+_TIMES = (
+    "an ISO 8601 time or seconds from 1970, up to the year 2200",
+    "write it as 2024-03-01T00:05:00Z",
+)
 _EPOCH_FROM = 1e8  # a larger number counts seconds from 1970, a smaller one counts slots
 _MILLISECONDS_FROM = 1e11  # seconds would be the year 5138
 _LAST_S = 7_258_118_400.0  # the year 2200
@@ -166,6 +174,7 @@ def _check_filled(matrix: Matrix, stamps: _Stamps, grid: Grid) -> None:
         f"of {grid.step_s:g} s",
         where=cell(matrix.rows[after], matrix.time),
         allowed="times of one period without a long break",
+        hint="mend or remove the row; numbers below 100000000 count slots, not seconds",
     )
 
 
@@ -177,8 +186,10 @@ def _stamps(matrix: Matrix) -> _Stamps:
     for index, text in enumerate(matrix.stamps):
         value = _slot(text) if is_slots else _seconds(text)
         if value is None:
-            allowed = "a slot number" if is_slots else "an ISO 8601 time or seconds from 1970"
-            faults.add(cell(matrix.rows[index], matrix.time), f"{text[:40]!r}", allowed=allowed)
+            allowed, hint = _SLOTS if is_slots else _TIMES
+            faults.add(
+                cell(matrix.rows[index], matrix.time), f"{text[:40]!r}", allowed=allowed, hint=hint
+            )
         else:
             values[index] = value
     faults.check()

@@ -19,6 +19,7 @@ FIRST_ROW = 2
 NO_SAMPLE = frozenset({"", "-", "na", "n/a", "nan", "nil", "none", "null"})
 """What a cell without a sample may say, in small letters. All but the empty cell are counted."""
 
+_COPY = "copy or export the file anew"
 _INFINITE = frozenset({"inf", "infinity"})
 _PLAIN = re.compile(r"[0-9.,eE+-]*")
 
@@ -63,13 +64,14 @@ def read_matrix(path: Path, ledger: Ledger) -> Matrix:
         cells = cells_of(line)
         if len(cells) != len(header):
             found = short_row(len(cells), is_last=index == len(kept) - 1)
-            reader.faults.add(f"row {row}", *found, allowed=f"{len(header)} cells, as row 1")
+            allowed = f"{len(header)} cells, as row 1"
+            reader.faults.add(f"row {row}", *found, allowed=allowed, hint=_COPY)
             continue
         stamps[index] = cells[0].strip()
         figures[index] = reader.figures(row, line, cells)
     reader.faults.check()
     if not kept:
-        raise refused(path, "has a row of names and no row of figures")
+        raise refused(path, "has a row of names and no row of figures", hint=_COPY)
     rows = tuple(row for row, _ in kept)
     return Matrix(
         path=path, time=header[0], vms=vms, stamps=tuple(stamps), rows=rows, figures=figures
@@ -91,7 +93,11 @@ def columns_of(path: Path, header: Sequence[str]) -> tuple[str, ...]:
         )
     if header[0] and number_of(header[0]) is not None:
         raise refused(
-            path, "has figures where the names belong", where="row 1", allowed="slot, vm1, ..."
+            path,
+            "has figures where the names belong",
+            where="row 1",
+            allowed="slot, vm1, ...",
+            hint="put a row of names before them",
         )
     for number, name in enumerate(header[1:], start=2):
         vm = vm_name(name)
@@ -141,9 +147,9 @@ class _Reader:
             return np.nan
         where = cell(row, self._header[column])
         if value is None and word.lower().lstrip("+-") not in NO_SAMPLE | _INFINITE:
-            self.faults.add(
-                where, f"{word[:40]!r}", allowed="a number, or an empty cell for no sample"
-            )
+            hint = "write it without unit and thousands separator, with a point before decimals"
+            allowed = "a number, or an empty cell for no sample"
+            self.faults.add(where, f"{word[:40]!r}", allowed=allowed, hint=hint)
         else:
             self._ledger.note(MendRule.NOT_A_NUMBER, 1, (f"{self.faults.path.name}, {where}",))
         return np.nan

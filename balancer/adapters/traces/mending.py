@@ -67,8 +67,9 @@ class Mender:
         is_off = self.bounds.is_off
         self._note(MendRule.SAMPLE_WHILE_OFF, is_off & (cpu > 0.0))
         cpu = np.where(is_off, np.nan, cpu)
-        gaps = self._short_gaps(cpu)
+        gaps, left = self._gaps(cpu)
         self._note(MendRule.GAP_FILLED, gaps)
+        self._note(MendRule.GAP_LEFT, left)
         cpu = np.where(gaps, _held(cpu), cpu)
         is_on = ~np.isnan(cpu)
         self._note(MendRule.CPU_MISSING, ~is_on & ~is_off & ~np.isnan(memory))
@@ -80,14 +81,15 @@ class Mender:
         memory = np.where(is_on, np.minimum(memory, self.bounds.memory_mib), np.nan)
         return cpu.astype(np.float32), memory.astype(np.float32)
 
-    def _short_gaps(self, figures: Floats) -> Mask:
+    def _gaps(self, figures: Floats) -> tuple[Mask, Mask]:
+        """Return the slots between two samples of a VM that is on: of gaps to be filled, and of longer ones."""
         known = ~np.isnan(figures)
         slots = np.arange(len(figures), dtype=np.int32)[:, None]
         before = np.maximum.accumulate(np.where(known, slots, -1), axis=0)
         after = np.minimum.accumulate(np.where(known, slots, len(figures))[::-1], axis=0)[::-1]
-        is_inside = (before >= 0) & (after < len(figures))
+        is_gap = ~known & (before >= 0) & (after < len(figures)) & ~self.bounds.is_off
         is_short = after - before - 1 <= self.most_gap
-        return ~known & is_inside & is_short & ~self.bounds.is_off
+        return is_gap & is_short, is_gap & ~is_short
 
     def _note(self, rule: MendRule, mask: Mask) -> None:
         slots, columns = np.nonzero(mask)

@@ -22,6 +22,7 @@ class MendRule(StrEnum):
     CPU_MISSING = "cpu_missing"  # memory without CPU: no sample of either
     MEMORY_HELD = "memory_held"  # CPU without memory: the last known memory
     GAP_FILLED = "gap_filled"  # up to 15 minutes: the last value
+    GAP_LEFT = "gap_left"  # more than 15 minutes without CPU: the VM counts as not there
     SAMPLE_WHILE_OFF = "sample_while_off"  # a figure above 0 of a VM that is powered off: off
     SIZE_JITTER = "size_jitter"  # a change of memory that is small or short: no change of size
     UNKNOWN_VM = "unknown_vm"  # a size or a place for a VM without figures: not used

@@ -25,7 +25,7 @@ def read_parquet(path: Path, ledger: Ledger) -> Matrix:
     table = _table(path)
     vms = columns_of(path, table.column_names)
     if not table.num_rows:
-        raise refused(path, "has no row of figures")
+        raise refused(path, "has no row of figures", hint="copy or export the file anew")
     columns, faults = [], Faults(path)
     for number, name in enumerate(vms, start=1):
         columns.append(_figures(table.column(number), name, faults))
@@ -58,7 +58,8 @@ def _table(path: Path) -> "pa.Table":
     try:
         return pq.read_table(BytesIO(read_content(path)))
     except (pa.ArrowException, OSError) as err:
-        found = f"is no Parquet file, or cut short: {str(err).splitlines()[0][:120]}"
+        why = str(err).splitlines()[0].split(". ")[0][:120]
+        found = f"is no Parquet file, or cut short: {why}"
         raise refused(path, found, hint="copy or export it anew") from err
 
 

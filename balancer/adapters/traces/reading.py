@@ -13,7 +13,7 @@ from balancer.adapters.traces.faults import refused
 from balancer.adapters.traces.grid import Grid, grid_of, on_grid
 from balancer.adapters.traces.matrix import Floats, Matrix, read_matrix
 from balancer.adapters.traces.mending import without_impossible
-from balancer.adapters.traces.mends import Ledger, Mend
+from balancer.adapters.traces.mends import Ledger, Mend, MendRule
 from balancer.adapters.traces.parquet import read_parquet
 from balancer.adapters.traces.sizes import Sizes, read_sizes
 from balancer.adapters.traces.text import found_file
@@ -38,6 +38,10 @@ the VMs of the Grid Workloads Archive's trace GWA-T-12."""
 ABSURD_MEMORY = 4.0
 """Active memory above so many times the largest size of a VM is no sample; below, it is cut to the size."""
 
+_WHERE_MISSING = {
+    "cpu_mhz": "name the file of CPU over time so, by its unit",
+    "mem_active_mib": "where it is not known: mem_pct.csv like the file of CPU, with 25 in every cell",
+}
 _ENDINGS = (".csv", ".csv.gz", ".parquet")
 
 
@@ -74,6 +78,8 @@ def read_trace(
     )
     _check_same_vms(cpu, memory)
     sizes = read_sizes(folder, ledger)
+    strangers = sorted(sizes.keys() - set(cpu.vms))
+    ledger.note(MendRule.UNKNOWN_VM, len(strangers), [f"the sizes, VM {vm}" for vm in strangers])
     park = Park(hosts=hosts, placement=placement, leave_out=leave_out_unplaced)
     names = playable(folder, cpu.vms, sizes, park, ledger)
     cpu = _scaled(_only(cpu, names), largest_mhz(names, sizes), is_share=is_share)
@@ -92,16 +98,20 @@ def _matrix(
     path = found_file(folder, (*stems, *shares), _ENDINGS)
     if path is None:
         allowed = f"{stems[0]}.csv, .csv.gz or .parquet, or {shares[0]} in percent of the VM's size"
-        raise refused(folder, f"there is no {stems[0]}.csv in this folder", allowed=allowed)
+        found = f"there is no {stems[0]}.csv in this folder"
+        raise refused(folder, found, allowed=allowed, hint=_WHERE_MISSING[stems[0]])
     read = read_parquet if path.suffix == ".parquet" else read_matrix
     return read(path, ledger), path.name.startswith(shares)
 
 
 def _check_same_vms(cpu: Matrix, memory: Matrix) -> None:
     if differing := sorted(set(cpu.vms) ^ set(memory.vms)):
-        found = f"{', '.join(differing[:5])} of {len(differing)} VMs: in one of the two files only"
-        allowed = f"the VMs of {cpu.path.name}"
-        raise refused(memory.path, found, where="row 1", allowed=allowed)
+        count = f"{len(differing)} VM{'' if len(differing) == 1 else 's'}"
+        more = ", ..." if len(differing) > 5 else ""
+        found = f"{count} in one of the two files only: {', '.join(differing[:5])}{more}"
+        allowed = f"the VMs of {cpu.path.name}, after a first column of time"
+        hint = "add them to the one or remove them from the other"
+        raise refused(memory.path, found, where="row 1", allowed=allowed, hint=hint)
 
 
 def _only(matrix: Matrix, names: Sequence[str]) -> Matrix:
@@ -134,9 +144,21 @@ def _trace(files: _Files, grid: Grid, ledger: Ledger, *, name: str) -> Trace:
     check_mib(memory, most_mib)
     cpu_mhz = on_grid(without_impossible(cpu, ABSURD * most_mhz, ledger), grid, ledger)
     memory_mib = on_grid(without_impossible(memory, ABSURD_MEMORY * most_mib, ledger), grid, ledger)
+    _check_samples(cpu, cpu_mhz)
     _check_memory(memory, cpu_mhz, memory_mib)
     parts = Parts(name=name, vms=cpu.vms, cpu_mhz=cpu_mhz, memory_mib=memory_mib, sizes=sizes)
     return assembled(parts, grid, ledger)
+
+
+def _check_samples(cpu: Matrix, cpu_mhz: Floats) -> None:
+    """Refuse CPU of which nothing is left: a replay of nothing would look like a good one."""
+    if np.isnan(cpu_mhz).all():
+        figures = np.count_nonzero(~np.isnan(cpu.figures))
+        found = f"no sample of CPU is left: of {cpu.figures.size} cells {figures} hold a figure"
+        impossible = ", and each of those is below 0 or absurd" if figures else ""
+        allowed = f"figures from 0 to {ABSURD:g} times what the VM's processors give"
+        hint = "export the file anew; or its unit is wrong, or the sizes of the VMs are"
+        raise refused(cpu.path, found + impossible, allowed=allowed, hint=hint)
 
 
 def _check_memory(memory: Matrix, cpu_mhz: Floats, memory_mib: Floats) -> None:

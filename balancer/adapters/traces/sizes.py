@@ -1,12 +1,20 @@
 """Sizes of the VMs of a trace over time: vms.csv and provisioned_changes.csv become sizes and changes of size."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from balancer.adapters.traces.faults import Faults, cell, refused
 from balancer.adapters.traces.mends import Ledger, MendRule
-from balancer.adapters.traces.text import figure, found_file, records, vm_name
+from balancer.adapters.traces.text import (
+    MEMORY,
+    Span,
+    figure,
+    found_file,
+    memory_column,
+    records,
+    vm_name,
+)
 from balancer.model.units import Mhz, Mib
 
 TEXT_ENDINGS = (".csv", ".csv.gz")
@@ -29,8 +37,13 @@ CHANGED_BY = 0.1
 CORE_MHZ: Mhz = 4000.0
 """Speed of a processor that is taken for bounds where no speed is given."""
 
-_MOST_MHZ = 1e7
-_MOST_SLOT = 1e8
+_LEAST_LARGEST_MIB: Mib = 128.0  # if no VM is larger, memory is not in MiB
+_LEAST_FASTEST_MHZ: Mhz = 100.0  # if no VM is faster, speeds are not in MHz
+_MHZ = Span(least=0.0, most=1e7, unit="MHz")
+_SLOT = Span(least=0.0, most=1e8, is_whole=True)
+_UNITS = "GiB: multiply by 1024; KiB: divide by 1024; bytes: by 1,048,576"
+_VCPUS = Span(least=1.0, most=MOST_VCPUS, is_whole=True)
+_MEMORY_MIB = Span(least=LEAST_MIB, most=MOST_MIB, unit="MiB", hint=_UNITS)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,20 +92,20 @@ def read_sizes(folder: Path, ledger: Ledger) -> Sizes:
 
 
 def _check_units(path: Path, sizes: Sizes) -> None:
-    largest = max((size.memory_mib for each in sizes.values() for size in each), default=LEAST_MIB)
-    if largest < 128.0:
+    every = [size for each in sizes.values() for size in each]
+    largest = max((size.memory_mib for size in every), default=_LEAST_LARGEST_MIB)
+    if largest < _LEAST_LARGEST_MIB:
         found = f"no VM has more than {largest:g} MiB: these are GiB, not MiB"
         raise refused(path, found, allowed="memory in MiB", hint="multiply by 1024")
+    fastest = max((size.cpu_mhz or 0.0 for size in every), default=0.0)
+    if 0.0 < fastest < _LEAST_FASTEST_MHZ:
+        found = f"no VM has more than {fastest:g} MHz: these are GHz, not MHz"
+        raise refused(path, found, allowed="cpu_mhz in MHz", hint="multiply by 1000")
 
 
 def _fixed(path: Path) -> Mapping[str, Size]:
     faults, sizes = Faults(path), dict[str, Size]()
-    for row, cells in records(path, ("vm", "vcpus")):
-        column = next((name for name in ("mem_mib", "mem_mb") if name in cells), None)
-        if column is None:
-            raise refused(
-                path, "there is no column mem_mib", where="row 1", allowed="mem_mib, or mem_mb"
-            )
+    for row, cells in records(path, ("vm", "vcpus"), MEMORY):
         name = vm_name(cells["vm"])
         if name in sizes or not name:
             faults.add(
@@ -100,15 +113,11 @@ def _fixed(path: Path) -> Mapping[str, Size]:
                 f"VM {name[:60]!r} is named twice or not at all",
                 allowed="each VM once",
             )
-        speed = (
-            figure(cells, "cpu_mhz", faults, row, (0.0, _MOST_MHZ))
-            if cells.get("cpu_mhz")
-            else None
-        )
+        speed = figure(cells, "cpu_mhz", faults, row, _MHZ) if cells.get("cpu_mhz") else None
         sizes[name] = Size(
             slot=0,
-            vcpus=int(figure(cells, "vcpus", faults, row, (1, MOST_VCPUS))),
-            memory_mib=figure(cells, column, faults, row, (LEAST_MIB, MOST_MIB)),
+            vcpus=int(figure(cells, "vcpus", faults, row, _VCPUS)),
+            memory_mib=figure(cells, memory_column(cells), faults, row, _MEMORY_MIB),
             cpu_mhz=speed,
         )
     faults.check()
@@ -121,7 +130,7 @@ def _changes(path: Path, ledger: Ledger) -> Sizes:
     A VM that is on with 0 processors or 0 MiB has the size that it had before; that counts as jitter.
     """
     faults, by_slot = Faults(path), dict[str, dict[int, Size]]()
-    for row, cells in records(path, ("vm", "slot", "vcpus", "cpu_mhz", "mem_mb")):
+    for row, cells in records(path, ("vm", "slot", "vcpus", "cpu_mhz"), MEMORY):
         name, size = vm_name(cells["vm"]), _change(row, cells, faults)
         if not size.is_off and (size.vcpus == 0 or size.memory_mib == 0.0):
             ledger.note(MendRule.SIZE_JITTER, 1, (f"{path.name}, row {row}, VM {name}",))
@@ -137,11 +146,13 @@ def _changes(path: Path, ledger: Ledger) -> Sizes:
 
 def _change(row: int, cells: dict[str, str], faults: Faults) -> Size:
     """Return the size that a row gives; sizes of 0 are left to the caller."""
-    speed = figure(cells, "cpu_mhz", faults, row, (0.0, _MOST_MHZ))
+    speed = figure(cells, "cpu_mhz", faults, row, _MHZ)
     return Size(
-        slot=int(figure(cells, "slot", faults, row, (0, _MOST_SLOT))),
-        vcpus=int(figure(cells, "vcpus", faults, row, (0, MOST_VCPUS))),
-        memory_mib=figure(cells, "mem_mb", faults, row, (0.0, MOST_MIB)),
+        slot=int(figure(cells, "slot", faults, row, _SLOT)),
+        vcpus=int(figure(cells, "vcpus", faults, row, replace(_VCPUS, least=0.0))),
+        memory_mib=figure(
+            cells, memory_column(cells), faults, row, replace(_MEMORY_MIB, least=0.0)
+        ),
         cpu_mhz=speed,
         is_off=speed == 0.0,
     )

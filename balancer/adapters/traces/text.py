@@ -9,7 +9,8 @@ import gzip
 import io
 import re
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 from balancer.adapters.traces.faults import Faults, cell, refused
@@ -17,6 +18,9 @@ from balancer.policy.file_access import first_bytes, is_file
 
 MOST_BYTES = 1 << 30
 """Largest file that is read, packed or unpacked. A month of 5-minute samples of 10,000 VMs takes 400 MB."""
+
+MEMORY = ("mem_mib", "mem_mb")
+"""Names of a column of memory: vSphere's MB is 2**20 bytes, too."""
 
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _NUMBER = re.compile(r"[+-]?(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][+-]?[0-9]+)?")
@@ -77,10 +81,11 @@ def lines_of(path: Path) -> list[str]:
     except UnicodeDecodeError as err:
         row = content.count(b"\n", 0, err.start) + 1
         found = f"byte 0x{content[err.start]:02x} is not UTF-8"
-        raise refused(path, found, where=f"row {row}", hint="save it as CSV in UTF-8") from err
+        hint = _called_so(content) or "save it as CSV in UTF-8"
+        raise refused(path, found, where=f"row {row}", hint=hint) from err
     if "\0" in text:
         row = text.count("\n", 0, text.index("\0")) + 1
-        hint = "the file is damaged, or no text: copy or export it anew"
+        hint = _called_so(content) or "the file is damaged, or no text: copy or export it anew"
         raise refused(path, "holds a NUL byte", where=f"row {row}", hint=hint)
     lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
     while lines and not lines[-1].strip():
@@ -88,6 +93,14 @@ def lines_of(path: Path) -> list[str]:
     if not lines:
         raise refused(path, "is empty", allowed="a row of names and at least one row of figures")
     return lines
+
+
+def _called_so(content: bytes) -> str:
+    """Return what a file is to be called that is not what its name says; empty where that is not known."""
+    for begin, ending in ((b"\x1f\x8b", ".csv.gz"), (b"PAR1", ".parquet")):
+        if content.startswith(begin):
+            return f"by its content its name ends with {ending}: rename it"
+    return ""
 
 
 def cells_of(line: str) -> list[str]:
@@ -102,8 +115,12 @@ def number_of(text: str) -> float | None:
     return float(text) if _NUMBER.fullmatch(text) else None
 
 
-def records(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def records(
+    path: Path, needed: Sequence[str], either: Sequence[str] = ()
+) -> Iterator[tuple[int, dict[str, str]]]:
     """Yield the rows of a small table with their numbers, as mappings of column names to cells.
+
+    Of the columns `either` one must be there too.
 
     Raises:
         InputError: as `lines_of`, or a needed column is missing, or rows have another count of cells.
@@ -111,9 +128,12 @@ def records(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, 
     lines = lines_of(path)
     names = [name.strip() for name in cells_of(lines[0])]
     missing = [name for name in needed if name not in names]
+    if either and not any(name in names for name in either):
+        missing.append(either[0])
     if missing:
         found = f"there is no column {', '.join(missing)}; there are {', '.join(names)[:200]}"
-        raise refused(path, found, where="row 1", allowed=f"columns {', '.join(needed)}")
+        allowed = ", ".join([*needed, *([" or ".join(either)] if either else [])])
+        raise refused(path, found, where="row 1", allowed=f"columns {allowed}")
     faults = Faults(path)
     for row, line in enumerate(lines[1:], start=2):
         cells = [text.strip() for text in cells_of(line)]
@@ -123,31 +143,51 @@ def records(path: Path, needed: Sequence[str]) -> Iterator[tuple[int, dict[str, 
             faults.add(
                 f"row {row}",
                 *short_row(len(cells), is_last=row == len(lines)),
-                hint=f"row 1 has {len(names)}",
+                allowed=f"{len(names)} cells, as row 1",
+                hint="copy or export the file anew",
             )
     faults.check()
 
 
 def short_row(cells: int, *, is_last: bool) -> tuple[str]:
     """Return, in words, that a row has a wrong count of cells."""
-    cut = ": the file seems to be cut short, copy it anew" if is_last else ""
+    cut = ": the file seems to be cut short" if is_last else ""
     return (f"has {cells} cell{'' if cells == 1 else 's'}{cut}",)
 
 
-def figure(
-    row: dict[str, str], column: str, faults: Faults, at: int, bounds: tuple[float, float]
-) -> float:
-    """Return a cell's number, noting a fault (and returning the lower bound) where it is outside of `bounds`."""
-    low, high = bounds
-    value = number_of(row.get(column, ""))
-    if value is not None and low <= value <= high:
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """The numbers that the cells of a column may hold, both ends included."""
+
+    least: float
+    most: float
+    unit: str = ""
+    is_whole: bool = False
+    hint: str = ""
+
+    def holds(self, value: float) -> bool:
+        """Whether a number is one of them."""
+        return self.least <= value <= self.most and not (self.is_whole and value % 1.0)
+
+    def __str__(self) -> str:
+        """Return it in words: `a number from 1024 to 33554432 MiB`."""
+        kind = "whole number" if self.is_whole else "number"
+        return f"a {kind} from {self.least:.15g} to {self.most:.15g} {self.unit}".rstrip()
+
+
+def figure(row: dict[str, str], column: str, faults: Faults, at: int, span: Span) -> float:
+    """Return a cell's number, noting a fault (and returning the least allowed) where it is outside of `span`."""
+    text = row.get(column, "")
+    value = number_of(text)
+    if value is not None and span.holds(value):
         return value
-    faults.add(
-        cell(at, column),
-        f"{row.get(column, '')[:40]!r}",
-        allowed=f"a number from {low:g} to {high:g}",
-    )
-    return low
+    faults.add(cell(at, column), f"{text[:40]!r}", allowed=str(span), hint=span.hint)
+    return span.least
+
+
+def memory_column(row: Mapping[str, str]) -> str:
+    """Return which of the names in `MEMORY` a table's column of memory has; both are MiB."""
+    return next((name for name in MEMORY if name in row), MEMORY[0])
 
 
 def vm_name(text: str) -> str:

@@ -191,6 +191,34 @@ def test_what_can_neither_be_read_nor_written_is_said_before_anything_is_played(
     assert "there is no such folder; allowed: the folder of a trace" in capfd.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("changed", "words"),
+    [
+        (
+            {"hosts.csv": None},
+            "hosts.csv: there is no such file; allowed: a row for each host: host,",
+        ),
+        ({"placement0.csv": None}, "no such file; allowed: a row for each VM: vm, and the host"),
+        ({"placement0.csv": "name,even\na,h1\n"}, "there is no column vm; there are name, even"),
+        ({"placement0.csv": "vm\na\n"}, "row 1: names no placement; allowed: vm, then one column"),
+        ({"placement0.csv": "vm,even\n"}, "VM a: has no place in the placement; mend the file, no"),
+    ],
+    ids=["no hosts", "no placements", "no VMs", "no column", "no row"],
+)
+def test_hosts_and_placements_that_are_none_say_what_to_write(
+    folder: Path,
+    changed: dict[str, str | None],
+    words: str,
+    capfd: pytest.CaptureFixture[str],
+) -> None:
+    for name, text in changed.items():
+        (folder / name).unlink() if text is None else (folder / name).write_text(text)
+
+    assert lab("replay", folder, "--with", "nothing", "--jobs", 1) == 1
+
+    assert words in capfd.readouterr().err
+
+
 def test_a_lost_run_costs_itself_and_an_interrupt_the_rest(
     folder: Path,
     tmp_path: Path,

@@ -130,7 +130,7 @@ def test_a_folder_is_a_trace_with_what_was_mended(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     gap = "slot,a,b\n0,100,200\n1,,210\n2,120,220\n"
-    placement = "vm,even\na,h1\n"
+    placement = "vm,even\na,h1\nz,h1\n"
     hosts = "host,cores,cpu_mhz,mem_mib\nh1,8,20800,65536\n"
     folder = trace_folder(tmp_path, cpu_mhz__csv=gap, placement0__csv=placement, hosts__csv=hosts)
 
@@ -139,7 +139,8 @@ def test_a_folder_is_a_trace_with_what_was_mended(
     assert capsys.readouterr().out.removeprefix(str(folder)).splitlines() == [
         ": ok: trace of 2 VMs, 3 steps of 300 s from 2024-01-01T00:00:00Z, 1 host, placements even",
         "  warning: gap_filled: 1 place: slot 1, VM a",
-        "  warning: placement0.csv, column even: 1 VM without a place: b",
+        "  warning: placement0.csv, column even: 1 VM without a place: b; replay needs --leave-out then",
+        "  warning: placement0.csv, column even: 1 place not used: z; no such VM, or it is left out",
     ]
 
 

@@ -44,11 +44,11 @@ CASES = {
     ),
     "a longer gap stays unknown": Case(
         files={"cpu_mhz__csv": "slot,a,b\n0,100,1\n1,,1\n2,,1\n3,,1\n4,,1\n5,150,1\n"},
-        rule=MendRule.MEMORY_HELD,
+        rule=MendRule.GAP_LEFT,
         count=4,
-        place="slot 3, VM b",
+        place="slot 1, VM a",
         cpu=[100, None, None, None, None, 150],
-        mends=2,
+        mends=3,
     ),
     "what is negative is no sample": Case(
         files={"cpu_mhz__csv": "slot,a,b\n0,100,1\n1,-5,1\n2,120,1\n"},
@@ -140,7 +140,7 @@ CASES = {
     ),
     "a size of nothing while on is the size before": Case(
         files={
-            "provisioned_changes__csv": "vm,slot,vcpus,cpu_mhz,mem_mb\na,0,2,5200,4096\na,1,2,5200,0\n"
+            "provisioned_changes__csv": "vm,slot,vcpus,cpu_mhz,mem_mib\na,0,2,5200,4096\na,1,2,5200,0\n"
         },
         rule=MendRule.SIZE_JITTER,
         place="provisioned_changes.csv, row 3, VM a",
@@ -156,6 +156,12 @@ CASES = {
         rule=MendRule.OFF_GRID,
         place="cpu_mhz.csv, row 3",
         cpu=[100, 110, 120, 130, 140],
+    ),
+    "a size for a VM without figures is not used": Case(
+        files={"vms__csv": "vm,vcpus,mem_mib\na,2,4096\nb,4,8192\nz,4,8192\n"},
+        rule=MendRule.UNKNOWN_VM,
+        place="the sizes, VM z",
+        cpu=[100, 110, 120],
     ),
 }
 

@@ -36,7 +36,10 @@ def many(cpu: float, memory: float) -> Files:
 
 CASES: Mapping[str, tuple[Files, str]] = {
     "no CPU": ({"cpu_mhz__csv": None}, "there is no cpu_mhz.csv in this folder"),
-    "no memory": ({"mem_active_mib__csv": None}, "there is no mem_active_mib.csv"),
+    "no memory": (
+        {"mem_active_mib__csv": None},
+        "where it is not known: mem_pct.csv like the file of CPU, with 25 in every cell",
+    ),
     "no sizes": ({"vms__csv": None}, "the sizes of the VMs are missing"),
     "one file twice": (
         {"cpu_mhz__csv__gz": packed("cpu_mhz.csv")},
@@ -53,7 +56,7 @@ CASES: Mapping[str, tuple[Files, str]] = {
     "no commas": ({"cpu_mhz__csv": "slot;a;b\n0;1;2\n"}, "row 1 has one cell"),
     "a cell that is no number": (
         {"cpu_mhz__csv": "slot,a,b\n0,100,2oo\n"},
-        "row 2, column b: '2oo'; allowed: a number",
+        "row 2, column b: '2oo'; allowed: a number, or an empty cell for no sample; write it",
     ),
     "a row that is too short": (
         {"cpu_mhz__csv": "slot,a,b\n0,100\n1,1,2\n"},
@@ -79,6 +82,18 @@ CASES: Mapping[str, tuple[Files, str]] = {
     "a slot that is none": (
         {"cpu_mhz__csv": "slot,a,b\n0,1,2\n1.5,1,2\n"},
         "row 3, column slot: '1.5'; allowed: a slot number",
+    ),
+    "times in a column of slots": (
+        {"cpu_mhz__csv": "slot,a,b\n2024-03-01T00:05:00,1,2\n"},
+        "row 2, column slot: '2024-03-01T00:05:00'; allowed: a slot number from 0 to 100000000; for times",
+    ),
+    "packed data under another name": (
+        {"cpu_mhz__csv": packed("cpu_mhz.csv")},
+        "is not UTF-8; by its content its name ends with .csv.gz: rename it",
+    ),
+    "Parquet under another name": (
+        {"cpu_mhz__csv": b"PAR1\0\0"},
+        "holds a NUL byte; by its content its name ends with .parquet: rename it",
     ),
     "a time that is none": (
         {"cpu_mhz__csv": "time,a,b\nyesterday,1,2\n"},
@@ -110,21 +125,32 @@ CASES: Mapping[str, tuple[Files, str]] = {
     ),
     "bytes for sizes": (
         {"vms__csv": "vm,vcpus,mem_mib\na,2,4294967296\nb,4,8192\n"},
-        "row 2, column mem_mib: '4294967296'",
+        "row 2, column mem_mib: '4294967296'; allowed: a number from 4 to 33554432 MiB; GiB: mult",
     ),
     "no processors": (
         {"vms__csv": "vm,vcpus,mem_mib\na,0,4096\nb,4,8192\n"},
-        "row 2, column vcpus: '0'; allowed: a number from 1 to 1024",
+        "row 2, column vcpus: '0'; allowed: a whole number from 1 to 1024",
     ),
     "a VM sized twice": (
         {"vms__csv": "vm,vcpus,mem_mib\na,1,4096\na,4,8192\n"},
         "row 3, column vm: VM 'a' is named twice",
     ),
     "a VM without a size": ({"vms__csv": "vm,vcpus,mem_mib\na,2,4096\n"}, "VM b: has no size in"),
-    "sizes without a column": ({"vms__csv": "vm,mem_mib\na,4096\n"}, "there is no column vcpus"),
+    "sizes without a column": (
+        {"vms__csv": "vm,mem_mib\na,4096\n"},
+        "there is no column vcpus; there are vm, mem_mib; allowed: columns vm, vcpus, mem_mib or mem_mb",
+    ),
+    "sizes without memory": (
+        {"vms__csv": "vm,vcpus\na,2\n"},
+        "row 1: there is no column mem_mib; there are vm, vcpus",
+    ),
+    "half a processor": (
+        {"vms__csv": "vm,vcpus,mem_mib\na,1.5,4096\nb,4,8192\n"},
+        "row 2, column vcpus: '1.5'; allowed: a whole number from 1 to 1024",
+    ),
     "other VMs in memory": (
         {"mem_active_mib__csv": "slot,a,c\n0,1,2\n"},
-        "row 1: b, c of 2 VMs: in one of the two files only",
+        "row 1: 2 VMs in one of the two files only: b, c; allowed: the VMs of cpu_mhz.csv",
     ),
     "memory of another time": (
         {"mem_active_mib__csv": "slot,a,b\n900,1,2\n901,1,2\n"},
@@ -133,6 +159,29 @@ CASES: Mapping[str, tuple[Files, str]] = {
     "a speed that is none": (
         {"provisioned_changes__csv": "vm,slot,vcpus,cpu_mhz,mem_mb\na,0,2,fast,4096\n"},
         "row 2, column cpu_mhz: 'fast'",
+    ),
+    "no figure at all": (
+        {"cpu_mhz__csv": "slot,a,b\n0,,\n1,NaN,\n"},
+        "no sample of CPU is left: of 4 cells 0 hold a figure",
+    ),
+    "figures that are all impossible": (
+        {"cpu_mhz__csv": "slot,a,b\n0,-1,-2\n1,1e9,\n"},
+        "of 4 cells 3 hold a figure, and each of those is below 0 or absurd; allowed: figures from",
+    ),
+    "speeds in GHz": (
+        {"vms__csv": "vm,vcpus,cpu_mhz,mem_mib\na,2,5.2,4096\nb,4,10.4,8192\n"},
+        "no VM has more than 10.4 MHz: these are GHz, not MHz",
+    ),
+    "sizes without a row": (
+        {"vms__csv": "vm,vcpus,mem_mib\n"},
+        "VM a: has no size in vms.csv",
+    ),
+    "VMs that are never on": (
+        {
+            "vms__csv": None,
+            "provisioned_changes__csv": "vm,slot,vcpus,cpu_mhz,mem_mb\na,0,2,0,4096\n",
+        },
+        "VM a: has no size in vms.csv, and none while it is on in provisioned_changes.csv",
     ),
     "no Parquet": (
         {"cpu_mhz__csv": None, "cpu_mhz__parquet": b"PAR1abc"},
@@ -158,6 +207,9 @@ def test_several_problems_of_a_file_are_told_at_once(tmp_path: Path) -> None:
         read_trace(trace_folder(tmp_path, cpu_mhz__csv=f"slot,a,b\n{rows}"))
 
     assert len(caught.value.problems) == 20
+    assert "write it without unit" in caught.value.problems[0].hint
+    assert not any(problem.hint for problem in caught.value.problems[1:-1])
+    assert caught.value.problems[-1].hint == "the rest of the file was not looked at"
 
 
 def test_a_placement_that_names_unknown_hosts_is_refused(tmp_path: Path) -> None:
@@ -181,13 +233,15 @@ def test_a_vm_that_is_larger_than_every_host_is_refused_by_name(tmp_path: Path) 
     ):
         read_trace(folder, hosts=make_hosts(2))
     with pytest.raises(
-        InputError, match=r"VM b: has 64 processors, more than any host has threads"
+        InputError, match=r"VM b: has 64 processors, more than any host has threads.*: --leave-out"
     ):
         read_trace(folder, hosts=make_hosts(2, memory_mib=2_000_000.0))
 
 
 def test_nothing_is_left_to_replay_is_refused_all_the_same(tmp_path: Path) -> None:
-    with pytest.raises(InputError, match="VM a: has no place"):
+    with pytest.raises(
+        InputError, match=r"VM a: has no place.*; mend the file, no other VM is left"
+    ):
         read_trace(trace_folder(tmp_path), placement={}, leave_out_unplaced=True)
 
 
@@ -196,14 +250,16 @@ def test_nothing_is_left_to_replay_is_refused_all_the_same(tmp_path: Path) -> No
     [
         (
             "h1,24,2.6,262144",
-            "row 2, column cpu_mhz: '2.6'; allowed: a number from 12000 to 240000",
+            "row 2, column cpu_mhz: '2.6'; allowed: a number from 12000 to 240000 MHz; cores times",
         ),
         ("h1,24,62400,256", "row 2, column mem_mb: '256'"),
+        ("h1,24,62400,268435456", "allowed: a number from 1024 to 33554432 MiB; GiB: multiply"),
         ("h1,0,62400,262144", "row 2, column cores: '0'"),
+        ("h1,2.5,62400,262144", "row 2, column cores: '2.5'; allowed: a whole number"),
         (",24,62400,262144", "row 2, column host: host '' is named twice or not at all"),
         ("h1,24,62400", "row 2: has 3 cells"),
     ],
-    ids=["GHz", "GiB", "no cores", "no name", "short"],
+    ids=["GHz", "GiB", "KiB", "no cores", "half a core", "no name", "short"],
 )
 def test_a_host_that_is_none_is_refused(tmp_path: Path, row: str, words: str) -> None:
     path = tmp_path / "hosts.csv"
@@ -213,6 +269,14 @@ def test_a_host_that_is_none_is_refused(tmp_path: Path, row: str, words: str) ->
         read_hosts(path)
 
     assert words in str(caught.value)
+
+
+def test_hosts_without_memory_are_told_which_column_is_missing(tmp_path: Path) -> None:
+    path = tmp_path / "hosts.csv"
+    path.write_text("host,cores,cpu_mhz\nh1,24,62400\n")
+
+    with pytest.raises(InputError, match="row 1: there is no column mem_mib; there are host, cor"):
+        read_hosts(path)
 
 
 def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
@@ -229,7 +293,7 @@ def test_parquet_is_read_as_csv_is(tmp_path: Path) -> None:
     as_parquet = read_trace(
         trace_folder(tmp_path / "2", cpu_mhz__csv=None, cpu_mhz__parquet=content)
     )
-    with pytest.raises(InputError, match="cut short"):
+    with pytest.raises(InputError, match=r"cut short: [^;]*footer; copy or export it anew"):
         read_trace(trace_folder(tmp_path / "3", cpu_mhz__csv=None, cpu_mhz__parquet=content[:-20]))
 
     assert as_csv.digest == as_parquet.digest
