@@ -176,7 +176,7 @@ def down_words(down: DownMark) -> str:
     if down.target is None or down.until_s is None:
         return f"{told}, and was down to the end"
     if not down.was_started:
-        return f"{told} and is not wanted; on {down.target} again at {when(down.until_s)}"
+        return f"{told}, was to be off, and rests on it again at {when(down.until_s)}"
     return f"{told}, started on {down.target} at {when(down.until_s)}"
 
 
