@@ -13,7 +13,7 @@ from balancer.expose.charts import Tick, short_label
 from balancer.expose.escape import cells
 from balancer.expose.figures import counted, gibibytes, percent
 from balancer.lab.axes import WIDTH, TimeAxis, when
-from balancer.lab.result import Line, MoveMark, Run
+from balancer.lab.result import DownMark, Line, MoveMark, Run
 from balancer.lab.sketch import Sketch
 
 WIDEST_LABEL, RIGHT = 160.0, 24.0
@@ -168,6 +168,16 @@ def _arrows(
         )
         told = move_words(move) if tells else ""
         yield Arrow(path=path, is_lost=bool(move.fault), told=told)
+
+
+def down_words(down: DownMark) -> str:
+    """Return in a sentence what became of a VM that went down with its host."""
+    told = f"{down.vm}: went down with {down.source} at {when(down.since_s)}"
+    if down.target is None or down.until_s is None:
+        return f"{told}, and was down to the end"
+    if not down.was_started:
+        return f"{told}, was to be off, and rests on it again at {when(down.until_s)}"
+    return f"{told}, started on {down.target} at {when(down.until_s)}"
 
 
 def move_words(move: MoveMark) -> str:

@@ -1,22 +1,25 @@
 """Two results side by side: what was set otherwise, and figure by figure what became better or worse.
 
-Runs are paired by contender, placement and seed. Judges nothing beyond that: of every figure less is better.
+Runs are paired by contender, placement and seed. Judges nothing beyond that: of every figure less is better,
+but for restarts, which are fewer also where VMs stayed down.
 """
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
+from balancer.lab.figures import has_failures
 from balancer.lab.replayed import Replayed, RunKey, run_key
 from balancer.lab.result import Result, Run, Score
 
 
 class Course(StrEnum):
-    """What became of a figure from the first result to the second."""
+    """What became of a figure from the first result to the second. "other" is neither better nor worse."""
 
     BETTER = "better"
     SAME = "same"
     WORSE = "worse"
+    OTHER = "other"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,13 +34,14 @@ class Difference:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Delta:
-    """One figure of both results, in `unit`, with `digits` behind the point."""
+    """One figure of both results, in `unit`, with `digits` behind the point. `is_judged`: less is better."""
 
     name: str
     unit: str
     digits: int
     first: float
     second: float
+    is_judged: bool = True
 
     @property
     def change(self) -> float:
@@ -56,6 +60,8 @@ class Delta:
         """Return what became of it."""
         if self.first == self.second:
             return Course.SAME
+        if not self.is_judged:
+            return Course.OTHER
         return Course.BETTER if self.second < self.first else Course.WORSE
 
 
@@ -97,7 +103,9 @@ class Comparison:
         return not (is_alone or self.differences) and all(pair.is_same for pair in self.pairs)
 
 
-FIGURES: tuple[tuple[str, str, int, Callable[[Score], float]], ...] = (
+Figure = tuple[str, str, int, Callable[[Score], float]]
+
+_FIGURES: tuple[Figure, ...] = (
     ("unmet demand", "%", 4, lambda score: score.unmet_ratio * 100.0),
     ("unmet demand", "GHz·h", 2, lambda score: score.unmet_ghz_h),
     ("host-slots above 80 %", "", 0, lambda score: score.slots_over_80),
@@ -114,22 +122,32 @@ FIGURES: tuple[tuple[str, str, int, Callable[[Score], float]], ...] = (
 )
 """Name, unit, digits and value of each figure. Of all of them less is better."""
 
+_RESTARTS = "restarts of VMs"
+_FAILURES: tuple[Figure, ...] = (
+    ("unmet while VMs were down", "GHz·h", 2, lambda score: score.down_ghz_h),
+    (_RESTARTS, "", 0, lambda score: score.restarts),
+)
+"""The same of what failures of hosts cost; told only where any run of the two results had such costs."""
+
 
 def compared(first: Replayed, second: Replayed, *, names: tuple[str, str]) -> Comparison:
     """Compare two results, in the order of the first."""
     mine = {run_key(run): run for run in first.result.runs}
     its = {run_key(run): run for run in second.result.runs}
+    runs = (*first.result.runs, *second.result.runs)
+    has_any = any(has_failures(run.score) for run in runs)
+    figures = (*_FIGURES, *_FAILURES) if has_any else _FIGURES
     return Comparison(
         first=names[0],
         second=names[1],
         differences=(*_loads(first.result, second.result), *_settings(first, second)),
-        pairs=tuple(_pair(mine[key], its[key]) for key in mine if key in its),
+        pairs=tuple(_pair(mine[key], its[key], figures) for key in mine if key in its),
         only_first=tuple(key for key in mine if key not in its),
         only_second=tuple(key for key in its if key not in mine),
     )
 
 
-def _pair(first: Run, second: Run) -> Pair:
+def _pair(first: Run, second: Run, figures: Sequence[Figure]) -> Pair:
     return Pair(
         contender=first.contender,
         start=first.start,
@@ -141,8 +159,9 @@ def _pair(first: Run, second: Run) -> Pair:
                 digits=digits,
                 first=float(value(first.score)),
                 second=float(value(second.score)),
+                is_judged=name != _RESTARTS,
             )
-            for name, unit, digits, value in FIGURES
+            for name, unit, digits, value in figures
         ),
     )
 

@@ -8,33 +8,38 @@ from balancer.expose.escape import markdown_text
 from balancer.expose.figures import counted, number
 from balancer.expose.markdown_parts import table
 from balancer.expose.text_layout import Paper, Tone, fit, fit_right
-from balancer.lab.comparison import FIGURES, Comparison, Course, Delta, Pair
+from balancer.lab.comparison import Comparison, Course, Delta, Pair
 from balancer.lab.replayed import RunKey
 
 SCHEMA = "balancer/lab-comparison/v1"
-_TONES = {Course.BETTER: Tone.GOOD, Course.WORSE: Tone.BAD, Course.SAME: Tone.FAINT}
+_TONES = {
+    Course.BETTER: Tone.GOOD,
+    Course.WORSE: Tone.BAD,
+    Course.OTHER: Tone.PLAIN,
+    Course.SAME: Tone.FAINT,
+}
 _FIGURE, _VALUE, _SHARE = 34, 13, 10
 
 
 def summary(found: Comparison) -> list[str]:
-    """Return for each figure that changed in how many runs the second is better, and in how many worse."""
+    """Return for each figure that changed in how many runs the second is better, worse, or other."""
     lines = []
-    for place, (name, unit, _, _) in enumerate(FIGURES):
-        counts = Counter(pair.deltas[place].course for pair in found.pairs)
+    for deltas in zip(*(pair.deltas for pair in found.pairs), strict=True):
+        counts = Counter(delta.course for delta in deltas)
         told = [
             f"{course.value} in {counts[course]}"
-            for course in (Course.BETTER, Course.WORSE)
+            for course in (Course.BETTER, Course.WORSE, Course.OTHER)
             if counts[course]
         ]
         if told:
-            mean = _mean_change(found.pairs, place)
-            lines.append(f"{_named(name, unit)}: {', '.join(told)} of {len(found.pairs)}{mean}")
+            name, mean = _named(deltas[0].name, deltas[0].unit), _mean_change(deltas)
+            lines.append(f"{name}: {', '.join(told)} of {len(found.pairs)}{mean}")
     return lines
 
 
-def _mean_change(pairs: Sequence[Pair], place: int) -> str:
-    first = sum(pair.deltas[place].first for pair in pairs)
-    second = sum(pair.deltas[place].second for pair in pairs)
+def _mean_change(deltas: Sequence[Delta]) -> str:
+    first = sum(delta.first for delta in deltas)
+    second = sum(delta.second for delta in deltas)
     return f", {_percent((second - first) / first)} over all" if first else ""
 
 

@@ -17,13 +17,14 @@ from balancer.lab.document_types import (
     READER,
     SCHEMA,
     CurvesEntry,
+    DownEntry,
     LabResultEntry,
     MoveEntry,
     RunEntry,
     ScoreEntry,
 )
 from balancer.lab.replayed import Clock, LostRun, Mended, PolicyText, Recipe, Replayed
-from balancer.lab.result import Curves, Line, MoveMark, Result, Run, Score
+from balancer.lab.result import Curves, DownMark, Line, MoveMark, Result, Run, Score
 from balancer.lab.sketch import Sketch
 from balancer.model.units import HostId
 
@@ -99,6 +100,8 @@ def score_entry(score: Score) -> ScoreEntry:
         "repeats": score.repeats,
         "undone": score.undone,
         "spread_ratio": number(score.spread),
+        "restarts": score.restarts,
+        "down_ghz_h": number(score.down_ghz_h),
     }
 
 
@@ -111,6 +114,7 @@ def _run(run: Run, sketch: Sketch) -> RunEntry:
         "score": score_entry(run.score),
         "quiet": dict(sorted(run.quiet.items())),
         "moves": [_move(mark) for mark in run.moves],
+        "downs": [_down(mark) for mark in run.downs],
         "curves": _curves(sketch),
     }
 
@@ -125,6 +129,17 @@ def _move(mark: MoveMark) -> MoveEntry:
         "memory_mib": number(mark.memory_mib),
         "reason": mark.reason,
         "fault": mark.fault,
+    }
+
+
+def _down(mark: DownMark) -> DownEntry:
+    return {
+        "vm": mark.vm,
+        "source": mark.source,
+        "since_seconds": number(mark.since_s),
+        "target": mark.target,
+        "until_seconds": None if mark.until_s is None else number(mark.until_s),
+        "was_started": mark.was_started,
     }
 
 
@@ -227,6 +242,7 @@ def _read_run(entry: RunEntry, sketch: Sketch, wall_s: float) -> Run:
         cycles=entry["cycles"],
         wall_s=wall_s,
         quiet=entry["quiet"],
+        downs=tuple(_read_down(down) for down in entry.get("downs", ())),
     )
 
 
@@ -246,6 +262,8 @@ def _read_score(entry: ScoreEntry) -> Score:
         repeats=entry["repeats"],
         undone=entry["undone"],
         spread=entry["spread_ratio"],
+        restarts=entry.get("restarts", 0),
+        down_ghz_h=entry.get("down_ghz_h", 0.0),
     )
 
 
@@ -259,6 +277,18 @@ def _read_move(entry: MoveEntry) -> MoveMark:
         memory_mib=entry["memory_mib"],
         reason=entry["reason"],
         fault=entry["fault"],
+    )
+
+
+def _read_down(entry: DownEntry) -> DownMark:
+    target = entry["target"]
+    return DownMark(
+        vm=entry["vm"],
+        source=HostId(entry["source"]),
+        since_s=entry["since_seconds"],
+        target=None if target is None else HostId(target),
+        until_s=entry["until_seconds"],
+        was_started=entry["was_started"],
     )
 
 

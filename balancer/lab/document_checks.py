@@ -5,6 +5,7 @@ from collections.abc import Iterator, Mapping
 from balancer.policy.problems import Mistake, shown
 from balancer.policy.unchecked import entries, mapping, text, texts
 
+_ENDS = ("source", "target")
 _LINES = ("mean_load_percent", "peak_load_percent")
 
 
@@ -22,20 +23,22 @@ def mistakes_in(document: object) -> Iterator[Mistake]:
                 allowed="each once",
             )
         seen.add(key)
-        yield from _moves(place, run, frozenset(hosts))
+        yield from _hosts(place, run, frozenset(hosts))
         yield from _curves(place, mapping(run.get("curves")), len(hosts))
     yield from _walls(whole)
 
 
-def _moves(place: int, run: Mapping[str, object], hosts: frozenset[str]) -> Iterator[Mistake]:
-    for index, move in entries(run, "moves"):
-        for key in ("source", "target"):
-            if text(move, key) not in hosts:
-                yield Mistake(
-                    path=("runs", place, "moves", index, key),
-                    found=f"{shown(text(move, key))} is not among hosts",
-                    allowed="a name of the list hosts",
-                )
+def _hosts(place: int, run: Mapping[str, object], hosts: frozenset[str]) -> Iterator[Mistake]:
+    for part in ("moves", "downs"):
+        for index, mark in entries(run, part):
+            keys = ("source",) if part == "downs" and mark.get("target") is None else _ENDS
+            for key in keys:
+                if text(mark, key) not in hosts:
+                    yield Mistake(
+                        path=("runs", place, part, index, key),
+                        found=f"{shown(text(mark, key))} is not among hosts",
+                        allowed="a name of the list hosts",
+                    )
 
 
 def _curves(place: int, curves: Mapping[str, object], hosts: int) -> Iterator[Mistake]:

@@ -1,6 +1,6 @@
 """The form of a file of results, `balancer/lab-result/v1`, and its JSON Schema. Only shapes, no values."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, NotRequired
 
 from pydantic import ConfigDict, Field, TypeAdapter, with_config
 from typing_extensions import TypedDict
@@ -91,6 +91,17 @@ class ScoreEntry(TypedDict):
     spread_ratio: Annotated[
         NotNegative, Field(description="Mean over time of the standard deviation of host CPU load.")
     ]
+    restarts: Annotated[
+        NotRequired[Count],
+        Field(description="VMs that were started again after a host failed; 0 where not given."),
+    ]
+    down_ghz_h: Annotated[
+        NotRequired[NotNegative],
+        Field(
+            description="The part of `unmet_ghz_h` that VMs wanted while they were down with a host that failed; "
+            "0 where not given."
+        ),
+    ]
 
 
 @_strict
@@ -105,6 +116,26 @@ class MoveEntry(TypedDict):
     memory_mib: NotNegative
     reason: str
     fault: Annotated[str, Field(description="Empty where the VM arrived.")]
+
+
+@_strict
+class DownEntry(TypedDict):
+    """Entry of `runs[].downs`: a VM that went down with its host; times are as those of moves."""
+
+    vm: str
+    source: Annotated[str, Field(description="The host that failed, one of `hosts`.")]
+    since_seconds: NotNegative
+    target: Annotated[
+        str | None,
+        Field(description="Where it was started again, one of `hosts`; null: down to the end."),
+    ]
+    until_seconds: Annotated[NotNegative | None, Field(description="Null where `target` is.")]
+    was_started: Annotated[
+        bool,
+        Field(
+            description="False where it is down to the end, or was to be off and is there again."
+        ),
+    ]
 
 
 @_strict
@@ -139,6 +170,10 @@ class RunEntry(TypedDict):
         dict[str, Count], Field(description="Cycles that planned nothing, by the reason's word.")
     ]
     moves: list[MoveEntry]
+    downs: Annotated[
+        NotRequired[list[DownEntry]],
+        Field(description="VMs that went down with hosts that failed; none where not given."),
+    ]
     curves: CurvesEntry
 
 

@@ -8,7 +8,7 @@ from datetime import datetime
 from balancer.lab.contenders import CONTENDERS, Contender, ours
 from balancer.lab.replay import Progress, replay
 from balancer.lab.replayed import LostRun
-from balancer.lab.result import MoveMark, Result, Run
+from balancer.lab.result import DownMark, MoveMark, Result, Run
 from balancer.lab.scene import Scene
 from balancer.lab.score import bound_of
 from balancer.model.units import HostId, Seconds
@@ -81,7 +81,7 @@ def lost_run(errand: Errand, why: str) -> LostRun:
 
 
 def result_of(scene: Scene, runs: Iterable[Run], *, digest: str, interval_s: Seconds) -> Result:
-    """Put the runs of one trace and park together; their moves name hosts by name from here on."""
+    """Put the runs of one trace and park together; their marks name hosts by name from here on."""
     trace = scene.trace
     names = {host.id: host.name for host in scene.hosts}
     return Result(
@@ -99,8 +99,17 @@ def result_of(scene: Scene, runs: Iterable[Run], *, digest: str, interval_s: Sec
 
 
 def _with_names(run: Run, names: Mapping[HostId, str]) -> Run:
-    return replace(run, moves=tuple(_with_host_names(mark, names) for mark in run.moves))
+    return replace(
+        run,
+        moves=tuple(_with_host_names(mark, names) for mark in run.moves),
+        downs=tuple(_down_with_host_names(mark, names) for mark in run.downs),
+    )
 
 
 def _with_host_names(mark: MoveMark, names: Mapping[HostId, str]) -> MoveMark:
     return replace(mark, source=HostId(names[mark.source]), target=HostId(names[mark.target]))
+
+
+def _down_with_host_names(mark: DownMark, names: Mapping[HostId, str]) -> DownMark:
+    target = None if mark.target is None else HostId(names[mark.target])
+    return replace(mark, source=HostId(names[mark.source]), target=target)

@@ -53,3 +53,8 @@ def reference_of(runs: list[Run]) -> Run:
 def copy_minutes(score: Score) -> float:
     """Return the minutes that all moves took together."""
     return score.copy_hours * 60.0
+
+
+def has_failures(score: Score) -> bool:
+    """Whether VMs of a run were down with a host that failed, or started again after it."""
+    return score.restarts > 0 or score.down_ghz_h > 0.0

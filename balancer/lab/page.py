@@ -8,20 +8,20 @@ from dataclasses import dataclass
 
 from balancer.expose.pages import page
 from balancer.expose.report_rows import Fact
-from balancer.lab.bands import CLASSES, BandChart, band_chart, move_words
+from balancer.lab.bands import CLASSES, BandChart, band_chart, down_words, move_words
 from balancer.lab.figures import OURS, is_ours
 from balancer.lab.lines import Drawn, LineChart, looks_of, spread_chart, unmet_chart
 from balancer.lab.replayed import PolicyText, Replayed
 from balancer.lab.result import Run
 from balancer.lab.scatter import Scatter, scatter
 from balancer.lab.table import (
-    COLUMNS,
-    LEGEND,
     Block,
     Column,
     blocks,
     bound_cells,
+    columns_of,
     headline,
+    legend_of,
     lost_lines,
 )
 from balancer.model.units import Seconds
@@ -33,7 +33,7 @@ MOST_TOLD = 4000
 """Moves of a page whose arrows say which VM they are; 200 bytes each."""
 
 MOST_LISTED = 200
-"""Moves of one run in its list."""
+"""Moves of one run in its list, and VMs that went down in theirs."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +57,7 @@ class Placement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Band:
-    """The loads of one run and its first moves in words; `count` is of all."""
+    """The loads of one run, and in words its first moves and first VMs that went down; counts are of all."""
 
     contender: str
     start: str
@@ -65,6 +65,8 @@ class Band:
     chart: BandChart
     moves: tuple[str, ...]
     count: int
+    downs: tuple[str, ...]
+    down_count: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -104,10 +106,12 @@ def lab_view(made: Replayed) -> LabView:
         trace=result.trace,
         headline=headline(result),
         lost=tuple(lost_lines(made)),
-        columns=COLUMNS,
+        columns=columns_of(result),
         blocks=blocks(result),
-        bound=bound_cells(result.bound),
-        legend=LEGEND.replace("marked =", "in bold").replace("A run marked - is", "A pale run is"),
+        bound=bound_cells(result),
+        legend=legend_of(result)
+        .replace("marked =", "in bold")
+        .replace("A run marked - is", "A pale run is"),
         placements=tuple(
             Placement(
                 start=start,
@@ -174,6 +178,8 @@ def _bands(shown: Sequence[Drawn], hosts: Sequence[str]) -> Iterator[Band]:
             chart=band_chart(run, sketch, hosts, tells=tells),
             moves=tuple(move_words(move) for move in run.moves[:MOST_LISTED]),
             count=len(run.moves),
+            downs=tuple(down_words(down) for down in run.downs[:MOST_LISTED]),
+            down_count=len(run.downs),
         )
 
 

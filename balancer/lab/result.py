@@ -91,10 +91,7 @@ class Curves:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Run:
-    """One contender on one placement with one seed. `quiet` counts why its cycles planned nothing, by word.
-
-    `downs` are not kept in files of results.
-    """
+    """One contender on one placement with one seed. `quiet` counts why its cycles planned nothing, by word."""
 
     contender: str
     start: str

@@ -1,4 +1,7 @@
-"""Results as a table for a terminal and as Markdown: a block for each start and seed, the best run first."""
+"""Results as a table for a terminal and as Markdown: a block for each start and seed, the best run first.
+
+What failures of hosts cost has columns of its own where any run has such costs, and no word anywhere else.
+"""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -8,7 +11,14 @@ from balancer.expose.escape import markdown_text
 from balancer.expose.figures import counted, duration
 from balancer.expose.markdown_parts import table
 from balancer.expose.text_layout import Paper, Tone, fit, fit_right
-from balancer.lab.figures import copy_minutes, reference_of, spread_points, times, unmet_percent
+from balancer.lab.figures import (
+    copy_minutes,
+    has_failures,
+    reference_of,
+    spread_points,
+    times,
+    unmet_percent,
+)
 from balancer.lab.front import dominated
 from balancer.lab.means import mean_runs
 from balancer.lab.replayed import Replayed
@@ -16,6 +26,8 @@ from balancer.lab.result import Result, Run, Score
 from balancer.model.units import DAY_S
 
 LEAST_WIDTH = 100
+"""Of a table without failures; their columns come on top of it."""
+
 _LEAST_NAME = 14
 
 
@@ -29,12 +41,18 @@ class Column:
     width: int
 
 
-COLUMNS = (
+_OUTCOME = (
     Column(above="unmet", below="%", name="unmet %", width=7),
     Column(above="unmet", below="GHz·h", name="unmet GHz·h", width=8),
     Column(above="slots", below=">80%", name="host-slots >80 %", width=6),
     Column(above="slots", below=">100%", name="host-slots >100 %", width=6),
     Column(above="mem", below="full", name="memory full", width=6),
+)
+_FAILURES = (
+    Column(above="down", below="GHz·h", name="down GHz·h", width=8),
+    Column(above="re-", below="starts", name="restarts", width=7),
+)
+_EFFORT = (
     Column(above="", below="moves", name="moves", width=6),
     Column(above="", below="GiB", name="GiB", width=6),
     Column(above="in", below="1 h", name="repeats in 1 h", width=4),
@@ -49,7 +67,7 @@ COLUMNS = (
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Row:
-    """A run: its cells under `COLUMNS`, whether another run beats it, whether the others are set against it."""
+    """A run: its cells under `columns_of`, whether another run beats it, whether the others are set against it."""
 
     contender: str
     cells: tuple[str, ...]
@@ -65,6 +83,15 @@ class Block:
     rows: tuple[Row, ...]
 
 
+def columns_of(result: Result) -> tuple[Column, ...]:
+    """Return the columns of a result; those of failures only where a run has VMs that went down with a host."""
+    return (*_OUTCOME, *(_FAILURES if _tells_failures(result) else ()), *_EFFORT)
+
+
+def _tells_failures(result: Result) -> bool:
+    return any(has_failures(run.score) for run in result.runs)
+
+
 def blocks(result: Result) -> tuple[Block, ...]:
     """Return the blocks of a result, by start and seed; rows by unmet demand, then moves, then name.
 
@@ -74,25 +101,28 @@ def blocks(result: Result) -> tuple[Block, ...]:
     means = mean_runs(result.runs, len(each))
     if len(each) < 2 or not means:
         return each
-    rows = tuple(_rows(list(enumerate(means)), dominated(means)))
+    rows = tuple(_rows(list(enumerate(means)), dominated(means), tells=_tells_failures(result)))
     return (Block(title=f"mean over {len(each)} placements and seeds", rows=rows), *each)
 
 
 def _each(result: Result) -> tuple[Block, ...]:
-    beaten = dominated(result.runs)
+    beaten, tells = dominated(result.runs), _tells_failures(result)
     placed = sorted(enumerate(result.runs), key=lambda one: (one[1].start, one[1].seed))
     return tuple(
-        Block(title=f"placement {start}, seed {seed}", rows=tuple(_rows(list(group), beaten)))
+        Block(
+            title=f"placement {start}, seed {seed}",
+            rows=tuple(_rows(list(group), beaten, tells=tells)),
+        )
         for (start, seed), group in groupby(placed, key=lambda one: (one[1].start, one[1].seed))
     )
 
 
-def _rows(placed: list[tuple[int, Run]], beaten: frozenset[int]) -> Iterator[Row]:
+def _rows(placed: list[tuple[int, Run]], beaten: frozenset[int], *, tells: bool) -> Iterator[Row]:
     reference = reference_of([run for _, run in placed])
     for place, run in sorted(placed, key=lambda one: _rank(one[1])):
         yield Row(
             contender=run.contender,
-            cells=_cells(run, reference),
+            cells=_cells(run, reference, tells=tells),
             is_dominated=place in beaten,
             is_reference=run is reference,
         )
@@ -102,10 +132,11 @@ def _rank(run: Run) -> tuple[float, int, str]:
     return run.score.unmet_ghz_h, run.score.moves, run.contender
 
 
-def _cells(run: Run, reference: Run) -> tuple[str, ...]:
+def _cells(run: Run, reference: Run, *, tells: bool) -> tuple[str, ...]:
     score, its = run.score, reference.score
     return (
         *_outcome(score),
+        *((f"{score.down_ghz_h:.2f}", str(score.restarts)) if tells else ()),
         str(score.moves),
         f"{score.moved_gib:.0f}",
         str(score.repeats),
@@ -128,12 +159,12 @@ def _outcome(score: Score) -> tuple[str, ...]:
     )
 
 
-def bound_cells(score: Score) -> tuple[str, ...]:
-    """Return the cells of the bound: what is unmet, and nothing of moves."""
-    return (*_outcome(score), *([""] * (len(COLUMNS) - 5)))
+def bound_cells(result: Result) -> tuple[str, ...]:
+    """Return the cells of the bound: what is unmet, and nothing of failures and moves."""
+    return (*_outcome(result.bound), *([""] * (len(columns_of(result)) - len(_OUTCOME))))
 
 
-LEGEND = (
+_LEGEND = (
     "unmet: CPU demand beyond what hosts can give, a migration's own CPU included. Host-slots: pairs of a host "
     "and a slot of the trace. Memory full: host-slots with more consumed memory than the policy's ceiling. In 1 h: "
     "moves of a VM within an hour after its last one. Undone: moves back to a host left within a day. Spread: mean "
@@ -142,19 +173,31 @@ LEGEND = (
 )
 
 
+_FAILURES_LEGEND = (
+    " Down: the part of unmet that VMs wanted while they were down with a host that failed. Restarts: how many of "
+    "them were started again."
+)
+
+
+def legend_of(result: Result) -> str:
+    """Return what the columns of a result mean."""
+    return _LEGEND + (_FAILURES_LEGEND if _tells_failures(result) else "")
+
+
 def table_text(made: Replayed, paper: Paper) -> str:
-    """Return the table for a terminal; at least `LEAST_WIDTH` columns wide."""
+    """Return the table for a terminal; at least `LEAST_WIDTH` columns wide, 15 more where hosts failed."""
     lines = [paper.paint(paper.safe(headline(made.result)), Tone.TITLE)]
     name_width = _name_width(made.result, paper)
     for block in blocks(made.result):
-        lines += ["", *_block_lines(block, made.result.bound, name_width, paper)]
-    lines += ["", *paper.wrap(LEGEND, "")]
+        lines += ["", *_block_lines(block, made.result, name_width, paper)]
+    lines += ["", *paper.wrap(legend_of(made.result), "")]
     lines += [line for one in lost_lines(made) for line in paper.wrap(one, "  ", first="")]
     return "\n".join(lines) + "\n"
 
 
 def _name_width(result: Result, paper: Paper) -> int:
-    room = max(paper.width, LEAST_WIDTH) - sum(column.width for column in COLUMNS) - 3
+    least = LEAST_WIDTH + sum(c.width for c in _FAILURES) * _tells_failures(result)
+    room = max(paper.width, least) - sum(column.width for column in columns_of(result)) - 3
     widest = max([0, *(len(paper.safe(run.contender)) for run in result.runs)])
     return min(room, max(widest, _LEAST_NAME))
 
@@ -170,27 +213,32 @@ def headline(result: Result) -> str:
     )
 
 
-def _block_lines(block: Block, bound: Score, name: int, paper: Paper) -> Iterator[str]:
+def _block_lines(block: Block, result: Result, name: int, paper: Paper) -> Iterator[str]:
+    columns = columns_of(result)
     yield paper.paint(paper.safe(block.title), Tone.TITLE)
     for part in ("above", "below"):
-        heads = (fit_right(_plain(getattr(c, part), paper), c.width) for c in COLUMNS)
+        heads = (fit_right(_plain(getattr(c, part), paper), c.width) for c in columns)
         label = "contender" if part == "below" else ""
         yield paper.paint(f"   {label.ljust(name)}{''.join(heads)}".rstrip(), Tone.FAINT)
     for row in block.rows:
         mark = f"{'=' if row.is_reference else ' '}{'-' if row.is_dominated else ' '}"
-        line = _line(mark, row.contender, row.cells, name, paper)
+        line = _line(mark, row.contender, name, _fitted(row.cells, columns), paper)
         yield paper.paint(line, Tone.FAINT if row.is_dominated else Tone.PLAIN)
-    yield paper.paint(_line("  ", "perfect spread", bound_cells(bound), name, paper), Tone.FAINT)
+    bound = _fitted(bound_cells(result), columns)
+    yield paper.paint(_line("  ", "perfect spread", name, bound, paper), Tone.FAINT)
 
 
 def _plain(text: str, paper: Paper) -> str:
     return text.replace("·", "") if paper.ascii_only else text
 
 
-def _line(mark: str, contender: str, cells: Sequence[str], name: int, paper: Paper) -> str:
-    told = "".join(
-        fit_right(cell, column.width) for cell, column in zip(cells, COLUMNS, strict=True)
+def _fitted(cells: Sequence[str], columns: Sequence[Column]) -> str:
+    return "".join(
+        fit_right(cell, column.width) for cell, column in zip(cells, columns, strict=True)
     )
+
+
+def _line(mark: str, contender: str, name: int, told: str, paper: Paper) -> str:
     return f"{mark} {fit(paper.safe(contender), name)}{told}".rstrip()
 
 
@@ -204,16 +252,14 @@ def lost_lines(made: Replayed) -> list[str]:
 
 def table_markdown(made: Replayed) -> str:
     """Return the tables as Markdown that ends with a line break."""
-    lines = [markdown_text(headline(made.result)) + "."]
+    lines, columns = [markdown_text(headline(made.result)) + "."], columns_of(made.result)
     for block in blocks(made.result):
         lines += ["", f"**{markdown_text(block.title)}**", ""]
-        lines += table(["contender", *(column.name for column in COLUMNS)], _markdown_rows(block))
-        bound = ["perfect spread", *bound_cells(made.result.bound)]
+        lines += table(["contender", *(column.name for column in columns)], _markdown_rows(block))
+        bound = ["perfect spread", *bound_cells(made.result)]
         lines.append(f"| {' | '.join(bound)} |")
-    lines += [
-        "",
-        markdown_text(LEGEND.replace("marked =", "in bold").replace("marked -", "in italics")),
-    ]
+    legend = legend_of(made.result).replace("marked =", "in bold").replace("marked -", "in italics")
+    lines += ["", markdown_text(legend)]
     lines += [f"- {markdown_text(one)}" for one in lost_lines(made)]
     return "\n".join(lines) + "\n"
 

@@ -1,11 +1,12 @@
 """Made-up results of a few hosts and slots, for everything that shows results."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from balancer.lab.replayed import Clock, Mended, PolicyText, Recipe, Replayed, replayed
-from balancer.lab.result import Curves, MoveMark, Result, Run, Score
+from balancer.lab.result import Curves, DownMark, MoveMark, Result, Run, Score
 from balancer.model.units import HostId
 
 HOSTS = ("host-a", "host-b", "host-c")
@@ -14,7 +15,14 @@ STEP_S = 300.0
 
 
 def score(
-    *, unmet: float = 2.0, moves: int = 3, gib: float = 24.0, spread: float = 0.1, undone: int = 0
+    *,
+    unmet: float = 2.0,
+    moves: int = 3,
+    gib: float = 24.0,
+    spread: float = 0.1,
+    undone: int = 0,
+    restarts: int = 0,
+    down: float = 0.0,
 ) -> Score:
     return Score(
         demand_ghz_h=1000.0,
@@ -31,6 +39,8 @@ def score(
         repeats=0,
         undone=undone,
         spread=spread,
+        restarts=restarts,
+        down_ghz_h=down,
     )
 
 
@@ -45,6 +55,13 @@ def mark(number: int, *, vm: str = "", fault: str = "", hosts: Sequence[str] = H
         reason="contention",
         fault=fault,
     )
+
+
+def after_a_failure() -> Run:
+    """Return ours beside a host that failed with two VMs, of which one is down to the end."""
+    down = DownMark(vm="vm-1", source=HostId(HOSTS[0]), since_s=600.0)
+    started = replace(down, vm="vm-0", target=HostId(HOSTS[1]), until_s=720.0, was_started=True)
+    return run(made=score(unmet=2.0, restarts=1, down=0.75), downs=(started, down))
 
 
 def curves(steps: int = SLOTS, hosts: int = len(HOSTS), peak: float = 1.2) -> Curves:
@@ -66,6 +83,7 @@ def run(
     made: Score | None = None,
     moves: tuple[MoveMark, ...] | None = None,
     lines: Curves | None = None,
+    downs: tuple[DownMark, ...] = (),
 ) -> Run:
     return Run(
         contender=contender,
@@ -77,6 +95,7 @@ def run(
         cycles=10,
         wall_s=1.5,
         quiet={"balanced": 7},
+        downs=downs,
     )
 
 

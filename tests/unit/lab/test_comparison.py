@@ -15,7 +15,7 @@ from balancer.lab.comparison_text import (
 )
 from balancer.lab.replayed import Clock, Replayed
 from tests.support.hostile import EVERY
-from tests.unit.lab.made_up import RECIPE, made_up, run, score
+from tests.unit.lab.made_up import RECIPE, after_a_failure, made_up, run, score
 
 NAMES = ("a.json", "b.json")
 
@@ -88,6 +88,18 @@ def test_the_document_holds_every_figure() -> None:
     assert [pair["contender"] for pair in document["pairs"]] == ["nothing", "ours"]
     assert all(len(pair["figures"]) == 13 for pair in document["pairs"])
     assert document["same"] is False
+
+
+def test_failures_are_compared_where_either_has_any_and_fewer_restarts_are_no_better() -> None:
+    first = made_up([after_a_failure(), run("nothing")])
+    second = made_up([run(made=score(down=1.5)), run("nothing")])
+    found = compared(first, second, names=NAMES)
+    assert [line for line in summary(found) if "down" in line or "restarts" in line] == [
+        "unmet while VMs were down, GHz·h: worse in 1 of 2, +100 % over all",
+        "restarts of VMs: other in 1 of 2, -100 % over all",
+    ]
+    assert "-100 %  other" in comparison_text(found, Paper())
+    assert {len(pair.deltas) for pair in found.pairs} == {15}
 
 
 @pytest.mark.parametrize("name", EVERY[::9])

@@ -13,7 +13,17 @@ from balancer.lab.document import lab_result_text, parse_lab_result
 from balancer.lab.document_types import lab_result_schema
 from balancer.lab.replayed import Clock, LostRun, replayed
 from balancer.model.errors import InputError
-from tests.unit.lab.made_up import CLOCK, HOSTS, RECIPE, curves, made_up, mark, result, run
+from tests.unit.lab.made_up import (
+    CLOCK,
+    HOSTS,
+    RECIPE,
+    after_a_failure,
+    curves,
+    made_up,
+    mark,
+    result,
+    run,
+)
 
 
 def test_what_is_written_is_read_back() -> None:
@@ -34,6 +44,37 @@ def test_the_text_obeys_the_published_schema() -> None:
     text = lab_result_text(replayed(result(), RECIPE, CLOCK, lost=[lost]))
     jsonschema.validate(json.loads(text), lab_result_schema())
     assert parse_lab_result(text.encode(), name="a.json").lost == (lost,)
+
+
+def test_what_went_down_with_a_host_is_written_and_read_back() -> None:
+    text = lab_result_text(made_up([after_a_failure()]))
+    jsonschema.validate(json.loads(text), lab_result_schema())
+    (read,) = parse_lab_result(text.encode(), name="a.json").result.runs
+    assert (read.score.restarts, read.score.down_ghz_h) == (1, 0.75)
+    assert read.downs == after_a_failure().downs
+
+
+def test_where_a_file_says_nothing_of_failures_there_were_none() -> None:
+    document = json.loads(lab_result_text(made_up([after_a_failure()])))
+    (run_entry,) = document["runs"]
+    del run_entry["downs"]
+    for entry in (run_entry["score"], document["bound"]):
+        del entry["restarts"], entry["down_ghz_h"]
+    jsonschema.validate(document, lab_result_schema())
+    (read,) = parse_lab_result(json.dumps(document).encode(), name="a.json").result.runs
+    assert (read.score.restarts, read.score.down_ghz_h, read.downs) == (0, 0.0, ())
+
+
+def test_a_host_that_nobody_knows_did_not_fail() -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["runs"][0]["downs"] = [
+            {"vm": "a", "source": "host-y", "since_seconds": 0, "target": None}
+            | {"until_seconds": None, "was_started": False}
+        ]
+
+    told = spoiled(change)
+    assert "runs[0].downs[0].source: 'host-y' is not among hosts" in told
+    assert "target" not in told
 
 
 def test_nothing_but_the_clock_tells_two_replays_of_the_same_apart() -> None:

@@ -11,7 +11,7 @@ from balancer.lab.bands import OVER, load_classes
 from balancer.lab.lines import MOST_POINTS
 from balancer.lab.page import MOST_BANDS, lab_view, page_html
 from tests.support.hostile import EVERY
-from tests.unit.lab.made_up import curves, made_up, mark, run, score
+from tests.unit.lab.made_up import after_a_failure, curves, made_up, mark, run, score
 
 VOID = frozenset({"meta", "br", "hr", "img", "input", "link"})
 
@@ -131,3 +131,12 @@ def test_thirty_days_of_twenty_hosts_and_six_runs_stay_under_three_megabytes() -
 )
 def test_a_page_of_next_to_nothing_is_whole(runs: list[object]) -> None:
     assert Elements(page_html(made_up(runs))).open == []  # type: ignore[arg-type]
+
+
+def test_vms_that_went_down_are_listed_where_there_are_any() -> None:
+    page = page_html(made_up([after_a_failure()]))
+    assert "vm-0: went down with host-a at 00:10, started on host-b at 00:12" in page
+    assert "vm-1: went down with host-a at 00:10, and was down to the end" in page
+    assert '<th scope="col" class="number">restarts</th>' in page
+    assert "went down" not in page_html(made_up())
+    assert "restarts" not in page_html(made_up())

@@ -1,6 +1,7 @@
 """The table: the best run first, what is dominated marked, ratios to ours, readable at 100 columns."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
@@ -10,9 +11,9 @@ from balancer.lab.figures import times, unmet_percent
 from balancer.lab.front import dominated
 from balancer.lab.replayed import LostRun, replayed
 from balancer.lab.result import Run
-from balancer.lab.table import blocks, table_markdown, table_text
+from balancer.lab.table import blocks, columns_of, table_markdown, table_text
 from tests.support.hostile import EVERY
-from tests.unit.lab.made_up import CLOCK, RECIPE, made_up, result, run, score
+from tests.unit.lab.made_up import CLOCK, RECIPE, after_a_failure, made_up, result, run, score
 
 
 def test_rows_are_sorted_by_unmet_demand_and_set_against_ours() -> None:
@@ -142,3 +143,31 @@ def test_that_ours_is_dominated_is_not_hidden() -> None:
     made = made_up([run("ours"), run("nothing", made=score(moves=0, gib=0.0))])
     assert any(line.startswith("=- ours") for line in table_text(made, Paper()).splitlines())
     assert "| **_ours_** |" in table_markdown(made)
+
+
+def test_what_failures_cost_has_columns_where_there_were_any() -> None:
+    failed = after_a_failure()
+    made = made_up([failed, run("nothing")])
+    lines = table_text(made, Paper()).splitlines()
+    (head,) = (line.split() for line in lines if "contender" in line)
+    (ours,) = (line.split()[1:] for line in lines if line.startswith("=  ours"))
+    told = dict(zip(head[5:8], ours[5:8], strict=True))
+    assert told == {"full": "2", "GHz·h": "0.75", "starts": "1"}
+    assert "| memory full | down GHz·h | restarts | moves |" in table_markdown(made)
+    assert "Down: the part of unmet" in " ".join(lines)
+    (block,) = blocks(made.result)
+    assert {len(row.cells) for row in block.rows} == {16}
+
+
+def test_without_failures_the_table_has_no_word_of_them() -> None:
+    text = table_text(made_up(), Paper())
+    assert "down" not in text.lower().replace("markdown", "")
+    assert "starts" not in text
+    assert len(columns_of(made_up().result)) == 14
+
+
+def test_the_means_of_several_starts_count_what_failures_cost() -> None:
+    runs = [replace(after_a_failure(), seed=seed) for seed in (0, 1)]
+    runs[1] = replace(runs[1], score=score(restarts=3, down=1.25))
+    first, *_ = blocks(result(runs))
+    assert [row.cells[5:7] for row in first.rows] == [("1.00", "2")]

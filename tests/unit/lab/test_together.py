@@ -8,7 +8,7 @@ from balancer.lab.document import lab_result_text, parse_lab_result
 from balancer.lab.replayed import Clock, LostRun, Replayed
 from balancer.lab.together import together
 from balancer.model.errors import InputError
-from tests.unit.lab.made_up import RECIPE, made_up, run
+from tests.unit.lab.made_up import RECIPE, after_a_failure, made_up, run
 
 
 def part(*contenders: str, start: str = "random") -> Replayed:
@@ -41,6 +41,11 @@ def test_read_back_from_files_nothing_is_reckoned_anew() -> None:
         one.contender: sketch for one, sketch in zip(made.result.runs, made.sketches, strict=True)
     }
     assert by_name["ours"] is read[0][1].sketches[0]
+
+
+def test_what_went_down_stays_with_its_run() -> None:
+    made = together([("a", part("nothing")), ("b", made_up([after_a_failure()]))])
+    assert [(one.score.restarts, len(one.downs)) for one in made.result.runs] == [(0, 0), (1, 2)]
 
 
 def test_a_run_that_was_lost_in_one_and_played_in_another_is_not_lost() -> None:
