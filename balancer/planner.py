@@ -18,7 +18,6 @@ from balancer.execute.trial import trial_of
 from balancer.execute.verdict import after_verdicts
 from balancer.model.digest import marks_of
 from balancer.model.errors import PlanInvalid
-from balancer.model.fingerprint import fingerprint
 from balancer.model.need import Need
 from balancer.model.past import Past
 from balancer.model.plan import Draft, Incident, Plan, Schedule
@@ -107,7 +106,7 @@ def plan_snapshot(
         draft=draft, schedule=schedule, moves=moves, unfit=unfit, waiting=waiting, in_force=mode
     )
     learnt = (need.paces,) if need.paces.is_known else ()
-    plan_id = fingerprint(snapshot, policy, settings, VERSION, *learnt)
+    plan_id = settings.identify(snapshot, policy, settings, VERSION, *learnt)
     plan = conclude(need, wanted, found, plan_id=plan_id, now=now, laps=watch.laps)
     decision = decide(need, wanted, policy.goals, draft, moves)
     brief = brief_of(need, wanted, plan, in_force=mode, rows=past.rows, now=now)

@@ -93,7 +93,7 @@ def _status(
         return PlanStatus.DEGRADED, f"{count} cannot be met, see conflicts"
     if found.moves:
         return PlanStatus.PLANNED, ""
-    return PlanStatus.BALANCED, _quiet(need, policy, found.draft)
+    return PlanStatus.BALANCED, _quiet(need, policy, found)
 
 
 def _unnamed(
@@ -195,15 +195,17 @@ def _lost_failure(after: Placement, loss: Loss) -> Conflict:
     )
 
 
-def _quiet(need: Need, policy: Policy, draft: Draft) -> str:
+def _quiet(need: Need, policy: Policy, found: Findings) -> str:
     """Say why nothing is done, with the figures that decided."""
     limits = policy.thresholds
     trigger = (
         f"imbalance {percent(need.imbalance, 1)}, trigger {percent(limits.balance_trigger, 1)}"
     )
-    if need.wants_relief and policy.goals.contention:
-        return f"a host is above its contention threshold, but no move would help ({trigger})"
-    given_up = [one.detail for one in draft.refusals if one.reason is Reason.NO_GAIN]
+    if need.wants_relief:
+        return (
+            f"a host is above its contention threshold, but {_helpless(policy, found)} ({trigger})"
+        )
+    given_up = [one.detail for one in found.draft.refusals if one.reason is Reason.NO_GAIN]
     if need.wants_balance and policy.goals.balance and given_up:
         return given_up[0]
     if need.wants_balance and policy.goals.balance:
@@ -223,3 +225,11 @@ def _quiet(need: Need, policy: Policy, draft: Draft) -> str:
         return f"nothing to do: {trigger}, but no host has more demand than {floor} of what it has"
     rest = "; no further host can be emptied" if policy.goals.consolidation else ""
     return f"nothing to do: {trigger}; no host is above its contention threshold{rest}"
+
+
+def _helpless(policy: Policy, found: Findings) -> str:
+    """Say why a host that is above its threshold is not relieved."""
+    if policy.goals.contention:
+        return "no move would help"
+    why = "; ".join(refusal.told for refusal in found.unfit) or "the policy does not ask for it"
+    return f"is not relieved: {why}"

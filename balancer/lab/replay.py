@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import replace
 from datetime import timedelta
+from itertools import count
 
 from balancer.adapters.simulated.migrations import Migration
 from balancer.adapters.store.memory import MemoryStore
@@ -148,10 +149,16 @@ def site_of(world: ReplayedVCenter, contender: Contender, events: Events) -> Sit
         cluster=world.ref,
         policy=contender.policy_at(world.clock.now()),
         in_force=in_force,
-        settings=contender.settings,
+        settings=replace(contender.settings, identify=_numbered()),
         tools=tools,
         foresight=contender.foresight(),
     )
+
+
+def _numbered() -> Callable[..., str]:
+    """Return what numbers the plans of one replay: nobody keeps them, and digests take a tenth of a quiet cycle."""
+    numbers = count(1)
+    return lambda *facts: f"{next(numbers)}"
 
 
 def _marks(world: ReplayedVCenter, reasons: Mapping[str, str]) -> tuple[MoveMark, ...]:

@@ -12,6 +12,7 @@ from dataclasses import dataclass, field, replace
 
 import numpy as np
 
+from balancer.model.fingerprint import fingerprint
 from balancer.model.goal import Goal
 from balancer.model.need import Need
 from balancer.model.plan import Draft, MoveReason
@@ -58,7 +59,8 @@ class PlanSettings:
     how often moves are taken back and made anew before that; in large clusters half of it, 0 for none.
     `certify` asks for a proof that no order of the moves is over sooner, or for a sooner one.
     `open_solver` says where the solver runs: a tool, not a value, and no part of what settings are equal by.
-    So is `search`, which finds the moves: `make_draft`, or what the lab compares with it.
+    So are `search`, which finds the moves: `make_draft`, or what the lab compares with it; and `identify`, which
+    gives a plan its id from all that it was made from: the same facts, the same id.
     """
 
     seed: int = 0
@@ -68,6 +70,9 @@ class PlanSettings:
     certify: bool = False
     open_solver: Callable[[], Runner] = field(default=InProcess, compare=False, repr=False)
     search: "Search" = field(default_factory=lambda: make_draft, compare=False, repr=False)
+    identify: Callable[..., str] = field(
+        default_factory=lambda: fingerprint, compare=False, repr=False
+    )
 
     @property
     def prover(self) -> Callable[[], Runner] | None:
