@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from balancer.adapters.simulated.inventory import InventorySpec, generate
-from tests.support.stage import write_inventory, write_stage
+from tests.support.stage import DaemonRun, write_inventory, write_stage
 from tests.support.vcenter import VCenterProcess, start_vcenter
 
 CLUSTER = "prod-a"
@@ -31,3 +31,11 @@ def in_mode(config: Path, mode: str, **settings: object) -> Path:
     document["clusters"][0] |= {"mode": mode, **settings}
     config.write_text(yaml.safe_dump(document), encoding="utf-8")
     return config
+
+
+def has_carried_out(daemon: DaemonRun) -> bool:
+    """Whether the cycle of an approved plan ended. Its moves are journalled one by one: that all of them so far are
+    done says nothing of those that follow.
+    """
+    begun = {line["cycle_id"] for line in daemon.events("approved plan")}
+    return bool(begun) and begun <= {line["cycle_id"] for line in daemon.events("cycle ended")}

@@ -11,7 +11,7 @@ import httpx
 import pytest
 import yaml
 
-from tests.contract.control.conftest import in_mode
+from tests.contract.control.conftest import has_carried_out, in_mode
 from tests.support.certificates import CertificateFiles, certificate_in
 from tests.support.commands import Ran, balancer
 from tests.support.stage import DaemonRun, running_daemon, wait_until
@@ -119,11 +119,8 @@ def test_a_plan_is_approved_over_https_carried_out_and_not_approved_again(
         typed = otto.types("approve", str(plan["number"]))
         assert typed.code == 4
         assert "otto" in typed.err
-        wait_until(
-            "the journal has seen the end of all",
-            lambda: {row["state"] for row in rows(otto)} == {"done"},
-            within_s=100,
-        )
+        wait_until("the plan is carried out", lambda: has_carried_out(daemon), within_s=100)
+        assert {row["state"] for row in rows(otto)} == {"done"}
         assert {one.state for one in server.control.relocations()} == {"success"}
         assert len(rows(otto)) == len(server.control.relocations())
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.contract.control.conftest import in_mode
+from tests.contract.control.conftest import has_carried_out, in_mode
 from tests.support.builders import host, snapshot, vm
 from tests.support.commands import balancer
 from tests.support.stage import running_daemon, wait_until, write_inventory, write_stage
@@ -39,15 +39,12 @@ def test_an_approved_plan_is_carried_out_at_once_and_only_once(
         done = balancer("approve", digest[:12], config=config)
         assert done.code == 0, done.err
         wait_until("moves", lambda: bool(server.control.relocations()), within_s=60)
-        wait_until("the end", lambda: bool(daemon.events("approved plan")), within_s=60)
+        wait_until("it is taken up", lambda: bool(daemon.events("approved plan")), within_s=60)
         again = balancer("approve", str(plan["number"]), config=config)
         assert again.code == 4
         assert "carried out" in again.err or "approved already" in again.err
-        wait_until(
-            "the journal has seen the end of all",
-            lambda: {row["state"] for row in rows(config)} == {"done"},
-            within_s=100,
-        )
+        wait_until("the plan is carried out", lambda: has_carried_out(daemon), within_s=100)
+        assert {row["state"] for row in rows(config)} == {"done"}
         assert {one.state for one in server.control.relocations()} == {"success"}
         (used,) = (one for one in listed(config) if one["number"] == plan["number"])
         assert used["state"] == "used"
