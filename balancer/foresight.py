@@ -18,7 +18,7 @@ from balancer.assess.forecast import Forecast
 from balancer.assess.forecaster import Forecaster
 from balancer.collect.history import STEP_S, DemandHistory
 from balancer.collect.recent import with_recent
-from balancer.model.changed import all_changed, changed
+from balancer.model.drafts import all_changed, changed
 from balancer.model.events import ForecastError
 from balancer.model.history import identity_of
 from balancer.model.snapshot import Snapshot

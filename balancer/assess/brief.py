@@ -27,7 +27,6 @@ from balancer.model.brief import (
 )
 from balancer.model.duration import MOST_DIRTY_RATIO, SETUP_SECONDS, Copy, copy_of
 from balancer.model.fingerprint import fingerprint
-from balancer.model.host import HostState
 from balancer.model.need import Need
 from balancer.model.outcome import JournalRow, MoveState
 from balancer.model.plan import Move, Plan
@@ -52,8 +51,6 @@ SWAPPED_MIB = 64.0
 
 LOOKS = 50_000
 """VMs looked at over all states of the way, so that a plan of many waves in a large cluster stays quick."""
-
-_LOST = frozenset({HostState.DISCONNECTED, HostState.NOT_RESPONDING})
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -244,7 +241,7 @@ def _quality(need: Need, now: datetime) -> FactQuality:
     source = snapshot.source
     return FactQuality(
         hosts=len(snapshot.hosts),
-        lost_hosts=sum(host.state in _LOST for host in snapshot.hosts),
+        lost_hosts=sum(not host.state.answers for host in snapshot.hosts),
         vms=len(snapshot.running_vms),
         estimated_vms=sum(not demand.is_measured for demand in need.demand.values()),
         unread_objects=source.rejected_objects,

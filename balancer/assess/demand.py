@@ -20,7 +20,7 @@ from balancer.assess.demand_wanted import wanted_mhz, with_reclaimed
 from balancer.assess.guarantees import with_guarantees
 from balancer.assess.limits import within_limits
 from balancer.assess.pools import pool_tree
-from balancer.model.changed import maker_of
+from balancer.model.drafts import maker_of
 from balancer.model.host import Host
 from balancer.model.need import Demand
 from balancer.model.snapshot import Snapshot

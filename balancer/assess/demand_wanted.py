@@ -10,7 +10,7 @@ Source: vSphere API, `PerfCounterInfo`, counters `cpu.demand`, `cpu.usagemhz`, `
 
 from dataclasses import replace
 
-from balancer.model.changed import changed
+from balancer.model.drafts import changed
 from balancer.model.host import Host
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import Mhz, Mib

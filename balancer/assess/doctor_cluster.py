@@ -11,12 +11,10 @@ from balancer.assess.doctor_vmotion import judge_vmotion
 from balancer.model.checkup import ClusterFacts, Unread
 from balancer.model.evc import EvcOrder
 from balancer.model.finding import Check, Finding, Outcome
-from balancer.model.host import Host, HostState
+from balancer.model.host import Host
 from balancer.model.privileges import Place, Role
 from balancer.model.snapshot import MANDATORY_MOVES_ONLY, Drs, Snapshot
 from balancer.model.vm import Automation
-
-_LOST = (HostState.DISCONNECTED, HostState.NOT_RESPONDING)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -81,7 +79,7 @@ def _inventory(snapshot: Snapshot) -> Iterator[Finding]:
     yield from _unknown_words(snapshot)
     yield from _tags(snapshot)
     yield from _hidden(snapshot)
-    lost = [host.name for host in snapshot.hosts if host.state in _LOST]
+    lost = [host.name for host in snapshot.hosts if not host.state.answers]
     if lost:
         yield Finding(
             check=Check.INVENTORY,
@@ -169,7 +167,7 @@ def _drs_state(drs: Drs) -> str:
 
 def _evc(snapshot: Snapshot) -> Iterator[Finding]:
     """Yield what the hosts' processors mean for moves. Never stands against acting: laws judge each move."""
-    hosts = [host for host in snapshot.hosts if host.state not in _LOST]
+    hosts = [host for host in snapshot.hosts if host.state.answers]
     if not hosts:
         return
     vendors = sorted({host.cpu_vendor for host in hosts if host.cpu_vendor})

@@ -14,12 +14,9 @@ from typing import TypeVar
 
 from balancer.model.evc import EvcMode, EvcOrder
 from balancer.model.evc_report import EvcReport, ModeAnswer, ModeState
-from balancer.model.host import HostState
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import PowerState, Vm
-
-_LOST = (HostState.DISCONNECTED, HostState.NOT_RESPONDING)
 
 Id = TypeVar("Id", HostId, VmId)
 
@@ -45,7 +42,7 @@ def _modes_of(snapshot: Snapshot) -> list[EvcMode]:
 
 def _answer(snapshot: Snapshot, order: EvcOrder, mode: EvcMode) -> ModeAnswer:
     offered = {
-        host.id: host.state not in _LOST and _runs(order, host.max_evc_mode, mode.key)
+        host.id: host.state.answers and _runs(order, host.max_evc_mode, mode.key)
         for host in snapshot.hosts
     }
     needed = {

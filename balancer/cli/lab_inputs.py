@@ -17,6 +17,7 @@ from balancer.adapters.traces import (
     read_recording,
     read_trace,
 )
+from balancer.adapters.traces.recorded import is_recording
 from balancer.lab.excerpt import excerpt
 from balancer.lab.scene import Scene
 from balancer.model.errors import InputError, Problem
@@ -74,7 +75,7 @@ def read_inputs(
         found = "is a file" if folder.exists() else "there is no such folder"
         problem = Problem(where=str(folder), found=found, allowed=_FOLDERS)
         raise InputError(f"trace {folder}", (problem,))
-    if _is_recording(folder):
+    if is_recording(folder):
         source = _recorded(folder, hosts, placements)
     else:
         source = _traced(folder, hosts, placements, leave_out=leave_out)
@@ -108,12 +109,6 @@ class _Source:
     placements: Placements
     mends: tuple[Mend, ...]
     recorded: Recorded | None = None
-
-
-def _is_recording(folder: Path) -> bool:
-    """Whether the daemon's files are in a folder or up to two levels below, as `read_recording` finds them."""
-    levels = (folder.glob(f"{above}*.jsonl.gz") for above in ("", "*/", "*/*/"))
-    return any(True for level in levels for _ in level)
 
 
 def _recorded(folder: Path, hosts: Path | None, placements: Sequence[str]) -> _Source:

@@ -14,7 +14,6 @@ import numpy as np
 from balancer.collect.history_ledger import EXACT_STEPS, Ledger, Reading
 from balancer.collect.history_step import SampleFigures
 from balancer.model.history import Figures, HistoryView, identity_of
-from balancer.model.host import HostState
 from balancer.model.rollup import Block, Kind, Measure, Series, Statistic
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, Seconds
@@ -29,10 +28,6 @@ clock that was set back. Fewer are late arrivals and change nothing."""
 
 CPU, ACTIVE = Series(Measure.CPU, Statistic.MEAN), Series(Measure.ACTIVE, Statistic.MEAN)
 USED = Series(Measure.CONSUMED, Statistic.MEAN)
-
-
-_SILENT = frozenset({HostState.DISCONNECTED, HostState.NOT_RESPONDING})
-"""What a snapshot says of such a host and of its VMs is what was last known, of a time that nobody tells."""
 
 
 Row = np.ndarray[tuple[int], np.dtype[np.float64]]
@@ -80,7 +75,7 @@ class DemandHistory:
         if len(vms) < len(snapshot.vms):
             off = [identity_of(vm) for vm in snapshot.vms if vm.power is PowerState.OFF]
             self._vms.begin_anew(off, self._last + 1)
-        silent = {host.id for host in snapshot.hosts if host.state in _SILENT}
+        silent = {host.id for host in snapshot.hosts if not host.state.answers}
         if silent:
             vms = tuple(vm for vm in vms if vm.host not in silent)
         self._vms.read(self._last, _of_vms(vms))

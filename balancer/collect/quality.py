@@ -9,15 +9,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from balancer.model.host import Host, HostState
+from balancer.model.host import Host
 from balancer.model.reasons import Reason, Refusal
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import percent
 from balancer.model.vm import Vm
 from balancer.policy.types import Limits
-
-_LOST = frozenset({HostState.DISCONNECTED, HostState.NOT_RESPONDING})
-_IDLE = frozenset({HostState.STANDBY, HostState.MAINTENANCE})
 
 
 def judge_quality(snapshot: Snapshot, limits: Limits, *, now: datetime) -> tuple[Refusal, ...]:
@@ -50,7 +47,7 @@ def _judge_age(snapshot: Snapshot, limits: Limits, now: datetime) -> Refusal | N
 
 def _judge_hosts(snapshot: Snapshot, limits: Limits, now: datetime) -> Refusal | None:
     """Refuse where too many hosts show no fresh figures, neither their own nor those of all their VMs."""
-    asked = [host for host in snapshot.hosts if host.state not in _LOST | _IDLE]
+    asked = [host for host in snapshot.hosts if host.state.answers and not host.state.is_idle]
     silent = [host for host in asked if not _shows_usage(host)]
     if silent:
         blind = {vm.host for vm in snapshot.running_vms if not _has_figures(vm)}
@@ -124,7 +121,7 @@ def _count_old(times: Iterable[datetime | None], limits: Limits, now: datetime) 
 
 
 def _lost_hosts(snapshot: Snapshot) -> Sequence[Host]:
-    return [host for host in snapshot.hosts if host.state in _LOST]
+    return [host for host in snapshot.hosts if not host.state.answers]
 
 
 def _shows_usage(host: Host) -> bool:

@@ -10,7 +10,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 
-from balancer.model.changed import changed
+from balancer.model.drafts import changed
 from balancer.model.history import Figures, HistoryView, identity_of
 from balancer.model.snapshot import Snapshot
 from balancer.model.vm import Vm

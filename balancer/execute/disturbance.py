@@ -7,15 +7,10 @@ talk, caches fill. A host that a person takes into maintenance or out of it is n
 from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from balancer.model.host import HostState
 from balancer.model.past import Disturbance, DisturbanceKind, KnownHost, Past
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.policy.types import Limits
-
-_LOST = frozenset({HostState.DISCONNECTED, HostState.NOT_RESPONDING})
-_IDLE = frozenset({HostState.MAINTENANCE, HostState.STANDBY})
-"""States in which a host runs no VM, so that nobody misses it while it is started anew."""
 
 
 def known_hosts(snapshot: Snapshot, before: Sequence[KnownHost]) -> tuple[KnownHost, ...]:
@@ -23,12 +18,12 @@ def known_hosts(snapshot: Snapshot, before: Sequence[KnownHost]) -> tuple[KnownH
 
     A host that does not answer while it is in maintenance counts as in maintenance: it is being patched.
     """
-    idle = {host.id: host.state for host in before if host.state in _IDLE}
+    idle = {host.id: host.state for host in before if host.state.is_idle}
     return tuple(
         KnownHost(
             id=host.id,
             name=host.name,
-            state=idle.get(host.id, host.state) if host.state in _LOST else host.state,
+            state=host.state if host.state.answers else idle.get(host.id, host.state),
         )
         for host in snapshot.hosts
     )
@@ -107,10 +102,10 @@ def _kind(before: KnownHost | None, snapshot: Snapshot, key: HostId) -> Disturba
         return DisturbanceKind.HOST_JOINED
     if host is None:
         return DisturbanceKind.HOST_LEFT
-    if host.state in _LOST:
-        is_missed = before.state not in _LOST | _IDLE
+    if not host.state.answers:
+        is_missed = before.state.answers and not before.state.is_idle
         return DisturbanceKind.HOST_LOST if is_missed else None
-    return DisturbanceKind.HOST_BACK if before.state in _LOST else None
+    return None if before.state.answers else DisturbanceKind.HOST_BACK
 
 
 def _restarted(
@@ -127,7 +122,7 @@ def _restarted(
 
 def _was_lost(snapshot: Snapshot, before: Mapping[HostId, KnownHost], host: HostId) -> bool:
     now, then = snapshot.host_by_id.get(host), before.get(host)
-    return (now is not None and now.state in _LOST) or (then is not None and then.state in _LOST)
+    return any(known is not None and not known.state.answers for known in (now, then))
 
 
 def _name(before: Mapping[HostId, KnownHost], snapshot: Snapshot, key: HostId) -> str:

@@ -13,7 +13,6 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from balancer.adapters.simulated.failover import answers
 from balancer.adapters.simulated.script import HostChange, HostFailure, ScriptedEvent
 from balancer.lab.scene import Scene
 from balancer.model.host import HostState
@@ -93,7 +92,7 @@ def _silences(recorded: Recorded, host: HostId) -> Iterator[Silence]:
     for slot, state, has_ha in looks:
         if state is None:
             continue  # it is not there, and shows as it did before
-        if answers(state):
+        if state.answers:
             if begun is not None and slot > begun[0]:
                 since, shown, had_ha = begun
                 yield Silence(

@@ -12,9 +12,8 @@ from types import MappingProxyType
 from typing import Any
 
 from balancer.adapters.simulated.estate import Estate
-from balancer.adapters.simulated.failover import answers
 from balancer.lab.scene import Scene
-from balancer.model.changed import changed
+from balancer.model.drafts import changed
 from balancer.model.host import Host, HostState
 from balancer.model.recorded import Frame, Seen, with_hosts, within
 from balancer.model.snapshot import Cluster, Drs, Snapshot, Source, SourceKind
@@ -37,7 +36,6 @@ _NO_FIGURES: Mapping[str, None] = MappingProxyType(
 _NO_FIGURES_OF_HOST: Mapping[str, Any] = MappingProxyType(
     {"sampled_at": None, "recent_cpu_mhz": (), "recent_memory_mib": (), "is_asked_empty": False}
 )
-_HOLDS_NONE = (HostState.MAINTENANCE, HostState.STANDBY)
 
 
 def cluster_of(scene: Scene) -> Cluster:
@@ -105,9 +103,9 @@ class LaterFacts:
             resource_pools=frame.resource_pools,
         )
         for host, state in frame.states.items():
-            if host in estate.state_of and answers(state) and answers(estate.state_of[host]):
-                is_empty = estate.state_of[host] in _HOLDS_NONE
-                is_leaving = state in _HOLDS_NONE or state is HostState.ENTERING_MAINTENANCE
+            if host in estate.state_of and state.answers and estate.state_of[host].answers:
+                is_empty = estate.state_of[host].is_idle
+                is_leaving = state.is_idle or state is HostState.ENTERING_MAINTENANCE
                 if not is_leaving:
                     estate.state_of[host] = state
                 elif not is_empty:

@@ -33,6 +33,16 @@ class HostState(StrEnum):
         return self in _TAKES
 
     @property
+    def answers(self) -> bool:
+        """Whether vCenter hears from a host in this state; what it tells of another one was last known."""
+        return self not in _SILENT
+
+    @property
+    def is_idle(self) -> bool:
+        """Whether a host in this state holds no running VM: nobody misses it while it is started anew."""
+        return self in _IDLE
+
+    @property
     def phrase(self) -> str:
         """Return what a host in this state is: "in maintenance", "not responding"."""
         plain = self.value.replace("_", " ")
@@ -47,6 +57,8 @@ _GIVES = frozenset(
         HostState.MAINTENANCE,
     }
 )
+_SILENT = frozenset({HostState.DISCONNECTED, HostState.NOT_RESPONDING})
+_IDLE = frozenset({HostState.MAINTENANCE, HostState.STANDBY})
 _TAKES = frozenset({HostState.CONNECTED, HostState.QUARANTINE})
 _LEAVING = frozenset({HostState.ENTERING_MAINTENANCE, HostState.MAINTENANCE})
 _BEING_IN = frozenset({HostState.QUARANTINE, HostState.MAINTENANCE, HostState.STANDBY})

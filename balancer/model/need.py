@@ -39,6 +39,11 @@ class Demand:
     memory_slots_mib: tuple[Mib, ...] = ()
     is_measured: bool = True
 
+    @property
+    def slots(self) -> tuple[float, ...]:
+        """Return the demand in each slot of the horizon: CPU in MHz, then memory in MiB."""
+        return (*self.cpu_slots_mhz, *self.memory_slots_mib)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Holds:

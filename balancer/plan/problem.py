@@ -15,7 +15,7 @@ import numpy as np
 from balancer.model.duration import LINK_EFFICIENCY, copy_mbps
 from balancer.model.goal import Goal
 from balancer.model.host import Host
-from balancer.model.need import Demand, Need
+from balancer.model.need import Need
 from balancer.model.pace import Paces
 from balancer.model.rule import Rule, RuleType
 from balancer.model.units import HostId, VmId
@@ -250,12 +250,8 @@ def _sizes(need: Need, vms: Sequence[Vm], slots: int) -> Floats:
     sizes[:, COUNT] = 1.0
     sizes[:, VCPUS] = [vm.vcpus for vm in vms]
     if slots:
-        sizes[:, COLUMNS:] = [_slots(demand) for demand in demands]
+        sizes[:, COLUMNS:] = [demand.slots for demand in demands]
     return sizes
-
-
-def _slots(demand: Demand) -> tuple[float, ...]:
-    return (*demand.cpu_slots_mhz, *demand.memory_slots_mib)
 
 
 def _capacity(hosts: Sequence[Host]) -> Floats:

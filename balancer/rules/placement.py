@@ -111,7 +111,7 @@ class Ground:
         rows[:, :3] = np.array(list(map(_POINT, self._demands))).reshape(-1, 3)
         rows[:, 3] = 1.0
         if self.slots:
-            rows[:, 4:] = [_slots(demand) for demand in self._demands]
+            rows[:, 4:] = [demand.slots for demand in self._demands]
         return rows
 
     @cached_property
@@ -142,10 +142,6 @@ class Ground:
     def slots(self) -> int:
         """Return the number of slots of the horizon, 0 where demand is a point."""
         return len(next(iter(self.demand.values())).cpu_slots_mhz) if self.demand else 0
-
-
-def _slots(demand: Demand) -> tuple[float, ...]:
-    return (*demand.cpu_slots_mhz, *demand.memory_slots_mib)
 
 
 class Placement:

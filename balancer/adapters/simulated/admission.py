@@ -17,7 +17,6 @@ from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import Blocker, Vm
 
-_OFFLINE = (HostState.DISCONNECTED, HostState.NOT_RESPONDING)
 _HOST_RULES = (RuleType.VM_HOST_AFFINE, RuleType.VM_HOST_ANTI_AFFINE)
 _BLOCKER_FAULTS = {
     Blocker.CPU_AFFINITY: "AffinityConfigured",
@@ -126,7 +125,7 @@ def _hosts(ask: Request) -> ServerFault | None:
     source_state, target_state = ask.states
     if ask.target.id == ask.source.id or ask.target.id not in ask.snapshot.host_by_id:
         return _fault("InvalidArgument", ask, "is not another host of the cluster")
-    if source_state in _OFFLINE or target_state in _OFFLINE:
+    if not (source_state.answers and target_state.answers):
         return _fault("HostNotConnected", ask, "cannot be reached")
     if not target_state.takes:
         return _fault("InvalidHostState", ask, f"is in state {target_state}")

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from balancer.adapters.simulated.admission import ServerFault, restart_fault
 from balancer.adapters.simulated.estate import Estate
 from balancer.adapters.simulated.migrations import Board
-from balancer.model.host import Host, HostState
+from balancer.model.host import Host
 from balancer.model.units import HostId, Mib, Seconds, VmId
 from balancer.model.vm import PowerState, Vm
 
@@ -157,8 +157,3 @@ class Failover:
         coming = (migration.vm for migration in self._board.heading_to(host.id))
         vms = {vm.id: vm for vm in (*self._estate.running_on(host.id), *coming)}
         return host.usable_memory_mib - sum(self._held(vm, at_s) for vm in vms.values())
-
-
-def answers(state: HostState) -> bool:
-    """Whether vCenter hears from a host."""
-    return state not in (HostState.DISCONNECTED, HostState.NOT_RESPONDING)

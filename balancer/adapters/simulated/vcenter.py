@@ -19,7 +19,6 @@ from balancer.adapters.simulated.failover import (
     RETRY_S,
     Downtime,
     Failover,
-    answers,
 )
 from balancer.adapters.simulated.migrations import Board, Migration
 from balancer.adapters.simulated.script import (
@@ -258,7 +257,7 @@ class SimulatedVCenter:
                 self._happen_to_vm(event)
 
     def _change(self, event: HostChange) -> None:
-        if self._failover.has_failed(event.host) and answers(event.state):
+        if self._failover.has_failed(event.host) and event.state.answers:
             self._failover.bring_back(event.host, event.at_s)
             self._attempt_at(event.at_s + RESTART_S)
         self._estate.state_of[event.host] = event.state

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from balancer.adapters.simulated.demand import CORE_MHZ, Demands, Wants
 from balancer.adapters.simulated.estate import Estate
 from balancer.adapters.simulated.migrations import Board
-from balancer.model.changed import all_changed, changed
+from balancer.model.drafts import all_changed, changed
 from balancer.model.host import Host
 from balancer.model.snapshot import InFlight, Snapshot
 from balancer.model.units import ClusterId, HostId, Mhz, Mib, Ratio, Seconds, VmId

@@ -66,8 +66,9 @@ def read_recording(folder: Path) -> Recording:
 
 
 def is_recording(folder: Path) -> bool:
-    """Whether a folder, or one below it, holds files of a recording."""
-    return bool(_own_files(folder) or _recordings_below(folder))
+    """Whether files like those of a recording are in a folder or up to two levels below, whatever their names."""
+    levels = (folder.glob(f"{above}*.jsonl.gz") for above in ("", "*/", "*/*/"))
+    return any(True for level in levels for _ in level)
 
 
 def _files(folder: Path) -> list[Path]:

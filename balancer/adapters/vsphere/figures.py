@@ -12,7 +12,7 @@ from statistics import fmean
 
 from balancer.adapters.vsphere.counters import Counter
 from balancer.adapters.vsphere.samples import Samples
-from balancer.model.changed import changed
+from balancer.model.drafts import changed
 from balancer.model.host import Host
 from balancer.model.units import Seconds
 from balancer.model.vm import Vm

@@ -69,7 +69,6 @@ def host_from(facts: Facts, context: HostContext) -> Host | None:
     if not speed or not cores or not memory or not facts.has("runtime.connectionState"):
         return None
     state = _state(facts, context.entering)
-    answers = state not in (HostState.DISCONNECTED, HostState.NOT_RESPONDING)
     mode = facts.text("summary.maxEVCModeKey")
     overhead = context.overheads.get(key, Overhead())
     return Host(
@@ -81,8 +80,10 @@ def host_from(facts: Facts, context: HostContext) -> Host | None:
         cpu_cores=cores,
         cpu_overhead_mhz=overhead.cpu_mhz,
         memory_overhead_mib=overhead.memory_mib,
-        cpu_usage_mhz=facts.number("summary.quickStats.overallCpuUsage") if answers else None,
-        memory_usage_mib=facts.number("summary.quickStats.overallMemoryUsage") if answers else None,
+        cpu_usage_mhz=facts.number("summary.quickStats.overallCpuUsage") if state.answers else None,
+        memory_usage_mib=facts.number("summary.quickStats.overallMemoryUsage")
+        if state.answers
+        else None,
         numa_nodes=facts.count("hardware.numaInfo.numNodes") or None,
         cpu_vendor=_vendor(facts.text("summary.hardware.cpuModel"), mode, context.evc_modes),
         max_evc_mode=mode,

@@ -41,8 +41,6 @@ READ_WITHIN_S: Seconds = 20.0
 MOST_FAILURES = 10
 """Refused queries in one reading before it gives up; from 50 entities down to 1 takes six."""
 
-_SILENT = frozenset({HostState.DISCONNECTED, HostState.NOT_RESPONDING, HostState.STANDBY})
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Sampled:
@@ -100,7 +98,11 @@ class StatisticsReader:
         Raises:
             SourceError: the server is not there, or the login was refused.
         """
-        silent = {host.id for host in all_hosts if host.state in _SILENT}
+        silent = {
+            host.id
+            for host in all_hosts
+            if not host.state.answers or host.state is HostState.STANDBY
+        }
         host_keys = [host.id for host in hosts if host.id not in silent]
         asked = [vm for vm in vms if _is_sampled(vm, silent)]
         vm_keys = [vm.id for vm in sorted(asked, key=lambda vm: (vm.host, vm.id))]

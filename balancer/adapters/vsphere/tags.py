@@ -17,7 +17,7 @@ from typing import TypeVar
 
 from balancer.adapters.vsphere.observer import RequestObserver
 from balancer.adapters.vsphere.rest import RestApi, RestFailed, RestSession
-from balancer.model.changed import changed
+from balancer.model.drafts import changed
 from balancer.model.host import Host
 from balancer.model.snapshot import Snapshot, TagsState
 from balancer.model.units import Seconds

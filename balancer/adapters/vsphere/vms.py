@@ -15,7 +15,7 @@ from balancer.adapters.vsphere.devices import DeviceFacts
 from balancer.adapters.vsphere.evc import OwnModes, hardware_version_from
 from balancer.adapters.vsphere.facts import Facts
 from balancer.adapters.vsphere.words import INHERITED_SWAP
-from balancer.model.changed import changed
+from balancer.model.drafts import changed
 from balancer.model.host import NO_FEATURES
 from balancer.model.units import HostId, VmId
 from balancer.model.vm import (

@@ -149,3 +149,11 @@ def test_a_folder_that_is_no_trace_says_what_is_missing(
 ) -> None:
     assert validate(tmp_path) == 1
     assert "there is no cpu_mhz.csv in this folder" in capsys.readouterr().err
+
+
+def test_a_recording_under_other_names_is_told_the_names_of_its_files(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "last week.jsonl.gz").touch()
+    assert validate(tmp_path) == 1
+    assert "with files such as" in capsys.readouterr().err

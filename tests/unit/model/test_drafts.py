@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from balancer.model.changed import all_changed, changed, maker_of
+from balancer.model.drafts import all_changed, changed, maker_of
 from balancer.model.need import Demand
 from tests.support import builders
 

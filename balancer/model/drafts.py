@@ -1,4 +1,4 @@
-"""Hosts and VMs with some other fields: what `dataclasses.replace` does, in a tenth of its time.
+"""Frozen values in great numbers, filled in as drafts: what `dataclasses.replace` does, in a tenth of its time.
 
 Owns the making of frozen, slotted values in great numbers. A cycle makes one or two copies of each of thousands of
 VMs, which have more than forty fields: `replace` takes 30 us for that, this 2 us. A value is filled in as a draft,
