@@ -241,6 +241,21 @@ def test_nothing_is_left_on_the_server_after_closing(server: VCenterProcess, ear
     assert server.control.expire_sessions() == 0
 
 
+def test_a_login_that_was_sent_when_it_is_closed_is_logged_out(
+    server: VCenterProcess, proxy: FaultProxy, ears: Ears
+) -> None:
+    """Whoever ends such a call at once leaves a session that lives on for half an hour."""
+    proxy.spoil(Spoil.DELAY, "Login", seconds=0.6)
+    settings = settings_for(server, port=proxy.port, ca_file=proxy.ca_file)
+    session = Session(settings, guard=LoginGuard(), observer=HeardRequests(), timeout_s=60.0)
+    watcher = ChangeWatcher(session, observer=ears, caches=ears)
+    watcher.follow(CLUSTER, ears.tell)
+    until(lambda: proxy.seen.count("Login") == 1)
+    watcher.close()
+    until(lambda: any(method == "Login" for method, _ in proxy.seen.passed))
+    assert server.control.sessions() == 0
+
+
 def moved_by_us(vcenter: VsphereConnection) -> None:
     vcenter.migrator().submit(
         MigrationOrder(

@@ -33,11 +33,12 @@ class AnswerTooLarge(OSError):
 
 @dataclass(slots=True)
 class Budget:
-    """What is left of one call. `ends_at` is monotonic; `stop`, where given, ends the call at once."""
+    """What is left of one call. `ends_at` is monotonic; `stop`, where given, ends it within `spare_s`."""
 
     ends_at: float
     bytes_left: int
     stop: threading.Event | None
+    spare_s: Seconds = 0.0
 
     def seconds_left(self) -> Seconds:
         """Return how long the call may still take.
@@ -46,9 +47,12 @@ class Budget:
             DeadlinePassed: no longer.
             CallStopped: somebody ended it.
         """
+        now = time.monotonic()
         if self.stop is not None and self.stop.is_set():
-            raise CallStopped("the call was stopped, its session is being closed")
-        left = self.ends_at - time.monotonic()
+            if self.spare_s <= 0.0:
+                raise CallStopped("the call was stopped, its session is being closed")
+            self.ends_at, self.stop = min(self.ends_at, now + self.spare_s), None
+        left = self.ends_at - now
         if left <= 0:
             raise DeadlinePassed("the call took longer than it may")
         return left
@@ -87,16 +91,19 @@ def call_within(
     *,
     most_bytes: int = MAX_ANSWER_BYTES,
     stop: threading.Event | None = None,
+    spare_s: Seconds = 0.0,
 ) -> Iterator[Budget]:
     """Bound everything that this thread does on the network inside the block.
 
-    A block inside another ends no later than the outer one, and is stopped with it.
+    A block inside another ends no later than the outer one, and is stopped with it, after the longer of their
+    `spare_s`.
     """
     before = _CALLS.budget
     ends_at = time.monotonic() + seconds
     if before is not None:
         ends_at, stop = min(ends_at, before.ends_at), stop or before.stop
-    _CALLS.budget = Budget(ends_at=ends_at, bytes_left=most_bytes, stop=stop)
+        spare_s = max(spare_s, before.spare_s)
+    _CALLS.budget = Budget(ends_at=ends_at, bytes_left=most_bytes, stop=stop, spare_s=spare_s)
     try:
         yield _CALLS.budget
     finally:

@@ -44,6 +44,9 @@ from balancer.model.units import Seconds
 __all__ = ["LoginGuard", "Opened", "Session"]
 
 _LOGOUT_S = 1.5
+_LOGIN_SPARE_S = 1.5
+"""How long a login that was sent is waited for after a stop: who does not know of a session cannot end it."""
+
 _PROBE_S = 10.0
 
 
@@ -152,11 +155,11 @@ class Session:
                 opened.service().CurrentTime()
 
     def stop(self) -> None:
-        """End every call that is under way, and every later one, with an error at once."""
+        """End every call that is under way, and every later one, with an error at once; a login in 1.5 seconds."""
         self._stop.set()
 
     def close(self) -> None:
-        """Log out, within 1.5 seconds. Never fails: a session that cannot be ended dies of age."""
+        """Log out, within 1.5 seconds, after a login under way. Never fails: what cannot be ended dies of age."""
         with self._lock:
             opened, self._opened = self._opened, None
         if opened is not None:
@@ -251,7 +254,8 @@ class Session:
         """
         self._check_guard(who)
         try:
-            session = sessions.Login(who.username, who.password, None)
+            with call_within(self._timeout_s, spare_s=_LOGIN_SPARE_S):
+                session = sessions.Login(who.username, who.password, None)
         except (vim.fault.InvalidLogin, vim.fault.NoPermission) as err:
             self._guard.note_refusal(who.both)
             what = f"the server refused ({fault_line(err)})"
