@@ -16,6 +16,7 @@ from balancer.plan.codes import Floats
 from balancer.plan.desk import Desk
 from balancer.plan.fluid import Aim, Curve, Fluid, make_fluid
 from balancer.plan.problem import compile_problem
+from balancer.plan.product import product
 from balancer.plan.relax import Relaxed, Terms, cheapest, most_level
 from balancer.policy.types import Policy
 
@@ -141,7 +142,7 @@ def _terms(
 
 def _value_of_level(fluid: Fluid, curve: Curve, tilt: Floats) -> float:
     """Return the bound that prices of load give: all units poured, each where it is cheapest."""
-    worth = fluid.size @ (tilt / fluid.capacity).T
+    worth = product(fluid.size, np.ascontiguousarray((tilt / fluid.capacity).T))
     poured = np.where(fluid.stay_or_go, worth, np.inf).min(axis=1, initial=np.inf).sum()
     hosts = curve.lowest(tilt, fluid.low, fluid.high).sum()
     return float(poured + hosts + (tilt * fluid.low).sum())
@@ -152,7 +153,7 @@ def _value_of_moves(
 ) -> float:
     """Return the bound that prices of load give: each unit stays, or moves where that is cheapest."""
     tilt = found.tilt
-    worth = fluid.size @ (tilt / fluid.capacity).T
+    worth = product(fluid.size, np.ascontiguousarray((tilt / fluid.capacity).T))
     going = np.where(fluid.may, each + worth, np.inf).min(axis=1, initial=np.inf)
     here = np.flatnonzero(fluid.source >= 0)
     arriving = float(going[fluid.source < 0].sum())

@@ -17,6 +17,7 @@ from balancer.plan.desk import Desk
 from balancer.plan.ledger import Ledger
 from balancer.plan.loadcost import LEAST_GAIN, load_cost
 from balancer.plan.problem import CPU_RESERVED, FOOTPRINT, MEMORY_RESERVED, Problem
+from balancer.plan.product import product
 from balancer.rules.capacity import SLACK
 from balancer.rules.failover import failures_to_tolerate
 
@@ -86,7 +87,7 @@ class Failover:
         most = np.where(fails, largest, 0.0).max(axis=1)
         is_bound = np.zeros(self._hosts, dtype=bool)
         is_bound[at[list(self._bound)]] = True
-        surely = _holds_all(fails @ restarted, most, self._takes & ~fails, left)
+        surely = _holds_all(product(fails, restarted), most, self._takes & ~fails, left)
         result: Bools = surely & ~(fails & is_bound).any(axis=1)
         return result
 

@@ -16,6 +16,7 @@ from balancer.plan.desk import Desk
 from balancer.plan.loadcost import EVENED, load_cost
 from balancer.plan.minima import Minima
 from balancer.plan.price import price, seconds
+from balancer.plan.product import product
 from balancer.plan.room import Room
 from balancer.plan.units import Units, flattened, make_units
 
@@ -199,7 +200,7 @@ class Field:
     def _look_at_leaving(self, host: int) -> None:
         """Bring `exit` and `relief` of the units on a host up to date."""
         here = np.flatnonzero(self.host == host)
-        gain = -(self.cost.slopes(self.ledger, host, sign=-1.0) @ self._features[:, here])
+        gain = -product(self.cost.slopes(self.ledger, host, sign=-1.0), self._features[:, here])
         self.relief[here] = 0.0
         if self.is_over[host]:
             load = self.ledger.load[host]
@@ -212,7 +213,7 @@ class Field:
     def _look_at_entering(self, host: int) -> None:
         """Bring the row of `_load` of a host up to date."""
         row, load = self._load[host], self.ledger.load[host]
-        np.matmul(self.cost.slopes(self.ledger, host, sign=1.0), self._features, out=row)
+        product(self.cost.slopes(self.ledger, host, sign=1.0), self._features, out=row)
         if self.is_over[host] or any(self.cost.is_short):
             grown = self.cost.contention_of(host, load + self.units.size)
             grown -= self.cost.contention_of(host, load)

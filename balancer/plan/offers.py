@@ -11,6 +11,7 @@ import numpy as np
 
 from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.loadcost import EVENED, LEAST_GAIN, LoadCost
+from balancer.plan.product import product
 
 SAME_PRICE = 1e-12
 """Prices that differ by less are rounding."""
@@ -158,7 +159,7 @@ class Offers:
         load = state.load[hosts]
         slope = 2.0 * shop.curve[hosts] * (load[:, EVENED] - shop.middle[hosts])
         self._slope[rows] = slope
-        entry = slope @ self._even + self._spread[rows]
+        entry = product(slope, self._even) + self._spread[rows]
         room = shop.limits[hosts] - load[:, shop.bounded]
         shut = self._shut[rows] | (self._place == rows[:, None])
         shut |= (self._held > room[:, :, None]).any(axis=1)

@@ -17,6 +17,7 @@ from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.field import Field
 from balancer.plan.loadcost import EVENED, LEAST_GAIN
 from balancer.plan.offers import Offers, Shop, State
+from balancer.plan.product import product
 
 MOST_TAKEN_BACK = 5
 UNITS_PER_HOST = 20
@@ -139,7 +140,7 @@ class _Search:
     def _extremes(self) -> list[int]:
         """Return the hosts with the most and the least load."""
         serving = self._serving
-        off = (self._now.load[:, EVENED] - self._shop.middle)[serving] @ self._mix
+        off = product((self._now.load[:, EVENED] - self._shop.middle)[serving], self._mix)
         return [int(serving[off.argmin()]), int(serving[off.argmax()])]
 
     def _recreate(self, hosts: Ints, most: float) -> bool:
@@ -213,7 +214,7 @@ def _shop(field: Field, rows: Ints) -> Shop:
         even=np.ascontiguousarray(size[:, EVENED].T),
         curve=curve,
         middle=middle,
-        spread=curve @ (size[:, EVENED].T ** 2),
+        spread=product(curve, size[:, EVENED].T ** 2),
         price=price,
         open=~field.closed[:, rows],
         bounded=bounded,

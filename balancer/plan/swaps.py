@@ -11,6 +11,7 @@ import numpy as np
 from balancer.plan.codes import Bools, Floats, Ints
 from balancer.plan.field import Field
 from balancer.plan.loadcost import EVENED, LEAST_GAIN
+from balancer.plan.product import product
 
 HOT_HOSTS = 6
 OPPOSITE_HOSTS = 12
@@ -64,7 +65,7 @@ def _pairs(field: Field) -> list[tuple[int, int]]:
     hot = [row for row in np.argsort(-cost, kind="stable")[:HOT_HOSTS].tolist() if serving[row]]
     pairs = []
     for row in hot:
-        likeness = np.where(serving, deviation @ deviation[row], np.inf)
+        likeness = np.where(serving, product(deviation, deviation[row]), np.inf)
         likeness[row] = np.inf
         opposite = np.argsort(likeness, kind="stable")[:OPPOSITE_HOSTS].tolist()
         pairs += [(row, other) for other in opposite if np.isfinite(likeness[other])]
@@ -124,8 +125,11 @@ def _falls(field: Field, left: _Side, right: _Side) -> Floats:
     curve, off = cost.bowl.curve[pair], load[pair][:, EVENED] - cost.bowl.middle[pair]
     slope, bend = 2.0 * (curve[0] * off[0] - curve[1] * off[1]), curve.sum(axis=0)
     here, there = here[:, EVENED], there[:, EVENED]
-    alone = here @ slope - here**2 @ bend, there @ slope + there**2 @ bend
-    result: Floats = alone[0][:, None] - alone[1][None, :] + 2.0 * (here * bend) @ there.T
+    alone = (
+        product(here, slope) - product(here**2, bend),
+        product(there, slope) + product(there**2, bend),
+    )
+    result: Floats = alone[0][:, None] - alone[1][None, :] + 2.0 * product(here * bend, there.T)
     return result
 
 

@@ -46,7 +46,7 @@ def test_memory_alone_is_levelled_where_nothing_wants_cpu() -> None:
 
 def test_the_sentence_of_a_balance_move_has_the_figures_of_its_moment() -> None:
     first = draft_of(skewed()).moves[0]
-    assert first.why == "esx1 at 60 % CPU, mean 30 %; esx3 goes from 15 % to 20 % CPU"
+    assert first.why == "esx1 at 60 % CPU, mean 30 %; esx2 goes from 15 % to 20 % CPU"
 
 
 def test_moves_come_best_first_and_their_gains_add_up() -> None:
