@@ -63,6 +63,8 @@ def by_memory_order() -> Search:
 
     def search(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
         del settings
+        if _has_nothing_to_place(need):
+            return Draft(moves=())
         facts = facts_of(need, policy)
         at = ordered_greedy(facts)
         order = dict.fromkeys(np.flatnonzero(at != facts.at).tolist())
@@ -76,6 +78,8 @@ def _by_steps(steps: Steps, reason: MoveReason, why: str) -> Search:
 
     def search(need: Need, policy: Policy, settings: PlanSettings) -> Draft:
         del settings
+        if _has_nothing_to_place(need):
+            return Draft(moves=())
         facts = facts_of(need, policy)
         field = Field(facts)
         evacuate(field)
@@ -86,6 +90,10 @@ def _by_steps(steps: Steps, reason: MoveReason, why: str) -> Search:
         return _draft(facts, field.at, order, reason, why)
 
     return search
+
+
+def _has_nothing_to_place(need: Need) -> bool:
+    return not (need.snapshot.running_vms and need.snapshot.serving_hosts)
 
 
 def _reaction(field: Field, limit: Ratio) -> tuple[int, int] | None:

@@ -18,7 +18,7 @@ from balancer.lab.replay import replay
 from balancer.lab.result import Run
 from balancer.lab.scene import Scene
 from balancer.lab.world import ReplayedVCenter
-from balancer.model.host import Host
+from balancer.model.host import Host, HostState
 from balancer.model.trace import Resize, Trace
 from balancer.model.vm import PowerState
 
@@ -70,6 +70,20 @@ def test_steady_moves_nothing_on_constant_load_that_fits() -> None:
     hosts = make_hosts(3, cpu_mhz=1e6)
     scene = Scene(trace=trace, hosts=hosts, placement=make_placement(trace, hosts))
     assert played("steady", scene).score.moves == 0
+
+
+@pytest.mark.parametrize("name", ["drs-5", "drs-cost-1", "reactive-70", "proxlb-memory"])
+@pytest.mark.parametrize("what", ["no VM runs", "no host serves"])
+def test_rivals_plan_nothing_where_there_is_nothing_to_place(name: str, what: str) -> None:
+    scene = crowded(4)
+    idle = np.full_like(scene.trace.cpu_mhz, np.nan)
+    down = tuple(replace(host, state=HostState.NOT_RESPONDING) for host in scene.hosts)
+    scenes = {
+        "no VM runs": replace(scene, trace=replace(scene.trace, cpu_mhz=idle)),
+        "no host serves": replace(scene, hosts=down),
+    }
+    run = played(name, scenes[what])
+    assert (run.moves, run.cycles) == ((), 4)
 
 
 def test_progress_tells_the_slots_that_are_over() -> None:
