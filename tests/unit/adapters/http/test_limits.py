@@ -4,7 +4,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -179,12 +179,13 @@ def test_questions_that_take_long_leave_metrics_and_probes_alone(asked: Asked) -
 
     def now() -> object:
         begun.set()
-        hang.wait(20)
+        hang.wait(100)
         return clock.now()
 
     clock = SystemClock()
     object.__setattr__(asked.scene, "now", now)
-    interface = Interface(scene=asked.scene, gate=asked.gate, workers=Workers(1, 2))
+    workers = Workers(1, 2)
+    interface = Interface(scene=asked.scene, gate=asked.gate, workers=workers)
     health = Health(clock, vcenters={}, loops={})
     running = HttpServer(build_app(Metrics(clock), health, interface))
     running.start()
@@ -195,6 +196,7 @@ def test_questions_that_take_long_leave_metrics_and_probes_alone(asked: Asked) -
             assert begun.wait(10)
             for connection in slow[1:]:
                 connection.sendall(head("/api/v1/status", 0, method="GET"))
+            until(lambda: waiting_at(workers) == 2)
             assert httpx.get(f"{running.url}/metrics", trust_env=False).status_code == 200
             url, headers = f"{running.url}/api/v1/plans", {"authorization": TOKEN}
             busy = httpx.get(url, headers=headers, trust_env=False)
@@ -205,6 +207,17 @@ def test_questions_that_take_long_leave_metrics_and_probes_alone(asked: Asked) -
     finally:
         hang.set()
         running.stop()
+
+
+def waiting_at(workers: Workers) -> int:
+    assert workers._limiter is not None
+    return workers._limiter.statistics().tasks_waiting
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for something; the deadline is that of the test."""
+    while not holds():
+        threading.Event().wait(0.01)
 
 
 def test_what_is_worked_on_at_a_time_is_fewer_than_waits_in_the_kernel() -> None:

@@ -231,7 +231,7 @@ def test_it_starts_once_stops_twice_and_starts_again(views: Views) -> None:
     server.stop()
 
 
-def test_it_stops_within_two_seconds_with_connections_open(views: Views) -> None:
+def test_it_stops_without_waiting_for_connections_that_are_open(views: Views) -> None:
     server = HttpServer(build_app(Metrics(SystemClock()), views))
     server.start()
     idle = [raw(server) for _ in range(5)]
@@ -243,7 +243,7 @@ def test_it_stops_within_two_seconds_with_connections_open(views: Views) -> None
     took_s = time.monotonic() - began_s
     for connection in idle:
         connection.close()
-    assert took_s < 2.0
+    assert took_s < KEEP_ALIVE_TIMEOUT_S  # after which an idle connection ends by itself
 
 
 def test_it_leaves_the_loggers_of_the_process_alone(views: Views) -> None:
