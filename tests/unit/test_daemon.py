@@ -182,11 +182,8 @@ def test_a_refused_login_is_not_tried_again_at_once(started: list[Scene]) -> Non
 
 def turns_after_this_cycle(scene: Scene) -> list[str]:
     """Wait for the end of the cycle under way; return the names of those that are to come."""
-    job = scene.daemon.job_of(scene.watch.key)
-    assert job is not None
-    with job._busy:
-        names = [entry.id for entry in scene.daemon._scheduler.get_jobs()]
-    return [name for name in names if name.startswith(scene.watch.key)]
+    with scene.daemon._jobs[scene.watch.key]._busy:
+        return [e.id for e in scene.daemon._scheduler.get_jobs() if scene.watch.key in e.id]
 
 
 def test_an_unexpected_error_ends_at_the_job(caplog: pytest.LogCaptureFixture) -> None:
