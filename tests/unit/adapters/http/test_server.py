@@ -129,9 +129,9 @@ def test_readiness_follows_the_vcenters() -> None:
     server = HttpServer(build_app(Metrics(SystemClock()), health))
     server.start()
     try:
-        before = httpx.get(f"{server.url}/readyz", trust_env=False)
+        before = httpx.get(f"{server.url}/readyz", trust_env=False, timeout=60)
         health.vcenter_up("vc1")
-        after = httpx.get(f"{server.url}/readyz", trust_env=False)
+        after = httpx.get(f"{server.url}/readyz", trust_env=False, timeout=60)
     finally:
         server.stop()
     assert (before.status_code, after.status_code) == (503, 200)
@@ -227,7 +227,7 @@ def test_it_starts_once_stops_twice_and_starts_again(views: Views) -> None:
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", first), timeout=1.0)
     server.start()
-    assert httpx.get(f"{server.url}/healthz", trust_env=False).status_code == 200
+    assert httpx.get(f"{server.url}/healthz", trust_env=False, timeout=60).status_code == 200
     server.stop()
 
 
