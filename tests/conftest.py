@@ -1,4 +1,4 @@
-"""Settings of the whole suite: how Hypothesis searches, and which worker begins with which tests.
+"""Settings of the whole suite: how Hypothesis searches, which worker begins with which tests, and what ends them.
 
 In continuous integration the examples are the same at each run, so that a change is judged by what it
 changed; elsewhere each run looks for new ones. Time limits belong to pytest, not to single examples, and a
@@ -6,6 +6,7 @@ search that is told to look longer has none.
 """
 
 import os
+import signal
 
 import pytest
 from hypothesis import settings
@@ -16,6 +17,12 @@ from tests.support.searching import TIMES
 settings.register_profile("search", deadline=None)
 settings.register_profile("repeat", parent=settings.get_profile("search"), derandomize=True)
 settings.load_profile("repeat" if os.environ.get("CI") == "true" else "search")
+
+
+def pytest_configure() -> None:
+    """Let Ctrl-C end what tests start, also where a shell runs us in the background and has us ignore it."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(trylast=True)

@@ -24,7 +24,8 @@ from tests.support.wire import document, host_row, vm_row, write
 pytestmark = pytest.mark.wire
 
 CLUSTER = ClusterId("domain-c8")
-WITHIN_S = 10.0
+WITHIN_S = 60.0
+LONG_S = 600.0
 
 
 class Ears:
@@ -107,8 +108,9 @@ def test_a_move_by_somebody_else_is_told_at_its_start_and_at_its_end(
     server: VCenterProcess, watcher: ChangeWatcher, ears: Ears
 ) -> None:
     ears.await_(listens)
-    server.control.move("vm1", "esx2", seconds=0.5)
+    server.control.move("vm1", "esx2", seconds=LONG_S)
     ears.await_(lambda e: e.heard(ChangeKind.MIGRATION, "vm-1"))
+    assert server.control.end_migrations() == 1
     ears.await_(lambda e: e.heard(ChangeKind.VM_MOVED, "vm-1"))
     assert {change.vm for change in ears.told} == {"vm-1"}
     assert {change.cluster for change in ears.told} == {CLUSTER}
@@ -221,7 +223,7 @@ def test_the_thread_ends_at_once(
         until(lambda: proxy.seen.count("RetrieveServiceContent") == 1)
     started = time.monotonic()
     watcher.close()
-    assert since(started) < 3.0
+    assert since(started) < 20.0  # each of the three waits would last half a minute and more
     assert [t for t in threading.enumerate() if t.name == "changes"] == []
 
 
@@ -242,10 +244,13 @@ def test_nothing_is_left_on_the_server_after_closing(server: VCenterProcess, ear
 
 
 def test_a_login_that_was_sent_when_it_is_closed_is_logged_out(
-    server: VCenterProcess, proxy: FaultProxy, ears: Ears
+    server: VCenterProcess, proxy: FaultProxy, ears: Ears, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Whoever ends such a call at once leaves a session that lives on for half an hour."""
-    proxy.spoil(Spoil.DELAY, "Login", seconds=0.6)
+    monkeypatch.setattr(
+        "balancer.adapters.vsphere.session._LOGIN_SPARE_S", 7.0
+    )  # on a busy machine
+    proxy.spoil(Spoil.DELAY, "Login", seconds=0.4)
     settings = settings_for(server, port=proxy.port, ca_file=proxy.ca_file)
     session = Session(settings, guard=LoginGuard(), observer=HeardRequests(), timeout_s=60.0)
     watcher = ChangeWatcher(session, observer=ears, caches=ears)

@@ -12,7 +12,7 @@ from tests.support.moves import are_settled, sent, states
 from tests.support.stage import DaemonRun, running_daemon, wait_until, write_inventory, write_stage
 from tests.support.vcenter import VCenterProcess, start_vcenter
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_wrong_password_is_told_and_a_mended_one_is_taken_up(
     password = tmp_path / "password"
     password.write_text("not the password", encoding="utf-8")
     with running_daemon(tmp_path, config) as daemon:
-        wait_until("the refusal is logged", lambda: bool(failures(daemon)), within_s=60)
+        wait_until("the refusal is logged", lambda: bool(failures(daemon)), within_s=120)
         answer = daemon.get("/readyz")
         assert answer.status_code == 503
         assert "administrator" in answer.text
@@ -52,7 +52,7 @@ def test_a_wrong_password_is_told_and_a_mended_one_is_taken_up(
         assert daemon.metric("balancer_vcenter_failing", **refused) == 1
 
         password.write_text(server.greeting.password, encoding="utf-8")
-        wait_until("the daemon is ready", lambda: is_ready(daemon), within_s=60)
+        wait_until("the daemon is ready", lambda: is_ready(daemon), within_s=120)
         assert daemon.metric("balancer_vcenter_up", vcenter="vc1") == 1
         assert daemon.metric("balancer_vcenter_failing", **refused) == 0
         assert daemon.stop() == 0
@@ -68,10 +68,10 @@ def test_a_vcenter_that_is_away_at_the_start_is_waited_for(
     config = observed(write_stage(tmp_path, server, "prod-a"))
     server.control.outage(300.0)
     with running_daemon(tmp_path, config) as daemon:
-        wait_until("the outage is logged", lambda: bool(failures(daemon)), within_s=60)
+        wait_until("the outage is logged", lambda: bool(failures(daemon)), within_s=120)
         assert not is_ready(daemon)
         server.control.outage(0.0)
-        wait_until("the daemon is ready", lambda: is_ready(daemon), within_s=90)
+        wait_until("the daemon is ready", lambda: is_ready(daemon), within_s=150)
         assert daemon.metric("balancer_cycles_total", result="error") >= 1
         assert daemon.stop() == 0
 
@@ -79,7 +79,7 @@ def test_a_vcenter_that_is_away_at_the_start_is_waited_for(
 def test_observing_sends_nothing_over_the_wire(tmp_path: Path, server: VCenterProcess) -> None:
     config = observed(write_stage(tmp_path, server, "prod-a"))
     with running_daemon(tmp_path, config) as daemon:
-        wait_until("two cycles", lambda: len(daemon.events("cycle ended")) >= 2, within_s=90)
+        wait_until("two cycles", lambda: len(daemon.events("cycle ended")) >= 2, within_s=150)
         assert daemon.metric("balancer_plan_moves") > 0
         assert daemon.stop() == 0
     assert "RelocateVM_Task" not in server.control.calls().calls
@@ -94,7 +94,7 @@ def test_an_untrusted_certificate_stops_before_the_login(
     del document["vcenters"][0]["tls"]
     config.write_text(yaml.safe_dump(document), encoding="utf-8")
     with running_daemon(tmp_path, config) as daemon:
-        wait_until("the refusal is logged", lambda: bool(failures(daemon)), within_s=60)
+        wait_until("the refusal is logged", lambda: bool(failures(daemon)), within_s=120)
         assert "certificate" in str(failures(daemon)[0]["error"])
         assert daemon.stop() == 0
     assert "Login" not in server.control.calls().calls
@@ -104,10 +104,10 @@ def test_what_runs_at_a_stop_goes_on_and_is_settled_at_the_next_start(
     tmp_path: Path, server: VCenterProcess
 ) -> None:
     config = write_stage(tmp_path, server, "prod-a")
-    server.control.set_migration_seconds(15.0)
+    server.control.set_migration_seconds(3600.0)
     with running_daemon(tmp_path, config) as daemon:
         running = "balancer_migrations_in_flight"
-        wait_until("migrations run", lambda: daemon.metric(running) >= 2, within_s=90)
+        wait_until("migrations run", lambda: daemon.metric(running) >= 2, within_s=150)
         assert daemon.stop() == 0
         started = daemon.events("migration started")
         assert len({line["move_id"] for line in started}) == len(started)
@@ -116,9 +116,9 @@ def test_what_runs_at_a_stop_goes_on_and_is_settled_at_the_next_start(
     assert left
     assert "submitted" in states(tmp_path)
 
-    server.control.set_migration_seconds(0.2)
+    server.control.end_migrations()
     with running_daemon(tmp_path, observed(config)) as daemon:
-        wait_until("every row is settled", lambda: are_settled(tmp_path, "done"), within_s=90)
+        wait_until("every row is settled", lambda: are_settled(tmp_path, "done"), within_s=150)
         assert daemon.stop() == 0
     assert {line.state for line in server.control.relocations()} == {"success"}
     assert {row.state for row in sent(tmp_path, server)} == {"done"}
@@ -134,7 +134,7 @@ def test_s1_as_an_administrator_the_daemon_observes_until_the_account_is_mended(
     config = write_stage(tmp_path, server, "prod-a")
     server.control.rights(needed_ids(Role.EXECUTOR) | {"Authorization.ModifyRoles"})
     with running_daemon(tmp_path, config) as daemon:
-        wait_until("two cycles", lambda: len(daemon.events("cycle ended")) >= 2, within_s=90)
+        wait_until("two cycles", lambda: len(daemon.events("cycle ended")) >= 2, within_s=150)
         assert server.control.relocations() == ()
         (line,) = daemon.events("observed only")  # told once, not each cycle
         assert (line["level"], line["configured"]) == ("warning", "automatic")
@@ -149,7 +149,7 @@ def test_s1_as_an_administrator_the_daemon_observes_until_the_account_is_mended(
         assert "administrator@vsphere.local is an administrator" in note["why"]
 
         server.control.rights(needed_ids(Role.EXECUTOR))
-        wait_until("a move", lambda: bool(server.control.relocations()), within_s=90)
+        wait_until("a move", lambda: bool(server.control.relocations()), within_s=150)
         assert daemon.events("acting again")
         assert daemon.stop() == 0
 
@@ -163,7 +163,7 @@ def test_s1_an_administrator_that_is_allowed_in_so_many_words_acts(
     document["vcenters"][0]["allow_excess_privileges"] = True
     config.write_text(yaml.safe_dump(document), encoding="utf-8")
     with running_daemon(tmp_path, config) as daemon:
-        wait_until("a move", lambda: bool(server.control.relocations()), within_s=90)
+        wait_until("a move", lambda: bool(server.control.relocations()), within_s=150)
         assert acting_withheld(daemon, "excess_privileges") == 0
         assert daemon.stop() == 0
 
@@ -174,7 +174,7 @@ def test_s1_beside_a_drs_that_acts_the_daemon_says_that_it_observes(
     config = write_stage(tmp_path, server, "prod-a")
     server.control.drs(enabled=True, automation="fullyAutomated")
     with running_daemon(tmp_path, config) as daemon:
-        wait_until("two cycles", lambda: len(daemon.events("cycle ended")) >= 2, within_s=90)
+        wait_until("two cycles", lambda: len(daemon.events("cycle ended")) >= 2, within_s=150)
         assert server.control.relocations() == ()
         assert acting_withheld(daemon, "drs_automated") == 1
         assert "drs_automated" in daemon.get("/readyz").json()["notes"][0]["why"]

@@ -141,7 +141,8 @@ def test_a_server_that_never_answers_is_given_up_in_time(server: VCenterProcess)
         settings = settings_for(server, port=proxy.port, connect_timeout_s=0.3, read_timeout_s=0.5)
         started = time.monotonic()
         checkup = looked_over(settings)
-    assert time.monotonic() - started < 2.0
+        took_s = time.monotonic() - started
+    assert took_s < 20.0  # the proxy would stay silent for ever
     assert isinstance(checkup.certificate, Unread)
     assert checkup.certificate.why == "no connection within 0.3 s"
     assert is_blank(checkup)

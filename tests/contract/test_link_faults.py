@@ -22,8 +22,9 @@ pytestmark = pytest.mark.wire
 
 CLUSTER = ClusterRef(id=ClusterId("domain-c8"), name="prod")
 READ = "RetrievePropertiesEx"
-SLACK_S = 1.0
-"""So much later than its deadline may a call end."""
+SLACK_S = 8.0
+"""So much later than its deadline may a call end on a busy machine. Without a deadline it would take longer:
+what is silent is so for half a minute and more, and what drips takes as long."""
 
 
 @pytest.fixture
@@ -291,7 +292,7 @@ def test_twenty_threads_wait_for_one_failing_login_not_for_twenty(server: VCente
     with black_hole() as port, connect(settings_for(server, port=port, connect_timeout_s=1.0)) as c:
         started = time.monotonic()
         outcomes = run_in_threads(20, c.inventory.clusters)
-        assert since(started) < 1.0 + 2 * SLACK_S
+        assert since(started) < 1.0 + SLACK_S  # one after another would take 20 s
     assert {type(outcome) for outcome in outcomes} == {SourceUnreachable}
     assert len(outcomes) == 20
 

@@ -25,7 +25,8 @@ pytestmark = [pytest.mark.wire, pytest.mark.slow]
 METHOD = "RelocateVM_Task"
 CASES = int(os.environ.get("BALANCER_ONCE_CASES", "100"))
 VMS = 20
-TIMEOUT_S = 0.5
+TIMEOUT_S = 3.0
+"""On a busy machine a call that loses nothing must end in it: what was not sent would be no case."""
 LOSSES: tuple[dict[str, object], ...] = (
     {"what": Spoil.DROP_REPLY},
     {"what": Spoil.DROP_REQUEST},

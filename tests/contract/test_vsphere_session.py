@@ -22,6 +22,7 @@ from balancer.model.outcome import MigrationOrder
 from balancer.model.plan import Priority
 from balancer.model.units import ClusterId, HostId, VmId
 from balancer.ports import ClusterRef
+from tests.support.fault_proxy import since
 from tests.support.vcenter import VCenterProcess, start_vcenter
 from tests.support.vcenter_control import wait_for
 from tests.support.vsphere import HeardRequests, SlowProxy, settings_for, without_times
@@ -30,6 +31,9 @@ from tests.support.wire import document, host_row, vm_row, write
 pytestmark = pytest.mark.wire
 
 CLUSTER = ClusterRef(id=ClusterId("domain-c8"), name="prod")
+LEFT_WITHIN_S = 9.0
+"""In this time a call of a second or less has ended, also on a busy machine. One without a deadline would last
+ten seconds and more."""
 
 
 @pytest.fixture
@@ -180,10 +184,11 @@ def test_a_ca_file_that_cannot_be_read_is_named(server: VCenterProcess, tmp_path
 
 
 def test_a_closed_port_is_unreachable(server: VCenterProcess) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = int(probe.getsockname()[1])
-    with pytest.raises(SourceUnreachable, match="nothing listens there"):
-        read_once(settings_for(server, port=port))
+    with socket.socket() as reserved:  # bound and not listening: refuses every connection
+        reserved.bind(("127.0.0.1", 0))
+        port = int(reserved.getsockname()[1])
+        with pytest.raises(SourceUnreachable, match="nothing listens there"):
+            read_once(settings_for(server, port=port))
 
 
 def test_a_name_without_address_is_unreachable(server: VCenterProcess) -> None:
@@ -237,7 +242,7 @@ def test_a_server_that_never_gets_to_tls_is_left_at_the_connect_time_out(
         started = time.monotonic()
         with pytest.raises(SourceUnreachable, match=what):
             read_once(settings_for(server, port=port, connect_timeout_s=0.5))
-        assert 0.4 < time.monotonic() - started < 3.0
+        assert 0.4 < since(started) < LEFT_WITHIN_S
 
 
 def test_something_that_is_no_tls_is_named(server: VCenterProcess) -> None:
@@ -261,7 +266,7 @@ def test_a_slow_answer_is_left_at_the_deadline_of_the_whole_call(
             started = time.monotonic()
             with pytest.raises(SourceUnreachable, match="no complete answer within 1 s"):
                 vcenter.inventory.snapshot(CLUSTER)
-            assert 0.9 < time.monotonic() - started < 4.0
+            assert 0.9 < since(started) < LEFT_WITHIN_S
     assert sum(n for (_, result), n in heard.requests.items() if result == "timeout") >= 1
 
 
@@ -272,7 +277,7 @@ def test_a_slow_list_of_versions_is_left_at_the_deadline(server: VCenterProcess)
         started = time.monotonic()
         with pytest.raises(SourceUnreachable):
             read_once(settings)
-        assert time.monotonic() - started < 3.0
+        assert since(started) < LEFT_WITHIN_S
 
 
 def test_an_expired_session_is_renewed_once(server: VCenterProcess) -> None:
@@ -340,7 +345,7 @@ def test_closing_does_not_wait_for_a_server_that_went_silent(server: VCenterProc
         proxy.go_silent()
         started = time.monotonic()
         vcenter.close()
-        assert time.monotonic() - started < 6.0
+        assert since(started) < LEFT_WITHIN_S
 
 
 def test_reads_work_again_after_an_outage(server: VCenterProcess) -> None:

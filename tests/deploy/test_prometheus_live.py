@@ -7,7 +7,6 @@ import json
 import math
 import re
 import signal
-import socket
 import subprocess
 import sys
 import time
@@ -26,6 +25,7 @@ import yaml
 from tests.deploy.dashboards import ROOT, Query, queries, runnable
 from tests.deploy.queries import metrics_in
 from tests.deploy.test_prometheus_rules import ALERTS, RULES, rules
+from tests.support.free_port import free_port
 from tests.support.programs import program
 
 pytestmark = pytest.mark.timeout(600)
@@ -94,15 +94,9 @@ class Scraped:
         return any(math.isfinite(float(value)) for value in values)
 
 
-def free_port() -> int:
-    with socket.socket() as taken:
-        taken.bind(("127.0.0.1", 0))
-        return int(taken.getsockname()[1])
-
-
 def fetched(url: str) -> str | None:
     try:
-        with urllib.request.urlopen(url, timeout=2) as answer:
+        with urllib.request.urlopen(url, timeout=30) as answer:
             return answer.read().decode()
     except (urllib.error.URLError, ConnectionError, TimeoutError):
         return None
@@ -145,7 +139,7 @@ def scraped(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Scraped]:
         seen = Scraped(url=url, began=began, ended=began + DEADLINE_S, page="")
         wait_for("the first scrape", lambda: seen.has_data("up"))  # fails still, but is tried
         command = [sys.executable, "-c", "from balancer.cli import main; main()"]
-        command += ["demo", "--headless", "--port", str(port)]
+        command += ["demo", "--headless", "--port", str(port), "--seconds", str(DEADLINE_S)]
         demo = running.enter_context(process(command, cwd=ROOT, stdout=log))
 
         def is_enough() -> bool:

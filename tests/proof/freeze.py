@@ -21,6 +21,8 @@ LEASE_S = 0.5
 SHORT_HOLD_S, LONG_HOLD_S = 0.1, 60.0
 """A row is given up after the short time; the long one is longer than any freeze here, as 90 s should be."""
 
+TRIES = 5
+
 FROZEN = tuple(point for point in POINTS if point.name.startswith("run: "))
 
 
@@ -46,17 +48,8 @@ class FreezeRun:
         """Freeze one process, let another take over, let the first go on, and look at the books."""
         stage, thaw = self.stage, self.thaws[point.name]
         hold_s = LONG_HOLD_S if point.is_late else SHORT_HOLD_S
-        stage.curtain()
-        stage.upset()
-        frozen = stage.start(
-            "frozen",
-            point=point.name,
-            nth=nth,
-            signal=int(signal.SIGSTOP),
-            lease_s=LEASE_S,
-            hold_s=hold_s,
-        )
-        if stage.forks.wait(frozen) != "stopped":
+        frozen = self._frozen_at(point, nth, hold_s)
+        if frozen is None:
             thaw.faults.append("it never came there")
             return
         thaw.freezes += 1
@@ -70,6 +63,20 @@ class FreezeRun:
         thaw.taken_over += has_lost
         thaw.faults += [] if end == "exit 0" else [f"the frozen process ended with {end}"]
         self._look(thaw, ends_at, most_late=int(point.is_late) if has_lost else None)
+
+    def _frozen_at(self, point: Point, nth: int, hold_s: float) -> int | None:
+        """Return a process that is frozen at a point, each try with a new journal; None where none came there.
+
+        On a busy machine a lease may end before its process has come so far, which then rightly sends nothing.
+        """
+        for _ in range(TRIES):
+            self.stage.curtain()
+            self.stage.upset()
+            facts = {"point": point.name, "nth": nth, "signal": int(signal.SIGSTOP)}
+            process = self.stage.start("frozen", **facts, lease_s=LEASE_S, hold_s=hold_s)
+            if self.stage.forks.wait(process) == "stopped":
+                return process
+        return None
 
     def _take_over(self, thaw: Thaw, hold_s: float) -> None:
         """Run two cycles of another process beside the frozen one."""

@@ -33,6 +33,9 @@ DISTURB_EVERY_S = (10.0, 60.0)
 """A run has so many disturbances as fit, no closer than the first and no rarer than the second. Most of them make
 migrations, and those of the last day are remembered: hundreds in each hour would be a growth of their own.
 """
+CALM_S = 20.0
+"""So long before its end a run is disturbed no more: who cannot reach the server then cannot log out of it."""
+
 TOLD_EVERY_S = 60.0
 HOSTS, VMS = 6, 60
 LIMITS = {
@@ -72,7 +75,7 @@ class Soak:
         apart_s = min(max(seconds / DISTURBANCES, least_s), most_s)
         while self.passed_s < seconds and self._daemon.process.poll() is None:
             time.sleep(SAMPLE_EVERY_S)
-            if self.passed_s - disturbed_s >= apart_s:
+            if disturbed_s + apart_s <= self.passed_s < seconds - CALM_S:
                 disturbed_s = self.passed_s
                 self.disturbances[disturbances.next()] += 1
             self._measure()

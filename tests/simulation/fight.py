@@ -31,7 +31,7 @@ HELD_CYCLE_S: Seconds = 1800.0
 DAY_S: Seconds = 86_400.0
 MOST_A_ROUND = 8
 
-QUICK = PlanSettings(time_limit_s=0.2, polish_windows=0, refine_rounds=0)
+QUICK = PlanSettings(polish_windows=0, refine_rounds=0)
 """Plans need not be the best ones here: that there is something to move is enough."""
 
 Places = Mapping[VmId, HostId]

@@ -17,6 +17,7 @@ import pytest
 
 from balancer.cli.demo_session import DemoOptions, run_demo
 from balancer.model.errors import BalancerError
+from tests.support.free_port import free_port
 
 LINE = re.compile(
     r"imbalance (?P<before>[\d.]+) % -> (?P<after>[\d.]+) %, (?P<moves>\d+) moves?, "
@@ -24,7 +25,11 @@ LINE = re.compile(
     r"(?P<broken>\d+) must-rules? broken\n"
 )
 RUN = [sys.executable, "-c", "import typer; from balancer.cli.demo import demo; typer.run(demo)"]
-DEADLINE_S = 60.0
+DEADLINE_S = 100.0
+PATIENT_S = 500.0
+"""A run that ends early on a busy machine would end otherwise than one that does not."""
+
+pytestmark = pytest.mark.timeout(1200)
 
 
 def shows_a_better_end(out: str) -> bool:
@@ -38,7 +43,7 @@ def shows_a_better_end(out: str) -> bool:
 
 @pytest.mark.slow
 def test_headless_prints_one_line_with_a_better_end(capsys: pytest.CaptureFixture[str]) -> None:
-    code = run_demo(DemoOptions(headless=True, seed=2))
+    code = run_demo(DemoOptions(headless=True, seed=2, seconds=PATIENT_S))
     assert shows_a_better_end(capsys.readouterr().out)
     assert code == 0
 
@@ -47,7 +52,7 @@ def test_headless_prints_one_line_with_a_better_end(capsys: pytest.CaptureFixtur
 def test_the_same_seed_ends_the_same(capsys: pytest.CaptureFixture[str]) -> None:
     ends = []
     for _ in range(2):
-        assert run_demo(DemoOptions(headless=True, seed=1)) == 0
+        assert run_demo(DemoOptions(headless=True, seed=1, seconds=PATIENT_S)) == 0
         ends.append(capsys.readouterr().out)
     assert ends[0] == ends[1]
     assert shows_a_better_end(ends[0])
@@ -144,12 +149,10 @@ def test_ctrl_c_ends_the_page_with_the_report_and_130(terminals: list[Terminal])
 
 
 def test_the_page_shows_clusters_migrations_and_decisions(terminals: list[Terminal]) -> None:
-    terminal = Terminal("--seconds", "15", "--port", "0")
+    terminal = Terminal("--port", "0")
     terminals.append(terminal)
-    terminal.finish()
-    for word in ("production", "edge", "Migrations running", "planned", "simulated"):
-        assert word in terminal.text
-    assert "\x1b[32m" in terminal.text
+    for word in ("production", "edge", "Migrations running", "planned", "simulated", "\x1b[32m"):
+        terminal.read_until(word)
 
 
 def test_no_color_is_respected(terminals: list[Terminal]) -> None:
@@ -187,8 +190,7 @@ def test_a_port_that_is_taken_is_named(capsys: pytest.CaptureFixture[str]) -> No
 
 
 def test_a_port_that_is_asked_for_is_free_again_afterwards() -> None:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        port = probe.getsockname()[1]
+    port = free_port()
     run_demo(DemoOptions(headless=True, seconds=1e-9, port=port))
     with socket.create_server(("127.0.0.1", port)):
         pass

@@ -7,12 +7,12 @@ place of it; everything else is run to the letter.
 import os
 import re
 import shutil
-import socket
 import subprocess
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.support.doc_blocks import ROOT, Block, blocks_of, lines_of
+from tests.support.free_port import free_port
 from tests.support.stage import BALANCER, SOURCES
 from tests.support.vcenter import VCenterProcess
 
@@ -29,12 +29,6 @@ data["http"] = {**data.get("http", {}), "port": int(http_port)}
 data["journal"] = {**data["journal"], "path": data["journal"]["path"].rpartition("/")[2]}
 open(path, "w").write(yaml.safe_dump(data))
 """
-
-
-def free_port() -> int:
-    """Return a TCP port of this machine that nobody listens on at the moment."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        return int(listener.getsockname()[1])
 
 
 @dataclass(kw_only=True)

@@ -30,6 +30,8 @@ RuleType = Literal["affinity", "anti_affinity", "vm_host_affine", "vm_host_anti_
 T = TypeVar("T")
 
 POLL_INTERVAL_S = 0.02
+PATIENCE_S = 60.0
+"""How long is waited for what comes in a moment on a machine that is not busy."""
 
 
 class _Answer(BaseModel):
@@ -142,7 +144,7 @@ class _FaultList(_Answer):
 class VCenterControl:
     """A client of the control port; VMs and hosts are given by name or managed-object id."""
 
-    def __init__(self, url: str, *, timeout_s: float = 10.0) -> None:
+    def __init__(self, url: str, *, timeout_s: float = PATIENCE_S) -> None:
         self._http = httpx.Client(base_url=url, timeout=timeout_s, trust_env=False)
 
     def __enter__(self) -> Self:
@@ -187,6 +189,10 @@ class VCenterControl:
     def set_migration_seconds(self, seconds: float | None, *, vm: str | None = None) -> None:
         """Set how long migrations take: all, or one VM's (None gives it the common time again)."""
         self._send("POST", "/migration", {"seconds": seconds, "vm": vm or ""})
+
+    def end_migrations(self) -> int:
+        """Let every migration that runs be over as though its time were, and return how many they were."""
+        return _number(self._send("POST", "/migration/end"), "ended")
 
     def set_demand(
         self,
@@ -362,7 +368,7 @@ class VCenterControl:
         return _number(self._send("POST", "/sessions/expire"), "expired")
 
     def wait_for_state(
-        self, until: Callable[[StateReport], bool], *, what: str, timeout_s: float = 10.0
+        self, until: Callable[[StateReport], bool], *, what: str, timeout_s: float = PATIENCE_S
     ) -> StateReport:
         """Poll the state until the condition holds; TimeoutError names what was waited for."""
         return wait_for(self.state, until, what=what, timeout_s=timeout_s)
@@ -379,7 +385,7 @@ class VCenterControl:
 
 
 def wait_for(
-    read: Callable[[], T], until: Callable[[T], bool], *, what: str, timeout_s: float = 10.0
+    read: Callable[[], T], until: Callable[[T], bool], *, what: str, timeout_s: float = PATIENCE_S
 ) -> T:
     """Read until the value satisfies the condition and return it.
 
@@ -403,8 +409,9 @@ class _Problem(BaseModel):
 class _Number(BaseModel):
     id: int = 0
     expired: int = 0
+    ended: int = 0
 
 
-def _number(answer: str, field: Literal["id", "expired"]) -> int:
-    numbers = _Number.model_validate_json(answer)
-    return numbers.id if field == "id" else numbers.expired
+def _number(answer: str, field: Literal["id", "expired", "ended"]) -> int:
+    number: int = getattr(_Number.model_validate_json(answer), field)
+    return number

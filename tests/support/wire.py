@@ -11,7 +11,7 @@ from typing import Any
 
 from pyVmomi import vim, vmodl
 
-from tests.support.vcenter_control import wait_for
+from tests.support.vcenter_control import PATIENCE_S, wait_for
 
 Row = dict[str, Any]
 
@@ -140,7 +140,7 @@ class Reader:
         return pages
 
 
-def finished(task: Any, *, timeout_s: float = 10.0) -> Any:
+def finished(task: Any, *, timeout_s: float = PATIENCE_S) -> Any:
     """Wait for a task's end and return its info."""
     return wait_for(
         lambda: task.info,

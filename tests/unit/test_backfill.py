@@ -18,7 +18,7 @@ from tests.support.builders import NOON, host, snapshot, vm
 from tests.support.histories import MemoryHistory
 
 KEY = "vc1/prod"
-WAIT_S = 10.0
+WAIT_S = 60.0
 
 
 class Remembering:

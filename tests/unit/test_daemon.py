@@ -13,7 +13,7 @@ import pytest
 from balancer.adapters.clock import SystemClock
 from balancer.adapters.store.memory import MemoryStore
 from balancer.collect.cluster_choice import find_cluster
-from balancer.daemon import APART_S, STOP_WITHIN_S, Daemon, begins_after_s
+from balancer.daemon import APART_S, Daemon, begins_after_s
 from balancer.expose.health import Health
 from balancer.expose.metrics import ClusterMetrics, Metrics
 from balancer.foresight import Foresight, NoForesight
@@ -42,7 +42,7 @@ from tests.support.builders import host, snapshot, vm
 from tests.support.fakes import FakeClock, ScriptedVCenter
 from tests.support.policies import Always
 
-WITHIN_S = 10.0
+WITHIN_S = 60.0
 
 
 @dataclass
@@ -177,7 +177,13 @@ def test_a_refused_login_is_not_tried_again_at_once(started: list[Scene]) -> Non
     scene.daemon.start(scene.metrics_of)
 
     assert scene.vcenter.read.wait(WITHIN_S)
-    assert not scene.vcenter.recovered.wait(3.0)
+    assert turns_after_this_cycle(scene) == [scene.watch.key]
+
+
+def turns_after_this_cycle(scene: Scene) -> list[str]:
+    """Wait for the end of the cycle under way; return the names of those that are to come."""
+    with scene.daemon._jobs[scene.watch.key]._busy:
+        return [e.id for e in scene.daemon._scheduler.get_jobs() if scene.watch.key in e.id]
 
 
 def test_an_unexpected_error_ends_at_the_job(caplog: pytest.LogCaptureFixture) -> None:
@@ -240,18 +246,20 @@ def test_a_stop_does_not_wait_for_planning_and_is_no_failure(
     assert 'cycles_total{cluster="prod",result="error",vcenter="vc1"} 0.0' in scene.page()
 
 
-def test_a_planner_that_cannot_be_ended_does_not_keep_the_sessions() -> None:
+def test_a_planner_that_cannot_be_ended_does_not_keep_the_sessions(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("balancer.daemon.STOP_WITHIN_S", 0.5)
+    monkeypatch.setattr("balancer.daemon.GIVE_UP_AFTER_S", 0.2)
     scene = Scene()
     scene.planning.hangs = True
     scene.planning.close = lambda: None  # type: ignore[method-assign]
     scene.daemon.start(scene.metrics_of)
     assert scene.planning.hung.wait(WITHIN_S)
 
-    begun = SystemClock().monotonic()
     assert not scene.daemon.stop()
 
     assert scene.closed.is_set()
-    assert SystemClock().monotonic() - begun < 2 * STOP_WITHIN_S
     scene.planning.closed.set()
 
 

@@ -16,7 +16,7 @@ from balancer.expose.health import Health
 from balancer.serving import HEARTBEAT_S, Pulse, beat_s
 from tests.support.fakes import FakeClock
 from tests.support.notified import Notified, notified
-from tests.support.stage import running_daemon
+from tests.support.stage import STOP_WITHIN_S, running_daemon
 
 LIMIT_S = 100.0
 WITHIN_S = 30.0
@@ -123,7 +123,7 @@ def test_the_daemon_tells_its_whole_life(tmp_path: Path, listening: Notified) ->
         assert listening.next() == {"READY": "1"}
         daemon.process.send_signal(signal.SIGTERM)
         listening.next_of("STOPPING")
-        assert daemon.process.wait(10) == 0
+        assert daemon.process.wait(STOP_WITHIN_S) == 0
 
 
 def test_a_stop_waits_neither_for_a_silent_vcenter_nor_for_a_journal_nor_for_a_client(
@@ -142,5 +142,5 @@ def test_a_stop_waits_neither_for_a_silent_vcenter_nor_for_a_journal_nor_for_a_c
 
         daemon.process.send_signal(signal.SIGTERM)
 
-        assert daemon.process.wait(10) == 0
+        assert daemon.process.wait(STOP_WITHIN_S) == 0
     assert daemon.events("stopped")

@@ -245,6 +245,20 @@ func (w *world) land(r *relocation) {
 	w.finish(r, stateSuccess, nil)
 }
 
+// landAll ends the moves that run now; what was queued for their slots starts then. It says how many they were.
+func (w *world) landAll() int {
+	var running []*relocation
+	for _, r := range w.relocations {
+		if r.state == stateRunning {
+			running = append(running, r)
+		}
+	}
+	for _, r := range running {
+		w.land(r)
+	}
+	return len(running)
+}
+
 // finish ends a move, whatever its state, and starts what waited for its slots.
 func (w *world) finish(r *relocation, state string, no *refusal) {
 	if r.timer != nil {

@@ -12,7 +12,7 @@ from tests.support.commands import balancer
 from tests.support.stage import running_daemon, wait_until, write_inventory, write_stage
 from tests.support.vcenter import VCenterProcess, start_vcenter
 
-pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.wire, pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def listed(config: Path) -> list[dict[str, object]]:
@@ -32,18 +32,18 @@ def test_an_approved_plan_is_carried_out_at_once_and_only_once(
 ) -> None:
     in_mode(config, "manual", interval_s=3600)
     with running_daemon(tmp_path, config) as daemon:
-        wait_until("a plan waits", lambda: bool(daemon.events("cycle ended")), within_s=60)
+        wait_until("a plan waits", lambda: bool(daemon.events("cycle ended")), within_s=120)
         assert server.control.relocations() == ()
         plan = waiting(config)[0]
         digest = str(plan["digest"])
         done = balancer("approve", digest[:12], config=config)
         assert done.code == 0, done.err
-        wait_until("moves", lambda: bool(server.control.relocations()), within_s=60)
-        wait_until("it is taken up", lambda: bool(daemon.events("approved plan")), within_s=60)
+        wait_until("moves", lambda: bool(server.control.relocations()), within_s=120)
+        wait_until("it is taken up", lambda: bool(daemon.events("approved plan")), within_s=120)
         again = balancer("approve", str(plan["number"]), config=config)
         assert again.code == 4
         assert "carried out" in again.err or "approved already" in again.err
-        wait_until("the plan is carried out", lambda: has_carried_out(daemon), within_s=100)
+        wait_until("the plan is carried out", lambda: has_carried_out(daemon), within_s=150)
         assert {row["state"] for row in rows(config)} == {"done"}
         assert {one.state for one in server.control.relocations()} == {"success"}
         (used,) = (one for one in listed(config) if one["number"] == plan["number"])
@@ -74,7 +74,7 @@ def test_a_rejected_plan_moves_nothing(
 ) -> None:
     in_mode(config, "manual", interval_s=3600)
     with running_daemon(tmp_path, config) as daemon:
-        wait_until("a plan waits", lambda: bool(daemon.events("cycle ended")), within_s=60)
+        wait_until("a plan waits", lambda: bool(daemon.events("cycle ended")), within_s=120)
         number = str(waiting(config)[0]["number"])
         assert balancer("reject", number, config=config).code == 1  # no reason
         assert balancer("reject", number, "--reason", "release day", config=config).code == 0
@@ -106,13 +106,13 @@ def test_a_host_is_emptied_and_kept_empty_until_that_is_cancelled(
 ) -> None:
     config = in_mode(write_stage(tmp_path, plain, "prod"), "partial")
     with running_daemon(tmp_path, config) as daemon:
-        wait_until("a cycle", lambda: bool(daemon.events("cycle ended")), within_s=60)
+        wait_until("a cycle", lambda: bool(daemon.events("cycle ended")), within_s=120)
         unknown = balancer("evacuate", "esx", config=config)
         assert unknown.code == 1
         assert "There is no host 'esx' among the 3" in unknown.err
         done = balancer("evacuate", "esx2", "--reason", "new fans", config=config)
         assert done.code == 0, done.err
-        wait_until("it is empty", lambda: not vms_on(plain, "host-2"), within_s=90)
+        wait_until("it is empty", lambda: not vms_on(plain, "host-2"), within_s=150)
         assert "new fans" in balancer("evacuate", "--list", config=config).out
         assert "already" in balancer("evacuate", "host-2", config=config).out
         assert {row["reason"] for row in rows(config)} == {"requested"}

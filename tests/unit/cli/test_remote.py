@@ -136,10 +136,11 @@ def test_a_wrong_role_and_a_wrong_token_are_one_paragraph(asked: Asked, say: She
 def test_an_unreachable_daemon_is_told_with_the_way_without_http(
     tmp_path: Path, say: Shell
 ) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
     token = str(say.token(Role.VIEWER))
-    assert say.plainly("pause", "--url", f"http://127.0.0.1:{port}", "--token-file", token) == 1
+    with socket.socket() as reserved:  # bound and not listening: refuses every connection
+        reserved.bind(("127.0.0.1", 0))
+        url = f"http://127.0.0.1:{reserved.getsockname()[1]}"
+        assert say.plainly("pause", "--url", url, "--token-file", token) == 1
     assert "Is it running" in say.err
     assert "--config F" in say.err
 

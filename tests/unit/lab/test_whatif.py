@@ -20,7 +20,7 @@ from tests.support.builders import host, rule, snapshot, vm
 
 
 def asked(snap: Snapshot, **change: Any) -> Answer:
-    return what_if(snap, Policy(), Change(**change), settings=PlanSettings(time_limit_s=1.0))
+    return what_if(snap, Policy(), Change(**change), settings=PlanSettings())
 
 
 def three(*vms: Any, **facts: Any) -> Snapshot:

@@ -4,7 +4,7 @@ import json
 import socket
 import ssl
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -56,6 +56,16 @@ def read_to_end(connection: socket.socket) -> bytes:
             found += part
     except ConnectionResetError:
         pass
+    return found
+
+
+def read_until(word: bytes, connection: socket.socket, *, times: int) -> bytes:
+    """Return what comes until a word was in it so many times."""
+    found = b""
+    while found.count(word) < times:
+        part = connection.recv(65536)
+        assert part, found
+        found += part
     return found
 
 
@@ -155,7 +165,10 @@ def test_a_new_connection_takes_the_place_of_the_one_that_is_idle_for_longest(
         running.stop()
 
 
-def test_where_all_speak_the_one_that_was_silent_for_longest_makes_room(asked: Asked) -> None:
+def test_where_all_speak_the_one_that_was_silent_for_longest_makes_room(
+    asked: Asked, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("balancer.adapters.http.server.KEEP_ALIVE_TIMEOUT_S", 600)
     running = HttpServer(asked.app())
     running.most_connections = 3
     running.start()
@@ -165,10 +178,12 @@ def test_where_all_speak_the_one_that_was_silent_for_longest_makes_room(asked: A
             for connection in kept:
                 connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
                 assert connection.recv(64).startswith(b"HTTP/1.1 200")
-            assert httpx.get(f"{running.url}/healthz", trust_env=False).status_code == 200
+            assert (
+                httpx.get(f"{running.url}/healthz", trust_env=False, timeout=60).status_code == 200
+            )
             assert b"alive" in read_to_end(kept[0])
             kept[2].sendall(b"GET /healthz HTTP/1.1\r\nHost: x\r\n\r\n")
-            assert b"200" in kept[2].recv(4096) + kept[2].recv(4096)
+            assert b"HTTP/1.1 200" in read_until(b"alive", kept[2], times=2)
     finally:
         running.stop()
 
@@ -179,12 +194,13 @@ def test_questions_that_take_long_leave_metrics_and_probes_alone(asked: Asked) -
 
     def now() -> object:
         begun.set()
-        hang.wait(20)
+        hang.wait(100)
         return clock.now()
 
     clock = SystemClock()
     object.__setattr__(asked.scene, "now", now)
-    interface = Interface(scene=asked.scene, gate=asked.gate, workers=Workers(1, 2))
+    workers = Workers(1, 2)
+    interface = Interface(scene=asked.scene, gate=asked.gate, workers=workers)
     health = Health(clock, vcenters={}, loops={})
     running = HttpServer(build_app(Metrics(clock), health, interface))
     running.start()
@@ -195,9 +211,12 @@ def test_questions_that_take_long_leave_metrics_and_probes_alone(asked: Asked) -
             assert begun.wait(10)
             for connection in slow[1:]:
                 connection.sendall(head("/api/v1/status", 0, method="GET"))
-            assert httpx.get(f"{running.url}/metrics", trust_env=False).status_code == 200
+            until(lambda: waiting_at(workers) == 2)
+            assert (
+                httpx.get(f"{running.url}/metrics", trust_env=False, timeout=60).status_code == 200
+            )
             url, headers = f"{running.url}/api/v1/plans", {"authorization": TOKEN}
-            busy = httpx.get(url, headers=headers, trust_env=False)
+            busy = httpx.get(url, headers=headers, trust_env=False, timeout=60)
             assert (busy.status_code, busy.headers["retry-after"]) == (503, "1")
             assert busy.json()["type"] == "urn:balancer:problem:busy"
             hang.set()
@@ -205,6 +224,17 @@ def test_questions_that_take_long_leave_metrics_and_probes_alone(asked: Asked) -
     finally:
         hang.set()
         running.stop()
+
+
+def waiting_at(workers: Workers) -> int:
+    assert workers._limiter is not None
+    return workers._limiter.statistics().tasks_waiting
+
+
+def until(holds: Callable[[], bool]) -> None:
+    """Wait for something; the deadline is that of the test."""
+    while not holds():
+        threading.Event().wait(0.01)
 
 
 def test_what_is_worked_on_at_a_time_is_fewer_than_waits_in_the_kernel() -> None:
@@ -220,10 +250,12 @@ def test_a_slow_handshake_does_not_hold_the_server(asked: Asked, tmp_path: Path)
             for _ in range(20):
                 opened.enter_context(raw(running)).sendall(b"\x16\x03\x01")
             trusted = ssl.create_default_context(cafile=str(files.certificate_file))
-            answer = httpx.get(f"{running.url}/healthz", verify=trusted, trust_env=False)
+            answer = httpx.get(
+                f"{running.url}/healthz", verify=trusted, trust_env=False, timeout=60
+            )
             assert answer.status_code == 200
             with pytest.raises(httpx.TransportError):
-                httpx.get(f"http://127.0.0.1:{running.port}/healthz", trust_env=False)
+                httpx.get(f"http://127.0.0.1:{running.port}/healthz", trust_env=False, timeout=60)
     finally:
         running.stop()
 

@@ -129,9 +129,9 @@ def test_readiness_follows_the_vcenters() -> None:
     server = HttpServer(build_app(Metrics(SystemClock()), health))
     server.start()
     try:
-        before = httpx.get(f"{server.url}/readyz", trust_env=False)
+        before = httpx.get(f"{server.url}/readyz", trust_env=False, timeout=60)
         health.vcenter_up("vc1")
-        after = httpx.get(f"{server.url}/readyz", trust_env=False)
+        after = httpx.get(f"{server.url}/readyz", trust_env=False, timeout=60)
     finally:
         server.stop()
     assert (before.status_code, after.status_code) == (503, 200)
@@ -227,11 +227,11 @@ def test_it_starts_once_stops_twice_and_starts_again(views: Views) -> None:
     with pytest.raises(OSError, match="refused"):
         socket.create_connection(("127.0.0.1", first), timeout=1.0)
     server.start()
-    assert httpx.get(f"{server.url}/healthz", trust_env=False).status_code == 200
+    assert httpx.get(f"{server.url}/healthz", trust_env=False, timeout=60).status_code == 200
     server.stop()
 
 
-def test_it_stops_within_two_seconds_with_connections_open(views: Views) -> None:
+def test_it_stops_without_waiting_for_connections_that_are_open(views: Views) -> None:
     server = HttpServer(build_app(Metrics(SystemClock()), views))
     server.start()
     idle = [raw(server) for _ in range(5)]
@@ -243,7 +243,7 @@ def test_it_stops_within_two_seconds_with_connections_open(views: Views) -> None
     took_s = time.monotonic() - began_s
     for connection in idle:
         connection.close()
-    assert took_s < 2.0
+    assert took_s < KEEP_ALIVE_TIMEOUT_S  # after which an idle connection ends by itself
 
 
 def test_it_leaves_the_loggers_of_the_process_alone(views: Views) -> None:

@@ -69,7 +69,7 @@ def test_a_hang_ends_with_the_patience() -> None:
 
     assert isinstance(answer, Failure)
     assert answer.kind is IncidentKind.HUNG
-    assert time.perf_counter() - started < 5.0
+    assert time.perf_counter() - started < 60.0  # it would hang for ever
 
 
 def test_a_process_that_never_reads_does_not_block_the_sender() -> None:
@@ -105,15 +105,17 @@ def test_a_garbled_answer_is_a_wrong_one(command: tuple[str, ...]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("script", "detail"),
+    ("patience_s", "script", "detail"),
     [
-        pytest.param("import time; time.sleep(600)", "did not get ready in time", id="it hangs"),
-        pytest.param("raise SystemExit(1)", "ended with exit code 1", id="it ends"),
+        pytest.param(0.5, "import time; time.sleep(600)", "did not get ready in time", id="hangs"),
+        pytest.param(60.0, "raise SystemExit(1)", "ended with exit code 1", id="it ends"),
     ],
 )
-def test_a_process_that_never_gets_ready_is_no_solver(script: str, detail: str) -> None:
+def test_a_process_that_never_gets_ready_is_no_solver(
+    patience_s: float, script: str, detail: str
+) -> None:
     command = (sys.executable, "-c", script)
-    with nothing_left(), closing(SolverProcesses(command, start_patience_s=1.0)) as runner:
+    with nothing_left(), closing(SolverProcesses(command, start_patience_s=patience_s)) as runner:
         (answer,) = runner.run_all([task_of(largest(3))])
 
     assert answer == Failure(kind=IncidentKind.UNAVAILABLE, detail=f"its process {detail}")
