@@ -163,6 +163,9 @@ def _answer_trace(
 def _tell_lost(played: "Played", *, with_tracebacks: bool) -> None:
     for trouble in played.tracebacks if with_tracebacks else ():
         typer.echo(trouble, err=True)
+    if played.is_interrupted:
+        typer.echo("no answer: it takes all replays", err=True)
+        return
     lost = ", ".join(f"{one.contender} from placement {one.start}" for one in played.lost)
     typer.echo(
         f"no answer: not all replays came to their end ({visible(lost)}); ask again, with --debug before the "

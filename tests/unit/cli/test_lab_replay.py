@@ -258,7 +258,7 @@ def test_a_lost_run_costs_itself_and_an_interrupt_the_rest(
     who = ("--with", "chase", "--with", "nothing", "--with", "ours")
     assert lab(*crowded(folder), *who, "--output", output) == 130
     told = capfd.readouterr()
-    assert "interrupted: 1 run of 3 had ended and will be written; 1 are lost" in told.err
+    assert "interrupted: 1 run of 3 had ended and will be written; 1 is lost" in told.err
     document = json.loads(output.read_text())
     assert [run["contender"] for run in document["runs"]] == ["nothing"]
     assert {one["contender"]: one["why"] for one in document["lost"]} == {
