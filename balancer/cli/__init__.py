@@ -12,10 +12,17 @@ ALGEBRA_THREADS = "OPENBLAS_NUM_THREADS"
 thread a plan is also the same on machines with few cores and with many. Source: OpenBLAS, USAGE.md."""
 
 
+_INTERRUPTED = 130
+"""As `ExitCode.INTERRUPTED`, which may not be read yet."""
+
+
 def main() -> None:
     """Run the command line of this process and end it with the command's exit code."""
     os.environ.setdefault(ALGEBRA_THREADS, "1")
-    from balancer.cli.app import Reporter, Session, run_command_line
+    try:
+        from balancer.cli.app import Reporter, Session, run_command_line
+    except KeyboardInterrupt:  # pressed while the program was still being read: nothing was begun
+        sys.exit(_INTERRUPTED)
 
     session = Session()
     sys.excepthook = Reporter(session)

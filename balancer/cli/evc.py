@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from balancer.cli.output import columns, emit, encoding, wants_color
+from balancer.cli.output import columns, emit, encoding, require_room, wants_color
 
 if TYPE_CHECKING:
     from balancer.model.snapshot import Snapshot
@@ -48,6 +48,7 @@ def evc(
     """
     from balancer.assess.evc_report import report_evc
 
+    require_room((output,), inputs=(config, snapshot))
     facts = _facts(config, cluster, snapshot)
     report = report_evc(facts)
     if report_format is EvcFormat.JSON:

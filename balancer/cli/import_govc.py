@@ -30,5 +30,7 @@ def govc(
     """
     from balancer.adapters.imports.govc import import_govc
     from balancer.cli.import_report import finish
+    from balancer.cli.output import require_room
 
+    require_room((output,), inputs=files)
     finish(import_govc(files, cluster), output)

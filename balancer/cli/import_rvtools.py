@@ -34,5 +34,7 @@ def rvtools(
     """
     from balancer.adapters.imports import import_rvtools
     from balancer.cli.import_report import finish
+    from balancer.cli.output import require_room
 
+    require_room((output,), inputs=(file,))
     finish(import_rvtools(file, cluster, split_host_usage=split_host_usage), output)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from balancer.cli.lab_output import LabFormat, paper
-from balancer.cli.output import emit, encoding
+from balancer.cli.output import emit, encoding, require_room
 from balancer.model.errors import BalancerError
 
 if TYPE_CHECKING:
@@ -26,16 +26,19 @@ def compare_command(
         Path | None, typer.Option("--output", metavar="F", help="Write the comparison to a file.")
     ] = None,
 ) -> None:
-    """Say what two results of lab replay were set otherwise, and what became better or worse.
+    """Set two results of lab replay side by side.
 
-    Runs are compared that have the same contender, placement and seed. Results of different traces are
-    refused, because their figures mean different things. The clock does not count.
+    It is told what was set otherwise, and what became better or worse. Runs are compared that have the same
+    contender, placement and seed; and where each result has one policy of ours that the other has not, these
+    two. Results of different traces are refused, because their figures mean different things. The clock does
+    not count.
 
     Ends with 0; with 1 if a file is wrong, the traces differ, or no run is in both.
     """
     from balancer.lab.comparison import compared
     from balancer.lab.document import read_lab_result
 
+    require_room((output,), inputs=(first, second))
     found = compared(
         read_lab_result(first), read_lab_result(second), names=(str(first), str(second))
     )

@@ -147,12 +147,13 @@ def _given(path: Path, option: str, allowed: str) -> Path:
     """Return a file that is there.
 
     Raises:
-        InputError: it is not.
+        InputError: it is not, or is a folder.
     """
-    if path.exists():
+    if path.exists() and not path.is_dir():
         return path
-    hint = f"write it, or name another one with {option}"
-    problem = Problem(where=str(path), found="there is no such file", allowed=allowed, hint=hint)
+    found = "is a folder, not a file" if path.is_dir() else "there is no such file"
+    verb = "name a file" if path.is_dir() else "write it, or name another one"
+    problem = Problem(where=str(path), found=found, allowed=allowed, hint=f"{verb} with {option}")
     raise InputError(path.name, (problem,))
 
 
@@ -205,12 +206,19 @@ def _placements(wanted: Sequence[str], park: Sequence[Host]) -> dict[str, dict[s
     return named
 
 
+def placement_file(words: str) -> Path:
+    """Return the file that `FILE` or `FILE:COLUMN` names."""
+    return _parts(words)[0]
+
+
+def _parts(words: str) -> tuple[Path, str]:
+    whole, (before, _, column) = Path(words), words.rpartition(":")
+    return (whole, "") if whole.exists() or not before else (Path(before), column)
+
+
 def _file_and_column(words: str) -> tuple[Path, str]:
     """Return the two parts of `FILE:COLUMN`; a file with one column beside `vm` needs no name of it."""
-    path, column = Path(words), ""
-    if not path.exists() and ":" in words:
-        before, _, column = words.rpartition(":")
-        path = Path(before)
+    path, column = _parts(words)
     columns = placements_in(_given(path, *_PLACES))
     if column in columns:
         return path, column
@@ -222,7 +230,7 @@ def _file_and_column(words: str) -> tuple[Path, str]:
         where=f"{path}, row 1",
         found=found,
         allowed=f"one of {listed}",
-        hint=f"say it as {path}:COLUMN, several times for several placements",
+        hint=f"say which, as --placement {path}:{columns[0]}",
     )
     raise InputError(f"placement {words}", (problem,))
 

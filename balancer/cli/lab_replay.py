@@ -63,23 +63,24 @@ def replay_command(
         LabFormat, typer.Option("--format", help="Form of what is printed.")
     ] = LabFormat.TEXT,
 ) -> None:
-    """Play contenders on recorded load by the cycle that runs in production, and score them.
+    """Play contenders on recorded load, and score them.
 
-    Every contender starts from every placement with every seed. Migrations take time, bandwidth and CPU, and
-    the policy's limits are in force. Needs no vCenter. How far it is goes to standard error.
+    It is played by the cycle that runs in production. Every contender starts from every placement with every
+    seed. Migrations take time, bandwidth and CPU, and the policy's limits are in force. Needs no vCenter. How
+    far it is goes to standard error.
 
     Ends with 0; with 1 on errors or where a run was lost, the others being written all the same; with 130 when
     interrupted, after what had ended was written.
     """
     from balancer.adapters.replaying import usable_cores
     from balancer.cli.lab_entrants import entrants
-    from balancer.cli.lab_inputs import Part, read_inputs
+    from balancer.cli.lab_inputs import Part, placement_file, read_inputs
     from balancer.cli.lab_session import play_all
     from balancer.lab.errands import errands_of
     from balancer.lab.replayed import Recipe
     from balancer.version import VERSION
 
-    require_room((output, html))
+    require_room((output, html), inputs=(hosts, *map(placement_file, placement or ())))
     chosen, texts = entrants(contender or (), policy or ())
     part = Part(from_day=from_day, days=days)
     print(f"reading {visible(str(trace))}", file=sys.stderr)

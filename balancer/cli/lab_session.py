@@ -28,8 +28,11 @@ class Played:
     is_interrupted: bool = False
 
 
-def play_all(errands: Sequence[Errand], *, jobs: int) -> Played:
-    """Do all errands, at most `jobs` at a time, and tell on standard error how far they are."""
+def play_all(errands: Sequence[Errand], *, jobs: int, is_written: bool = True) -> Played:
+    """Do all errands, at most `jobs` at a time, and tell on standard error how far they are.
+
+    `is_written` is whether an interrupt is told that what has ended will be written.
+    """
     played, begun_s = Played(), time.monotonic()
     left = dict(enumerate(errands))
     with ReplayProgress([_name(errand) for errand in errands]) as shown:
@@ -41,9 +44,10 @@ def play_all(errands: Sequence[Errand], *, jobs: int) -> Played:
         except KeyboardInterrupt:
             played.is_interrupted = True
             played.lost += [lost_run(errand, INTERRUPTED) for errand in left.values()]
+            kept = " and will be written" if is_written and played.runs else ""
             shown.say(
-                f"interrupted: {counted(len(played.runs), 'run')} of {len(errands)} had ended and will be "
-                f"written; {len(left)} are lost"
+                f"interrupted: {counted(len(played.runs), 'run')} of {len(errands)} had ended{kept}; "
+                f"{len(left)} {'is' if len(left) == 1 else 'are'} lost"
             )
     played.elapsed_s = time.monotonic() - begun_s
     return played

@@ -7,7 +7,7 @@ import typer
 
 from balancer.cli.lab_options import HtmlOption
 from balancer.cli.lab_output import LabFormat, rendered
-from balancer.cli.output import emit
+from balancer.cli.output import emit, require_room
 
 
 def show_command(
@@ -20,15 +20,16 @@ def show_command(
         LabFormat, typer.Option("--format", help="Form of what is printed.")
     ] = LabFormat.TEXT,
 ) -> None:
-    """Print a result of lab replay again, or write it as a page with plots. Replays nothing.
+    """Print results of lab replay again, or write their page.
 
-    Several results are shown as one: contenders, placements or seeds that were replayed by themselves. They must
-    agree in trace, hosts and settings, and no two may have the same run.
+    Replays nothing. Several results are shown as one: contenders, placements or seeds that were replayed by
+    themselves. They must agree in trace, hosts and settings, and no two may have the same run.
     """
     from balancer.lab.document import read_lab_result
     from balancer.lab.page import page_html
     from balancer.lab.together import together
 
+    require_room((html,), inputs=results)
     made = together([(str(path), read_lab_result(path)) for path in dict.fromkeys(results)])
     if html is not None:
         emit(page_html(made).encode(), html)

@@ -3,6 +3,7 @@
 Of a snapshot the answer is made here, of a trace by `cli.lab_whatif_trace`; both are printed here.
 """
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, NoReturn
@@ -39,7 +40,7 @@ from balancer.cli.lab_whatif_options import (
     WhatIfPolicyOption,
 )
 from balancer.cli.options import TIME_LIMIT_S, SeedOption, TimeLimitOption
-from balancer.cli.output import emit, encoding
+from balancer.cli.output import emit, encoding, require_room
 from balancer.expose.escape import visible
 
 if TYPE_CHECKING:
@@ -78,18 +79,20 @@ def what_if_command(
     seed: SeedOption = 0,
     time_limit: TimeLimitOption = TIME_LIMIT_S,
 ) -> None:
-    """Say whether a changed cluster would hold its VMs, and what it would cost. Changes nothing.
+    """Say whether a changed cluster would hold its VMs.
 
-    Of a moment (--snapshot) or of recorded time (--trace), which is replayed as it is and with the change.
-    Changes can be combined and given several times. With --policy alone: what another policy would do.
+    And at what cost; changes nothing. Of a moment (--snapshot) or of recorded time (--trace), which is replayed
+    as it is and with the change. Changes can be combined and given several times. With --policy alone: what
+    another policy would do, set against balanced, or over time against ours.
 
-    Ends with 0 if everything fits; with 3 if a VM finds no host, something that must be met cannot be, or
-    CPU demand goes unmet for the change (of a trace: more than --most-unmet, or memory passes its ceiling);
-    with 1 on errors.
+    Ends with 0 if everything fits; with 3 if a VM finds no host, something that must be met cannot be, or CPU
+    demand goes unmet for the change (of a trace: more than --most-unmet, or memory passes its ceiling); with 1
+    on errors.
     """
     from balancer.lab.whatif_options import read_change
 
     _check_source(context, snapshot, trace)
+    start = _checked_start(placement or (), output, (snapshot, hosts))
     change = read_change(remove_host or (), fail_host or (), add_hosts or (), add_vms or ())
     if trace is None:
         _answer_snapshot(change, snapshot, policy or [], (seed, time_limit), report_format, output)
@@ -99,7 +102,7 @@ def what_if_command(
     wishes = TraceWishes(
         folder=trace,
         hosts=hosts,
-        placement=placement,
+        placement=start,
         leave_out=leave_out,
         part=Part(from_day=from_day, days=days),
         names=contender or (),
@@ -125,9 +128,16 @@ def _answer_snapshot(
     from balancer.cli.facts import read_facts
     from balancer.cli.planning import settings_of
     from balancer.lab.whatif import what_if
+    from balancer.lab.whatif_change import Change
 
+    if change == Change() and not policies:
+        raise typer.BadParameter(
+            "nothing is asked: say a change (--remove-host, --fail-host, --add-host, --add-vms), or by --policy "
+            "which policy is to be set against balanced"
+        )
     facts, wanted = read_facts(None, None, snapshot, policies)
-    answer = what_if(facts, wanted, change, settings=settings_of(*search))
+    against = read_facts(None, None, snapshot, []) if change == Change() else None
+    answer = what_if(facts, wanted, change, settings=settings_of(*search), against=against)
     emit(_rendered(answer, report_format, output), output)
     raise typer.Exit(ExitCode.DONE if answer.fits else ExitCode.UNMET)
 
@@ -153,12 +163,29 @@ def _answer_trace(
 def _tell_lost(played: "Played", *, with_tracebacks: bool) -> None:
     for trouble in played.tracebacks if with_tracebacks else ():
         typer.echo(trouble, err=True)
+    if played.is_interrupted:
+        typer.echo("no answer: it takes all replays", err=True)
+        return
     lost = ", ".join(f"{one.contender} from placement {one.start}" for one in played.lost)
     typer.echo(
         f"no answer: not all replays came to their end ({visible(lost)}); ask again, with --debug before the "
         "command to see where they failed",
         err=True,
     )
+
+
+def _checked_start(
+    placements: Sequence[str], output: Path | None, inputs: Sequence[Path | None]
+) -> str | None:
+    """Return the placement; refuse several, for only one would be told of, and an output that cannot be written."""
+    from balancer.cli.lab_inputs import placement_file
+
+    require_room((output,), inputs=(*inputs, *map(placement_file, placements)))
+    if len(placements) > 1:
+        raise typer.BadParameter(
+            f"--placement is given {len(placements)} times; a what-if has one start: ask once for each"
+        )
+    return placements[0] if placements else None
 
 
 def _check_source(context: typer.Context, snapshot: Path | None, trace: Path | None) -> None:

@@ -72,7 +72,7 @@ WhatIfPolicyOption = Annotated[
     ),
 ]
 StartOption = Annotated[
-    str | None,
+    list[str] | None,
     typer.Option(
         "--placement",
         metavar="F[:COLUMN]",

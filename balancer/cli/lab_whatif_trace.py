@@ -81,7 +81,8 @@ def answer_of_trace(change: Change, wishes: TraceWishes) -> Answered:
         for entrant in chosen
         for one in (scene, *([changed[entrant.name].scene] if changed else []))
     ]
-    played = play_all(errands, jobs=min(wishes.jobs or usable_cores(), len(errands)))
+    at_once = min(wishes.jobs or usable_cores(), len(errands))
+    played = play_all(errands, jobs=at_once, is_written=False)
     if played.lost:
         return Answered(answer=None, played=played)
     runs = {(run.contender, run.start): run for run in played.runs}

@@ -3,7 +3,7 @@
 import os
 import shutil
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Set
 from pathlib import Path
 
 _NO_TERMINAL_WIDTH = 100
@@ -20,25 +20,52 @@ def emit(content: bytes, output: Path | None) -> None:
 
         write_bytes(output, content)
         return
-    sys.stdout.flush()
-    sys.stdout.buffer.write(content)
-    sys.stdout.buffer.flush()
+    try:
+        sys.stdout.flush()
+        sys.stdout.buffer.write(content)
+        sys.stdout.buffer.flush()
+    except BrokenPipeError:
+        raise  # whoever read has seen enough: no error
+    except OSError as err:
+        from balancer.model.errors import BalancerError
+
+        reason = err.strerror or str(err)
+        raise BalancerError(f"standard output cannot be written: {reason}.") from err
 
 
-def require_room(outputs: Iterable[Path | None]) -> None:
+def require_room(outputs: Iterable[Path | None], inputs: Iterable[Path | None] = ()) -> None:
     """Look whether files can be written later, before somebody waits for what is to be in them.
 
+    `inputs` are the files that the command reads: none of them is written over.
+
     Raises:
-        BalancerError: a folder is not there or cannot be written to.
+        BalancerError: a folder is not there or cannot be written to, an output is a folder or one of the inputs,
+            or two outputs are one file.
     """
     from balancer.model.errors import BalancerError
 
+    read = {path.resolve() for path in inputs if path is not None and path.is_file()}
+    taken = set[Path]()
     for output in outputs:
-        if output is not None and not os.access(output.absolute().parent, os.W_OK | os.X_OK):
-            raise BalancerError(
-                f"{output} cannot be written: {output.absolute().parent} is no folder that may be written "
-                "to. Name another file."
-            )
+        if output is None:
+            continue
+        why = _unwritable(output, read, taken)
+        if why:
+            raise BalancerError(f"{output} cannot be written: {why}. Name another file.")
+        if output.is_file() or not output.exists():
+            taken.add(output.resolve())
+
+
+def _unwritable(output: Path, read: Set[Path], taken: Set[Path]) -> str:
+    """Return why a file cannot be written; nothing where it can."""
+    folder = output.absolute().parent
+    if not os.access(folder, os.W_OK | os.X_OK):
+        return f"{folder} is no folder that may be written to"
+    if output.is_dir():
+        return "it is a folder"
+    if output.resolve() in read:
+        return "this command reads it"
+    return "two options name it" if output.resolve() in taken else ""
 
 
 def wants_color(output: Path | None) -> bool:

@@ -20,7 +20,7 @@ from balancer.cli.options import (
     SnapshotOption,
     TimeLimitOption,
 )
-from balancer.cli.output import columns, emit, encoding, wants_color
+from balancer.cli.output import columns, emit, encoding, require_room, wants_color
 
 if TYPE_CHECKING:
     from balancer.expose.origin import Origin
@@ -75,6 +75,7 @@ def plan(
     from balancer.planner import plan_snapshot
     from balancer.policy.in_force import mode_in_force
 
+    require_room((output,), inputs=(config, snapshot, *map(Path, policy or ())))
     facts, wanted = read_facts(config, cluster, snapshot, policy or [])
     settings = settings_of(seed, time_limit, certify=certify)
     in_force = mode_in_force(wanted, configured_mode(config, cluster), facts.taken_at)

@@ -17,13 +17,13 @@ def validate(
         list[Path],
         typer.Argument(
             metavar="F...",
-            help="Configuration, policy, policy-test, snapshot or plan files; folders of traces.",
+            help="Configuration, policy, policy-test, snapshot, plan or lab-result files; folders of traces.",
         ),
     ],
 ) -> None:
-    """Check files: configuration, policies and their tests, snapshots, plans, and folders of traces and recordings.
+    """Check files: configuration, policies and their tests, snapshots, plans, lab results; folders of traces.
 
-    Lists every problem of every file.
+    Folders are those of traces and of recordings. Lists every problem of every file.
 
     Ends with 1 if any file is wrong.
     """

@@ -20,6 +20,7 @@ from balancer.policy.strict_yaml import YamlFile, parse_yaml
 
 _PLAN = re.compile(rb'"schema"\s*:\s*"balancer/plan/')
 _SNAPSHOT = re.compile(rb'"schema"\s*:\s*"balancer/snapshot/')
+_LAB_RESULT = re.compile(rb'"schema"\s*:\s*"balancer/lab-result/')
 _CONFIG_KEYS = frozenset({"vcenters", "clusters", "journal", "http", "log", "policy_folder"})
 _POLICY_KEYS = frozenset({"goals", "thresholds", "prices", "limits", "priorities", "memory_metric"})
 _KINDS = ("Config", "Policy", "PolicyTest")
@@ -55,6 +56,8 @@ def _examined_json(content: bytes, path: Path) -> Finding:
         return _plan(content, path)
     if _SNAPSHOT.search(content):
         return _snapshot(content, path)
+    if _LAB_RESULT.search(content):
+        return _lab_result(content, path)
     return _plan(content, path) if b'"moves"' in content else _snapshot(content, path)
 
 
@@ -76,6 +79,15 @@ def _plan(content: bytes, path: Path) -> Finding:
     moves = _counted(len(plan["moves"]), "move")
     name = shown(plan["cluster"]["name"])
     return Finding(summary=f"plan for cluster {name}, {plan['status']}, {moves}")
+
+
+def _lab_result(content: bytes, path: Path) -> Finding:
+    from balancer.lab.document import parse_lab_result
+    from balancer.lab.table import headline
+
+    made = parse_lab_result(content, name=str(path))
+    runs = _counted(len(made.result.runs), "run")
+    return Finding(summary=f"result of lab replay, {headline(made.result)}, {runs}")
 
 
 def _config(path: Path) -> Finding:
@@ -113,7 +125,7 @@ def _kind(file: YamlFile) -> str:
     problem = Problem(
         where=file.where(("kind",)),
         found=f"kind: {shown(kind)}" if "kind" in data else "the file does not say its kind",
-        allowed="kind: Config, Policy or PolicyTest (YAML), a snapshot or plan (JSON)",
+        allowed="kind: Config, Policy or PolicyTest (YAML), a snapshot, plan or lab result (JSON)",
         hint=nearest(str(kind), _KINDS),
     )
     raise InputError(file.name, (problem,))

@@ -68,10 +68,7 @@ def _told(trace: Trace) -> str:
 
 def _mended(mends: Sequence[Mend]) -> Iterator[Problem]:
     for mend in mends:
-        more = ", ..." if mend.count > len(mend.places) else ""
-        yield Problem(
-            where=mend.rule, found=f"{counted(mend.count, 'place')}: {'; '.join(mend.places)}{more}"
-        )
+        yield Problem(where=mend.rule, found=mend.told)
 
 
 def _unplaced(

@@ -1,6 +1,6 @@
 """Entries of the audit log for people, in a terminal or a pipe, and as JSON. Names are made safe."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
 from balancer.expose.escape import visible
 from balancer.model.audit import AuditEntry, AuditReport
@@ -49,10 +49,19 @@ def report_document(report: AuditReport) -> Json:
 
 def _line(entry: AuditEntry) -> str:
     note = entry.note
-    facts = " ".join(f"{name}={value}" for name, value in sorted(note.facts.items()))
+    facts = " ".join(f"{name}={value}" for name, value in _flat(note.facts))
     parts = (note.actor, note.action, note.shard, note.subject, note.reason, facts)
     words = "  ".join(part for part in parts if part)
     return visible(f"{entry.number:>6}  {note.at:%Y-%m-%d %H:%M:%S}  {words}")
+
+
+def _flat(facts: Mapping[str, object], above: str = "") -> Iterator[tuple[str, object]]:
+    """Yield the facts by name, those within others as `outer.inner`."""
+    for name, value in sorted(facts.items()):
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{name}.")
+        else:
+            yield f"{above}{name}", value
 
 
 def entry_document(entry: AuditEntry) -> Json:

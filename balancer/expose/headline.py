@@ -1,5 +1,7 @@
 """The headline of a plan and the gate values behind it: what it amounts to, in one sentence each."""
 
+from collections.abc import Iterator
+
 from balancer.expose.decision_words import decision_lines
 from balancer.expose.figures import counted, duration, gibibytes, percent, points
 from balancer.model.host import Host
@@ -81,7 +83,18 @@ def gates(plan: Plan, snapshot: Snapshot, policy: Policy | None) -> tuple[str, .
         lines.append(f"highest CPU demand {percent(hottest[1])} on {hottest[0].name}{cpu}")
         lines.append(f"highest memory demand {percent(fullest[1])} on {fullest[0].name}{memory}")
     lines.append(f"{counted(plan.before.broken_must_rules, 'must-rule')} broken")
-    return tuple(lines)
+    return (*lines, *_without_figures(snapshot))
+
+
+def _without_figures(snapshot: Snapshot) -> Iterator[str]:
+    """Yield that loads are not whole: what is not known of a VM's CPU is in none of them."""
+    running = snapshot.running_vms
+    count = sum(vm.cpu_demand_mhz is None and vm.cpu_usage_mhz is None for vm in running)
+    if count:
+        yield (
+            f"no CPU figure of {count:,} of {counted(len(running), 'running VM')}: what they want is missing in "
+            "every load of CPU told here"
+        )
 
 
 def fixed_rules(plan: Plan) -> tuple[Violation, ...]:

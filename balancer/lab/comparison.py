@@ -1,14 +1,15 @@
 """Two results side by side: what was set otherwise, and figure by figure what became better or worse.
 
-Runs are paired by contender, placement and seed. Judges nothing beyond that: of every figure less is better,
+Runs are paired by contender, placement and seed; where each result has one policy of ours that the other has not,
+these two are a pair, too. Judges nothing beyond that: of every figure less is better,
 but for restarts, which are fewer also where VMs stayed down.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 
-from balancer.lab.figures import has_failures
+from balancer.lab.figures import OURS, has_failures
 from balancer.lab.replayed import Replayed, RunKey, run_key
 from balancer.lab.result import Result, Run, Score
 
@@ -67,9 +68,10 @@ class Delta:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Pair:
-    """A run that both results have."""
+    """A run that both results have. `second_contender` is another one where two policies of ours are set beside."""
 
     contender: str
+    second_contender: str
     start: str
     seed: int
     deltas: tuple[Delta, ...]
@@ -130,6 +132,10 @@ _FAILURES: tuple[Figure, ...] = (
 """The same of what failures of hosts cost; told only where any run of the two results had such costs."""
 
 
+_FILES = frozenset({"trace", "--hosts", "--placement"})
+"""Options that name files: their digests say whether they differ, whatever they are called."""
+
+
 def compared(first: Replayed, second: Replayed, *, names: tuple[str, str]) -> Comparison:
     """Compare two results, in the order of the first."""
     mine = {run_key(run): run for run in first.result.runs}
@@ -137,19 +143,44 @@ def compared(first: Replayed, second: Replayed, *, names: tuple[str, str]) -> Co
     runs = (*first.result.runs, *second.result.runs)
     has_any = any(has_failures(run.score) for run in runs)
     figures = (*_FIGURES, *_FAILURES) if has_any else _FIGURES
+    partners = _partners(mine, its)
     return Comparison(
         first=names[0],
         second=names[1],
         differences=(*_loads(first.result, second.result), *_settings(first, second)),
-        pairs=tuple(_pair(mine[key], its[key], figures) for key in mine if key in its),
-        only_first=tuple(key for key in mine if key not in its),
-        only_second=tuple(key for key in its if key not in mine),
+        pairs=tuple(_pair(mine[key], its[partner], figures) for key, partner in partners.items()),
+        only_first=tuple(key for key in mine if key not in partners),
+        only_second=tuple(key for key in its if key not in partners.values()),
     )
+
+
+def _partners(mine: Iterable[RunKey], its: Iterable[RunKey]) -> dict[RunKey, RunKey]:
+    """Return which run of the second result stands beside each of the first, in the order of the first.
+
+    The same contender; or of each placement and seed the one policy of ours that is in the first alone, and the
+    one that is in the second alone: whoever changes the policy wants these two compared.
+    """
+    first, second = list(mine), set(its)
+    alone = {
+        at: (
+            [key for key in first if key not in second and _is_ours_at(key, at)],
+            [key for key in second if key not in first and _is_ours_at(key, at)],
+        )
+        for at in {key[1:] for key in first}
+    }
+    pairs = {key: key for key in first if key in second}
+    pairs |= {a[0]: b[0] for a, b in alone.values() if len(a) == 1 and len(b) == 1}
+    return {key: pairs[key] for key in first if key in pairs}
+
+
+def _is_ours_at(key: RunKey, at: tuple[str, int]) -> bool:
+    return key[1:] == at and key[0].startswith(f"{OURS}:")
 
 
 def _pair(first: Run, second: Run, figures: Sequence[Figure]) -> Pair:
     return Pair(
         contender=first.contender,
+        second_contender=second.contender,
         start=first.start,
         seed=first.seed,
         deltas=tuple(
@@ -211,7 +242,8 @@ def _policies(made: Replayed) -> dict[str, str]:
 
 
 def _options(made: Replayed) -> dict[str, str]:
-    return {option: ", ".join(values) for option, values in made.recipe.options.items()}
+    told = made.recipe.options.items()
+    return {option: ", ".join(values) for option, values in told if option not in _FILES}
 
 
 def _differing(first: Mapping[str, str], second: Mapping[str, str]) -> Iterator[Difference]:

@@ -85,7 +85,10 @@ def _pair_lines(pair: Pair, paper: Paper) -> Iterator[str]:
 
 
 def _pair_name(pair: Pair) -> str:
-    return f"{pair.contender}, placement {pair.start}, seed {pair.seed}"
+    name = pair.contender
+    if pair.second_contender != name:
+        name = f"{name} in A, {pair.second_contender} in B"
+    return f"{name}, placement {pair.start}, seed {pair.seed}"
 
 
 def _cells(delta: Delta) -> tuple[str, str, str, str]:
@@ -165,7 +168,8 @@ def _pair_entry(pair: Pair) -> Json:
         }
         for one in pair.deltas
     ]
-    return _key_entry((pair.contender, pair.start, pair.seed)) | {"figures": figures}
+    names = {"second_contender": pair.second_contender}
+    return _key_entry((pair.contender, pair.start, pair.seed)) | names | {"figures": figures}
 
 
 def _key_entry(key: RunKey) -> Json:

@@ -3,7 +3,8 @@
 Owns what is shown and how much of it, so that a page of 30 days, 20 hosts and six runs stays under 3 MB.
 """
 
-from collections.abc import Iterator, Sequence
+import shlex
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from balancer.expose.pages import page
@@ -25,6 +26,9 @@ from balancer.lab.table import (
     lost_lines,
 )
 from balancer.model.units import Seconds
+
+_TRACE = "trace"
+"""What the recipe calls the one argument without an option."""
 
 MOST_BANDS = 12
 """Runs whose loads are drawn, ours first: 90 kB each for 20 hosts over 30 days."""
@@ -183,12 +187,23 @@ def _bands(shown: Sequence[Drawn], hosts: Sequence[str]) -> Iterator[Band]:
         )
 
 
+def _command(options: Mapping[str, tuple[str, ...]]) -> str:
+    """Return the command line that makes the result again."""
+    words = ["balancer", "lab", "replay", *options.get(_TRACE, ())[:1]]
+    for option, values in sorted(options.items()):
+        if option == _TRACE:
+            continue
+        words += (
+            [option] if values == ("True",) else [w for value in values for w in (option, value)]
+        )
+    return shlex.join(words)
+
+
 def _facts(made: Replayed) -> Iterator[Fact]:
     result, recipe = made.result, made.recipe
     yield Fact(label="program", value=f"vsphere-balancer {recipe.program}")
     yield Fact(label="trace", value=f"{result.trace}, digest {result.trace_digest}")
-    for option, values in sorted(recipe.options.items()):
-        yield Fact(label=option, value=", ".join(values))
+    yield Fact(label="command", value=_command(recipe.options))
     for mend in made.mends:
         places = ", ".join(mend.places)
         yield Fact(label="trace mended", value=f"{mend.rule}: {mend.count:,} ({places})")

@@ -29,6 +29,7 @@ LEAST_WIDTH = 100
 """Of a table without failures; their columns come on top of it."""
 
 _LEAST_NAME = 14
+_MARKS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,11 +59,14 @@ _EFFORT = (
     Column(above="in", below="1 h", name="repeats in 1 h", width=4),
     Column(above="un-", below="done", name="undone in 1 d", width=5),
     Column(above="spread", below="pp", name="spread pp", width=7),
+)
+_ROOMY = (
     Column(above="copy", below="min", name="copying min", width=5),
     Column(above="wall", below="s", name="wall s", width=5),
     Column(above="times", below="unmet", name="unmet, times", width=6),
     Column(above="times", below="moves", name="moves, times", width=6),
 )
+"""What a terminal narrower than `LEAST_WIDTH` goes without."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -85,7 +89,7 @@ class Block:
 
 def columns_of(result: Result) -> tuple[Column, ...]:
     """Return the columns of a result; those of failures only where a run has VMs that went down with a host."""
-    return (*_OUTCOME, *(_FAILURES if _tells_failures(result) else ()), *_EFFORT)
+    return (*_OUTCOME, *(_FAILURES if _tells_failures(result) else ()), *_EFFORT, *_ROOMY)
 
 
 def _tells_failures(result: Result) -> bool:
@@ -179,27 +183,44 @@ _FAILURES_LEGEND = (
 )
 
 
+_NARROW = (
+    f" Minutes of copying, seconds of the run and times need {LEAST_WIDTH} columns, more where hosts failed, "
+    "and are left out here."
+)
+
+
 def legend_of(result: Result) -> str:
     """Return what the columns of a result mean."""
     return _LEGEND + (_FAILURES_LEGEND if _tells_failures(result) else "")
 
 
 def table_text(made: Replayed, paper: Paper) -> str:
-    """Return the table for a terminal; at least `LEAST_WIDTH` columns wide, 15 more where hosts failed."""
+    """Return the table for a terminal; on a narrow one without the last columns, and 78 columns wide at least.
+
+    Where hosts failed it is 15 columns wider.
+    """
     lines = [paper.paint(paper.safe(headline(made.result)), Tone.TITLE)]
-    name_width = _name_width(made.result, paper)
+    shown = _shown(made.result, paper)
+    name_width = _name_width(made.result, shown, paper)
     for block in blocks(made.result):
-        lines += ["", *_block_lines(block, made.result, name_width, paper)]
-    lines += ["", *paper.wrap(legend_of(made.result), "")]
+        lines += ["", *_block_lines(block, made.result, shown, name_width, paper)]
+    is_whole = shown == columns_of(made.result)
+    lines += ["", *paper.wrap(legend_of(made.result) + ("" if is_whole else _NARROW), "")]
     lines += [line for one in lost_lines(made) for line in paper.wrap(one, "  ", first="")]
     return "\n".join(lines) + "\n"
 
 
-def _name_width(result: Result, paper: Paper) -> int:
-    least = LEAST_WIDTH + sum(c.width for c in _FAILURES) * _tells_failures(result)
-    room = max(paper.width, least) - sum(column.width for column in columns_of(result)) - 3
+def _shown(result: Result, paper: Paper) -> tuple[Column, ...]:
+    """Return the columns for which there is room."""
+    columns = columns_of(result)
+    has_room = paper.width >= _MARKS + _LEAST_NAME + sum(column.width for column in columns)
+    return columns if has_room else columns[: -len(_ROOMY)]
+
+
+def _name_width(result: Result, shown: Sequence[Column], paper: Paper) -> int:
+    room = paper.width - sum(column.width for column in shown) - _MARKS
     widest = max([0, *(len(paper.safe(run.contender)) for run in result.runs)])
-    return min(room, max(widest, _LEAST_NAME))
+    return max(min(room, widest), _LEAST_NAME)
 
 
 def headline(result: Result) -> str:
@@ -213,8 +234,9 @@ def headline(result: Result) -> str:
     )
 
 
-def _block_lines(block: Block, result: Result, name: int, paper: Paper) -> Iterator[str]:
-    columns = columns_of(result)
+def _block_lines(
+    block: Block, result: Result, columns: Sequence[Column], name: int, paper: Paper
+) -> Iterator[str]:
     yield paper.paint(paper.safe(block.title), Tone.TITLE)
     for part in ("above", "below"):
         heads = (fit_right(_plain(getattr(c, part), paper), c.width) for c in columns)
@@ -234,7 +256,7 @@ def _plain(text: str, paper: Paper) -> str:
 
 def _fitted(cells: Sequence[str], columns: Sequence[Column]) -> str:
     return "".join(
-        fit_right(cell, column.width) for cell, column in zip(cells, columns, strict=True)
+        fit_right(cell, column.width) for cell, column in zip(cells, columns, strict=False)
     )
 
 

@@ -125,12 +125,18 @@ class Answer:
 
 
 def what_if(
-    snapshot: Snapshot, policy: Policy, change: Change, *, settings: PlanSettings
+    snapshot: Snapshot,
+    policy: Policy,
+    change: Change,
+    *,
+    settings: PlanSettings,
+    against: tuple[Snapshot, Policy] | None = None,
 ) -> Answer:
     """Return what would come of a change.
 
     Hosts to remove are asked to be emptied; VMs of failed hosts are started on others before anything is planned.
     Whether the facts are good enough is judged from the snapshot without the change, whose time is "now".
+    `against` is what stands beside the change, where that is another policy: the snapshot with its rules, and it.
 
     Raises:
         InputError: the change cannot be meant so; everything wrong is named.
@@ -140,12 +146,14 @@ def what_if(
     gates = judge_quality(snapshot, policy.limits, now=snapshot.taken_at)
     _require_facts(gates, unread=snapshot.source.rejected_objects)
     assumed = assume(snapshot, change)
-    without = plan_snapshot(snapshot, policy, settings=settings, unfit=gates)
+    usual, usual_policy = against or (snapshot, policy)
+    without = plan_snapshot(usual, usual_policy, settings=settings, unfit=gates)
     emptied = replace(policy, evacuating=policy.evacuating | assumed.removed)
     seated = seat_all(assumed, emptied)
     plan = plan_snapshot(seated.snapshot, emptied, settings=settings, unfit=gates)
     _require_plans(without, plan)
-    before, after = _end(snapshot, policy, without), _end(seated.snapshot, emptied, plan)
+    before = _end(usual, usual_policy, without)
+    after = _end(seated.snapshot, emptied, plan)
     return Answer(
         change=assumed,
         snapshot=seated.snapshot,
@@ -156,7 +164,7 @@ def what_if(
         unmet_cpu_mhz=_grown(plan.after.unmet_cpu_mhz, without.after.unmet_cpu_mhz),
         plan=plan,
         plan_without=without,
-        hosts=_hosts(snapshot, after, without, plan, assumed),
+        hosts=_hosts(usual, after, without, plan, assumed),
         room_before=_room(before),
         room=_room(after),
         losses_before=losses(before),

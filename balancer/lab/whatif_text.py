@@ -9,6 +9,7 @@ from balancer.lab.whatif import Answer, Cost, HostChange, Left, Load, Room
 from balancer.lab.whatif_seats import Unplaced
 from balancer.model.plan import Conflict
 from balancer.model.reasons import Refusal
+from balancer.policy.load import DEFAULT_POLICY
 from balancer.rules.failover import Loss
 
 MOST_LINES = 40
@@ -16,6 +17,7 @@ MOST_LINES = 40
 
 _NAMES = 8
 _COLUMN = 12
+_LABEL = 17
 
 
 def what_if_text(answer: Answer, paper: Paper) -> str:
@@ -23,7 +25,11 @@ def what_if_text(answer: Answer, paper: Paper) -> str:
     lines = [
         paper.paint(f"What if: cluster {paper.safe(answer.plan.cluster_name)}", Tone.TITLE),
         *(line for told in answer.change.told for line in paper.wrap(told, "    ", "  ")),
-        *([] if answer.change.told else ["  nothing changed but the policy"]),
+        *(
+            []
+            if answer.change.told
+            else [f"  nothing changed but the policy, {DEFAULT_POLICY} before"]
+        ),
         "",
         *_verdict(answer, paper),
         "",
@@ -52,7 +58,7 @@ def _misfits(answer: Answer) -> Iterator[str]:
     yield from (_left(left, answer) for left in answer.left if left.vm not in named)
     if answer.unmet_cpu_mhz:
         mhz = f"{answer.unmet_cpu_mhz:,.0f} MHz"
-        yield f"{mhz} of CPU demand find no processor time, more than without the change"
+        yield f"{mhz} of CPU demand find no processor time, more than {_without(answer)}"
 
 
 def unplaced_words(unplaced: Sequence[Unplaced]) -> Iterator[str]:
@@ -90,12 +96,17 @@ def _left(left: Left, answer: Answer) -> str:
 
 def _costs(answer: Answer, paper: Paper) -> list[str]:
     lines = [f"moves            {_cost(answer.cost)}"]
-    lines.append(f"without change   {_cost(answer.cost_without)}")
+    lines.append(f"{_without(answer):<{_LABEL}}{_cost(answer.cost_without)}")
     if answer.seats:
         names = answer.snapshot.host_by_id
         told = [f"{seat.name} on {names[seat.target].name}" for seat in answer.seats]
-        lines += paper.wrap(f"started          {listed(told, _NAMES)}", " " * 17, "")
+        lines += paper.wrap(f"started          {listed(told, _NAMES)}", " " * _LABEL, "")
     return lines
+
+
+def _without(answer: Answer) -> str:
+    """Return what the change is set against: the same without it, or where it is a policy the usual one."""
+    return "without change" if answer.change.told else f"by {DEFAULT_POLICY}"
 
 
 def _cost(cost: Cost) -> str:
@@ -135,12 +146,12 @@ def _vms(host: HostChange) -> str:
 
 def _rest(answer: Answer, paper: Paper) -> Iterator[str]:
     yield f"room left        {_room(answer.room)}"
-    yield f"without change   {_room(answer.room_before)}"
+    yield f"{_without(answer):<{_LABEL}}{_room(answer.room_before)}"
     for label, found in (
         ("one more failure", answer.losses),
-        ("without change", answer.losses_before),
+        (_without(answer), answer.losses_before),
     ):
-        yield from paper.wrap(f"{label:<17}{_failures(found, answer)}", " " * 17, "")
+        yield from paper.wrap(f"{label:<{_LABEL}}{_failures(found, answer)}", " " * _LABEL, "")
 
 
 def _room(room: Room) -> str:

@@ -33,6 +33,7 @@ Entry = TypeVar("Entry")
 Check = Callable[[object], Iterable[Mistake]]
 """Finds, in a document as it is written, what its shape cannot say. Raises on no document."""
 
+_SCHEMA: Loc = ("schema",)
 _BYTE_ORDER_MARK = b"\xef\xbb\xbf"
 _PLACE = re.compile(r"(?P<what>.*) at line (?P<line>\d+) column (?P<column>\d+)$", re.DOTALL)
 
@@ -95,6 +96,9 @@ def read_as(reader: TypeAdapter[Entry], content: bytes, *, name: str, check: Che
         if first["type"] == "json_invalid":
             raise InputError(name, (_syntax(str(first["ctx"]["error"])),)) from err
         shape = mistakes_from(err, known=lambda _: ())
+        others = tuple(one for one in shape if one.path == _SCHEMA and one.found.startswith("'"))
+        if others:  # a file of another kind: all that follows from it says nothing
+            raise InputError(name, tuple(map(_of_another_kind, others))) from err
         raise InputError(name, _problems(content, check, shape)) from err
     problems = _problems(content, check, ())
     if problems:
@@ -106,6 +110,15 @@ def _problems(content: bytes, check: Check, shape: Iterable[Mistake]) -> tuple[P
     document, doubled = _document(content)
     mistakes = [*doubled, *shape, *check(document)]
     return in_file_order(mistakes, where=_Places(document).where) if mistakes else ()
+
+
+def _of_another_kind(mistake: Mistake) -> Problem:
+    return Problem(
+        where="schema",
+        found=f"the file is of another kind or version, {mistake.found}",
+        allowed=mistake.allowed,
+        hint="name the file that is meant",
+    )
 
 
 class _Places:

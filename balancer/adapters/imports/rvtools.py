@@ -42,6 +42,10 @@ _NO_RULES = (
 )
 
 
+_MOST_NAMES = 5
+"""Names of files that a message lists."""
+
+
 def import_rvtools(
     path: Path, cluster: str | None = None, *, split_host_usage: bool = False
 ) -> Imported:
@@ -78,8 +82,22 @@ def _columns(path: Path, findings: Findings) -> Mapping[str, Columns]:
             if tab.is_required and tab.name.lower() not in sheets:
                 there = ", ".join(sorted(sheet.name for sheet in sheets.values())) or "none"
                 what = f"there is no sheet {tab.name}; of those that are read there are: {there}"
+                what += _hint(path, has_any=bool(sheets))
                 findings.tell(ImportRule.MISSING_PART, str(path), what)
     return {name: columns for name, columns in found.items() if columns.is_whole}
+
+
+def _hint(path: Path, *, has_any: bool) -> str:
+    """Return what may have been meant where sheets are missing."""
+    if path.suffix.lower() == ".csv" and path.is_file():
+        return "; one csv file is one sheet: name the folder, or a zip, that has all of them"
+    if has_any or not path.is_dir():
+        return ""
+    names = sorted(file.name for file in path.iterdir() if file.suffix.lower() == ".csv")
+    return (
+        f"; the folder has {', '.join(names[:_MOST_NAMES])}, and files of RVTools are called vInfo.csv, "
+        "tabvInfo.csv or RVTools_tabvInfo.csv"
+    )
 
 
 def _clusters(sheets: Mapping[str, Columns]) -> Clusters:

@@ -131,7 +131,9 @@ def _from_workbook(path: Path, findings: Findings) -> Iterator[tuple[str, Sheet]
             "Install vsphere-balancer[lab], or export csv files."
         ) from err
     try:
-        book = load_workbook(path, read_only=True, data_only=True)
+        # Read here: by its path openpyxl would refuse a workbook for the end of its name.
+        content = io.BytesIO(path.read_bytes())
+        book = load_workbook(content, read_only=True, data_only=True)
     except BROKEN as err:
         findings.tell(ImportRule.UNREADABLE_FILE, path.name, words(err))
         return

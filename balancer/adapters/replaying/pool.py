@@ -12,6 +12,7 @@ import traceback
 from collections.abc import Callable, Generator, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from multiprocessing import resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import SpawnProcess
 from multiprocessing.reduction import ForkingPickler
@@ -100,6 +101,9 @@ def _started(place: int, task: Task, work: "Work[Task, Answer]") -> _Running:
     context = multiprocessing.get_context("spawn")
     ours, theirs = context.Pipe(duplex=False)
     process = context.Process(target=_do, args=(theirs, work, task), daemon=True)
+    # Started with the first process otherwise, and lets interrupts through again: that one would hear them.
+    # Source: Lib/multiprocessing/resource_tracker.py, ensure_running, Python 3.11 to 3.13.
+    resource_tracker.ensure_running()
     with _deaf_to_interrupts():
         process.start()
     theirs.close()

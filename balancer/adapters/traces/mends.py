@@ -11,23 +11,49 @@ FIRST_PLACES = 3
 class MendRule(StrEnum):
     """The rules of mending. The words stand in results; docs/operate/traces.md explains each."""
 
-    HEADER_AGAIN = "header_again"  # a second row of names: left out
-    NOT_A_NUMBER = "not_a_number"  # NaN, inf, null: no sample
-    NEGATIVE = "negative"  # no sample
-    ABSURD = "absurd"  # far above what the VM's size can want: no sample
-    UNORDERED = "unordered"  # rows that go back in time: sorted
-    OFF_GRID = "off_grid"  # a time between two slots: taken for the nearest
-    DUPLICATE = "duplicate"  # several rows of one slot: averaged
-    MEMORY_ABOVE_SIZE = "memory_above_size"  # cut to the size
-    CPU_MISSING = "cpu_missing"  # memory without CPU: no sample of either
-    MEMORY_HELD = "memory_held"  # CPU without memory: the last known memory
-    GAP_FILLED = "gap_filled"  # up to 15 minutes: the last value
-    GAP_LEFT = "gap_left"  # more than 15 minutes without CPU: the VM counts as not there
-    SAMPLE_WHILE_OFF = "sample_while_off"  # a figure above 0 of a VM that is powered off: off
-    SIZE_JITTER = "size_jitter"  # a change of memory that is small or short: no change of size
-    UNKNOWN_VM = "unknown_vm"  # a size or a place for a VM without figures: not used
-    CUT_SHORT = "cut_short"  # the last line of a recording's file was not finished: left out
-    LEFT_OUT = "left_out"  # VMs without a size, a place or a host that is large enough
+    HEADER_AGAIN = "header_again"
+    NOT_A_NUMBER = "not_a_number"
+    NEGATIVE = "negative"
+    ABSURD = "absurd"
+    UNORDERED = "unordered"
+    OFF_GRID = "off_grid"
+    DUPLICATE = "duplicate"
+    MEMORY_ABOVE_SIZE = "memory_above_size"
+    CPU_MISSING = "cpu_missing"
+    MEMORY_HELD = "memory_held"
+    GAP_FILLED = "gap_filled"
+    GAP_LEFT = "gap_left"
+    SAMPLE_WHILE_OFF = "sample_while_off"
+    SIZE_JITTER = "size_jitter"
+    UNKNOWN_VM = "unknown_vm"
+    CUT_SHORT = "cut_short"
+    LEFT_OUT = "left_out"
+
+    @property
+    def meaning(self) -> str:
+        """Return what was met and what became of it, in words for people."""
+        return _MEANINGS[self]
+
+
+_MEANINGS = {
+    MendRule.HEADER_AGAIN: "the row of names once more; left out",
+    MendRule.NOT_A_NUMBER: "NaN, null and the like count as no sample",
+    MendRule.NEGATIVE: "a figure below 0 counts as no sample",
+    MendRule.ABSURD: "a figure far above what the VM's size can want counts as no sample",
+    MendRule.UNORDERED: "rows that go back in time are put where they belong",
+    MendRule.OFF_GRID: "a time between two steps is taken for the nearest",
+    MendRule.DUPLICATE: "several rows of one step are averaged",
+    MendRule.MEMORY_ABOVE_SIZE: "active memory above the VM's size is cut to the size",
+    MendRule.CPU_MISSING: "memory without CPU counts as no sample of either",
+    MendRule.MEMORY_HELD: "CPU without memory: the last known memory counts",
+    MendRule.GAP_FILLED: "up to 15 minutes without CPU: the last value counts",
+    MendRule.GAP_LEFT: "more than 15 minutes without CPU: the VM counts as not there for so long",
+    MendRule.SAMPLE_WHILE_OFF: "a figure of a VM that is powered off is not used",
+    MendRule.SIZE_JITTER: "a change of size that is small or short is no change",
+    MendRule.UNKNOWN_VM: "a size or a place for a VM without figures is not used",
+    MendRule.CUT_SHORT: "the last line of a file was not finished; read up to there",
+    MendRule.LEFT_OUT: "VMs without a size, a place or a host that is large enough are not played",
+}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,8 +66,14 @@ class Mend:
 
     def __str__(self) -> str:
         """Return one line for people."""
+        return f"{self.rule}, {self.told}"
+
+    @property
+    def told(self) -> str:
+        """Return how often, what it means, and the first places."""
+        times = "once" if self.count == 1 else f"{self.count:,} times"
         more = "; ..." if self.count > len(self.places) else ""
-        return f"{self.rule}: {self.count} ({'; '.join(self.places)}{more})"
+        return f"{times}: {self.rule.meaning}: {'; '.join(self.places)}{more}"
 
 
 @dataclass(slots=True)

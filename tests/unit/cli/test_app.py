@@ -3,9 +3,11 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
+from balancer.cli import main
 from balancer.cli.app import Reporter, Session, run_command_line
 from balancer.version import VERSION
 
@@ -102,6 +104,28 @@ def test_an_interrupted_command_ends_with_130(tmp_path: Path) -> None:
     _, err = process.communicate(timeout=100)
     assert process.returncode == 130
     assert b"Traceback" not in err
+
+
+def test_an_interrupt_while_the_program_is_read_leaves_no_traceback(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    class Pressed(ModuleType):
+        def __getattr__(self, name: str) -> object:
+            raise KeyboardInterrupt
+
+    monkeypatch.setitem(sys.modules, "balancer.cli.app", Pressed("balancer.cli.app"))
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 130
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no full device here")
+def test_a_full_disk_behind_standard_output_is_told_and_is_no_internal_error() -> None:
+    with Path("/dev/full").open("wb") as full:
+        command = [BALANCER, "schema", "plan"]
+        done = subprocess.run(command, check=False, stdout=full, stderr=subprocess.PIPE, timeout=60)
+    assert done.returncode == 1
+    assert done.stderr == b"balancer: standard output cannot be written: No space left on device.\n"
 
 
 def test_a_closed_pipe_is_no_reason_for_a_traceback() -> None:

@@ -102,3 +102,13 @@ def test_without_a_journal_none_is_made(
     assert run("audit", command, "--config", config) == 1
     assert "There is no journal" in capfd.readouterr().err
     assert not (config.parent / "journal.sqlite").exists()
+
+
+def test_facts_within_facts_are_told_by_name(
+    config: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    facts = {"balance": {"now": 0.3, "answer": "in_band"}, "moves": 0}
+    with sqlite_store(tmp_path / "journal.sqlite") as store:
+        store.note(AuditNote(at=NOON, action="plan.made", subject="p1", facts=facts))
+    assert run("audit", "list", "--config", config) == 0
+    assert "p1  balance.answer=in_band balance.now=0.3 moves=0" in capfd.readouterr().out

@@ -8,7 +8,7 @@ import pytest
 from balancer.adapters.files import read_snapshot
 from balancer.cli.app import Session, run_command_line
 from tests.support.govc import cluster_xml, host_xml, vm_xml, write_dump
-from tests.support.rvtools import host_row, of_vm, vm_row, write_folder
+from tests.support.rvtools import host_row, of_vm, vm_row, write_folder, write_workbook
 
 
 def run(*arguments: str | Path) -> int:
@@ -32,7 +32,10 @@ def test_an_export_becomes_a_file_from_which_plans_are_made(
     assert "column 'Host': vm3 stands on 'esx9'" in told
     assert "Assumed, not measured: 2 VMs got a share" in told
     assert len(read_snapshot(output).vms) == 2
-    assert run_command_line(["lab", "whatif", "--snapshot", str(output)], Session()) == 1
+    assert (
+        run_command_line(["lab", "whatif", "--snapshot", str(output), "--add-host", "1"], Session())
+        == 1
+    )
     assert "1 of 3 running VMs show no figures" in capfd.readouterr().err
 
 
@@ -44,6 +47,21 @@ def test_without_a_file_the_snapshot_goes_to_standard_output_alone(
     out, err = capfd.readouterr()
     assert json.loads(out)["vms"][0]["cpu_usage_mhz"] == 9
     assert "--split-host-usage lets them share" in " ".join(err.split())
+
+
+def test_an_export_is_not_written_over_by_its_snapshot(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    export = write_workbook(tmp_path / "x.xlsx", {"vInfo": [vm_row(1, 1)], "vHost": [host_row(1)]})
+    before = export.read_bytes()
+    assert run("rvtools", export, "--output", export) == 1
+    assert "x.xlsx cannot be written: this command reads it." in capfd.readouterr().err
+    assert export.read_bytes() == before
+
+
+def test_a_workbook_is_known_by_what_is_in_it_and_not_by_its_name(tmp_path: Path) -> None:
+    export = write_workbook(tmp_path / "x.bin", {"vInfo": [vm_row(1, 1)], "vHost": [host_row(1)]})
+    assert run("rvtools", export, "--output", tmp_path / "s.json") == 0
 
 
 def test_a_refused_file_ends_with_1_and_writes_nothing(

@@ -187,6 +187,14 @@ def test_what_can_neither_be_read_nor_written_is_said_before_anything_is_played(
     told = capfd.readouterr().err
     assert f"{tmp_path}/no is no folder that may be written to" in told
     assert "reading" not in told
+    assert lab(*crowded(folder), "--html", tmp_path) == 1
+    told = capfd.readouterr().err
+    assert f"{tmp_path} cannot be written: it is a folder. Name another file." in told
+    assert "reading" not in told
+    assert lab(*crowded(folder), "--output", tmp_path / "r", "--html", tmp_path / "r") == 1
+    assert f"{tmp_path}/r cannot be written: two options name it." in capfd.readouterr().err
+    assert lab(*crowded(folder), "--html", folder / "placement0.csv") == 1
+    assert "cannot be written: this command reads it. Name another" in capfd.readouterr().err
     assert lab("replay", tmp_path / "nowhere") == 1
     assert "there is no such folder; allowed: the folder of a trace" in capfd.readouterr().err
 
@@ -202,8 +210,13 @@ def test_what_can_neither_be_read_nor_written_is_said_before_anything_is_played(
         ({"placement0.csv": "name,even\na,h1\n"}, "there is no column vm; there are name, even"),
         ({"placement0.csv": "vm\na\n"}, "row 1: names no placement; allowed: vm, then one column"),
         ({"placement0.csv": "vm,even\n"}, "VM a: has no place in the placement; mend the file, no"),
+        (
+            {"placement0.csv": "vm,even,odd\na,h1,h1\n"},
+            "allowed: one of even, odd; say which, as --placement ",
+        ),
+        ({"hosts.csv": ""}, "hosts.csv: is a folder, not a file; allowed: a row for each host"),
     ],
-    ids=["no hosts", "no placements", "no VMs", "no column", "no row"],
+    ids=["no hosts", "no placements", "no VMs", "no column", "no row", "two columns", "folder"],
 )
 def test_hosts_and_placements_that_are_none_say_what_to_write(
     folder: Path,
@@ -212,7 +225,11 @@ def test_hosts_and_placements_that_are_none_say_what_to_write(
     capfd: pytest.CaptureFixture[str],
 ) -> None:
     for name, text in changed.items():
-        (folder / name).unlink() if text is None else (folder / name).write_text(text)
+        (folder / name).unlink()
+        if text:
+            (folder / name).write_text(text)
+        elif text == "":
+            (folder / name).mkdir()
 
     assert lab("replay", folder, "--with", "nothing", "--jobs", 1) == 1
 
@@ -241,7 +258,7 @@ def test_a_lost_run_costs_itself_and_an_interrupt_the_rest(
     who = ("--with", "chase", "--with", "nothing", "--with", "ours")
     assert lab(*crowded(folder), *who, "--output", output) == 130
     told = capfd.readouterr()
-    assert "interrupted: 1 run of 3 had ended and will be written; 1 are lost" in told.err
+    assert "interrupted: 1 run of 3 had ended and will be written; 1 is lost" in told.err
     document = json.loads(output.read_text())
     assert [run["contender"] for run in document["runs"]] == ["nothing"]
     assert {one["contender"]: one["why"] for one in document["lost"]} == {

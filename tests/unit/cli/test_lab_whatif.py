@@ -70,7 +70,7 @@ def test_a_vm_that_stays_on_a_host_to_be_emptied_is_named_once(
         ["--remove-host", "esx2"],
         ["--fail-host", "esx1", "--fail-host", "esx3"],
         ["--remove-host", "esx3", "--add-host", "1", "--add-vms", "3"],
-        [],
+        ["--policy", "conservative"],
     ],
 )
 def test_the_document_is_of_its_schema(
@@ -79,7 +79,7 @@ def test_the_document_is_of_its_schema(
     run("--snapshot", snapshot, "--format", "json", *change)
     document = json.loads(capfd.readouterr().out)
     jsonschema.validate(document, json.loads(SCHEMA.read_bytes()))
-    assert document["fits"] is (change in ([], ["--remove-host", "esx2"]))
+    assert document["fits"] is (change[0] == "--policy" or change == ["--remove-host", "esx2"])
 
 
 def test_another_policy_alone_is_a_question_too(
@@ -87,8 +87,21 @@ def test_another_policy_alone_is_a_question_too(
 ) -> None:
     answer = tmp_path / "a.txt"
     assert run("--snapshot", snapshot, "--policy", "conservative", "--output", answer) == 0
-    assert "nothing changed but the policy" in answer.read_text("utf-8")
+    assert "nothing changed but the policy, balanced before" in answer.read_text("utf-8")
     assert capfd.readouterr().out == ""
+
+
+def test_another_policy_is_set_against_the_usual_one_and_not_against_itself(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    hosts = [builders.host(1), builders.host(2)]
+    vms = [builders.vm(number, 1, cpu_demand_mhz=3000.0) for number in range(1, 7)]
+    path = tmp_path / "s.json"
+    write_snapshot(builders.snapshot(hosts, vms), path)
+    assert run("--snapshot", path, "--policy", "rules-and-maintenance-only") == 0
+    lines = capfd.readouterr().out.splitlines()
+    assert "moves            none" in lines
+    assert any(line.startswith("by balanced      3 moves, ") for line in lines)
 
 
 def test_names_can_do_no_harm_to_a_terminal(
@@ -107,10 +120,20 @@ def test_names_can_do_no_harm_to_a_terminal(
     [
         (["--add-vms", "x"], "--add-vms x: 'x' is no number; allowed: N, N:like=VM"),
         (["--fail-host", "esx9"], "the snapshot has no host 'esx9'; allowed: names or ids such as"),
+        ([], "nothing is asked: say a change (--remove-host,"),
     ],
 )
 def test_a_wrong_question_ends_with_1_and_says_what_is_allowed(
     snapshot: Path, capfd: pytest.CaptureFixture[str], arguments: list[str], expected: str
 ) -> None:
     assert run("--snapshot", snapshot, *arguments) == 1
-    assert expected in capfd.readouterr().err
+    assert expected in " ".join(capfd.readouterr().err.split())
+
+
+def test_the_snapshot_is_not_written_over_by_its_answer(
+    snapshot: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    before = snapshot.read_bytes()
+    assert run("--snapshot", snapshot, "--add-host", "1", "--output", snapshot) == 1
+    assert "cannot be written: this command reads it. Name another file." in capfd.readouterr().err
+    assert snapshot.read_bytes() == before

@@ -125,6 +125,14 @@ def test_a_lost_replay_gives_no_answer_and_ends_with_1(
         (["--snapshot", "s", "--days", "1"], "--days can be said with --trace alone"),
         (["--trace", "t", "--time-limit", "3"], "--time-limit can be said with --snapshot alone"),
         (["--trace", "t"], "nothing is asked: say a change (--remove-host,"),
+        (
+            ["--trace", "t", *2 * ("--placement", "p")],
+            "--placement is given 2 times; a what-if has",
+        ),
+        (
+            ["--trace", "t", "--output", "no/a"],
+            "/no is no folder that may be written to. Name another",
+        ),
     ],
 )
 def test_options_that_do_not_fit_together_are_refused(

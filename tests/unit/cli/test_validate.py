@@ -3,7 +3,9 @@ from pathlib import Path
 import pytest
 
 from balancer.cli.app import Session, run_command_line
+from balancer.lab.document import lab_result_text
 from tests.support.traces import trace_folder
+from tests.unit.lab.made_up import made_up
 
 ROOT = Path(__file__).parents[3]
 SMALL = ROOT / "tests/data/small.snapshot.json"
@@ -79,6 +81,16 @@ def test_every_file_is_checked_and_one_wrong_one_decides(
     )
 
 
+def test_a_result_of_the_lab_is_named_for_what_it_is(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = write(tmp_path, "r.json", lab_result_text(made_up()))
+    assert validate(file) == 0
+    told = capsys.readouterr().out
+    assert told.startswith(f"{file}: ok: result of lab replay, a made-up day: ")
+    assert told.endswith(", 3 runs\n")
+
+
 @pytest.mark.parametrize(
     ("name", "text", "expected"),
     [
@@ -86,7 +98,7 @@ def test_every_file_is_checked_and_one_wrong_one_decides(
             "a.yaml",
             "kind: Polcy\n",
             "a.yaml:1:7: kind: 'Polcy'; allowed: kind: Config, Policy or PolicyTest (YAML), "
-            "a snapshot or plan (JSON); did you mean 'Policy'?",
+            "a snapshot, plan or lab result (JSON); did you mean 'Policy'?",
             id="misspelt kind",
         ),
         pytest.param(
@@ -105,7 +117,7 @@ def test_every_file_is_checked_and_one_wrong_one_decides(
         pytest.param(
             "a.json",
             '{"schema": "balancer/plan/v2"}',
-            "schema: 'balancer/plan/v2'; allowed: 'balancer/plan/v1'",
+            "another kind or version, 'balancer/plan/v2'; allowed: 'balancer/plan/v1'",
             id="later version",
         ),
     ],
@@ -138,7 +150,7 @@ def test_a_folder_is_a_trace_with_what_was_mended(
 
     assert capsys.readouterr().out.removeprefix(str(folder)).splitlines() == [
         ": ok: trace of 2 VMs, 3 steps of 300 s from 2024-01-01T00:00:00Z, 1 host, placements even",
-        "  warning: gap_filled: 1 place: slot 1, VM a",
+        "  warning: gap_filled: once: up to 15 minutes without CPU: the last value counts: slot 1, VM a",
         "  warning: placement0.csv, column even: 1 VM without a place: b; replay needs --leave-out then",
         "  warning: placement0.csv, column even: 1 place not used: z; no such VM, or it is left out",
     ]

@@ -141,6 +141,15 @@ def test_gates_leave_out_thresholds_that_are_not_known() -> None:
     assert "relieved" not in gates
 
 
+def test_loads_without_the_figures_of_vms_are_told_not_to_be_whole() -> None:
+    known, unknown = vm(1, 1), vm(2, 1, cpu_demand_mhz=None)
+    snap = snapshot([host(1), host(2)], [known, unknown])
+    told = " ".join(render_text(plan(snap), snap).split())
+    assert "no CPU figure of 1 of 2 running VMs: what they want is missing in every load" in told
+    whole = snapshot([host(1), host(2)], [known])
+    assert "no CPU figure" not in render_text(plan(whole), whole)
+
+
 def test_a_cluster_without_serving_hosts_can_be_reported() -> None:
     snap = snapshot([host(1, state=HostState.DISCONNECTED)], [vm(1, on=1)])
     assert "* esx1 (disconnected)" in render_text(plan(snap), snap)

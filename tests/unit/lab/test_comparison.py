@@ -47,6 +47,31 @@ def test_each_figure_says_by_how_much_it_changed_and_whether_that_is_better() ->
     assert "moves: worse in 1 of 2, +100 % over all" in summary(found)
 
 
+def test_two_policies_are_set_beside_each_other_where_each_result_has_one_of_its_own() -> None:
+    first = made_up([run("ours:old", made=score(moves=2)), run("ours"), run("nothing")])
+    second = made_up([run("ours:new", made=score(moves=5)), run("ours"), run("chase")])
+    found = compared(first, second, names=NAMES)
+    assert {(one.contender, one.second_contender) for one in found.pairs} == {
+        ("ours:old", "ours:new"),
+        ("ours", "ours"),
+    }
+    assert [key[0] for key in (*found.only_first, *found.only_second)] == ["nothing", "chase"]
+    assert "ours:old in A, ours:new in B, placement random" in comparison_text(found, Paper())
+    assert '"second_contender": "ours:new"' in json.dumps(comparison_document(found))
+
+
+def test_several_policies_of_one_result_are_not_guessed_to_be_partners() -> None:
+    first = made_up([run("ours:old"), run("ours:other")])
+    found = compared(first, made_up([run("ours:new")]), names=NAMES)
+    assert found.pairs == ()
+
+
+def test_the_same_files_under_other_names_are_no_difference() -> None:
+    moved = replace(RECIPE, options={**RECIPE.options, "trace": ("/elsewhere/x",)})
+    found = compared(made_up(), replace(made_up(), recipe=moved), names=NAMES)
+    assert found.differences == ()
+
+
 def test_from_zero_there_is_no_share() -> None:
     first, second = (made_up([run(made=score(moves=moves))]) for moves in (0, 4))
     text = comparison_text(compared(first, second, names=NAMES), Paper())

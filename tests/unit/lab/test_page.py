@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from dataclasses import replace
 from html.parser import HTMLParser
 
 import numpy as np
@@ -140,3 +141,20 @@ def test_vms_that_went_down_are_listed_where_there_are_any() -> None:
     assert '<th scope="col" class="number">restarts</th>' in page
     assert "went down" not in page_html(made_up())
     assert "restarts" not in page_html(made_up())
+
+
+def test_the_page_has_the_command_that_makes_it_again() -> None:
+    made = made_up()
+    options = {
+        "trace": ("my week",),
+        "--days": ("0.5",),
+        "--leave-out": ("True",),
+        "--with": ("a", "b*"),
+    }
+    told = {
+        f.label: f.value
+        for f in lab_view(replace(made, recipe=replace(made.recipe, options=options))).facts
+    }
+    assert told["command"] == (
+        "balancer lab replay 'my week' --days 0.5 --leave-out --with a --with 'b*'"
+    )

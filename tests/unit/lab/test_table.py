@@ -87,6 +87,15 @@ def test_the_table_fits_a_hundred_columns_and_marks_what_is_dominated() -> None:
     )
 
 
+def test_on_eighty_columns_the_last_columns_are_left_out_and_that_is_told() -> None:
+    made = made_up([run("ours"), run("reactive-80")])
+    lines = table_text(made, Paper(width=80)).splitlines()
+    assert max(map(cells, lines)) <= 80
+    assert any(line.endswith(" done     pp") for line in lines)
+    assert "Minutes of copying, seconds of the run and times need 100 columns" in " ".join(lines)
+    assert "need 100 columns" not in table_text(made, Paper())
+
+
 def test_a_lost_run_is_told_with_its_reason() -> None:
     lost = LostRun(contender="chase", start="random", seed=0, why="it ran out of memory")
     made = replayed(result([run()]), RECIPE, CLOCK, lost=[lost])

@@ -241,8 +241,8 @@ def broken(change: str) -> bytes:
         ),
         pytest.param(
             "d['schema'] = 'balancer/snapshot/v2'",
-            "schema: 'balancer/snapshot/v2'; allowed: 'balancer/snapshot/v1'; "
-            "did you mean 'balancer/snapshot/v1'?",
+            "schema: the file is of another kind or version, 'balancer/snapshot/v2'; "
+            "allowed: 'balancer/snapshot/v1'; name the file that is meant",
             id="another version",
         ),
         pytest.param(

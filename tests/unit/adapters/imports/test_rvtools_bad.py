@@ -305,6 +305,19 @@ def test_all_that_is_wrong_is_told_at_once_by_rule_with_counts(tmp_path: Path) -
     assert "would have been mended:\n  vm_on_unknown_host, once" in told
 
 
+def test_a_folder_of_other_files_and_a_single_sheet_say_what_to_name(tmp_path: Path) -> None:
+    (tmp_path / "vms.csv").write_text("vm,host\n")
+    with pytest.raises(
+        ImportRefused, match=r"the folder has vms\.csv, and files of RVTools are called"
+    ):
+        import_rvtools(tmp_path)
+    folder = write_folder(tmp_path / "export", GOOD)
+    with pytest.raises(
+        ImportRefused, match=r"one csv file is one sheet: name the folder, or a zip,"
+    ):
+        import_rvtools(folder / "RVTools_tabvInfo.csv")
+
+
 def test_missing_sheets_are_named_together(tmp_path: Path) -> None:
     (tmp_path / "RVTools_tabvCPU.csv").write_bytes(csv_bytes([of_vm(1, 1, Overall=1)]))
     with pytest.raises(ImportRefused) as caught:

@@ -1,12 +1,17 @@
 """Work side by side: what crashes or fails costs itself, whatever the number of processes."""
 
 import os
+import subprocess
+import sys
+from pathlib import Path
 from types import MappingProxyType
 
 import pytest
 
 from balancer.adapters.replaying import Lost, side_by_side
 from tests.unit.adapters.replaying.works import twice
+
+ROOT = Path(__file__).parents[4]
 
 
 def task(number: int) -> MappingProxyType[str, int]:
@@ -28,6 +33,25 @@ def test_a_process_that_is_killed_and_one_that_fails_cost_only_themselves() -> N
     assert failed.why == "ValueError: fourteen is not taken"
     assert "works.py" in failed.traceback
     assert {(0, 1, 2), (0, 2, 2)} <= set(heard)
+
+
+def test_no_process_hears_an_interrupt_not_even_the_first_one() -> None:
+    script = (
+        "from balancer.adapters.replaying import side_by_side\n"
+        "from tests.unit.adapters.replaying.works import is_deaf\n"
+        "if __name__ == '__main__':\n"
+        "    print([end for _, end in side_by_side([1, 2, 3], is_deaf, jobs=2, heard=lambda *_: None)])\n"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        cwd=ROOT,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=True,
+    )
+    assert done.stdout == "[True, True, True]\n"
 
 
 def test_one_at_a_time_is_done_in_this_process_in_the_order_given() -> None:

@@ -17,3 +17,8 @@ def twice(task: Mapping[str, int], tell: Tell) -> Mapping[str, int]:
         raise ValueError("fourteen is not taken")
     tell(2, 2)
     return MappingProxyType({"doubled": 2 * task["number"], "pid": os.getpid()})
+
+
+def is_deaf(_: int, __: Tell) -> bool:
+    """Return whether the process that does this work never hears an interrupt of the terminal."""
+    return signal.SIGINT in signal.pthread_sigmask(signal.SIG_BLOCK, ())

@@ -202,8 +202,8 @@ def test_all_places_are_counted_and_the_first_ones_named(tmp_path: Path) -> None
     )
 
     assert str(found.mends[0]) == (
-        "negative: 9 (cpu_mhz.csv, row 2, column a; cpu_mhz.csv, row 3, column a; "
-        "cpu_mhz.csv, row 4, column a; ...)"
+        "negative, 9 times: a figure below 0 counts as no sample: cpu_mhz.csv, row 2, column a; "
+        "cpu_mhz.csv, row 3, column a; cpu_mhz.csv, row 4, column a; ..."
     )
 
 

@@ -63,7 +63,12 @@ def test_a_vm_without_a_place_is_refused_by_name_or_left_out(tmp_path: Path) -> 
     read = read_trace(folder, hosts=hosts, placement=placement, leave_out_unplaced=True)
 
     assert [vm.name for vm in read.trace.vms] == ["a"]
-    assert [str(mend) for mend in read.mends] == ["left_out: 1 (b has no place in the placement)"]
+    assert [str(mend) for mend in read.mends] == [
+        (
+            "left_out, once: VMs without a size, a place or a host that is large enough are not played: "
+            "b has no place in the placement"
+        )
+    ]
 
 
 def test_hosts_have_a_10_gbe_link_unless_told(tmp_path: Path) -> None:
