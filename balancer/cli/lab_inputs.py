@@ -118,7 +118,8 @@ def _recorded(folder: Path, hosts: Path | None, placements: Sequence[str]) -> _S
         )
     recording = read_recording(folder)
     recorded = recording.recorded if hosts is None else None
-    park = recording.snapshot.hosts if hosts is None else read_hosts(_given(hosts, *_HOSTS))
+    own_park = recording.recorded.base.hosts
+    park = own_park if hosts is None else read_hosts(_given(hosts, *_HOSTS))
     named: Placements = {AS_RECORDED: recording.placement}
     return _Source(
         trace=recording.trace,
@@ -176,6 +177,9 @@ def _settings(recorded: Recorded) -> Iterator[str]:
     ]
     slots = [change.slot for changes in (recorded.frames, recorded.seen) for change in changes]
     yield from map(json.dumps, (*documents, slots))
+    away = [sorted(hosts) for _, hosts in recorded.away_from]
+    if any(away):
+        yield json.dumps(away)
 
 
 def _digest(lines: Iterable[str]) -> str:

@@ -126,7 +126,7 @@ def _cases(
             _case(side(scene, name, AS_IS), side(one.scene, name, CHANGED), one)
             for name, one in changed.items()
         )
-    names = {host.id: host.name for host in scene.hosts}
+    names = scene.host_names
     ours = side(scene, OURS, OURS)
     return tuple(
         Case(before=ours, after=side(scene, one.name, one.name), host_names=names)
@@ -138,7 +138,7 @@ def _case(before: Side, after: Side, changed: ChangedScene) -> Case:
     return Case(
         before=before,
         after=after,
-        host_names={host.id: host.name for host in changed.scene.hosts},
+        host_names=changed.scene.host_names,
         seats=changed.seats,
         unplaced=changed.unplaced,
         seated_mib=changed.seated_mib,

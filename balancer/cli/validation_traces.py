@@ -1,6 +1,7 @@
 """What `balancer validate` says of a folder: a trace with its hosts and placements, or a recording."""
 
 from collections.abc import Iterator, Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from balancer.adapters.traces import (
@@ -16,6 +17,7 @@ from balancer.cli.validation import Finding
 from balancer.expose.figures import counted
 from balancer.model.errors import Problem
 from balancer.model.host import Host
+from balancer.model.recorded import Recorded
 from balancer.model.trace import Trace
 from balancer.policy.file_access import is_file
 
@@ -33,7 +35,7 @@ def examined_folder(folder: Path) -> Finding:
         name, recorded = recording.snapshot.cluster.name, recording.recorded
         parts = [
             _told(recording.trace),
-            counted(len(recorded.base.hosts), "host"),
+            *_park(recorded),
             counted(len(recorded.base.rules), "rule"),
             f"{counted(len(recorded.frames), 'change')} of rules, pools, cluster or hosts",
         ]
@@ -48,6 +50,15 @@ def examined_folder(folder: Path) -> Finding:
         parts.append(f"placements {', '.join(names)}")
         warnings += _unplaced(folder / PLACEMENTS, names, read.trace, hosts)
     return Finding(summary=f"trace of {', '.join(parts)}", warnings=tuple(warnings))
+
+
+def _park(recorded: Recorded) -> Iterator[str]:
+    """Yield how many hosts there are at first, and how many are added and removed after that."""
+    yield counted(len(recorded.base.hosts) - len(recorded.away), "host")
+    away = [hosts for _, hosts in recorded.away_from]
+    for verb, ends in (("added", pairwise(away)), ("removed", pairwise(away[::-1]))):
+        if count := sum(len(one - other) for one, other in ends):
+            yield f"{counted(count, 'host')} {verb}"
 
 
 def _told(trace: Trace) -> str:

@@ -83,14 +83,14 @@ def lost_run(errand: Errand, why: str) -> LostRun:
 def result_of(scene: Scene, runs: Iterable[Run], *, digest: str, interval_s: Seconds) -> Result:
     """Put the runs of one trace and park together; their marks name hosts by name from here on."""
     trace = scene.trace
-    names = {host.id: host.name for host in scene.hosts}
+    names = scene.host_names
     return Result(
         trace=trace.name,
         trace_digest=digest,
         slots=trace.slots,
         step_s=trace.step_s,
         vms=len(trace.vms),
-        hosts=tuple(host.name for host in scene.hosts),
+        hosts=tuple(names.values()),
         interval_s=interval_s,
         idle_consumed=scene.idle_consumed,
         runs=tuple(_with_names(run, names) for run in runs),

@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balancer.adapters.simulated.script import HostChange, HostFailure, ScriptedEvent
+from balancer.lab.presence import there_of
 from balancer.lab.scene import Scene
 from balancer.model.host import HostState
 from balancer.model.recorded import Recorded
@@ -59,12 +60,12 @@ def script_of(scene: Scene) -> tuple[ScriptedEvent, ...]:
 
 
 def serving_of(scene: Scene) -> npt.NDArray[np.bool_] | None:
-    """Return which hosts have not failed, (slots, hosts); None where none ever does."""
+    """Return which hosts are there and have not failed, (slots, hosts); None where all are, always."""
     failed = [outage.silence for outage in outages_of(scene) if outage.has_failed]
-    if not failed:
+    serving = there_of(scene)
+    if serving.all() and not failed:
         return None
     place = {host.id: number for number, host in enumerate(scene.hosts)}
-    serving = np.ones((scene.trace.slots, len(scene.hosts)), dtype=bool)
     for silence in failed:
         serving[silence.since : silence.until, place[silence.host]] = False
     return serving

@@ -18,6 +18,7 @@ from balancer.cycle import CycleReport, run_cycle
 from balancer.execute import Tools
 from balancer.lab.contenders import Contender
 from balancer.lab.outages import outages_of
+from balancer.lab.presence import there_of
 from balancer.lab.result import DownMark, MoveMark, Run
 from balancer.lab.scene import Scene
 from balancer.lab.score import score_of
@@ -73,10 +74,10 @@ def replay(
         site = site_of(world, contender, reasons)
         for report in _cycles(world, site, contender, interval_s, progress):
             quiet[report.plan.status.value] += 1
-    if outages_of(scene):
+    if outages_of(scene) or not there_of(scene).all():
         world.live_to_the_end()
-    moves, downs = _marks(world, reasons.by_task), _downs(world)
-    score, curves = score_of(scene, moves, downs)
+    moves, downs, starts = _marks(world, reasons.by_task), _downs(world), tuple(world.starts)
+    score, curves = score_of(scene, moves, downs, starts)
     return Run(
         contender=contender.name,
         start=scene.start,
@@ -88,6 +89,7 @@ def replay(
         wall_s=time.perf_counter() - begun,
         quiet=dict(quiet),
         downs=downs,
+        starts=starts,
     )
 
 

@@ -41,6 +41,15 @@ class DownMark:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class StartMark:
+    """A VM that was off when its host was removed, and is switched on on another one; time as of `MoveMark`."""
+
+    vm: str
+    host: HostId
+    at_s: Seconds
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Score:
     """The figures that replays are compared by.
 
@@ -91,7 +100,10 @@ class Curves:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Run:
-    """One contender on one placement with one seed. `quiet` counts why its cycles planned nothing, by word."""
+    """One contender on one placement with one seed. `quiet` counts why its cycles planned nothing, by word.
+
+    `starts` say where VMs stand for the score; files of results do not keep them.
+    """
 
     contender: str
     start: str
@@ -103,6 +115,7 @@ class Run:
     wall_s: Seconds
     quiet: dict[str, int] = field(default_factory=dict)
     downs: tuple[DownMark, ...] = ()
+    starts: tuple[StartMark, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

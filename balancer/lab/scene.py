@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from balancer.model.host import Host
-from balancer.model.recorded import Recorded
+from balancer.model.recorded import Recorded, unique_names
 from balancer.model.trace import Trace
 from balancer.model.units import HostId, Ratio
 
@@ -30,6 +30,11 @@ class Scene:
     start: str = "as recorded"
     idle_consumed: Ratio = ACTIVE_AND_IDLE
     recorded: Recorded | None = None
+
+    @property
+    def host_names(self) -> dict[HostId, str]:
+        """Return by which name a result knows each host, in their order: with its id where several have one."""
+        return unique_names({host.id: host.name for host in self.hosts})
 
     def __post_init__(self) -> None:
         """Refuse what cannot be played."""

@@ -14,7 +14,8 @@ import numpy.typing as npt
 
 from balancer.assess.bargain import core_mhz
 from balancer.lab.outages import serving_of
-from balancer.lab.result import Curves, DownMark, MoveMark, Score
+from balancer.lab.presence import Bools, there_of
+from balancer.lab.result import Curves, DownMark, MoveMark, Score, StartMark
 from balancer.lab.scene import Scene
 from balancer.model.units import DAY_S, HOUR_S, HostId, Ratio, Seconds
 from balancer.policy.types import Thresholds
@@ -26,7 +27,7 @@ GHZ = 1000.0
 GIB = 1024.0
 HOT, FULL = 0.8, 1.0
 
-_END, _FALL, _RISE, _BEGIN = range(4)
+_END, _START, _FALL, _RISE, _BEGIN = range(5)
 """What happens at one moment comes to pass in this order."""
 
 
@@ -61,25 +62,30 @@ class Hosts:
 
 
 def score_of(
-    scene: Scene, moves: Sequence[MoveMark], downs: Sequence[DownMark] = ()
+    scene: Scene,
+    moves: Sequence[MoveMark],
+    downs: Sequence[DownMark] = (),
+    starts: Sequence[StartMark] = (),
 ) -> tuple[Score, Curves]:
     """Return the score of a replay with these moves, in the order of their ends, and its curves.
 
-    What VMs that are down with their host (`downs`) want is unmet. A host that has failed has no load.
+    What VMs that are down with their host (`downs`) want is unmet. A host that has failed has no load. One that is
+    added or removed counts while it is in the inventory, and after that until no VM is left on it.
     """
     hosts, trace = Hosts.of(scene), scene.trace
-    load, unmet, held = _laid(scene, hosts, moves, downs)
+    load, unmet, held = _laid(scene, hosts, moves, downs, starts)
     lost = unmet[:, len(scene.hosts) :]
     load, held = load[:, : len(scene.hosts)], held[:, : len(scene.hosts)]
     ratio = load / hosts.cpu_mhz
-    spread = ratio.std(axis=1)
+    there = there_of(scene) | (load > 0.0) | (held > 0.0)
+    spread = _spread(ratio, there)
     slot_h = trace.step_s / HOUR_S
     over = np.maximum(held - hosts.memory_mib, 0.0)
     done = [move for move in moves if not move.fault]
     score = Score(
         demand_ghz_h=float(np.nansum(trace.cpu_mhz, dtype=np.float64)) * slot_h / GHZ,
         unmet_ghz_h=float(unmet.sum()) * slot_h / GHZ,
-        host_slots=ratio.size,
+        host_slots=int(there.sum()),
         slots_over_80=int((ratio > HOT).sum()),
         slots_over_100=int((ratio > FULL).sum()),
         memory_slots_full=int((held > Thresholds().memory_ceiling * hosts.memory_mib).sum()),
@@ -103,29 +109,37 @@ def score_of(
     return score, curves
 
 
-def held_ratio(scene: Scene, moves: Sequence[MoveMark], downs: Sequence[DownMark] = ()) -> Floats:
+def held_ratio(
+    scene: Scene,
+    moves: Sequence[MoveMark],
+    downs: Sequence[DownMark] = (),
+    starts: Sequence[StartMark] = (),
+) -> Floats:
     """Return the memory that VMs hold over usable memory, (slots, hosts), of a replay with these moves."""
     hosts = Hosts.of(scene)
-    held = _laid(scene, hosts, moves, downs)[2][:, : len(scene.hosts)]
+    held = _laid(scene, hosts, moves, downs, starts)[2][:, : len(scene.hosts)]
     ratio: Floats = held / hosts.memory_mib
     return ratio
 
 
 def bound_of(scene: Scene) -> Score:
-    """Return what no placement can beat: all hosts that have not failed as one, no moves, no VM ever down."""
+    """Return what no placement can beat: all hosts that serve as one, no moves, no VM ever down.
+
+    A host that is removed serves until then: who leaves VMs on it has more, see docs/decisions/0051.
+    """
     hosts, trace = Hosts.of(scene), scene.trace
     slot_h = trace.step_s / HOUR_S
     wanted = np.nansum(trace.cpu_mhz, axis=1, dtype=np.float64)
     serving = serving_of(scene)
     usable_mhz = hosts.cpu_mhz.sum() if serving is None else serving @ hosts.cpu_mhz
     ratio = wanted / np.maximum(usable_mhz, 1.0)
-    count = len(scene.hosts)
+    count = there_of(scene).sum(axis=1)
     return Score(
         demand_ghz_h=float(wanted.sum()) * slot_h / GHZ,
         unmet_ghz_h=float(np.maximum(wanted - usable_mhz, 0.0).sum()) * slot_h / GHZ,
-        host_slots=trace.slots * count,
-        slots_over_80=int((ratio > HOT).sum()) * count,
-        slots_over_100=int((ratio > FULL).sum()) * count,
+        host_slots=int(count.sum()),
+        slots_over_80=int(count[ratio > HOT].sum()),
+        slots_over_100=int(count[ratio > FULL].sum()),
         memory_slots_full=0,
         memory_over_gib_h=0.0,
         moves=0,
@@ -138,8 +152,22 @@ def bound_of(scene: Scene) -> Score:
     )
 
 
+def _spread(ratio: Floats, there: Bools) -> Floats:
+    """Return the standard deviation of the loads of the hosts that are there, (slots,)."""
+    if there.all():
+        return np.asarray(ratio.std(axis=1))
+    count = np.maximum(there.sum(axis=1, keepdims=True), 1)
+    mean = (ratio * there).sum(axis=1, keepdims=True) / count
+    squares = ((ratio - mean) ** 2 * there).sum(axis=1, keepdims=True)
+    return np.asarray(np.sqrt(squares / count)[:, 0])
+
+
 def _laid(
-    scene: Scene, hosts: Hosts, moves: Sequence[MoveMark], downs: Sequence[DownMark]
+    scene: Scene,
+    hosts: Hosts,
+    moves: Sequence[MoveMark],
+    downs: Sequence[DownMark],
+    starts: Sequence[StartMark],
 ) -> tuple[Floats, Floats, Floats]:
     """Return mean CPU load, mean unmet demand and held memory of each host in each slot, (slots, hosts).
 
@@ -150,7 +178,7 @@ def _laid(
         hosts, count = hosts.with_nowhere(), count + 1
     cpu, memory = np.nan_to_num(trace.cpu_mhz.astype(np.float64)), _consumed(scene)
     load, unmet, held = (np.zeros((trace.slots, count)) for _ in range(3))
-    stage, first = _Stage(scene, hosts, moves, downs), 0
+    stage, first = _Stage(scene, hosts, moves, downs, starts), 0
     for slot in [*stage.busy_slots(), trace.slots]:
         quiet = slice(first, slot)
         load[quiet] = _summed(cpu[quiet], stage.at, count)
@@ -176,6 +204,7 @@ class _Stage:
         hosts: Hosts,
         moves: Sequence[MoveMark],
         downs: Sequence[DownMark],
+        starts: Sequence[StartMark],
     ) -> None:
         self._step_s, self._slots = scene.trace.step_s, scene.trace.slots
         self._number = {vm.name: row for row, vm in enumerate(scene.trace.vms)}
@@ -187,7 +216,10 @@ class _Stage:
         ends = [(move.ended_s, _END, move) for move in moves]
         falls = [(down.since_s, _FALL, down) for down in downs]
         rises = [(down.until_s, _RISE, down) for down in downs if down.until_s is not None]
-        turns: list[tuple[Seconds, int, MoveMark | DownMark]] = [*begins, *ends, *falls, *rises]
+        rests = [(start.at_s, _START, start) for start in starts]
+        turns: list[tuple[Seconds, int, MoveMark | DownMark | StartMark]] = []
+        for kind in (begins, ends, falls, rises, rests):
+            turns += kind
         self._turns = deque(sorted(turns, key=lambda turn: turn[:2]))
 
     def busy_slots(self) -> list[int]:
@@ -201,7 +233,9 @@ class _Stage:
             )
         }
         slots |= {
-            int(at_s // self._step_s) for at_s, kind, _ in self._turns if kind in (_FALL, _RISE)
+            int(at_s // self._step_s)
+            for at_s, _, mark in self._turns
+            if not isinstance(mark, MoveMark)
         }
         return sorted(slot for slot in slots if slot < self._slots)
 
@@ -215,6 +249,8 @@ class _Stage:
                 now_s = at_s
             if isinstance(mark, MoveMark):
                 self._turn(mark, is_begin=kind == _BEGIN)
+            elif isinstance(mark, StartMark):
+                self.at[self._number[mark.vm]] = self._place[mark.host]
             else:
                 self._fall_or_rise(mark, is_fall=kind == _FALL)
         yield (end_s - now_s) / self._step_s

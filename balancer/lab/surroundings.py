@@ -1,8 +1,8 @@
 """What was recorded beside load, as a simulated vCenter shows it: at the start, and as it changes.
 
 Owns what of a recording is taken up and what is not: figures and times of the recorded moment are left out, the
-cluster's own DRS is off, because who plays is who moves VMs. When hosts fail
-and come back is not told here; see `lab.outages`.
+cluster's own DRS is off, because who plays is who moves VMs. Hosts are added and removed here; when they fail
+and come back is told by `lab.outages`.
 """
 
 from collections import deque
@@ -17,7 +17,7 @@ from balancer.model.drafts import changed
 from balancer.model.host import Host, HostState
 from balancer.model.recorded import Frame, Seen, with_hosts, within
 from balancer.model.snapshot import Cluster, Drs, Snapshot, Source, SourceKind
-from balancer.model.units import ClusterId, HostId
+from balancer.model.units import ClusterId, HostId, VmId
 from balancer.model.vm import Vm
 
 CLUSTER = Cluster(id=ClusterId("domain-c1"), name="replay")
@@ -78,13 +78,28 @@ class LaterFacts:
         self._estate, self._hosts = estate, scene.hosts
         self._frames = deque(recorded.frames if recorded else ())
         self._seen = deque(recorded.seen if recorded else ())
+        self._stood = deque(recorded.stood if recorded else ())
+        self._place = {vm.name: vm.host for vm in recorded.base.vms} if recorded else {}
+        estate.away = (recorded.away if recorded else frozenset()) & estate.hosts.keys()
+        self.keep_while_vms_run()
 
     def take_up(self, slot: int) -> Iterator[HostId]:
         """Let everything up to a slot come true; yield the hosts that are to be left, empty or not."""
+        while self._stood and self._stood[0].slot <= slot:
+            stood = self._stood.popleft()
+            self._place[stood.vm] = stood.host
         while self._seen and self._seen[0].slot <= slot:
             self._set(self._seen.popleft())
         while self._frames and self._frames[0].slot <= slot:
             yield from self._surround(self._frames.popleft())
+
+    def host_instead_of_removed(self, vm: VmId) -> HostId | None:
+        """Return where the recording has a VM by now, where its own host is not there and that one is."""
+        estate = self._estate
+        place = self._place.get(estate.vms[vm].name)
+        is_needed = estate.host_of[vm] in estate.away
+        is_there = place in estate.hosts and place not in estate.away
+        return place if is_needed and is_there else None
 
     def _set(self, seen: Seen) -> None:
         """Give a VM other settings; its size is the trace's, its place and its power are those in the replay."""
@@ -102,6 +117,7 @@ class LaterFacts:
             rules=within(frame.rules, frozenset(estate.vms), _ids(self._hosts)),
             resource_pools=frame.resource_pools,
         )
+        estate.away = frame.away & estate.hosts.keys()
         for host, state in frame.states.items():
             if host in estate.state_of and state.answers and estate.state_of[host].answers:
                 is_empty = estate.state_of[host].is_idle
@@ -111,6 +127,13 @@ class LaterFacts:
                 elif not is_empty:
                     estate.state_of[host] = HostState.ENTERING_MAINTENANCE
                     yield host
+
+    def keep_while_vms_run(self) -> None:
+        """Let hosts that are not in the inventory be there, to be left, for as long as VMs run on them."""
+        estate = self._estate
+        for host in estate.away:
+            if estate.state_of[host].is_idle and estate.running_on(host):
+                estate.state_of[host] = HostState.ENTERING_MAINTENANCE
 
 
 def _played(cluster: Cluster, hosts: Sequence[Host]) -> Cluster:

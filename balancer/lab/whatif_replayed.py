@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from balancer.expose.figures import percent
+from balancer.lab.presence import there_of
 from balancer.lab.result import Run
 from balancer.lab.scene import Scene
 from balancer.lab.score import held_ratio
@@ -122,17 +123,18 @@ def side_of(scene: Scene, run: Run, label: str) -> Side:
     return Side(
         label=label,
         vms=len(scene.trace.vms),
-        hosts=len(scene.hosts),
+        hosts=int(there_of(scene).any(axis=0).sum()),
         run=run,
         worst=_worst(scene, run, load),
         cpu=_peak(scene, load),
-        memory=_peak(scene, held_ratio(scene, run.moves, run.downs)),
+        memory=_peak(scene, held_ratio(scene, run.moves, run.downs, run.starts)),
     )
 
 
 def _peak(scene: Scene, ratio: _Floats) -> Peak:
     slot, host = (int(place) for place in np.unravel_index(ratio.argmax(), ratio.shape))
-    return Peak(host=scene.hosts[host].name, at=_begin(scene, slot), ratio=float(ratio[slot, host]))
+    name = scene.host_names[scene.hosts[host].id]
+    return Peak(host=name, at=_begin(scene, slot), ratio=float(ratio[slot, host]))
 
 
 def _worst(scene: Scene, run: Run, load: _Floats) -> WorstHour:
@@ -145,7 +147,7 @@ def _worst(scene: Scene, run: Run, load: _Floats) -> WorstHour:
     return WorstHour(
         begins=_begin(scene, first),
         unmet_ghz_h=float(unmet[first, 0]),
-        host=scene.hosts[host].name,
+        host=scene.host_names[scene.hosts[host].id],
         cpu_ratio=float(means[first, host]),
     )
 

@@ -19,11 +19,12 @@ from balancer.adapters.simulated.demand import Wants
 from balancer.adapters.simulated.script import ScriptedEvent
 from balancer.adapters.simulated.vcenter import SimulatedVCenter
 from balancer.lab.outages import script_of
+from balancer.lab.result import StartMark
 from balancer.lab.scene import Scene
 from balancer.lab.surroundings import LaterFacts, around, cluster_of, vm_of
 from balancer.model.snapshot import Snapshot
 from balancer.model.trace import Resize
-from balancer.model.units import Mhz, Mib, Seconds, VmId
+from balancer.model.units import HostId, Mhz, Mib, Seconds, VmId
 from balancer.model.vm import PowerState, Vm
 from balancer.ports import ClusterRef
 
@@ -39,6 +40,7 @@ class ReplayedVCenter(SimulatedVCenter):
         self._waiting: dict[VmId, PowerState] = {}
         self._resizes = deque(scene.trace.resizes)
         self._slot = -1
+        self.starts: list[StartMark] = []
         clock = VirtualClock(scene.trace.start)
         super().__init__(
             snapshot_of(scene, self.ids),
@@ -62,11 +64,16 @@ class ReplayedVCenter(SimulatedVCenter):
             return super().snapshot(cluster)
 
     def live_to_the_end(self) -> None:
-        """Let everything happen that is left of the trace."""
-        trace = self.scene.trace
-        self.clock.sleep(max(trace.slots * trace.step_s - self.clock.monotonic(), 0.0))
-        with self._lock:
-            self._catch_up()
+        """Let everything happen that is left of the trace, slot by slot."""
+        trace, end_s = self.scene.trace, self.scene.trace.slots * self.scene.trace.step_s
+        while True:
+            with self._lock:
+                self._catch_up()
+                self._live_on(self._now_s())
+            left_s = end_s - self.clock.monotonic()
+            if left_s <= 0.0:
+                return
+            self.clock.sleep(min(trace.step_s, left_s))
 
     def _happen(self, event: ScriptedEvent) -> None:
         self._live_on(event.at_s)
@@ -85,6 +92,28 @@ class ReplayedVCenter(SimulatedVCenter):
             self._waiting[vm] = PowerState.ON if is_on else PowerState.OFF
         for vm in [vm for vm in self._waiting if self._board.of(vm) is None]:
             self._set_power(vm, self._waiting.pop(vm))
+        self._later.keep_while_vms_run()
+
+    def _set_power(self, vm: VmId, power: PowerState) -> None:
+        """Switch a VM on or off; on another host where its own was removed while it was off."""
+        was_on = self._estate.is_running(vm)
+        super()._set_power(vm, power)
+        is_on = self._estate.is_running(vm)
+        target = self._later.host_instead_of_removed(vm) if is_on and not was_on else None
+        if target is not None:
+            self._estate.start(vm, target)
+            self.starts.append(self._start_mark(vm, target))
+        if was_on and not is_on:
+            self._enter_maintenance_if_empty(self._estate.host_of[vm])
+
+    def _start_mark(self, vm: VmId, target: HostId) -> StartMark:
+        """Return a start as of the slot from which on the VM is on: its demand counts from there."""
+        trace, moved_at = self.scene.trace, self._estate.moved_at[vm]
+        moved_s = (moved_at - trace.start).total_seconds() if moved_at else 0.0
+        is_on = np.isfinite(trace.cpu_mhz[: self._slot + 1, self.ids.index(vm)])
+        since = self._slot + 1 - int(np.argmin(is_on[::-1]))
+        at_s = max(since * trace.step_s, moved_s)
+        return StartMark(vm=self._estate.vms[vm].name, host=target, at_s=at_s)
 
     def _resize(self, slot: int) -> None:
         while self._resizes and self._resizes[0].slot <= slot:

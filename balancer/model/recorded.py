@@ -3,6 +3,7 @@
 A replay stands on it: see `lab.scene`. A trace of another origin has none of it.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TypeVar
@@ -16,13 +17,14 @@ from balancer.model.vm import Vm
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Frame:
-    """What seldom changes around the VMs, from a slot on. `states` are those of the hosts that were there then."""
+    """What seldom changes around the VMs, from a slot on. Hosts that are `away`, not there, are in maintenance."""
 
     slot: int
     cluster: Cluster
     rules: tuple[Rule, ...]
     resource_pools: tuple[ResourcePool, ...]
     states: Mapping[HostId, HostState]
+    away: frozenset[HostId] = frozenset()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,29 +48,46 @@ class Stood:
 class Recorded:
     """`base` is the cluster as it was first, with every VM of the trace by its name there, as it was first seen.
 
+    It has every host that is ever there, as it was first seen; those that are `away` at first are in maintenance.
     `frames`, `seen` and `stood` are changes in the order of time. Rules speak of hosts and VMs of `base` alone.
     """
 
     base: Snapshot
+    away: frozenset[HostId] = frozenset()
     frames: tuple[Frame, ...] = ()
     seen: tuple[Seen, ...] = ()
     stood: tuple[Stood, ...] = ()
 
+    @property
+    def away_from(self) -> tuple[tuple[int, frozenset[HostId]], ...]:
+        """Return the hosts that are not there from a slot on until the next one given, by slot."""
+        return ((0, self.away), *((frame.slot, frame.away) for frame in self.frames))
+
     def from_slot(self, first: int) -> "Recorded":
         """Return the same with all that changed up to a slot in `base`, and slots counted from there."""
-        base = self.base
+        base, away = self.base, self.away
         for frame in self.frames:
             if frame.slot <= first:
-                base = with_frame(base, frame)
+                base, away = with_frame(base, frame), frame.away
         latest = {one.vm.id: one.vm for one in self.seen if one.slot <= first}
         places = {one.vm: one.host for one in self.stood if one.slot <= first}
         vms = (replace(latest.get(vm.id, vm), host=places.get(vm.name, vm.host)) for vm in base.vms)
         return Recorded(
             base=replace(base, vms=tuple(vms)),
+            away=away,
             frames=_after(first, self.frames),
             seen=_after(first, self.seen),
             stood=_after(first, self.stood),
         )
+
+
+_Id = TypeVar("_Id", bound=str)
+
+
+def unique_names(given: Mapping[_Id, str]) -> dict[_Id, str]:
+    """Return names by id: the given ones, or with the id where several have it."""
+    counts = Counter(given.values())
+    return {key: name if counts[name] == 1 else f"{name} ({key})" for key, name in given.items()}
 
 
 _Change = TypeVar("_Change", Frame, Seen, Stood)

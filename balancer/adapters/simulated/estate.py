@@ -30,6 +30,8 @@ class Estate:
         self.power_of: dict[VmId, PowerState] = {}
         self.moved_at: dict[VmId, datetime | None] = {}
         self.residents: dict[HostId, set[VmId]] = {}
+        self.away: frozenset[HostId] = frozenset()
+        """Hosts that are not in the inventory, or leave it as soon as they are in maintenance."""
         self.shown_at_rest: dict[VmId, tuple[Vm, Vm]] = {}
         """The facts of VMs that are off, and how these were shown last: nothing of them changes by itself."""
         for snapshot in snapshots:
@@ -48,6 +50,10 @@ class Estate:
             self.vms[vm.id], self.host_of[vm.id], self.power_of[vm.id] = vm, vm.host, vm.power
             self.moved_at[vm.id] = vm.last_moved_at
             self.residents[vm.host].add(vm.id)
+
+    def is_there(self, host: HostId) -> bool:
+        """Whether a host shows in the inventory."""
+        return host not in self.away or not self.state_of[host].is_idle
 
     def is_running(self, vm: VmId) -> bool:
         """Whether the VM is powered on."""

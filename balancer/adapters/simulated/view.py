@@ -56,7 +56,7 @@ class View:
     def snapshot(self, cluster: ClusterId, taken_at: datetime) -> Snapshot:
         """Return one cluster whole."""
         base = self._estate.snapshots[cluster]
-        hosts = [host.id for host in base.hosts]
+        hosts = [host.id for host in base.hosts if self._estate.is_there(host.id)]
         vms = sorted(vm for host in hosts for vm in self._estate.residents[host])
         return replace(
             base,

@@ -6,7 +6,6 @@ The form is that of `adapters.recording.form`. A file that was cut short by a cr
 import gzip
 import json
 import zlib
-from collections import Counter
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from io import BytesIO
@@ -24,7 +23,7 @@ from balancer.adapters.traces.sizes import Size
 from balancer.adapters.traces.surroundings import Entry
 from balancer.adapters.traces.tale import Tale
 from balancer.adapters.traces.text import MOST_BYTES
-from balancer.model.recorded import Recorded
+from balancer.model.recorded import Recorded, unique_names
 from balancer.model.snapshot import Snapshot
 from balancer.model.trace import Trace
 from balancer.model.units import HostId, Seconds
@@ -36,7 +35,7 @@ _STEP_S: Seconds = 300.0
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recording:
-    """What was recorded. `snapshot` is the first one: hosts, rules, groups and sizes as they were then.
+    """What was recorded. `snapshot` is the first one: rules, groups and sizes as they were then.
 
     `placement` gives the first host of each VM of the trace by its name there. Of VMs that share a name each is
     named with its id. `recorded` is all that the replay stands on beside load.
@@ -126,7 +125,7 @@ def _object(path: Path, number: int, text: bytes) -> dict[str, object]:
 
 
 def _recording(folder: Path, tale: Tale, first: Snapshot, ledger: Ledger) -> Recording:
-    placed = _placed(tale, first, ledger)
+    placed = _placed(tale, ledger)
     names = _names(placed)
     cpu, memory, consumed = _matrices(folder, tale, names)
     grid = grid_of(cpu, start=first.taken_at, step_s=_STEP_S)
@@ -154,11 +153,12 @@ def _recording(folder: Path, tale: Tale, first: Snapshot, ledger: Ledger) -> Rec
     )
 
 
-def _placed(tale: Tale, first: Snapshot, ledger: Ledger) -> dict[str, Entry]:
-    """Return the VMs that began on a host of the first snapshot; the others are left out by name."""
-    lost = {vm: host for vm, host in tale.hosts.items() if HostId(host) not in first.host_by_id}
+def _placed(tale: Tale, ledger: Ledger) -> dict[str, Entry]:
+    """Return the VMs that began on a host of any snapshot; the others are left out by name."""
+    known = tale.surroundings.hosts
+    lost = {vm: host for vm, host in tale.hosts.items() if host not in known}
     told = [
-        f"{tale.facts[vm].get('name')} began on {host}, which came later"
+        f"{tale.facts[vm].get('name')} began on {host}, of which no snapshot tells"
         for vm, host in lost.items()
     ]
     ledger.note(MendRule.LEFT_OUT, len(told), told)
@@ -191,9 +191,7 @@ def _matrices(folder: Path, tale: Tale, names: Mapping[str, str]) -> tuple[Matri
 
 def _names(facts: Mapping[str, Mapping[str, object]]) -> dict[str, str]:
     """Return the name of each VM in the trace: its own, or with its id where several have it."""
-    given = {vm: str(entry.get("name") or vm) for vm, entry in facts.items()}
-    counts = Counter(given.values())
-    return {vm: name if counts[name] == 1 else f"{name} ({vm})" for vm, name in given.items()}
+    return unique_names({vm: str(entry.get("name") or vm) for vm, entry in facts.items()})
 
 
 def _at_slots(sizes: list[tuple[int, Size]], slots: list[int]) -> tuple[Size, ...]:

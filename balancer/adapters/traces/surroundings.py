@@ -4,12 +4,13 @@ Gathers it line by line, and puts it together for the VMs that are replayed. The
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from balancer.adapters.files.snapshot_file import parse_snapshot
 from balancer.adapters.recording.form import FLEETING_OF_VM
-from balancer.model.recorded import Frame, Recorded, Seen, Stood, with_hosts, within
+from balancer.model.host import HostState
+from balancer.model.recorded import Frame, Recorded, Seen, Stood, within
 from balancer.model.snapshot import Snapshot
 from balancer.model.units import HostId
 
@@ -25,6 +26,7 @@ class Surroundings:
     """What was told so far. Looks are counted from 0; a change belongs to the look with which it was told."""
 
     document: Entry = field(default_factory=dict)
+    hosts: dict[str, Entry] = field(default_factory=dict)
     later: list[tuple[int, Snapshot]] = field(default_factory=list)
     moved: list[tuple[int, str, str]] = field(default_factory=list)
     changed: list[tuple[int, list[Entry]]] = field(default_factory=list)
@@ -43,6 +45,8 @@ class Surroundings:
             return None
         snapshot = parse_snapshot(json.dumps(document).encode(), name=name)
         self._around = around
+        for host in as_entries(document["hosts"]):
+            self.hosts.setdefault(str(host["id"]), host)
         if is_first:
             self.document = document
         else:
@@ -82,7 +86,9 @@ class Surroundings:
             entry | {"name": names[vm], "host": placement[names[vm]]}
             for vm, entry in entries.items()
         ]
-        base = _parsed({**self.document, "vms": shown, "migrations_in_flight": []})
+        hosts = list(self._all_hosts())
+        flights: Entry = {"migrations_in_flight": []}
+        base = _parsed({**self.document, "hosts": hosts, "vms": shown, **flights})
         seen = [
             Seen(slot=slots[look], vm=replace(vm, name=first.name, host=first.host))
             for look, changed in self.changed
@@ -91,6 +97,7 @@ class Surroundings:
         ]
         return Recorded(
             base=base,
+            away=frozenset(base.host_by_id) - _ids(self.document),
             frames=tuple(_frame(slots[look], later, base) for look, later in self.later),
             seen=tuple(seen),
             stood=tuple(
@@ -99,6 +106,12 @@ class Surroundings:
                 if vm in names and HostId(host) in base.host_by_id
             ),
         )
+
+    def _all_hosts(self) -> Iterator[Entry]:
+        """Yield every host as it was first told; those that were not there at first are in maintenance."""
+        first = _ids(self.document)
+        for host, entry in self.hosts.items():
+            yield entry if host in first else entry | {"state": HostState.MAINTENANCE.value}
 
     def _alone(self, entries: Sequence[Entry]) -> Entry:
         """Return a document of some VMs alone, on a host that stands for all."""
@@ -116,16 +129,22 @@ def _around(document: Entry) -> Entry:
 
 
 def _frame(slot: int, snapshot: Snapshot, base: Snapshot) -> Frame:
-    """Return what holds from a slot on, but for hosts that came later, and rules that bind VMs to these alone."""
+    """Return what holds from a slot on."""
     hosts = frozenset(base.host_by_id)
-    rules = [one for one in snapshot.rules if not one.hosts or one.hosts & hosts]
+    away = hosts - snapshot.host_by_id.keys()
+    states = {host.id: host.state for host in snapshot.hosts}
     return Frame(
         slot=slot,
-        cluster=with_hosts(snapshot.cluster, hosts),
-        rules=within(rules, frozenset(base.vm_by_id), hosts),
+        cluster=snapshot.cluster,
+        rules=within(snapshot.rules, frozenset(base.vm_by_id), hosts),
         resource_pools=snapshot.resource_pools,
-        states={host.id: host.state for host in snapshot.hosts if host.id in hosts},
+        states=dict.fromkeys(away, HostState.MAINTENANCE) | states,
+        away=away,
     )
+
+
+def _ids(document: Entry) -> frozenset[HostId]:
+    return frozenset(HostId(str(host["id"])) for host in as_entries(document["hosts"]))
 
 
 def _parsed(document: Entry) -> Snapshot:

@@ -12,7 +12,7 @@ from balancer.cli.app import Session, run_command_line
 from balancer.model.rule import RuleType
 from tests.support import builders
 from tests.support.traces import trace_folder
-from tests.unit.lab.recorded import cluster, record
+from tests.unit.lab.recorded import added, cluster, record, removed
 
 SCHEMA = Path("balancer/schemas/what-if-trace.v1.schema.json")
 HOSTS = "host,cores,cpu_mhz,mem_mib\nh1,4,10400,65536\nh2,4,10400,65536\nh3,4,10400,65536\n"
@@ -153,3 +153,19 @@ def test_a_recording_is_asked_under_the_rules_that_were_recorded(
     assert "recorded rules and settings" in answer["digests"]
     assert "What if: trace rec, 3 VMs on 3 hosts, 15 min, placement as recorded" in text
     assert "started elsewhere or new: vm3 on new-host-1" in text
+
+
+def test_a_what_if_over_hosts_that_come_and_go_counts_those_of_its_part(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    begin = cluster([builders.vm(n, n) for n in (1, 2, 3)])
+    at = {"at_2": added(4), "at_4": removed(1), "at_7": added(5)}
+    folder = record(tmp_path / "rec", begin, slots=8, **at)
+    of_part = ("--from-day", 5 * 300 / 86_400, "--days", 2 * 300 / 86_400)
+
+    assert ask(folder, *of_part, "--remove-host", "esx2") == 0
+    text = " ".join(capfd.readouterr().out.split())
+    assert "3 VMs on 3 hosts, 10 min" in text
+    assert "VMs, hosts 3, 3 3, 2" in text
+    assert ask(folder, "--add-host", "1") == 0
+    assert "3 VMs on 5 hosts, 40 min" in " ".join(capfd.readouterr().out.split())

@@ -8,9 +8,12 @@ from pathlib import Path
 from balancer.adapters.recording import Recorder
 from balancer.cli.lab_inputs import Inputs, Part, read_inputs
 from balancer.config.record import Record
-from balancer.model.host import Host
+from balancer.lab.scene import Scene
+from balancer.lab.world import ReplayedVCenter
+from balancer.model.host import Host, HostState
 from balancer.model.rule import Rule
 from balancer.model.snapshot import Snapshot
+from balancer.model.units import HostId
 from balancer.model.vm import Vm
 from tests.support import builders
 from tests.support.builders import NOON
@@ -41,7 +44,40 @@ def record(folder: Path, begin: Snapshot, *, slots: int, **later: Change) -> Pat
     return folder
 
 
+def added(number: int, *vms: Vm, state: HostState = HostState.CONNECTED, **facts: object) -> Change:
+    """Return that a host is there from now on, with VMs on it that are new."""
+    new = builders.host(number, cpu_cores=8, state=state, **facts)  # type: ignore[arg-type]
+    return lambda now: replace(now, hosts=(*now.hosts, new), vms=(*now.vms, *vms))
+
+
+def removed(number: int, to: int = 2) -> Change:
+    """Return that a host is not there any more, and that its VMs stand on another one."""
+    gone = HostId(f"host-{number}")
+
+    def change(now: Snapshot) -> Snapshot:
+        return replace(
+            now,
+            hosts=tuple(each for each in now.hosts if each.id != gone),
+            vms=tuple(
+                replace(each, host=HostId(f"host-{to}")) if each.host == gone else each
+                for each in now.vms
+            ),
+        )
+
+    return change
+
+
 def inputs(folder: Path, *, from_day: float = 0.0) -> Inputs:
     """Return what the lab makes of a recording."""
     part = Part(from_day=from_day)
     return read_inputs(folder, None, (), part, idle_consumed=0.25, leave_out=False)
+
+
+def lived(of: Scene) -> list[Snapshot]:
+    """Return what a vCenter shows at the end of each slot where nobody moves anything."""
+    world, seen = ReplayedVCenter(of, seed=0), []
+    for _ in range(of.trace.slots):
+        world.clock.sleep(of.trace.step_s - 1.0)
+        seen.append(world.snapshot(world.ref))
+        world.clock.sleep(1.0)
+    return seen

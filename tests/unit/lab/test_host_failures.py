@@ -11,14 +11,13 @@ from balancer.lab.outages import outages_of
 from balancer.lab.replay import replay
 from balancer.lab.scene import Scene
 from balancer.lab.score import bound_of
-from balancer.lab.world import ReplayedVCenter
 from balancer.model.host import HostState
 from balancer.model.rule import RuleType
 from balancer.model.snapshot import Ha, Snapshot
 from balancer.model.units import HostId
 from balancer.model.vm import Blocker, PowerState, Vm
 from tests.support.builders import host, rule, vm
-from tests.unit.lab.recorded import Change, cluster, inputs, record
+from tests.unit.lab.recorded import Change, cluster, inputs, lived, record
 
 H1, H2, H3 = (HostId(f"host-{number}") for number in (1, 2, 3))
 SILENT = HostState.NOT_RESPONDING
@@ -44,16 +43,6 @@ def begin(*vms: Vm, has_ha: bool = True, **facts: object) -> Snapshot:
 def scene(folder: Path, now: Snapshot, slots: int = 6, **later: Change) -> Scene:
     (one,) = inputs(record(folder, now, slots=slots, **later)).scenes
     return one
-
-
-def lived(of: Scene) -> list[Snapshot]:
-    """Return what a vCenter shows at the end of each slot where nobody moves anything."""
-    world, seen = ReplayedVCenter(of, seed=0), []
-    for _ in range(of.trace.slots):
-        world.clock.sleep(of.trace.step_s - 1.0)
-        seen.append(world.snapshot(world.ref))
-        world.clock.sleep(1.0)
-    return seen
 
 
 def places(now: Snapshot) -> list[tuple[str, PowerState]]:
@@ -85,6 +74,13 @@ def test_its_vms_are_started_elsewhere_and_it_comes_back_empty(tmp_path: Path) -
     assert load[2, 1] == pytest.approx(1000.0 * (2.0 - 0.4), rel=1e-5)
     assert load[3:, 1] == pytest.approx(np.full(3, 2000.0), rel=1e-5)
     assert run.curves.host_load[2:, 0].tolist() == [0.0] * 4
+
+
+@pytest.mark.parametrize("name", ["nothing", "ours"])
+def test_what_is_started_after_the_last_cycle_is_told(tmp_path: Path, name: str) -> None:
+    of = scene(tmp_path, begin(vm(1, 1), vm(2, 2)), slots=3, at_2=shows(SILENT, 1))
+    (down,) = replay(of, CONTENDERS[name]).downs
+    assert (down.target, down.until_s) == (H3, 720.0)
 
 
 def test_what_finds_no_memory_stays_off_and_counts_until_its_host_is_back(tmp_path: Path) -> None:

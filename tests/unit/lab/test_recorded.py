@@ -26,7 +26,7 @@ from balancer.model.snapshot import Drs, ResourcePool, Snapshot
 from balancer.model.units import HostId
 from balancer.model.vm import Automation, Blocker, PowerState
 from balancer.policy.types import Policy
-from tests.support.builders import host, rule, vm
+from tests.support.builders import rule, vm
 from tests.unit.lab import recorded
 from tests.unit.lab.recorded import STEP_MIN, cluster, inputs, record
 
@@ -123,6 +123,19 @@ def test_a_host_that_was_emptied_must_be_emptied_in_the_replay(tmp_path: Path) -
     assert {move.vm: move.source for move in run.moves} == {"vm1": "host-1"}
 
 
+def test_a_host_is_in_maintenance_too_when_its_last_vm_is_switched_off(tmp_path: Path) -> None:
+    def leaving(now: Snapshot) -> Snapshot:
+        hosts = (replace(now.hosts[0], state=HostState.ENTERING_MAINTENANCE), *now.hosts[1:])
+        return replace(now, hosts=hosts)
+
+    def ended(now: Snapshot) -> Snapshot:
+        return replace(now, vms=now.vms[1:])
+
+    of = scene(tmp_path, cluster([vm(1, 1), vm(2, 2)]), slots=6, at_1=leaving, at_3=ended)
+    states = [now.hosts[0].state for now in recorded.lived(of)]
+    assert states[2:] == [HostState.ENTERING_MAINTENANCE] * 2 + [HostState.MAINTENANCE] * 2
+
+
 @pytest.mark.parametrize("broken", [APART, TO_HOST, rule("both", RuleType.AFFINITY, [1, 3])])
 def test_a_must_rule_that_is_broken_at_the_begin_is_mended_and_stays_kept(
     tmp_path: Path, broken: Rule
@@ -212,18 +225,6 @@ def test_a_part_of_a_recording_begins_with_the_places_and_the_rules_of_its_day(
     assert part.recorded is not None
     assert part.recorded.base.rules == (APART,)
     assert part.recorded.frames == ()
-
-
-def test_a_rule_that_names_later_hosts_alone_binds_nobody_to_nowhere(tmp_path: Path) -> None:
-    def grown(now: Snapshot) -> Snapshot:
-        to_new = replace(TO_HOST, name="to-new", hosts=frozenset({HostId("host-4")}))
-        to_both = replace(to_new, name="to-both", hosts=to_new.hosts | TO_HOST.hosts)
-        return replace(now, rules=(to_new, to_both), hosts=(*now.hosts, host(4)))
-
-    of = scene(tmp_path, cluster([vm(1, 2), vm(2, 3)]), at_1=grown)
-    assert of.recorded is not None
-    (frame,) = of.recorded.frames
-    assert [(rule.name, rule.hosts) for rule in frame.rules] == [("to-both", TO_HOST.hosts)]
 
 
 def test_validate_says_what_a_recording_brings(tmp_path: Path) -> None:
