@@ -1,8 +1,8 @@
 """What was recorded beside load, as a simulated vCenter shows it: at the start, and as it changes.
 
 Owns what of a recording is taken up and what is not: figures and times of the recorded moment are left out, the
-cluster's own DRS is off, because who plays is who moves VMs. When hosts fail
-and come back is not told here; see `lab.outages`.
+cluster's own DRS is off, because who plays is who moves VMs. Hosts are added and removed here; when they fail
+and come back is told by `lab.outages`.
 """
 
 from collections import deque
