@@ -134,7 +134,7 @@ def build(*words: str, script: Path = SCRIPT, **settings: str) -> subprocess.Com
         env={**os.environ, **settings},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=100,
         check=False,
     )
 

@@ -84,7 +84,7 @@ class Scraped:
 
     def ask(self, path: str, **parameters: object) -> dict:
         query = urllib.parse.urlencode(parameters)
-        with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=10) as answer:
+        with urllib.request.urlopen(f"{self.url}/api/v1/{path}?{query}", timeout=60) as answer:
             return json.load(answer)["data"]
 
     def has_data(self, expr: str) -> bool:

@@ -95,7 +95,7 @@ def calls(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run(*words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
-        [str(SCRIPT), *words], capture_output=True, text=True, timeout=30, check=False
+        [str(SCRIPT), *words], capture_output=True, text=True, timeout=100, check=False
     )
 
 

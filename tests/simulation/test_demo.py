@@ -178,7 +178,7 @@ def test_metrics_and_probes_are_served_while_the_page_is_shown(terminals: list[T
 
 
 def _get(url: str) -> str:
-    with urllib.request.urlopen(url, timeout=10) as answer:
+    with urllib.request.urlopen(url, timeout=60) as answer:
         return str(answer.read().decode())
 
 

@@ -73,7 +73,7 @@ class Reader:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=280,
+            timeout=500,
             check=False,
         )
         failed = [

@@ -60,7 +60,7 @@ class DaemonRun:
 
     def get(self, path: str) -> httpx.Response:
         """Ask the daemon over HTTP."""
-        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=30, verify=False)
+        return httpx.get(f"http://127.0.0.1:{self.port}{path}", timeout=60, verify=False)
 
     def metric(self, name: str, **labels: str) -> float:
         """Return the sum of a metric's samples that carry the given labels; 0 where there is none."""

@@ -46,7 +46,7 @@ def server(asked: Asked) -> Iterator[HttpServer]:
 
 
 def raw(server: HttpServer) -> socket.socket:
-    return socket.create_connection(("127.0.0.1", server.port), timeout=10.0)
+    return socket.create_connection(("127.0.0.1", server.port), timeout=60.0)
 
 
 def read_to_end(connection: socket.socket) -> bytes:

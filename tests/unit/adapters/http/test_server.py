@@ -51,11 +51,11 @@ def server(views: Views) -> Iterator[HttpServer]:
 
 @pytest.fixture
 def client(server: HttpServer) -> Iterator[httpx.Client]:
-    with httpx.Client(base_url=server.url, timeout=5.0, trust_env=False) as made:
+    with httpx.Client(base_url=server.url, timeout=60.0, trust_env=False) as made:
         yield made
 
 
-def raw(server: HttpServer, *, timeout_s: float = 5.0) -> socket.socket:
+def raw(server: HttpServer, *, timeout_s: float = 60.0) -> socket.socket:
     return socket.create_connection(("127.0.0.1", server.port), timeout=timeout_s)
 
 

@@ -186,7 +186,7 @@ def test_an_interrupt_ends_the_program_and_the_helper_with_it() -> None:
         os.kill(helper, signal.SIGINT)
         assert not has_ended(life, within_s=0.2)
         program.send_signal(signal.SIGINT)
-        program.wait(timeout=30)
+        program.wait(timeout=60)
     assert has_ended(life, within_s=30.0)
     os.close(life)
 

@@ -47,7 +47,7 @@ class Server:
             is_first = len(self.asked) == 1
         try:
             if self._meeting is not None and not is_first:
-                self._meeting.wait(timeout=10)
+                self._meeting.wait(timeout=60)
             if self.failure is not None and not is_first:
                 raise self.failure
             if len(refs) > self.largest:
