@@ -115,7 +115,6 @@ def spoiled(change: Callable[[dict[str, Any]], object]) -> str:
 
 def test_what_is_wrong_with_a_file_is_named_with_its_place() -> None:
     def change(document: dict[str, Any]) -> None:
-        document["schema"] = "balancer/plan/v1"
         document["runs"][0]["moves"][1]["target"] = "host-z"
         document["runs"][1]["curves"]["peak_load_percent"][2].pop()
         document["runs"][2] = document["runs"][0]
@@ -130,7 +129,16 @@ def test_what_is_wrong_with_a_file_is_named_with_its_place() -> None:
     assert "runs[0].score.moves" in told
     assert "clock.wall_seconds: 4 values; allowed: 3" in told
     assert "trace: " in told
-    assert "balancer/lab-result/v1" in told
+
+
+def test_a_file_of_another_kind_is_told_nothing_else() -> None:
+    def change(document: dict[str, Any]) -> None:
+        document["schema"] = "balancer/plan/v1"
+        del document["trace"]["digest"]
+
+    told = spoiled(change)
+    assert "another kind or version, 'balancer/plan/v1'; allowed: 'balancer/lab-result/v1'" in told
+    assert "trace: " not in told
 
 
 def test_another_version_and_no_json_are_refused() -> None:
