@@ -48,7 +48,7 @@ class WorstHour:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Side:
-    """One replay as it is shown."""
+    """One replay as it is shown. `vms` are those that run at any time: others play no part."""
 
     label: str
     vms: int
@@ -121,7 +121,7 @@ def side_of(scene: Scene, run: Run, label: str) -> Side:
     load = run.curves.host_load.astype(np.float64)
     return Side(
         label=label,
-        vms=len(scene.trace.vms),
+        vms=int(np.isfinite(scene.trace.cpu_mhz).any(axis=0).sum()),
         hosts=len(scene.hosts),
         run=run,
         worst=_worst(scene, run, load),
