@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from balancer.cli.exit_codes import ExitCode
-from balancer.cli.output import columns, emit, encoding, wants_color
+from balancer.cli.output import columns, emit, encoding, require_room, wants_color
 
 if TYPE_CHECKING:
     from datetime import datetime
@@ -53,6 +53,7 @@ def doctor(
     from balancer.config import load_config
     from balancer.model.finding import Outcome
 
+    require_room((output,), inputs=(config,))
     settings = load_config(config)
     now, accounts = datetime.now(tz=UTC), Accounts()
     with ThreadPoolExecutor(max_workers=MOST_AT_ONE_TIME) as pool:

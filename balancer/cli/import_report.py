@@ -1,5 +1,6 @@
 """What an import tells beside its snapshot, on standard error: what was mended, and what is not known."""
 
+import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
@@ -11,7 +12,7 @@ from balancer.cli.output import emit
 if TYPE_CHECKING:
     from balancer.adapters.imports import Imported
 
-_WIDTH = 100
+_WIDEST = 100
 
 
 def finish(imported: "Imported", output: Path | None) -> None:
@@ -35,5 +36,12 @@ def _lines(imported: "Imported") -> Iterator[str]:
     if mended:
         yield "mended:"
         yield from (f"  {line}" for line in mended)
+    width = _width()
     for note in imported.notes:
-        yield from textwrap.wrap(note, _WIDTH, initial_indent="- ", subsequent_indent="  ")
+        yield from textwrap.wrap(note, width, initial_indent="- ", subsequent_indent="  ")
+
+
+def _width() -> int:
+    if not sys.stderr.isatty():
+        return _WIDEST
+    return min(max(shutil.get_terminal_size().columns, 20), _WIDEST)

@@ -8,7 +8,7 @@ import typer
 
 from balancer.cli.exit_codes import ExitCode
 from balancer.cli.options import ClusterOption, ConfigOption, SnapshotOption
-from balancer.cli.output import emit
+from balancer.cli.output import emit, require_room
 
 if TYPE_CHECKING:
     from balancer.policy.drs_import import ImportedPolicy
@@ -31,6 +31,7 @@ def import_drs(
     from balancer.cli.facts import read_snapshot_of
     from balancer.policy.drs_import import drs_policy
 
+    require_room((output,), inputs=(config, snapshot))
     imported = drs_policy(read_snapshot_of(config, cluster, snapshot))
     emit(imported.text.encode(), output)
     _tell(imported, output)

@@ -9,7 +9,7 @@ import typer
 
 from balancer.cli.exit_codes import ExitCode
 from balancer.cli.options import ClusterOption, ConfigOption, SnapshotOption
-from balancer.cli.output import columns, emit, encoding, wants_color
+from balancer.cli.output import columns, emit, encoding, require_room, wants_color
 
 if TYPE_CHECKING:
     from balancer.model.snapshot import Snapshot
@@ -60,6 +60,7 @@ def policy_lint(
     from balancer.expose.text_layout import Paper
     from balancer.policy.lint_types import Level
 
+    require_room((output,), inputs=(config, snapshot, *map(Path, policies or ())))
     facts, asked = _facts(policies or [], config, cluster, snapshot)
     findings = _findings(facts, asked)
     against = f"cluster {facts.cluster.name}" if facts else "the files alone"

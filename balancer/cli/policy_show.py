@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from balancer.cli.options import ClusterOption, ConfigOption, PolicyOption, SnapshotOption
-from balancer.cli.output import columns, emit, encoding, wants_color
+from balancer.cli.output import columns, emit, encoding, require_room, wants_color
 
 
 class ShowFormat(StrEnum):
@@ -55,6 +55,7 @@ def policy_show(
     from balancer.expose.text_layout import Paper
     from balancer.policy.overview import view_policy
 
+    require_room((output,), inputs=(config, snapshot, *map(Path, policy or ())))
     when = _moment(at) if at is not None else None
     facts, policies = read_policy_facts(config, cluster, snapshot, policy or [])
     view = view_policy(

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from balancer.cli.exit_codes import ExitCode
-from balancer.cli.output import columns, emit, encoding, wants_color
+from balancer.cli.output import columns, emit, encoding, require_room, wants_color
 
 if TYPE_CHECKING:
     from balancer.expose.policy_test_text import FileResult
@@ -43,6 +43,7 @@ def policy_test(
     """
     from balancer.expose.policy_test_text import results_junit
 
+    require_room((output, junit), inputs=files)
     results = [_result(file) for file in files]
     if junit is not None:
         emit(results_junit(results), junit)

@@ -10,7 +10,7 @@ import typer
 
 from balancer.cli.exit_codes import ExitCode
 from balancer.cli.options import DEFAULT_CONFIG, OneClusterOption, RunningConfigOption
-from balancer.cli.output import columns, emit, encoding, wants_color
+from balancer.cli.output import columns, emit, encoding, require_room, wants_color
 from balancer.cli.plan import ReportFormat
 
 if TYPE_CHECKING:
@@ -63,6 +63,7 @@ def report(
     from balancer.cli.local import scene_of
     from balancer.config import load_config
 
+    require_room((output,), inputs=(config,))
     settings = load_config(config)
     with journal_of(settings) as store:
         scene = scene_of(settings, store)

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from balancer.cli.options import ClusterOption
-from balancer.cli.output import emit
+from balancer.cli.output import emit, require_room
 
 
 def snapshot(
@@ -29,6 +29,7 @@ def snapshot(
     from balancer.cli.source import chosen_cluster, read_cluster, require_files
     from balancer.config import load_config
 
+    require_room((output,), inputs=(config,))
     settings = load_config(config)
     chosen = chosen_cluster(settings, cluster)
     require_files(settings, chosen)

@@ -18,7 +18,9 @@ _TONES = {
     Course.OTHER: Tone.PLAIN,
     Course.SAME: Tone.FAINT,
 }
-_FIGURE, _VALUE, _SHARE = 34, 13, 10
+_SHARE, _WORD = 10, 8
+_WIDE, _NARROW = (2, 34, 13), (0, 31, 10)
+"""Indent, width of a figure's name, and width of a value, where a terminal has the room and where not."""
 
 
 def summary(found: Comparison) -> list[str]:
@@ -74,14 +76,21 @@ def _pair_lines(pair: Pair, paper: Paper) -> Iterator[str]:
         yield paper.safe(f"{_pair_name(pair)}: no figure differs")
         return
     yield paper.paint(paper.safe(_pair_name(pair)), Tone.TITLE)
-    heads = "".join(fit_right(head, _VALUE) for head in ("A", "B", "B - A"))
-    yield paper.paint(f"  {' ' * _FIGURE}{heads}{fit_right('%', _SHARE)}", Tone.FAINT)
+    indent, wide, each = _widths(paper)
+    heads = "".join(fit_right(head, each) for head in ("A", "B", "B - A"))
+    yield paper.paint(f"{' ' * (indent + wide)}{heads}{fit_right('%', _SHARE)}", Tone.FAINT)
     for delta in pair.deltas:
-        values = "".join(fit_right(cell, _VALUE) for cell in _cells(delta)[:3])
+        values = "".join(fit_right(cell, each) for cell in _cells(delta)[:3])
         share = fit_right(_cells(delta)[3], _SHARE)
-        name = fit(paper.safe(_named(delta.name, delta.unit)), _FIGURE)
+        name = fit(paper.safe(_named(delta.name, delta.unit)), wide)
         word = "" if delta.course is Course.SAME else f"  {delta.course.value}"
-        yield paper.paint(f"  {name}{values}{share}{word}", _TONES[delta.course])
+        line = f"{' ' * indent}{name}{values}{share}{word}".rstrip()
+        yield paper.paint(line, _TONES[delta.course])
+
+
+def _widths(paper: Paper) -> tuple[int, int, int]:
+    indent, name, value = _WIDE
+    return _WIDE if paper.width >= indent + name + 3 * value + _SHARE + _WORD else _NARROW
 
 
 def _pair_name(pair: Pair) -> str:

@@ -49,7 +49,7 @@ class WorstHour:
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Side:
-    """One replay as it is shown."""
+    """One replay as it is shown. `vms` are those that run at any time: others play no part."""
 
     label: str
     vms: int
@@ -122,7 +122,7 @@ def side_of(scene: Scene, run: Run, label: str) -> Side:
     load = run.curves.host_load.astype(np.float64)
     return Side(
         label=label,
-        vms=len(scene.trace.vms),
+        vms=int(np.isfinite(scene.trace.cpu_mhz).any(axis=0).sum()),
         hosts=int(there_of(scene).any(axis=0).sum()),
         run=run,
         worst=_worst(scene, run, load),

@@ -125,7 +125,8 @@ def _seats(case: Case, paper: Paper) -> list[str]:
     moved = sum(seat.source is not None for seat in case.seats)
     if moved:
         placed += (
-            f"; {counted(moved, 'VM')} of hosts that are gone hold {gibibytes(case.seated_mib)}"
+            f"; {counted(moved, 'VM')} of hosts that are gone "
+            f"{'holds' if moved == 1 else 'hold'} {gibibytes(case.seated_mib)}"
         )
     return ["", *paper.wrap(placed, "  ", "")]
 

@@ -80,7 +80,10 @@ def _files(folder: Path) -> list[Path]:
     if len(below) > 1:
         found = ", ".join(str(inner.relative_to(folder)) for inner in below)
         raise refused(
-            folder, f"holds recordings of several clusters: {found}", allowed="one cluster"
+            folder,
+            f"holds recordings of several clusters: {found}",
+            allowed="one cluster",
+            hint=f"name its folder, such as {below[0]}",
         )
     return _own_files(below[0])
 

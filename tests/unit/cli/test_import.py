@@ -1,6 +1,7 @@
 """`balancer import` from the command line: the snapshot on standard output or in a file, the rest on stderr."""
 
 import json
+import sys
 from pathlib import Path
 
 import pytest
@@ -47,6 +48,17 @@ def test_without_a_file_the_snapshot_goes_to_standard_output_alone(
     out, err = capfd.readouterr()
     assert json.loads(out)["vms"][0]["cpu_usage_mhz"] == 9
     assert "--split-host-usage lets them share" in " ".join(err.split())
+
+
+def test_notes_keep_to_the_width_of_a_terminal(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = write_folder(tmp_path / "f", {"vInfo": [vm_row(1, 1)], "vHost": [host_row(1)]})
+    monkeypatch.setenv("COLUMNS", "60")
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
+    assert run("rvtools", folder, "--output", tmp_path / "s.json") == 0
+    notes = capsys.readouterr().err.splitlines()[1:]
+    assert 50 < max(map(len, notes)) <= 60
 
 
 def test_an_export_is_not_written_over_by_its_snapshot(

@@ -54,8 +54,22 @@ def test_both_replays_stand_side_by_side_and_what_fits_ends_with_0(
     assert "VMs, hosts 3, 3 3, 2" in lines
     assert "host-slots above 80 % 0 (0.00 %) 0 (0.00 %)" in lines
     assert "fullest host, CPU h1 38 % h1 77 %" in lines
-    assert "started elsewhere or new: b on h1; 1 VM of hosts that are gone hold 4.9 GiB" in lines
+    assert "started elsewhere or new: b on h1; 1 VM of hosts that are gone holds 4.9 GiB" in lines
     assert "[2/2] ours, placement even, changed, seed 0" in told.err
+
+
+def test_vms_that_never_run_are_counted_on_neither_side(
+    folder: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    rows = "".join(f"{slot},4000,4000,4000,{4000 if slot == 3 else ''}\n" for slot in range(4))
+    for name in ("cpu_mhz.csv", "mem_active_mib.csv"):
+        (folder / name).write_text(f"slot,a,b,c,d\n{rows}")
+    for name, row in (("vms.csv", "d,2,5200,8192\n"), ("placement0.csv", "d,h2\n")):
+        (folder / name).write_text((folder / name).read_text() + row)
+    assert ask(folder, "--remove-host", "h2", "--with", "nothing", "--days", 0.007) == 0
+    told = " ".join(capfd.readouterr().out.split())
+    assert "3 VMs on 3 hosts" in told
+    assert "VMs, hosts 3, 3 3, 2" in told
 
 
 def test_what_does_not_fit_is_named_and_ends_with_3(

@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import pytest
 
+from balancer.expose.escape import cells
 from balancer.expose.text_layout import Paper
 from balancer.lab.comparison import Course, compared
 from balancer.lab.comparison_text import (
@@ -70,6 +71,15 @@ def test_the_same_files_under_other_names_are_no_difference() -> None:
     moved = replace(RECIPE, options={**RECIPE.options, "trace": ("/elsewhere/x",)})
     found = compared(made_up(), replace(made_up(), recipe=moved), names=NAMES)
     assert found.differences == ()
+
+
+@pytest.mark.parametrize("width", [80, 100])
+def test_a_comparison_keeps_to_the_width_of_a_terminal(width: int) -> None:
+    found = compared(made_up(), better_but_dearer(), names=NAMES)
+    lines = comparison_text(found, Paper(width=width)).splitlines()
+    assert max(map(cells, lines)) <= width
+    assert any(line.split()[0] == "moves" and line.endswith("  worse") for line in lines if line)
+    assert not any(line.endswith(" ") for line in lines)
 
 
 def test_from_zero_there_is_no_share() -> None:
