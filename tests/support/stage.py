@@ -79,8 +79,8 @@ class DaemonRun:
         return self.process.wait(STOP_WITHIN_S)
 
 
-STOP_WITHIN_S = 20.0
-"""The program promises ten seconds; on a busy machine its own end, after all that it waits for, takes longer."""
+STOP_WITHIN_S = 10.0
+"""What the program promises for a stop."""
 
 
 def wait_until(what: str, holds: Callable[[], bool], *, within_s: float) -> None:
