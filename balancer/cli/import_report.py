@@ -1,18 +1,17 @@
 """What an import tells beside its snapshot, on standard error: what was mended, and what is not known."""
 
-import shutil
 import sys
 import textwrap
 from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from balancer.cli.output import emit
+from balancer.cli.output import columns_of, emit
 
 if TYPE_CHECKING:
     from balancer.adapters.imports import Imported
 
-_WIDEST = 100
+_NARROWEST, _WIDEST = 20, 100
 
 
 def finish(imported: "Imported", output: Path | None) -> None:
@@ -36,12 +35,6 @@ def _lines(imported: "Imported") -> Iterator[str]:
     if mended:
         yield "mended:"
         yield from (f"  {line}" for line in mended)
-    width = _width()
+    width = min(max(columns_of(sys.stderr), _NARROWEST), _WIDEST)
     for note in imported.notes:
         yield from textwrap.wrap(note, width, initial_indent="- ", subsequent_indent="  ")
-
-
-def _width() -> int:
-    if not sys.stderr.isatty():
-        return _WIDEST
-    return min(max(shutil.get_terminal_size().columns, 20), _WIDEST)

@@ -5,6 +5,7 @@ import shutil
 import sys
 from collections.abc import Iterable, Set
 from pathlib import Path
+from typing import TextIO
 
 _NO_TERMINAL_WIDTH = 100
 
@@ -75,10 +76,13 @@ def wants_color(output: Path | None) -> bool:
 
 
 def columns(output: Path | None) -> int:
-    """Return the width to write for."""
-    if output is not None or not sys.stdout.isatty():
-        return _NO_TERMINAL_WIDTH
-    return shutil.get_terminal_size().columns
+    """Return the width to write a result for."""
+    return _NO_TERMINAL_WIDTH if output is not None else columns_of(sys.stdout)
+
+
+def columns_of(stream: TextIO) -> int:
+    """Return the width of a stream's terminal, or the one that is written for where it is none."""
+    return shutil.get_terminal_size().columns if stream.isatty() else _NO_TERMINAL_WIDTH
 
 
 def encoding(output: Path | None) -> str:
